@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+# Poolscope. One non-recursive Makefile; each folder adds what it holds in a fragment. `make help` lists the targets.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+VERSION := 0.1.0
+B := build
+CC := gcc
+CLANG := clang
+BPFTOOL := $(or $(wildcard /usr/sbin/bpftool),bpftool)
+PKGS := libbpf libelf zlib libmicrohttpd jansson libcurl ncursesw libcap
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -linih
+
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
+	-Wformat=2 -Werror=unused-function -Werror=implicit-function-declaration -Werror=incompatible-pointer-types -Werror
+CPPFLAGS = -D_GNU_SOURCE -DPOOLSCOPE_VERSION='"$(VERSION)"' -I. -Iagent -I$(B)/gen
+CFLAGS ?= -O2 -g
+STD := -std=gnu11 -fno-common
+HARDEN := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2 -Wdate-time
+LDFLAGS ?= -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+.PHONY: all
+all: # build everything into build/
+all:
+
+include bpf/bpf.mk
+include agent/agent.mk
+include tools/tools.mk
+include tests/tests.mk
+
+.PHONY: help
+help: # print this list
+	@echo "Poolscope: what is happening inside the pools of that process?"
+	@sed -nE 's/^([a-z][a-z-]*): # (.*)/  \1|\2/p' Makefile */*.mk | sort -u | column -t -s '|'
+
+.PHONY: deps
+deps: # install the packages that are missing (Debian; needs root)
+	@tools/dev/install-deps build
+
+.PHONY: demo
+demo: # install what is missing, build, and show the live view of a simulated load (needs root)
+	@tools/dev/demo
+
+.PHONY: clean
+clean: # remove build/
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

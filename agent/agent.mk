@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# The user side: every .c of agent/ and exporters/ goes into one archive, that the program and the unit tests link.
+
+AGENT_SRCS := $(filter-out agent/cmd/main.c,$(wildcard agent/*/*.c exporters/*.c))
+AGENT_OBJS := $(AGENT_SRCS:%.c=$(B)/obj/%.o)
+AGENT_SAN_OBJS := $(AGENT_SRCS:%.c=$(B)/san/%.o)
+AGENT_LIBS = $(PKG_LIBS) -lm
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(CFLAGS) $(WARN) $(HARDEN) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/san/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O1 -g $(WARN) -fPIE $(SAN) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+
+# only these see libbpf, by the skeleton
+$(B)/obj/agent/probe/kernel.o $(B)/san/agent/probe/kernel.o $(B)/analyze/agent/probe/kernel.o: $(B)/gen/poolscope.skel.h
+
+$(B)/libagent.a: $(AGENT_OBJS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/libagent-san.a: $(AGENT_SAN_OBJS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/poolscope: $(B)/obj/agent/cmd/main.o $(B)/libagent.a
+	$(CC) $(LDFLAGS) $^ $(AGENT_LIBS) -o $@
+
+$(B)/poolscope-san: $(B)/san/agent/cmd/main.o $(B)/libagent-san.a
+	$(CC) -pie $(SAN) $^ $(AGENT_LIBS) -o $@
+
+all: $(B)/poolscope

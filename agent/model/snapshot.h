@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * snapshot.h - everything the outside may know, frozen at one tick. Exporters, the API and the commands read this and nothing
+ * else.
+ *
+ * A snapshot is made by the model, never changes afterwards, and owns all it points to (strings and arrays live in its arena).
+ * It is shared by counting references within the agent's one thread. UNKNOWN (-1) in an int64_t, NaN in a double and NULL for a
+ * string or a histogram mean "cannot be known"; they leave as null, never as 0.
+ */
+#ifndef POOLSCOPE_MODEL_SNAPSHOT_H
+#define POOLSCOPE_MODEL_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hist.h"
+#include "bpf/abi.h"
+
+#define UNKNOWN ((int64_t)-1)
+
+/* One item out, or one caller waiting. */
+struct ref_row {
+	uint64_t id;		/* item, or waiter */
+	uint32_t tid;
+	char thread[PS_COMM_MAX];	/* name; empty = not known */
+	int64_t age_ns;
+	bool is_thread_gone;	/* the thread that took it has ended */
+};
+
+struct pool_row {
+	uint64_t id;		/* stable for the life of the agent */
+	const char *name;
+	enum ps_kind kind;
+	const char *source;	/* "usdt", "inferred" */
+	const char *library;	/* NULL = unknown */
+	int32_t pid;
+	const char *process;	/* name of the executable */
+	const char *service;	/* systemd unit or OpenTelemetry service name; NULL = none */
+	const char *container_id;	/* NULL = none */
+	const char *endpoint;	/* "127.0.0.1:5432", "/run/x.sock"; NULL = unknown */
+
+	int64_t since_ns;	/* counting began, CLOCK_MONOTONIC */
+	int64_t capacity;	/* UNKNOWN also for unbounded */
+	const char *capacity_basis;	/* "configured", "inferred", "unknown" */
+	int64_t min_idle;
+	int64_t open;		/* items that exist */
+	int64_t in_use;
+	int64_t idle;
+	int64_t pending;
+	int64_t in_use_peak;	/* since the tick before */
+	int64_t pending_peak;
+	double utilization;	/* over the last window; 0..1 */
+	double mean_in_use;	/* over the last window */
+
+	double in_use_s;	/* integrals since since_ns, in seconds */
+	double capacity_s;
+	double pending_s;
+	double saturated_s;
+	double stalled_s;
+
+	int64_t acquires;
+	int64_t acquires_new;
+	int64_t releases;
+	int64_t before_start;	/* leases that began before since_ns: seen to end, and still out where that is known */
+	int64_t timeouts;
+	int64_t outcome[PS_OUTCOME_COUNT];	/* waits that ended without an acquire */
+	int64_t opened;
+	int64_t open_failures;
+	int64_t closed;		/* sum of closed_by */
+	int64_t closed_by[PS_CLOSE_COUNT];
+	int64_t rejections;	/* sum of rejected_by */
+	int64_t rejected_by[PS_REJECT_COUNT];
+	int64_t health_ok;
+	int64_t health_failed;
+	double reuse_ratio;
+	int64_t odd_events;	/* wrong order, duplicates, nonsense */
+	double acquires_per_s;	/* over the last window */
+	double timeouts_per_s;
+
+	int64_t oldest_wait_ns;	/* UNKNOWN = unknown, 0 = nobody waits */
+	int64_t oldest_hold_ns;
+
+	const struct hist *wait;	/* ended in an acquire */
+	const struct hist *wait_failed;	/* ended otherwise */
+	const struct hist *hold;
+	const struct hist *create;
+
+	const char *confidence;	/* "high", "medium", "low" */
+	const char *evidence;	/* what the numbers rest on, a few words */
+	bool trusted;
+	const char *untrusted_why;	/* NULL when trusted */
+	const char *verdict;	/* "healthy", or the most severe finding's text */
+
+	const struct ref_row *holders;	/* oldest first, at most SNAPSHOT_REFS_MAX */
+	size_t n_holders;
+	const struct ref_row *waiters;
+	size_t n_waiters;
+
+	int64_t accept_queue;	/* listeners; else UNKNOWN */
+	int64_t accept_backlog;
+};
+
+#define SNAPSHOT_REFS_MAX 64
+
+enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL };
+
+struct finding_row {
+	uint64_t id;
+	const char *type;
+	enum severity severity;
+	bool is_open;
+	int32_t pid;
+	const char *process;
+	const char *pool;
+	uint64_t pool_id;	/* 0 = none */
+	int64_t since_ns;	/* CLOCK_REALTIME */
+	int64_t until_ns;	/* UNKNOWN while open */
+	const char *text;
+	const char *advice;
+	const char *evidence;
+};
+
+/* One probe site of one file. */
+struct probe_row {
+	const char *file;
+	const char *provider;
+	const char *probe;	/* "poolscope:acquired" without the provider */
+	uint64_t offset;	/* in the file */
+	const char *verb;
+	const char *method;	/* "uprobe_multi", "perf", "none" */
+	uint64_t hits;
+	uint64_t errors;	/* arguments that could not be read */
+	double cost_ns;		/* of our program per hit; NaN = not measured */
+	const char *problem;	/* NULL = attached */
+	int32_t n_processes;	/* that map the file now */
+};
+
+/* One check of `doctor`. */
+enum check_state { CHECK_OK, CHECK_NOTE, CHECK_BAD };
+
+struct check_row {
+	const char *name;	/* "kernel", "uprobe method" */
+	enum check_state state;
+	const char *found;
+	const char *advice;	/* NULL = nothing to do */
+};
+
+/* A table of limited size, in the kernel or in the agent. */
+struct table_row {
+	const char *name;
+	uint64_t used;
+	uint64_t limit;
+};
+
+struct agent_row {
+	double cpu_user_s;
+	double cpu_system_s;
+	double bpf_run_s;	/* NaN unless kernel.bpf_stats_enabled */
+	uint64_t probe_hits;
+	uint64_t rss_bytes;
+	uint64_t losses[PS_LOSS_COUNT];
+	uint64_t stories[PS_STORY_COUNT];	/* by kind */
+	int32_t n_targets;	/* files attached */
+	int32_t n_targets_failed;
+	int32_t n_processes;	/* followed */
+	double tick_s;		/* how long the last tick took */
+	uint64_t ticks;
+};
+
+struct snapshot {
+	unsigned int n_refs;
+	uint64_t seq;		/* ticks since the agent began */
+	int64_t t_ns;		/* CLOCK_MONOTONIC */
+	int64_t wall_ns;	/* CLOCK_REALTIME */
+	double window_s;	/* the time the rates and utilization are over */
+	const char *host;
+	const char *version;
+
+	const struct pool_row *pools;
+	size_t n_pools;
+	const struct finding_row *findings;
+	size_t n_findings;
+	const struct probe_row *probes;
+	size_t n_probes;
+	const struct check_row *checks;
+	size_t n_checks;
+	const struct table_row *tables;
+	size_t n_tables;
+	struct agent_row agent;
+
+	struct arena *arena;	/* owns everything above */
+};
+
+/* One more owner. */
+const struct snapshot *snapshot_ref(const struct snapshot *s);
+
+/* Gives up one owner; the last one frees. NULL is allowed. */
+void snapshot_unref(const struct snapshot *s);
+
+#endif

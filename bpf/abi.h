@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * abi.h - what the kernel side and the agent say to each other: map keys, map values, ring-buffer records, probe specs.
+ *
+ * Read by clang -target bpf, by gcc and by clang natively; all three check it with -Wpadded -Werror, because a hole in a record
+ * would carry kernel memory out. Only fixed-width types; sizes are asserted. Times are CLOCK_MONOTONIC nanoseconds
+ * (bpf_ktime_get_ns), durations nanoseconds, unless a name says otherwise.
+ */
+#ifndef POOLSCOPE_BPF_ABI_H
+#define POOLSCOPE_BPF_ABI_H
+
+#include <linux/types.h>
+
+#define PS_NAME_MAX 64	/* bytes of a name with its NUL; longer names are cut */
+#define PS_COMM_MAX 16
+#define PS_MAX_ARGS 6
+#define PS_MAX_DEREFS 4
+
+enum ps_verb {
+	PS_VERB_none = 0,
+#define VERB(id, name, n_args, args, text) PS_VERB_##name = (id),
+#include "verbs.def"
+	PS_VERB_COUNT
+};
+
+enum ps_kind {
+#define KIND(id, name, text) PS_KIND_##name = (id),
+#include "verbs.def"
+	PS_KIND_COUNT
+};
+
+enum ps_outcome {
+#define OUTCOME(id, name, text) PS_OUTCOME_##name = (id),
+#include "verbs.def"
+	PS_OUTCOME_COUNT
+};
+
+enum ps_close_reason {
+#define CLOSE_REASON(id, name, text) PS_CLOSE_##name = (id),
+#include "verbs.def"
+	PS_CLOSE_COUNT
+};
+
+enum ps_reject_reason {
+#define REJECT_REASON(id, name, text) PS_REJECT_##name = (id),
+#include "verbs.def"
+	PS_REJECT_COUNT
+};
+
+enum ps_stall_cause {
+#define STALL_CAUSE(id, name, text) PS_STALL_##name = (id),
+#include "verbs.def"
+	PS_STALL_COUNT
+};
+
+enum ps_loss {
+#define LOSS(name, text) PS_LOSS_##name,
+#include "losses.def"
+	PS_LOSS_COUNT
+};
+
+enum { PS_ACQUIRED_NEW = 1 };		/* flags of `acquired`: the item was made for this caller */
+enum { PS_RELEASED_BROKEN = 1 };	/* flags of `released`: the item is not fit for use again */
+
+/* ---- keys ------------------------------------------------------------------------------------------------------------ */
+
+/*
+ * A process as the kernel side knows it. The incarnation mixes the start time with the count of execs, so that a reused pid or
+ * a new program in the same process can never continue the books of the old one.
+ */
+struct ps_proc_key {
+	__u32 tgid;
+	__u32 incarnation;
+};
+
+struct ps_pool_key {
+	__u64 pool;	/* opaque, unique within the process */
+	struct ps_proc_key proc;
+};
+
+/* A lease or a waiter of one pool. */
+struct ps_ref_key {
+	struct ps_pool_key pool;
+	__u64 id;	/* item or waiter; opaque */
+};
+
+/* ---- histogram --------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Exponential histogram of scale 3 over seconds (OpenTelemetry metrics data model, "ExponentialHistogram"; Prometheus native
+ * histogram schema 3): bucket i covers (2^(i/8), 2^((i+1)/8)] seconds. bucket[0] counts everything up to 2^-22 s (238 ns),
+ * bucket[1 + k] is OTLP index PS_HIST_OTLP_FIRST + k, the last bucket counts everything over 2^10 s. Counts wrap at 2^32; the
+ * agent adds differences.
+ */
+#define PS_HIST_MIN_EXP (-22)
+#define PS_HIST_MAX_EXP 10
+#define PS_HIST_OTLP_FIRST (8 * PS_HIST_MIN_EXP)
+#define PS_HIST_INNER (8 * (PS_HIST_MAX_EXP - PS_HIST_MIN_EXP))
+#define PS_HIST_BUCKETS (PS_HIST_INNER + 2)
+
+struct ps_hist {
+	__u64 sum_ns;
+	__u64 max_ns;
+	__u32 bucket[PS_HIST_BUCKETS];
+};
+
+enum ps_hist_of {
+	PS_HIST_WAIT,		/* waits that ended in an acquire; a pool's waitless acquires are in bucket 0 */
+	PS_HIST_WAIT_FAILED,	/* waits that ended otherwise */
+	PS_HIST_HOLD,
+	PS_HIST_CREATE,
+	PS_HIST_COUNT
+};
+
+struct ps_hists {
+	struct ps_hist h[PS_HIST_COUNT];
+};
+
+/* ---- a pool's books ---------------------------------------------------------------------------------------------------- */
+
+enum ps_pool_flag {
+	PS_POOL_IMPLICIT = 1,	/* first seen by another verb than pool_create: it was there before the probes */
+	PS_POOL_DESTROYED = 2,
+	PS_POOL_LOST_EVENTS = 4,	/* a lease or waiter of it did not fit: in use may be off */
+	PS_POOL_DESCRIBED = 8,	/* name, kind and capacity were read from the SDK's handle */
+};
+
+/*
+ * seq_end is first and seq_begin last: a writer raises seq_begin, changes the books, raises seq_end. The kernel copies map
+ * values in rising addresses, so a copy in which both are equal saw no writer at work. (map lookups copy with
+ * bpf_long_memcpy(), kernel/bpf/syscall.c.)
+ *
+ * With n in use, A = sum of acquire times and R = sum of release times, the integral of use up to t is n*t - A + R, all modulo
+ * 2^64; the same holds for waiters.
+ */
+struct ps_pool {
+	__u64 seq_end;
+
+	__u64 since_ns;		/* counting began */
+	__u64 changed_ns;	/* last event */
+	__u64 destroyed_ns;	/* 0 = alive */
+	__u32 flags;		/* enum ps_pool_flag */
+	__u32 kind;		/* enum ps_kind */
+	__u64 capacity;		/* 0 = unbounded or unknown */
+	__u64 min_idle;
+	__u64 capacity_since_ns;
+	__u64 capacity_sum;	/* integral of capacity up to capacity_since_ns, capacity x ns */
+
+	__s64 in_use;		/* leases that began after since_ns and are out */
+	__s64 waiting;
+	__u64 acquires;
+	__u64 acquired_sum;	/* A */
+	__u64 releases;		/* all of them, those of leases from before too */
+	__u64 released_sum;	/* R, without those from before */
+	__u64 wait_begins;
+	__u64 wait_begin_sum;
+	__u64 wait_ends;	/* waits that ended in any way */
+	__u64 wait_end_sum;
+	__u64 saturated_since_ns;	/* 0 = not saturated now */
+	__u64 saturated_ns;
+
+	__u64 before_releases;	/* of leases that began before since_ns */
+	__u64 before_sum_ns;	/* the part of those leases that lay after since_ns */
+
+	__u64 acquires_new;
+	__u64 released_broken;
+	__u64 opened;
+	__u64 open_failures;
+	__u64 health_ok;
+	__u64 health_failed;
+	__u64 outcome[8];	/* waits that ended without an acquire, by enum ps_outcome */
+	__u64 closed[8];	/* items, by enum ps_close_reason */
+	__u64 rejected[8];	/* by enum ps_reject_reason */
+
+	__u64 odd_release;	/* of an item that was not out: twice, or never acquired */
+	__u64 odd_acquire;	/* of an item that was out already */
+	__u64 odd_wait;		/* wait_begin by a waiter that waits, wait_end by one that does not */
+
+	__u32 epoch;		/* the tick for which the peaks hold */
+	__u32 in_use_peak;
+	__u32 waiting_peak;
+	__u32 domain;		/* reserved for the library that reports it */
+
+	char name[PS_NAME_MAX];
+
+	__u64 seq_begin;
+};
+
+enum ps_lease_state { PS_LEASE_IDLE = 0, PS_LEASE_HELD = 1 };
+
+/* An item of a pool. The record stays when the item comes back, so that a second release is seen as one. */
+struct ps_lease {
+	__u64 since_ns;		/* of the present state */
+	__u64 waiter;		/* who took it, as the library names it */
+	__u32 tid;		/* the thread that took it */
+	__u32 state;		/* enum ps_lease_state */
+};
+
+struct ps_waiter {
+	__u64 since_ns;
+	__u32 tid;
+	__u32 reserved;
+};
+
+/* A process that has books here. */
+struct ps_proc {
+	__u64 since_ns;
+	__u64 gone_ns;		/* exited or replaced by exec; 0 = alive */
+	__u32 n_pools;
+	__u32 n_endpoints;
+	__u64 pools_refused;
+};
+
+/* ---- sockets ----------------------------------------------------------------------------------------------------------- */
+
+enum ps_sock_role { PS_SOCK_CONNECT = 1, PS_SOCK_ACCEPT = 2, PS_SOCK_LISTEN = 3 };
+
+#define PS_UNIX_PATH_MAX 64
+
+/* An address as it is compared: IPv4 is stored mapped into IPv6; of a Unix path the last bytes are kept. Port in host order. */
+struct ps_addr {
+	__u16 family;		/* AF_INET6 (also for IPv4), AF_UNIX, 0 */
+	__u16 port;
+	__u32 reserved;
+	union {
+		__u8 ip[16];
+		char path[PS_UNIX_PATH_MAX];	/* abstract names begin with '@' */
+	};
+};
+
+/* One row of inferred pool: a process and a remote endpoint, or a process and one of its listening addresses. */
+struct ps_endpoint_key {
+	struct ps_proc_key proc;
+	__u32 role;		/* PS_SOCK_CONNECT or PS_SOCK_LISTEN */
+	__u32 netns;		/* inode number of the network namespace */
+	struct ps_addr addr;
+};
+
+struct ps_endpoint {
+	__u64 since_ns;
+	__u64 changed_ns;
+	__s64 open;		/* established and not closed by us */
+	__s64 connecting;	/* SYN sent, not answered */
+	__u64 opened;		/* since since_ns */
+	__u64 failed;
+	__u64 closed_by_peer;
+	__u64 closed_by_us;
+	__u64 found;		/* were open when the agent came */
+	struct ps_hist create;
+};
+
+/* What is known of one socket; the key is the address of its struct sock. */
+struct ps_sock {
+	struct ps_endpoint_key endpoint;
+	__u64 since_ns;
+	__u32 state;		/* enum ps_sock_state */
+	__u32 role;
+};
+
+enum ps_sock_state { PS_SOCK_CONNECTING = 1, PS_SOCK_OPEN = 2, PS_SOCK_PEER_CLOSED = 3, PS_SOCK_LISTENING = 4 };
+
+struct ps_listener_key {
+	__u32 netns;
+	__u32 port;
+	__u8 ip[16];		/* as in ps_addr; all zero = any address */
+};
+
+struct ps_listener {
+	struct ps_proc_key proc;
+	struct ps_addr addr;	/* as the endpoint's row has it */
+};
+
+/* A record of the socket inventory (iterator over tasks and files). */
+struct ps_inventory {
+	struct ps_proc_key proc;
+	__u64 sock;
+	__u64 inode;
+	__u32 role;		/* enum ps_sock_role */
+	__u32 netns;
+	__u32 queue;		/* listeners: connections not yet accepted */
+	__u32 backlog;		/* listeners: the limit of that */
+	__u32 tcp_state;	/* as in the kernel; 0 for Unix sockets */
+	__u32 reserved;
+	struct ps_addr addr;
+};
+
+/* ---- probes ------------------------------------------------------------------------------------------------------------ */
+
+enum ps_arg_kind {
+	PS_ARG_NONE,
+	PS_ARG_CONST,		/* value */
+	PS_ARG_REG,		/* register */
+	PS_ARG_MEM,		/* *(register + index register * scale + offset) */
+	PS_ARG_IP_REL,		/* *(probe address + offset): a variable of the file */
+	PS_ARG_THREAD,		/* id of the calling thread */
+	PS_ARG_KIND_COUNT
+};
+
+#define PS_REG_NONE 0xff
+
+/* How to read one argument. Registers are numbered per architecture, see bpf/regs.def. */
+struct ps_arg {
+	__u8 kind;		/* enum ps_arg_kind */
+	__u8 size;		/* bytes of the value: 1, 2, 4, 8 */
+	__u8 is_signed;
+	__u8 reg;
+	__u8 index_reg;		/* PS_REG_NONE = none */
+	__u8 scale;
+	__u8 n_derefs;		/* then, so often: value = *(value + deref[i]), 8 bytes each but the last, which has `size` */
+	__u8 reserved;
+	__s64 offset;
+	__u64 value;
+	__s32 deref[PS_MAX_DEREFS];
+};
+
+enum ps_spec_flag {
+	PS_SPEC_SDK_HANDLE = 1,	/* the pool argument points to a struct poolscope_pool */
+};
+
+/* A probe as data: which verb, and where its arguments are. The lower half of the attach cookie is the index of the spec. */
+struct ps_spec {
+	__u32 verb;
+	__u32 n_args;
+	__u32 target;		/* index into ps_targets */
+	__u32 flags;
+	struct ps_arg arg[PS_MAX_ARGS];
+};
+
+/* A file that has probes. Events count only once it is armed, so that all probes of a file begin at one instant. */
+struct ps_target {
+	__u64 armed_ns;		/* 0 = not yet */
+};
+
+/* The upper half of the attach cookie is the index of the probe. */
+struct ps_probe_stat {
+	__u64 hits;
+	__u64 errors;
+};
+
+/* What the SDK's handle looks like in the target's memory; tools/sdk/poolscope.h has the same layout. */
+#define PS_HANDLE_MAGIC 0x31304c4f4f505350ull	/* "PSPOOL01" */
+
+struct ps_handle {
+	__u64 magic;
+	__u32 version;
+	__u32 kind;
+	__u64 capacity;
+	__u64 min_idle;
+	__u64 in_use_at;	/* address of the pool's own 32-bit count of items in use, 0 = none */
+	__u64 open_at;		/* address of the pool's own 32-bit count of open items, 0 = none */
+	__u64 reserved[2];
+	char name[PS_NAME_MAX];
+};
+
+/* ---- stories ----------------------------------------------------------------------------------------------------------- */
+
+enum ps_story_kind { PS_STORY_VERB = 1, PS_STORY_WAIT, PS_STORY_HOLD, PS_STORY_COUNT };
+
+/* One thing that a person or a detector would want to read. */
+struct ps_story {
+	__u16 kind;		/* enum ps_story_kind */
+	__u16 size;
+	__u32 verb;		/* enum ps_verb */
+	__u64 t_ns;
+	struct ps_pool_key pool;
+	__u64 item;
+	__u64 waiter;
+	__u64 duration_ns;	/* of a wait, a hold, an opening */
+	__u32 detail;		/* outcome, reason, flags, cause: by the verb */
+	__u32 tid;
+	char comm[PS_COMM_MAX];
+};
+
+#define PS_ASSERT_SIZE(type, n) _Static_assert(sizeof(type) == (n), #type " has another size")
+PS_ASSERT_SIZE(struct ps_pool_key, 16);
+PS_ASSERT_SIZE(struct ps_ref_key, 24);
+PS_ASSERT_SIZE(struct ps_hist, 16 + 4 * PS_HIST_BUCKETS);
+PS_ASSERT_SIZE(struct ps_pool, 536);
+PS_ASSERT_SIZE(struct ps_lease, 24);
+PS_ASSERT_SIZE(struct ps_waiter, 16);
+PS_ASSERT_SIZE(struct ps_proc, 32);
+PS_ASSERT_SIZE(struct ps_addr, 72);
+PS_ASSERT_SIZE(struct ps_endpoint_key, 88);
+PS_ASSERT_SIZE(struct ps_inventory, 120);
+PS_ASSERT_SIZE(struct ps_listener_key, 24);
+PS_ASSERT_SIZE(struct ps_arg, 40);
+PS_ASSERT_SIZE(struct ps_spec, 256);
+PS_ASSERT_SIZE(struct ps_handle, 128);
+PS_ASSERT_SIZE(struct ps_story, 80);
+
+#endif

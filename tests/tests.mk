@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# Tests. A unit test is tests/unit/<module>_test.c, built with ASan + UBSan against the whole agent and cmocka; nothing to list.
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_test.c))
+UNIT_BINS := $(UNIT_TESTS:%=$(B)/tests/unit/%)
+
+$(B)/tests/unit/%: tests/unit/%.c $(B)/libagent-san.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O1 -g $(WARN) -fPIE $(SAN) $(CPPFLAGS) -Itests/unit $(PKG_CFLAGS) -MMD -MP $< $(B)/libagent-san.a -pie \
+		$(AGENT_LIBS) -lcmocka -o $@
+
+.PHONY: check-unit
+check-unit: # run the unit tests, under ASan and UBSan
+check-unit: $(UNIT_BINS)
+	@for t in $(UNIT_BINS); do echo "# $${t##*/}"; $$t || exit 1; done

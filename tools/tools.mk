@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+# The SDK, the shim library and the simulator.
