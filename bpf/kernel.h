@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel.h - the few kernel types that the programs look into, declared by hand. Only the named members count: their places
+ * are taken from the running kernel's BTF when the object is loaded.
+ */
+#ifndef POOLSCOPE_BPF_KERNEL_H
+#define POOLSCOPE_BPF_KERNEL_H
+
+#include <linux/types.h>
+
+#define PS_CORE __attribute__((preserve_access_index))
+
+struct signal_struct {
+	struct {
+		int counter;
+	} live; /* atomic_t: threads that have not begun to exit */
+} PS_CORE;
+
+struct task_struct {
+	int pid;
+	int tgid;
+	__u64 start_boottime;
+	__u64 self_exec_id; /* u64 since 5.7 (d1e7fd6462ca) */
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
+} PS_CORE;
+
+struct ns_common {
+	unsigned int inum;
+} PS_CORE;
+
+struct net {
+	struct ns_common ns;
+} PS_CORE;
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+	__u8 bytes[16];
+};
+
+struct sock_common {
+	__u32 skc_daddr;
+	__u32 skc_rcv_saddr;
+	__u16 skc_dport; /* network order */
+	__u16 skc_num; /* host order */
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+} PS_CORE;
+
+struct sock {
+	struct sock_common __sk_common;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
+	__u16 sk_protocol; /* u16 since 5.6 (bf9765145b85) */
+	__u16 sk_type;
+} PS_CORE;
+
+struct sockaddr_un {
+	unsigned short sun_family;
+	char sun_path[108];
+};
+
+struct unix_address {
+	int len;
+	struct sockaddr_un name[0];
+} PS_CORE;
+
+struct unix_sock {
+	struct unix_address *addr;
+	struct sock *peer;
+} PS_CORE;
+
+struct socket {
+	struct sock *sk;
+} PS_CORE;
+
+struct inode {
+	unsigned long i_ino;
+} PS_CORE;
+
+struct file {
+	struct inode *f_inode;
+} PS_CORE;
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} PS_CORE;
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+} PS_CORE;
+
+/* include/net/tcp_states.h: ABI, shown in /proc/net/tcp */
+enum { PS_TCP_ESTABLISHED = 1, PS_TCP_SYN_SENT = 2, PS_TCP_SYN_RECV = 3, PS_TCP_CLOSE = 7, PS_TCP_CLOSE_WAIT = 8, PS_TCP_LISTEN = 10 };
+enum { PS_AF_UNIX = 1, PS_AF_INET = 2, PS_AF_INET6 = 10, PS_IPPROTO_TCP = 6, PS_SOCK_STREAM = 1 };
+
+#endif

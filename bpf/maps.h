@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * maps.h - every map of the kernel side, its limit, and what happens when it is full.
+ *
+ * Limits are the defaults; the agent sets them from its configuration before loading. A full table refuses the newcomer and
+ * counts it (losses.def). Pools and histograms are allocated on demand (a pool is made rarely), leases and waiters in advance
+ * (they come and go on the hot path).
+ */
+#ifndef POOLSCOPE_BPF_MAPS_H
+#define POOLSCOPE_BPF_MAPS_H
+
+#include "abi.h"
+
+#define PS_MAP(name, type_, key_, value_, max_, flags_)                                            \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_##type_);                                                \
+		__uint(map_flags, flags_);                                                         \
+		__uint(max_entries, max_);                                                         \
+		__type(key, key_);                                                                 \
+		__type(value, value_);                                                             \
+	} name SEC(".maps")
+
+PS_MAP(ps_specs, ARRAY, __u32, struct ps_spec, 4096, 0);
+PS_MAP(ps_targets, ARRAY, __u32, struct ps_target, 1024, 0);
+PS_MAP(ps_probes, PERCPU_ARRAY, __u32, struct ps_probe_stat, 8192, 0);
+PS_MAP(ps_losses, PERCPU_ARRAY, __u32, __u64, PS_LOSS_COUNT, 0);
+PS_MAP(ps_zero, ARRAY, __u32, struct ps_hists, 1, 0);
+
+PS_MAP(ps_procs, HASH, struct ps_proc_key, struct ps_proc, 8192, BPF_F_NO_PREALLOC);
+PS_MAP(ps_pools, HASH, struct ps_pool_key, struct ps_pool, 16384, BPF_F_NO_PREALLOC);
+PS_MAP(ps_hist_of, HASH, struct ps_pool_key, struct ps_hists, 16384, BPF_F_NO_PREALLOC);
+PS_MAP(ps_leases, HASH, struct ps_ref_key, struct ps_lease, 65536, 0);
+PS_MAP(ps_waiters, HASH, struct ps_ref_key, struct ps_waiter, 16384, 0);
+
+PS_MAP(ps_socks, HASH, __u64, struct ps_sock, 65536, BPF_F_NO_PREALLOC);
+PS_MAP(ps_endpoints, HASH, struct ps_endpoint_key, struct ps_endpoint, 4096, BPF_F_NO_PREALLOC);
+PS_MAP(ps_listeners, HASH, struct ps_listener_key, struct ps_listener, 4096, BPF_F_NO_PREALLOC);
+
+/* Per CPU: how many stories this second. */
+struct ps_story_cap {
+	__u64 second;
+	__u64 n;
+};
+PS_MAP(ps_story_caps, PERCPU_ARRAY, __u32, struct ps_story_cap, 1, 0);
+
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} ps_stories SEC(".maps");
+
+/* Knobs that the agent sets before loading. */
+const volatile __u32 ps_pools_per_process = 4096;
+const volatile __u32 ps_endpoints_per_process = 256;
+const volatile __u32 ps_stories_per_second = 2000; /* per CPU */
+const volatile __u64 ps_notable_ns = 100000000;
+const volatile __u32 ps_agent_tgid = 0; /* our own sockets are nobody's pool */
+
+/* Written by the agent at each tick: the peaks in a pool's books are of this epoch. */
+__u32 ps_epoch = 0;
+
+PS_INLINE void ps_lost(enum ps_loss what)
+{
+	__u32 key = what;
+	__u64 *n = bpf_map_lookup_elem(&ps_losses, &key);
+
+	if (n)
+		*n += 1;
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.h - who is calling: the process's key, its record, and its end.
+ */
+#ifndef POOLSCOPE_BPF_PROCESS_H
+#define POOLSCOPE_BPF_PROCESS_H
+
+#include "kernel.h"
+#include "maps.h"
+
+/* See struct ps_proc_key: differs for a reused pid and after an exec. */
+PS_INLINE __u32 ps_incarnation(__u64 start_boottime, __u64 exec_id)
+{
+	__u64 mixed = (start_boottime ^ (exec_id << 48) ^ exec_id) * 0x9e3779b97f4a7c15ull;
+
+	return (__u32)(mixed >> 32);
+}
+
+PS_INLINE void ps_proc_key_of(struct task_struct *task, struct ps_proc_key *ret)
+{
+	struct task_struct *leader = task->group_leader;
+
+	ret->tgid = (__u32)task->tgid;
+	ret->incarnation = ps_incarnation(leader->start_boottime, leader->self_exec_id);
+}
+
+/* The record of a process, made if need be; NULL when the table is full (counted). */
+PS_INLINE struct ps_proc *ps_proc_get(const struct ps_proc_key *key, __u64 now)
+{
+	struct ps_proc *proc = bpf_map_lookup_elem(&ps_procs, key);
+
+	if (proc)
+		return proc;
+	struct ps_proc fresh = { .since_ns = now };
+
+	bpf_map_update_elem(&ps_procs, key, &fresh, BPF_NOEXIST);
+	proc = bpf_map_lookup_elem(&ps_procs, key);
+	if (!proc)
+		ps_lost(PS_LOSS_procs_full);
+	return proc;
+}
+
+PS_INLINE void ps_proc_gone(const struct ps_proc_key *key, __u64 now)
+{
+	struct ps_proc *proc = bpf_map_lookup_elem(&ps_procs, key);
+
+	if (proc)
+		proc->gone_ns = now;
+}
+
+#endif

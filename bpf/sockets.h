@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sockets.h - TCP connections and listeners, folded into one row per process and endpoint.
+ *
+ * inet_sock_set_state tells every change of a TCP socket and costs other syscalls nothing. The surprise: the current process is
+ * the right one only for CLOSE -> SYN_SENT (connect) and CLOSE -> LISTEN (listen); every other change may run in whoever took
+ * the interrupt. So the owner is noted at those two, and an inbound connection belongs to the listener with its local address.
+ */
+#ifndef POOLSCOPE_BPF_SOCKETS_H
+#define POOLSCOPE_BPF_SOCKETS_H
+
+#include "hist.h"
+#include "maps.h"
+#include "process.h"
+
+PS_INLINE __u16 ps_swap16(__u16 v)
+{
+	return (__u16)(v << 8 | v >> 8);
+}
+
+PS_INLINE void ps_ip4_mapped(__u8 ip[16], __u32 v4)
+{
+	__builtin_memset(ip, 0, 16);
+	ip[10] = 0xff;
+	ip[11] = 0xff;
+	__builtin_memcpy(ip + 12, &v4, 4);
+}
+
+/* The remote or the local address of a TCP socket. Any-address is all zero in both families. */
+PS_INLINE void ps_sock_addr(struct sock *sk, int is_remote, struct ps_addr *ret)
+{
+	struct sock_common *c = &sk->__sk_common;
+
+	__builtin_memset(ret, 0, sizeof(*ret));
+	ret->family = PS_AF_INET6;
+	ret->port = is_remote ? ps_swap16(c->skc_dport) : c->skc_num;
+	if (c->skc_family == PS_AF_INET) {
+		__u32 v4 = is_remote ? c->skc_daddr : c->skc_rcv_saddr;
+
+		if (v4)
+			ps_ip4_mapped(ret->ip, v4);
+	} else if (is_remote) {
+		bpf_probe_read_kernel(ret->ip, 16, &c->skc_v6_daddr);
+	} else {
+		bpf_probe_read_kernel(ret->ip, 16, &c->skc_v6_rcv_saddr);
+	}
+}
+
+PS_INLINE __u32 ps_sock_netns(struct sock *sk)
+{
+	struct net *net = sk->__sk_common.skc_net.net;
+
+	return net ? net->ns.inum : 0;
+}
+
+PS_INLINE struct ps_endpoint *ps_endpoint_get(const struct ps_endpoint_key *key, __u64 now)
+{
+	struct ps_endpoint *ep = bpf_map_lookup_elem(&ps_endpoints, key);
+	struct ps_proc *proc;
+	__u32 zero = 0;
+	void *blank;
+
+	if (ep)
+		return ep;
+	proc = ps_proc_get(&key->proc, now);
+	blank = bpf_map_lookup_elem(&ps_zero, &zero);
+	if (!proc || !blank)
+		return 0;
+	if (proc->n_endpoints >= ps_endpoints_per_process ||
+	    bpf_map_update_elem(&ps_endpoints, key, blank, BPF_NOEXIST)) {
+		ep = bpf_map_lookup_elem(&ps_endpoints, key);
+		if (!ep)
+			ps_lost(PS_LOSS_endpoints_full);
+		return ep;
+	}
+	__sync_fetch_and_add(&proc->n_endpoints, 1);
+	ep = bpf_map_lookup_elem(&ps_endpoints, key);
+	if (ep)
+		ep->since_ns = now;
+	return ep;
+}
+
+/* connect() begins: the one moment at which the owner is known. */
+PS_INLINE void ps_sock_connecting(struct sock *sk, __u64 id, __u64 now)
+{
+	struct ps_sock s = { .since_ns = now, .state = PS_SOCK_CONNECTING, .role = PS_SOCK_CONNECT };
+	struct ps_endpoint *ep;
+
+	ps_proc_key_of((struct task_struct *)bpf_get_current_task_btf(), &s.endpoint.proc);
+	if (s.endpoint.proc.tgid == ps_agent_tgid)
+		return;
+	s.endpoint.role = PS_SOCK_CONNECT;
+	s.endpoint.netns = ps_sock_netns(sk);
+	ps_sock_addr(sk, 1, &s.endpoint.addr);
+	ep = ps_endpoint_get(&s.endpoint, now);
+	if (!ep)
+		return;
+	if (bpf_map_update_elem(&ps_socks, &id, &s, BPF_ANY)) {
+		ps_lost(PS_LOSS_sockets_full);
+		return;
+	}
+	__sync_fetch_and_add(&ep->connecting, 1);
+	ep->changed_ns = now;
+}
+
+PS_INLINE void ps_listener_key_of(__u32 netns, const struct ps_addr *local, struct ps_listener_key *ret)
+{
+	ret->netns = netns;
+	ret->port = local->port;
+	__builtin_memcpy(ret->ip, local->ip, 16);
+}
+
+/* Notes a listening socket and makes its row. Shared with the inventory. */
+PS_INLINE void ps_listener_add(const struct ps_endpoint_key *key, __u64 now)
+{
+	struct ps_listener_key where;
+	struct ps_listener l = { .proc = key->proc, .addr = key->addr };
+
+	if (!ps_endpoint_get(key, now))
+		return;
+	ps_listener_key_of(key->netns, &key->addr, &where);
+	if (bpf_map_update_elem(&ps_listeners, &where, &l, BPF_ANY))
+		ps_lost(PS_LOSS_listeners_full);
+}
+
+PS_INLINE void ps_sock_listening(struct sock *sk, __u64 id, __u64 now)
+{
+	struct ps_sock s = { .since_ns = now, .state = PS_SOCK_LISTENING, .role = PS_SOCK_LISTEN };
+
+	ps_proc_key_of((struct task_struct *)bpf_get_current_task_btf(), &s.endpoint.proc);
+	if (s.endpoint.proc.tgid == ps_agent_tgid)
+		return;
+	s.endpoint.role = PS_SOCK_LISTEN;
+	s.endpoint.netns = ps_sock_netns(sk);
+	ps_sock_addr(sk, 0, &s.endpoint.addr);
+	ps_listener_add(&s.endpoint, now);
+	if (bpf_map_update_elem(&ps_socks, &id, &s, BPF_ANY))
+		ps_lost(PS_LOSS_sockets_full);
+}
+
+/* The listener that an inbound connection came through: its exact address, else the any-address of its port. */
+PS_INLINE int ps_listener_find(__u32 netns, const struct ps_addr *local, struct ps_endpoint_key *ret)
+{
+	struct ps_listener_key where;
+	struct ps_listener *l;
+
+	ps_listener_key_of(netns, local, &where);
+	l = bpf_map_lookup_elem(&ps_listeners, &where);
+	if (!l) {
+		__builtin_memset(where.ip, 0, 16);
+		l = bpf_map_lookup_elem(&ps_listeners, &where);
+	}
+	if (!l)
+		return -1;
+	ret->proc = l->proc;
+	ret->role = PS_SOCK_LISTEN;
+	ret->netns = netns;
+	ret->addr = l->addr;
+	return 0;
+}
+
+/* A connection came in (or was found by the inventory: is_found). */
+PS_INLINE void ps_sock_inbound(struct sock *sk, __u64 id, __u64 now, int is_found)
+{
+	struct ps_sock s = { .since_ns = now, .state = PS_SOCK_OPEN, .role = PS_SOCK_ACCEPT };
+	struct ps_endpoint *ep;
+	struct ps_addr local;
+
+	ps_sock_addr(sk, 0, &local);
+	if (ps_listener_find(ps_sock_netns(sk), &local, &s.endpoint))
+		return;
+	ep = bpf_map_lookup_elem(&ps_endpoints, &s.endpoint);
+	if (!ep)
+		return;
+	if (bpf_map_update_elem(&ps_socks, &id, &s, BPF_NOEXIST))
+		return; /* known already */
+	__sync_fetch_and_add(&ep->open, 1);
+	__sync_fetch_and_add(is_found ? &ep->found : &ep->opened, 1);
+	ep->changed_ns = now;
+}
+
+PS_INLINE void ps_endpoint_created(struct ps_endpoint *ep, __u64 ns)
+{
+	__u32 bucket = ps_hist_bucket(ns);
+
+	if (bucket >= PS_HIST_BUCKETS)
+		bucket = PS_HIST_BUCKETS - 1;
+	__sync_fetch_and_add(&ep->create.bucket[bucket], 1);
+	__sync_fetch_and_add(&ep->create.sum_ns, ns);
+	if (ns > ep->create.max_ns)
+		ep->create.max_ns = ns;
+}
+
+/* A known socket changes: established, closed by the peer, closed by us, gone. */
+PS_INLINE void ps_sock_change(struct ps_sock *s, __u64 id, int to, __u64 now)
+{
+	struct ps_endpoint *ep = bpf_map_lookup_elem(&ps_endpoints, &s->endpoint);
+
+	if (!ep || s->state == PS_SOCK_LISTENING) {
+		bpf_map_delete_elem(&ps_socks, &id);
+		return;
+	}
+	ep->changed_ns = now;
+	if (to == PS_TCP_ESTABLISHED) {
+		if (s->state != PS_SOCK_CONNECTING)
+			return;
+		s->state = PS_SOCK_OPEN;
+		__sync_fetch_and_add(&ep->connecting, -1);
+		__sync_fetch_and_add(&ep->open, 1);
+		__sync_fetch_and_add(&ep->opened, 1);
+		ps_endpoint_created(ep, now - s->since_ns);
+		s->since_ns = now;
+	} else if (to == PS_TCP_CLOSE_WAIT) {
+		s->state = PS_SOCK_PEER_CLOSED; /* still ours: a pool may hand it out */
+	} else if (to != PS_TCP_SYN_RECV && to != PS_TCP_SYN_SENT) {
+		if (s->state == PS_SOCK_CONNECTING) {
+			__sync_fetch_and_add(&ep->connecting, -1);
+			__sync_fetch_and_add(&ep->failed, 1);
+		} else {
+			__sync_fetch_and_add(&ep->open, -1);
+			__sync_fetch_and_add(s->state == PS_SOCK_PEER_CLOSED ? &ep->closed_by_peer : &ep->closed_by_us, 1);
+		}
+		bpf_map_delete_elem(&ps_socks, &id);
+	}
+}
+
+PS_INLINE void ps_sock_set_state(struct sock *sk, int from, int to)
+{
+	__u64 id = (__u64)(unsigned long)sk, now = bpf_ktime_get_ns();
+	struct ps_sock *s;
+
+	if (sk->sk_protocol != PS_IPPROTO_TCP)
+		return;
+	if (to == PS_TCP_SYN_SENT) {
+		ps_sock_connecting(sk, id, now);
+		return;
+	}
+	if (to == PS_TCP_LISTEN) {
+		ps_sock_listening(sk, id, now);
+		return;
+	}
+	s = bpf_map_lookup_elem(&ps_socks, &id);
+	if (s)
+		ps_sock_change(s, id, to, now);
+	else if (to == PS_TCP_ESTABLISHED && from == PS_TCP_SYN_RECV)
+		ps_sock_inbound(sk, id, now, 0);
+}
+
+/* ---- the inventory: what was there before us, and Unix sockets at every pass -------------------------------------------- */
+
+/* Takes one open TCP socket of a process into the books, unless it is known. */
+PS_INLINE void ps_sock_found(struct sock *sk, const struct ps_inventory *r, __u64 now)
+{
+	struct ps_sock s = { .since_ns = now, .state = PS_SOCK_OPEN, .role = PS_SOCK_CONNECT };
+	__u64 id = r->sock;
+	struct ps_endpoint *ep;
+
+	s.endpoint.proc = r->proc;
+	s.endpoint.role = r->role;
+	s.endpoint.netns = r->netns;
+	s.endpoint.addr = r->addr;
+	if (r->role == PS_SOCK_LISTEN) {
+		if (bpf_map_lookup_elem(&ps_socks, &id))
+			return;
+		ps_listener_add(&s.endpoint, now);
+		s.state = PS_SOCK_LISTENING;
+		s.role = PS_SOCK_LISTEN;
+		bpf_map_update_elem(&ps_socks, &id, &s, BPF_NOEXIST);
+		return;
+	}
+	if (r->tcp_state == PS_TCP_CLOSE_WAIT)
+		s.state = PS_SOCK_PEER_CLOSED;
+	ep = ps_endpoint_get(&s.endpoint, now);
+	if (!ep)
+		return;
+	if (bpf_map_update_elem(&ps_socks, &id, &s, BPF_NOEXIST))
+		return;
+	__sync_fetch_and_add(&ep->open, 1);
+	__sync_fetch_and_add(&ep->found, 1);
+	ep->changed_ns = now;
+}
+
+/* The path of a Unix address: its last bytes when it is long; abstract names get an '@'. */
+PS_INLINE int ps_unix_path(struct unix_address *addr, struct ps_addr *ret)
+{
+	const char *path = addr->name[0].sun_path;
+	int len = BPF_CORE_READ(addr, len) - 2;
+
+	ret->family = PS_AF_UNIX;
+	if (len <= 0)
+		return -1;
+	if (len >= PS_UNIX_PATH_MAX)
+		path += len - (PS_UNIX_PATH_MAX - 1);
+	if (bpf_probe_read_kernel_str(ret->path, sizeof(ret->path), path) > 1)
+		return 0;
+	ret->path[0] = '@';
+	bpf_probe_read_kernel_str(ret->path + 1, sizeof(ret->path) - 1, path + 1);
+	return 0;
+}
+
+/* Describes a Unix stream socket: a listener, an accepted one (it carries the listener's path), or a client. */
+PS_INLINE int ps_unix_describe(struct sock *sk, struct ps_inventory *r)
+{
+	struct unix_sock *u = (struct unix_sock *)sk, *peer;
+	struct unix_address *addr;
+
+	if (sk->sk_type != PS_SOCK_STREAM)
+		return -1;
+	addr = BPF_CORE_READ(u, addr);
+	if (sk->__sk_common.skc_state == PS_TCP_LISTEN) {
+		if (!addr)
+			return -1;
+		r->role = PS_SOCK_LISTEN;
+		r->queue = sk->sk_ack_backlog;
+		r->backlog = sk->sk_max_ack_backlog;
+		return ps_unix_path(addr, &r->addr);
+	}
+	if (sk->__sk_common.skc_state != PS_TCP_ESTABLISHED)
+		return -1;
+	if (addr) {
+		r->role = PS_SOCK_ACCEPT;
+		return ps_unix_path(addr, &r->addr);
+	}
+	peer = (struct unix_sock *)BPF_CORE_READ(u, peer);
+	if (!peer)
+		return -1;
+	addr = BPF_CORE_READ(peer, addr);
+	if (!addr)
+		return -1; /* a socketpair */
+	r->role = PS_SOCK_CONNECT;
+	return ps_unix_path(addr, &r->addr);
+}
+
+/* Describes a TCP socket. An inbound one is told from an outbound one by the listener of its local address. */
+PS_INLINE int ps_tcp_describe(struct sock *sk, struct ps_inventory *r)
+{
+	struct ps_endpoint_key listener;
+	struct ps_addr local;
+
+	r->tcp_state = sk->__sk_common.skc_state;
+	ps_sock_addr(sk, 0, &local);
+	if (r->tcp_state == PS_TCP_LISTEN) {
+		r->role = PS_SOCK_LISTEN;
+		r->queue = sk->sk_ack_backlog;
+		r->backlog = sk->sk_max_ack_backlog;
+		r->addr = local;
+		return 0;
+	}
+	if (r->tcp_state != PS_TCP_ESTABLISHED && r->tcp_state != PS_TCP_CLOSE_WAIT)
+		return -1;
+	if (!ps_listener_find(r->netns, &local, &listener)) {
+		r->role = PS_SOCK_ACCEPT;
+		r->addr = listener.addr;
+		return 0;
+	}
+	r->role = PS_SOCK_CONNECT;
+	ps_sock_addr(sk, 1, &r->addr);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verbs.h - one handler per verb: pair begin with end, fold the ordinary case into the pool's books, tell the rest as stories.
+ *
+ * Compiled by clang for the kernel, and natively by the unit tests with maps that can be made to fail. Handlers never fail:
+ * wrong order, duplicates and nonsense are counted in the pool's books (odd_*), what has no room in ps_losses.
+ * The surprise: a lease's record stays when the item comes back (state idle), for an update in place is cheaper than insert
+ * and delete, and only so can a second release be told from the release of an item that was out before we came.
+ */
+#ifndef POOLSCOPE_BPF_VERBS_H
+#define POOLSCOPE_BPF_VERBS_H
+
+#include "hist.h"
+#include "maps.h"
+#include "process.h"
+#include "story.h"
+
+/* A verb as it arrives: the arguments in the order of verbs.def. */
+struct ps_event {
+	struct ps_pool_key pool;
+	__u64 now;
+	__u64 arg[PS_MAX_ARGS];
+	__u32 verb;
+	__u32 spec_flags;
+};
+
+PS_INLINE void ps_write_begin(struct ps_pool *p)
+{
+	__sync_fetch_and_add(&p->seq_begin, 1);
+}
+
+PS_INLINE void ps_write_end(struct ps_pool *p)
+{
+	__sync_fetch_and_add(&p->seq_end, 1);
+}
+
+PS_INLINE void ps_hist_add(const struct ps_pool_key *key, enum ps_hist_of which, __u64 ns)
+{
+	struct ps_hists *hists = bpf_map_lookup_elem(&ps_hist_of, key);
+	struct ps_hist *h;
+	__u32 bucket;
+
+	if (!hists)
+		return;
+	h = &hists->h[which];
+	bucket = ps_hist_bucket(ns);
+	if (bucket >= PS_HIST_BUCKETS)
+		bucket = PS_HIST_BUCKETS - 1;
+	__sync_fetch_and_add(&h->bucket[bucket], 1);
+	__sync_fetch_and_add(&h->sum_ns, ns);
+	if (ns > h->max_ns)
+		h->max_ns = ns; /* two writers at once may keep the smaller; the buckets still have both */
+}
+
+/* After each change of in use, waiting or capacity: peaks, and the time during which the pool was full and somebody waited. */
+PS_INLINE void ps_pool_level(struct ps_pool *p, __u64 now)
+{
+	__s64 in_use = p->in_use, waiting = p->waiting;
+	__u64 since;
+
+	if (p->epoch != ps_epoch) {
+		p->epoch = ps_epoch;
+		p->in_use_peak = 0;
+		p->waiting_peak = 0;
+	}
+	if (in_use > (__s64)p->in_use_peak)
+		p->in_use_peak = (__u32)in_use;
+	if (waiting > (__s64)p->waiting_peak)
+		p->waiting_peak = (__u32)waiting;
+
+	if (p->capacity && in_use >= (__s64)p->capacity && waiting > 0) {
+		if (!p->saturated_since_ns)
+			__sync_val_compare_and_swap(&p->saturated_since_ns, 0, now);
+	} else if (p->saturated_since_ns) {
+		since = __sync_lock_test_and_set(&p->saturated_since_ns, 0);
+		if (since && now > since)
+			__sync_fetch_and_add(&p->saturated_ns, now - since);
+	}
+}
+
+/* ---- pools: made, described, resized, destroyed ------------------------------------------------------------------------ */
+
+PS_INLINE void ps_pool_set_capacity(struct ps_pool *p, __u64 capacity, __u64 now)
+{
+	p->capacity_sum += p->capacity * (now - p->capacity_since_ns);
+	p->capacity_since_ns = now;
+	p->capacity = capacity;
+}
+
+PS_INLINE void ps_pool_set_kind(struct ps_pool *p, __u64 kind)
+{
+	if (kind >= PS_KIND_COUNT) {
+		ps_lost(PS_LOSS_bad_value);
+		kind = PS_KIND_unknown;
+	}
+	p->kind = (__u32)kind;
+}
+
+/*
+ * A pool that was there before its probes: the SDK's handle in the target's memory says what pool_create would have said.
+ * Hostile memory: the magic and the kind are checked, the name is cut by its room here.
+ */
+PS_INLINE void ps_pool_describe(struct ps_pool *p, const struct ps_event *e)
+{
+	const struct ps_handle *at = (const struct ps_handle *)(unsigned long)e->pool.pool;
+	struct {
+		__u64 magic;
+		__u32 version, kind;
+		__u64 capacity, min_idle;
+	} head; /* the beginning of struct ps_handle: the whole does not fit the stack */
+
+	if (bpf_probe_read_user(&head, sizeof(head), at)) {
+		ps_lost(PS_LOSS_arg_unreadable);
+		return;
+	}
+	if (head.magic != PS_HANDLE_MAGIC)
+		return;
+	ps_pool_set_kind(p, head.kind);
+	ps_pool_set_capacity(p, head.capacity, e->now);
+	p->min_idle = head.min_idle;
+	if (bpf_probe_read_user_str(p->name, sizeof(p->name), at->name) < 0)
+		ps_lost(PS_LOSS_name_unreadable);
+	p->flags |= PS_POOL_DESCRIBED;
+}
+
+/* Makes room for a pool, or NULL: too many in all or of one process (counted). */
+PS_INLINE struct ps_pool *ps_pool_make(const struct ps_event *e)
+{
+	struct ps_proc *proc = ps_proc_get(&e->pool.proc, e->now);
+	struct ps_pool *p;
+	__u32 zero = 0;
+	void *blank = bpf_map_lookup_elem(&ps_zero, &zero); /* struct ps_hists of zeros, also large enough for a pool */
+
+	if (!proc || !blank)
+		return 0;
+	if (proc->n_pools >= ps_pools_per_process) {
+		__sync_fetch_and_add(&proc->pools_refused, 1);
+		ps_lost(PS_LOSS_pools_per_process);
+		return 0;
+	}
+	if (bpf_map_update_elem(&ps_pools, &e->pool, blank, BPF_NOEXIST)) {
+		p = bpf_map_lookup_elem(&ps_pools, &e->pool);
+		if (!p)
+			ps_lost(PS_LOSS_pools_full);
+		return p; /* another thread made it just now */
+	}
+	bpf_map_update_elem(&ps_hist_of, &e->pool, blank, BPF_NOEXIST);
+	__sync_fetch_and_add(&proc->n_pools, 1);
+	p = bpf_map_lookup_elem(&ps_pools, &e->pool);
+	if (!p)
+		return 0;
+	p->since_ns = e->now;
+	p->capacity_since_ns = e->now;
+	if (e->verb != PS_VERB_pool_create) {
+		p->flags |= PS_POOL_IMPLICIT;
+		if (e->spec_flags & PS_SPEC_SDK_HANDLE)
+			ps_pool_describe(p, e);
+	}
+	return p;
+}
+
+PS_INLINE void ps_on_pool_create(struct ps_pool *p, const struct ps_event *e)
+{
+	p->flags &= ~(__u32)(PS_POOL_IMPLICIT | PS_POOL_DESTROYED);
+	ps_pool_set_kind(p, e->arg[1]);
+	ps_pool_set_capacity(p, e->arg[3], e->now);
+	p->min_idle = e->arg[4];
+	if (bpf_probe_read_user_str(p->name, sizeof(p->name), (const void *)(unsigned long)e->arg[2]) < 0)
+		ps_lost(PS_LOSS_name_unreadable);
+}
+
+/* All leases and waits end with the pool: the sums are closed here, the records are void from destroyed_ns on. */
+PS_INLINE void ps_on_pool_destroy(struct ps_pool *p, const struct ps_event *e)
+{
+	p->released_sum += (__u64)p->in_use * e->now;
+	p->in_use = 0;
+	p->wait_end_sum += (__u64)p->waiting * e->now;
+	p->waiting = 0;
+	p->flags |= PS_POOL_DESTROYED;
+	p->destroyed_ns = e->now;
+	ps_pool_set_capacity(p, 0, e->now);
+	ps_pool_level(p, e->now);
+}
+
+/* ---- waits ------------------------------------------------------------------------------------------------------------- */
+
+PS_INLINE void ps_ref_key_of(const struct ps_event *e, __u64 id, struct ps_ref_key *ret)
+{
+	ret->pool = e->pool;
+	ret->id = id;
+}
+
+PS_INLINE __u64 ps_waiter_or_thread(__u64 waiter)
+{
+	return waiter ? waiter : (__u32)bpf_get_current_pid_tgid();
+}
+
+PS_INLINE void ps_on_wait_begin(struct ps_pool *p, const struct ps_event *e)
+{
+	struct ps_ref_key key;
+	struct ps_waiter w = { .since_ns = e->now, .tid = (__u32)bpf_get_current_pid_tgid() };
+	long error;
+
+	ps_ref_key_of(e, ps_waiter_or_thread(e->arg[1]), &key);
+	error = bpf_map_update_elem(&ps_waiters, &key, &w, BPF_NOEXIST);
+	if (error == -17 /* EEXIST */) {
+		__sync_fetch_and_add(&p->odd_wait, 1);
+		return;
+	}
+	if (error) {
+		ps_lost(PS_LOSS_waiters_full);
+		p->flags |= PS_POOL_LOST_EVENTS;
+		return;
+	}
+	__sync_fetch_and_add(&p->wait_begins, 1);
+	__sync_fetch_and_add(&p->wait_begin_sum, e->now);
+	__sync_fetch_and_add(&p->waiting, 1);
+	ps_pool_level(p, e->now);
+}
+
+/* Ends a wait if one is open. Returns how long it was, or -1. */
+PS_INLINE __s64 ps_wait_close(struct ps_pool *p, const struct ps_event *e, __u64 waiter)
+{
+	struct ps_ref_key key;
+	struct ps_waiter *w;
+	__u64 since;
+
+	ps_ref_key_of(e, waiter, &key);
+	w = bpf_map_lookup_elem(&ps_waiters, &key);
+	if (!w)
+		return -1;
+	since = w->since_ns;
+	if (since <= p->destroyed_ns) {
+		bpf_map_delete_elem(&ps_waiters, &key);
+		return -1;
+	}
+	if (bpf_map_delete_elem(&ps_waiters, &key))
+		return -1;
+	__sync_fetch_and_add(&p->wait_ends, 1);
+	__sync_fetch_and_add(&p->wait_end_sum, e->now);
+	__sync_fetch_and_add(&p->waiting, -1);
+	return e->now > since ? (__s64)(e->now - since) : 0;
+}
+
+PS_INLINE void ps_on_wait_end(struct ps_pool *p, const struct ps_event *e)
+{
+	__u64 waiter = ps_waiter_or_thread(e->arg[1]);
+	__u64 outcome = e->arg[2];
+	__s64 waited = ps_wait_close(p, e, waiter);
+
+	if (waited < 0) {
+		__sync_fetch_and_add(&p->odd_wait, 1);
+		return;
+	}
+	if (outcome >= PS_OUTCOME_COUNT) {
+		ps_lost(PS_LOSS_bad_value);
+		outcome = PS_OUTCOME_failed;
+	}
+	__sync_fetch_and_add(&p->outcome[outcome & 7], 1);
+	ps_hist_add(&e->pool, PS_HIST_WAIT_FAILED, (__u64)waited);
+	ps_pool_level(p, e->now);
+	struct ps_story_about about = {
+		.pool = &e->pool,
+		.waiter = waiter,
+		.duration_ns = (__u64)waited,
+		.kind = PS_STORY_WAIT,
+		.verb = PS_VERB_wait_end,
+		.detail = (__u32)outcome,
+	};
+	ps_story_tell(&about, e->now);
+}
+
+/* ---- leases ------------------------------------------------------------------------------------------------------------ */
+
+PS_INLINE void ps_lease_begin(struct ps_pool *p, const struct ps_event *e, __u64 waiter)
+{
+	struct ps_ref_key key;
+	struct ps_lease fresh = {
+		.since_ns = e->now,
+		.waiter = waiter,
+		.tid = (__u32)bpf_get_current_pid_tgid(),
+		.state = PS_LEASE_HELD,
+	};
+	struct ps_lease *lease;
+
+	ps_ref_key_of(e, e->arg[1], &key);
+	lease = bpf_map_lookup_elem(&ps_leases, &key);
+	if (!lease) {
+		if (bpf_map_update_elem(&ps_leases, &key, &fresh, BPF_ANY)) {
+			ps_lost(PS_LOSS_leases_full);
+			p->flags |= PS_POOL_LOST_EVENTS;
+			return;
+		}
+	} else {
+		if (__sync_lock_test_and_set(&lease->state, PS_LEASE_HELD) == PS_LEASE_HELD &&
+		    lease->since_ns > p->destroyed_ns) {
+			/* its release was not seen: the old lease ends here, without a hold time */
+			__sync_fetch_and_add(&p->odd_acquire, 1);
+			lease->since_ns = e->now;
+			lease->waiter = waiter;
+			lease->tid = fresh.tid;
+			return;
+		}
+		lease->since_ns = e->now;
+		lease->waiter = waiter;
+		lease->tid = fresh.tid;
+	}
+	__sync_fetch_and_add(&p->in_use, 1);
+	__sync_fetch_and_add(&p->acquired_sum, e->now);
+}
+
+PS_INLINE void ps_on_acquired(struct ps_pool *p, const struct ps_event *e)
+{
+	__u64 waiter = ps_waiter_or_thread(e->arg[2]);
+	__s64 waited = p->waiting > 0 ? ps_wait_close(p, e, waiter) : -1;
+
+	__sync_fetch_and_add(&p->acquires, 1);
+	if (e->arg[3] & PS_ACQUIRED_NEW)
+		__sync_fetch_and_add(&p->acquires_new, 1);
+	ps_lease_begin(p, e, waiter);
+	ps_pool_level(p, e->now);
+	ps_hist_add(&e->pool, PS_HIST_WAIT, waited < 0 ? 0 : (__u64)waited);
+	if (waited >= 0 && (__u64)waited >= ps_notable_ns) {
+		struct ps_story_about about = {
+			.pool = &e->pool,
+			.item = e->arg[1],
+			.waiter = waiter,
+			.duration_ns = (__u64)waited,
+			.kind = PS_STORY_WAIT,
+			.verb = PS_VERB_acquired,
+		};
+		ps_story_tell(&about, e->now);
+	}
+}
+
+/* A release without a lease: of a lease from before, when the pool was there before us and the item was never seen. */
+PS_INLINE void ps_release_unseen(struct ps_pool *p, const struct ps_event *e, const struct ps_ref_key *key)
+{
+	struct ps_lease idle = { .since_ns = e->now, .state = PS_LEASE_IDLE };
+
+	if (!(p->flags & (PS_POOL_IMPLICIT | PS_POOL_LOST_EVENTS))) {
+		__sync_fetch_and_add(&p->odd_release, 1);
+		return;
+	}
+	bpf_map_update_elem(&ps_leases, key, &idle, BPF_NOEXIST);
+	__sync_fetch_and_add(&p->releases, 1);
+	__sync_fetch_and_add(&p->before_releases, 1);
+	__sync_fetch_and_add(&p->before_sum_ns, e->now - p->since_ns);
+}
+
+PS_INLINE void ps_on_released(struct ps_pool *p, const struct ps_event *e)
+{
+	struct ps_ref_key key;
+	struct ps_lease *lease;
+	__u64 since, held;
+
+	ps_ref_key_of(e, e->arg[1], &key);
+	lease = bpf_map_lookup_elem(&ps_leases, &key);
+	if (!lease) {
+		ps_release_unseen(p, e, &key);
+		return;
+	}
+	since = lease->since_ns;
+	if (__sync_lock_test_and_set(&lease->state, PS_LEASE_IDLE) != PS_LEASE_HELD || since <= p->destroyed_ns) {
+		__sync_fetch_and_add(&p->odd_release, 1);
+		return;
+	}
+	held = e->now > since ? e->now - since : 0;
+	lease->since_ns = e->now;
+	__sync_fetch_and_add(&p->releases, 1);
+	__sync_fetch_and_add(&p->released_sum, e->now);
+	__sync_fetch_and_add(&p->in_use, -1);
+	if (e->arg[2] & PS_RELEASED_BROKEN)
+		__sync_fetch_and_add(&p->released_broken, 1);
+	ps_pool_level(p, e->now);
+	ps_hist_add(&e->pool, PS_HIST_HOLD, held);
+	if (held >= ps_notable_ns) {
+		struct ps_story_about about = {
+			.pool = &e->pool,
+			.item = e->arg[1],
+			.waiter = lease->waiter,
+			.duration_ns = held,
+			.kind = PS_STORY_HOLD,
+			.verb = PS_VERB_released,
+			.detail = (__u32)e->arg[2],
+		};
+		ps_story_tell(&about, e->now);
+	}
+}
+
+/* ---- items, backpressure, health --------------------------------------------------------------------------------------- */
+
+PS_INLINE void ps_on_item_opened(struct ps_pool *p, const struct ps_event *e)
+{
+	if (e->arg[3] != PS_OUTCOME_ok) {
+		__sync_fetch_and_add(&p->open_failures, 1);
+		return;
+	}
+	__sync_fetch_and_add(&p->opened, 1);
+	ps_hist_add(&e->pool, PS_HIST_CREATE, e->arg[2]);
+}
+
+PS_INLINE void ps_on_item_closed(struct ps_pool *p, const struct ps_event *e)
+{
+	__u64 reason = e->arg[2];
+	struct ps_ref_key key;
+	struct ps_lease *lease;
+
+	if (reason >= PS_CLOSE_COUNT) {
+		ps_lost(PS_LOSS_bad_value);
+		reason = PS_CLOSE_unknown;
+	}
+	__sync_fetch_and_add(&p->closed[reason & 7], 1);
+	ps_ref_key_of(e, e->arg[1], &key);
+	lease = bpf_map_lookup_elem(&ps_leases, &key);
+	if (lease && lease->state == PS_LEASE_IDLE) /* a held one stays, so that its release is still paired */
+		bpf_map_delete_elem(&ps_leases, &key);
+}
+
+PS_INLINE void ps_on_rejected(struct ps_pool *p, const struct ps_event *e)
+{
+	__u64 reason = e->arg[1];
+
+	if (reason >= PS_REJECT_COUNT) {
+		ps_lost(PS_LOSS_bad_value);
+		reason = PS_REJECT_unknown;
+	}
+	__sync_fetch_and_add(&p->rejected[reason & 7], 1);
+}
+
+PS_INLINE void ps_on_health(struct ps_pool *p, const struct ps_event *e)
+{
+	__sync_fetch_and_add(e->arg[2] == PS_OUTCOME_ok ? &p->health_ok : &p->health_failed, 1);
+}
+
+/* ---- the door ---------------------------------------------------------------------------------------------------------- */
+
+/* Verbs that are told as they are, besides being counted. */
+PS_INLINE int ps_verb_is_story(const struct ps_event *e)
+{
+	switch (e->verb) {
+	case PS_VERB_pool_create:
+	case PS_VERB_pool_resize:
+	case PS_VERB_pool_destroy:
+	case PS_VERB_rejected:
+		return 1;
+	case PS_VERB_item_opened:
+		return e->arg[3] != PS_OUTCOME_ok;
+	case PS_VERB_health:
+		return e->arg[2] != PS_OUTCOME_ok;
+	default:
+		return 0;
+	}
+}
+
+PS_INLINE void ps_verb_tell(const struct ps_event *e)
+{
+	struct ps_story_about about = {
+		.pool = &e->pool,
+		.item = e->arg[1],
+		.kind = PS_STORY_VERB,
+		.verb = e->verb,
+		.detail = (__u32)e->arg[2],
+	};
+
+	ps_story_tell(&about, e->now);
+}
+
+PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
+{
+	ps_write_begin(p);
+	switch (e->verb) {
+	case PS_VERB_pool_create:
+		ps_on_pool_create(p, e);
+		break;
+	case PS_VERB_pool_resize:
+		ps_pool_set_capacity(p, e->arg[1], e->now);
+		ps_pool_level(p, e->now);
+		break;
+	case PS_VERB_pool_destroy:
+		ps_on_pool_destroy(p, e);
+		break;
+	case PS_VERB_wait_begin:
+		ps_on_wait_begin(p, e);
+		break;
+	case PS_VERB_wait_end:
+		ps_on_wait_end(p, e);
+		break;
+	case PS_VERB_acquired:
+		ps_on_acquired(p, e);
+		break;
+	case PS_VERB_released:
+		ps_on_released(p, e);
+		break;
+	case PS_VERB_item_opened:
+		ps_on_item_opened(p, e);
+		break;
+	case PS_VERB_item_closed:
+		ps_on_item_closed(p, e);
+		break;
+	case PS_VERB_rejected:
+		ps_on_rejected(p, e);
+		break;
+	case PS_VERB_health:
+		ps_on_health(p, e);
+		break;
+	default:
+		break;
+	}
+	p->changed_ns = e->now;
+	ps_write_end(p);
+}
+
+/* Takes one event of any source. */
+PS_INLINE void ps_verb_feed(const struct ps_event *e)
+{
+	struct ps_pool *p;
+
+	if (e->verb == PS_VERB_stall_begin || e->verb == PS_VERB_stall_end) {
+		ps_verb_tell(e);
+		return;
+	}
+	p = bpf_map_lookup_elem(&ps_pools, &e->pool);
+	if (!p) {
+		if (e->verb == PS_VERB_pool_destroy)
+			return;
+		p = ps_pool_make(e);
+		if (!p) {
+			ps_lost(PS_LOSS_event_no_pool);
+			return;
+		}
+	}
+	ps_verb_book(p, e);
+	if (ps_verb_is_story(e))
+		ps_verb_tell(e);
+}
+
+#endif
