@@ -32,11 +32,13 @@ include bpf/bpf.mk
 include agent/agent.mk
 include tools/tools.mk
 include tests/tests.mk
+include tests/integration.mk
+include tests/checks.mk
 
 .PHONY: help
 help: # print this list
 	@echo "Poolscope: what is happening inside the pools of that process?"
-	@sed -nE 's/^([a-z][a-z-]*): # (.*)/  \1|\2/p' Makefile */*.mk | sort -u | column -t -s '|'
+	@sed -nE 's/^([a-z][a-z-]*): # (.*)/\1|\2/p' $(filter Makefile %.mk,$(MAKEFILE_LIST)) | sort -u | awk -F'|' '{ printf "  %-18s %s\n", $$1, $$2 }'
 
 .PHONY: deps
 deps: # install the packages that are missing (Debian; needs root)

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json.h - a snapshot as JSON: the answers of the HTTP API, and what every command prints from. Pure.
+ *
+ * Durations and integrals are seconds, moments are Unix time in seconds, both as doubles; kinds, outcomes and reasons are their
+ * names; unknown is null. All strings are cleaned. Each function returns a new reference, or NULL when out of memory.
+ */
+#ifndef POOLSCOPE_API_JSON_H
+#define POOLSCOPE_API_JSON_H
+
+#include <jansson.h>
+
+struct snapshot;
+struct pool_row;
+
+#define API_PREFIX "/api/v1/"
+
+/* For writing it: 15 digits are what a double holds for sure, so that 0.85 does not leave as 0.84999999999999998. */
+#define API_JSON_FLAGS JSON_REAL_PRECISION(15)
+
+/* {"pools": [...]}, without holders and waiters. */
+json_t *encode_pools(const struct snapshot *s);
+
+/* One pool of the snapshot, with "holders" and "waiters". */
+json_t *encode_pool(const struct snapshot *s, const struct pool_row *p);
+
+/* {"findings": [...]} */
+json_t *encode_findings(const struct snapshot *s);
+
+/* {"stalls": [...]} */
+json_t *encode_stalls(const struct snapshot *s);
+
+/* {"version", "host", "agent", "checks", "tables", "losses", ...} */
+json_t *encode_status(const struct snapshot *s);
+
+/* {"probes": [...]} */
+json_t *encode_probes(const struct snapshot *s);
+
+/*
+ * The answer to a GET of API_PREFIX "pools", "pools/ID", "findings", "stalls", "status" or "probes", into *ret. -ENOENT when
+ * there is no such path or pool, -ENOMEM.
+ */
+int encode_path(const struct snapshot *s, const char *path, json_t **ret);
+
+#endif

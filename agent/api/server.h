@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * server.h - the agent's HTTP server: metrics for Prometheus on TCP, the JSON API on a Unix socket.
+ *
+ * It has no thread and never blocks: the owner's loop waits for server_fd() to become readable, at most server_timeout_ms(), and
+ * then calls server_run(). It answers from the snapshot that it was given last; encoded answers are kept until the next one.
+ */
+#ifndef POOLSCOPE_API_SERVER_H
+#define POOLSCOPE_API_SERVER_H
+
+#include <stdint.h>
+
+#include "exporters/prometheus.h"
+
+struct diag;
+struct server;
+struct snapshot;
+
+#define SERVER_LISTEN_ADDRESS "127.0.0.1:10766"
+#define SERVER_SOCKET_PATH "/run/poolscope/poolscope.sock"
+#define SERVER_MAX_CONNECTIONS 64	/* of each listener */
+
+struct server_options {
+	const char *listen_address;	/* HOST:PORT or [IPv6]:PORT or :PORT; NULL = default, "" = no TCP */
+	const char *socket_path;	/* NULL = default, "" = none */
+	unsigned int max_connections;	/* 0 = default */
+	struct prometheus_options prometheus;
+};
+
+/*
+ * Listens. -EADDRINUSE: another program has the port, or a live agent the socket; -EINVAL: a bad address; else errno of the call
+ * that failed. d says which. The socket of a dead agent is replaced.
+ */
+int server_new(const struct server_options *options, struct server **ret, struct diag *d);
+
+/* Closes all connections and removes the socket file if it is still ours. NULL is allowed. */
+void server_free(struct server *s);
+
+/* From now on answers from this; takes a reference of its own. */
+void server_set_snapshot(struct server *s, const struct snapshot *snapshot);
+
+/* An epoll descriptor that is readable when there is something to do. Owned by the server. */
+int server_fd(const struct server *s);
+
+/* Longest time to sleep before server_run(): -1 = until server_fd() is readable. */
+int server_timeout_ms(const struct server *s);
+
+/* Accepts, reads, answers, closes idle connections; whatever can be done without waiting. */
+void server_run(struct server *s);
+
+/* The TCP port listened on, 0 = none. */
+uint16_t server_port(const struct server *s);
+
+#endif

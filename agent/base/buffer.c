@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* buffer.c - see buffer.h. No surprise: it doubles, and keeps a NUL behind the last byte. */
+#include "base/buffer.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buffer_done(struct buffer *b)
+{
+	free(b->data);
+	*b = (struct buffer){ 0 };
+}
+
+/* Makes room for n more bytes and a NUL. */
+static int reserve(struct buffer *b, size_t n)
+{
+	size_t size = b->size ? b->size : 256;
+	char *data;
+
+	if (b->error)
+		return b->error;
+	if (n >= SIZE_MAX / 4 || b->n >= SIZE_MAX / 4)
+		return b->error = -ENOMEM;
+	if (b->n + n + 1 <= b->size)
+		return 0;
+	while (size < b->n + n + 1)
+		size *= 2;
+	data = realloc(b->data, size);
+	if (!data)
+		return b->error = -ENOMEM;
+	b->data = data;
+	b->size = size;
+	return 0;
+}
+
+void buffer_add(struct buffer *b, const void *data, size_t n)
+{
+	if (reserve(b, n))
+		return;
+	if (n)
+		memcpy(b->data + b->n, data, n);
+	b->n += n;
+	b->data[b->n] = '\0';
+}
+
+void buffer_add_text(struct buffer *b, const char *s)
+{
+	buffer_add(b, s, strlen(s));
+}
+
+void buffer_printf(struct buffer *b, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (n < 0 || reserve(b, (size_t)n))
+		return;
+	va_start(args, format);
+	vsnprintf(b->data + b->n, (size_t)n + 1, format, args);
+	va_end(args);
+	b->n += (size_t)n;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent.h - the whole agent as one object: what `poolscope run` runs, and what a read command runs in-process when no agent
+ * does. One thread; one per process.
+ */
+#ifndef POOLSCOPE_CMD_AGENT_H
+#define POOLSCOPE_CMD_AGENT_H
+
+#include <stdbool.h>
+
+struct agent;
+struct diag;
+struct snapshot;
+
+struct agent_options {
+	const char *config_file;	/* NULL = default */
+	const char *listen_address;	/* NULL = default, "" = no TCP */
+	const char *socket_path;	/* NULL = default, "" = none */
+	bool in_process;		/* for a read command: no signals, no notify */
+};
+
+/* Loads the kernel side and listens. On an error d has a sentence about what is missing and how to get it. */
+int agent_new(const struct agent_options *options, struct agent **ret, struct diag *d);
+
+/* Detaches everything. NULL is allowed. */
+void agent_free(struct agent *a);
+
+/* Runs its loop for so long; -1 = until agent_stop(). 0 or negative errno. */
+int agent_run_for(struct agent *a, int ms);
+
+/* The newest snapshot, borrowed until the agent runs again; NULL before the first tick. */
+const struct snapshot *agent_snapshot(struct agent *a);
+
+/* Makes agent_run_for() return soon; may be called by a signal handler. */
+void agent_stop(struct agent *a);
+
+#endif

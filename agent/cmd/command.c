@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * command.c - see command.h. The surprise: options are parsed before the command is known, all of them at once, and then held
+ * against the command's set; so `poolscope --json list` and `poolscope list --json` are the same.
+ */
+#include "cmd/command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/server.h"
+#include "model/snapshot.h"
+
+/* ---- options --------------------------------------------------------------------------------------------------------------- */
+
+enum opt {
+	OPT_HELP, OPT_VERSION, OPT_SOCKET, OPT_JSON, OPT_PID, OPT_POOL, OPT_KIND, OPT_SORT, OPT_ONCE, OPT_COUNT, OPT_INTERVAL,
+	OPT_HOLDERS, OPT_WAITERS, OPT_FOLLOW, OPT_AVAILABLE, OPT_CONFIG, OPT_CHECK_CONFIG, OPT_LISTEN_ADDRESS, N_OPTS
+};
+
+#define BIT(opt) (1ull << (opt))
+#define ALWAYS (BIT(OPT_HELP) | BIT(OPT_VERSION))
+#define READ (BIT(OPT_SOCKET) | BIT(OPT_JSON))
+#define FILTER (BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_SORT))
+
+static const struct option_row {
+	const char *name;
+	char letter;		/* 0 = none */
+	const char *argument;	/* NULL = none */
+	const char *help;
+} option_rows[N_OPTS] = {
+	[OPT_HELP] = { "help", 'h', NULL, "print this" },
+	[OPT_VERSION] = { "version", 'V', NULL, "print the version" },
+	[OPT_SOCKET] = { "socket", 0, "PATH", "the agent's socket (" SERVER_SOCKET_PATH ")" },
+	[OPT_JSON] = { "json", 'j', NULL, "print JSON" },
+	[OPT_PID] = { "pid", 'p', "PID", "only this process" },
+	[OPT_POOL] = { "pool", 0, "POOL", "only this pool: id, name or pattern" },
+	[OPT_KIND] = { "kind", 0, "KIND", "only pools of this kind" },
+	[OPT_SORT] = { "sort", 's', "KEY", "the order of the rows" },
+	[OPT_ONCE] = { "once", '1', NULL, "print once and end" },
+	[OPT_COUNT] = { "count", 'n', "N", "print N times and end" },
+	[OPT_INTERVAL] = { "interval", 'i', "SECONDS", "time between updates (2)" },
+	[OPT_HOLDERS] = { "holders", 0, NULL, "list all who hold an item" },
+	[OPT_WAITERS] = { "waiters", 0, NULL, "list all who wait" },
+	[OPT_FOLLOW] = { "follow", 'f', NULL, "go on, and print what opens and closes" },
+	[OPT_AVAILABLE] = { "available", 0, "PATH", "list the USDT points that a file offers" },
+	[OPT_CONFIG] = { "config", 'c', "FILE", "configuration (/etc/poolscope/poolscope.conf)" },
+	[OPT_CHECK_CONFIG] = { "check-config", 0, NULL, "check the configuration and end" },
+	[OPT_LISTEN_ADDRESS] = { "listen-address", 0, "ADDR", "for /metrics (" SERVER_LISTEN_ADDRESS "); \"\" = none" },
+};
+
+/* ---- commands -------------------------------------------------------------------------------------------------------------- */
+
+#define HELP_WIDTH 80
+
+/* "unknown connection worker ..." without the blank before the first */
+#define KIND(id, name, text) " " #name
+static const char kind_words[] =
+#include "bpf/verbs.def"
+	;
+#define KINDS (kind_words + 1)
+
+#define POOL_SORT_KEYS "worst process pid pool kind in-use pending utilization acquires wait hold timeouts"
+
+/* The first is what `poolscope` alone runs. */
+static const struct command commands[] = {
+	{ "top", "", "live view of all pools",
+	  "Shows the pools of all processes, the worst first, until q is pressed. s changes\n"
+	  "the order, r turns it round, arrows scroll. Without a terminal it prints the\n"
+	  "table once, or --count times.",
+	  ALWAYS | READ | FILTER | BIT(OPT_ONCE) | BIT(OPT_COUNT) | BIT(OPT_INTERVAL), POOL_SORT_KEYS, 0, 0, command_top },
+	{ "list", "", "one row per pool, the worst first",
+	  "A dash is a number that cannot be known, never zero. UTIL is the use over the\n"
+	  "capacity in the last window.",
+	  ALWAYS | READ | FILTER, POOL_SORT_KEYS, 0, 0, command_list },
+	{ "show", "POOL", "one pool in full",
+	  "POOL is an id, a name, or PROCESS/NAME. Of holders and waiters the oldest three\n"
+	  "are shown, unless --holders or --waiters asks for all.",
+	  ALWAYS | READ | BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_SORT) | BIT(OPT_HOLDERS) | BIT(OPT_WAITERS),
+	  "age tid", 0, 1, command_show },
+	{ "findings", "", "what is wrong, since when, and what to do",
+	  "Open findings first, the most severe on top, then those that ended recently.",
+	  ALWAYS | READ | FILTER | BIT(OPT_FOLLOW), "severity since process type", 0, 0, command_findings },
+	{ "stalls", "", "processes that stood still, by cause",
+	  "A stall is a time in which a process with work to do made no progress.",
+	  ALWAYS | READ | FILTER, "sum max count process", 0, 0, command_stalls },
+	{ "probes", "", "what is attached where, its hits and its cost",
+	  "With --available it reads the file and asks no agent. With --pid, --pool or\n"
+	  "--kind it shows the files that those processes map.",
+	  ALWAYS | READ | FILTER | BIT(OPT_AVAILABLE), "file hits errors verb", 0, 0, command_probes },
+	{ "doctor", "", "whether the agent sees all it should, and what it costs",
+	  "Exits with 1 when a check is bad.",
+	  ALWAYS | READ, NULL, 0, 0, command_doctor },
+	{ "run", "", "the agent, in the foreground",
+	  "Watches until it is told to end by SIGINT or SIGTERM.",
+	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_CONFIG) | BIT(OPT_CHECK_CONFIG) | BIT(OPT_LISTEN_ADDRESS), NULL, 0, 0, command_run },
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* ---- help ------------------------------------------------------------------------------------------------------------------ */
+
+static void print_options(uint64_t set)
+{
+	for (int i = 0; i < N_OPTS; i++) {
+		const struct option_row *o = &option_rows[i];
+		char left[40];
+
+		if (!(set & BIT(i)))
+			continue;
+		if (o->letter)
+			snprintf(left, sizeof(left), "-%c, --%s", o->letter, o->name);
+		else
+			snprintf(left, sizeof(left), "    --%s", o->name);
+		if (o->argument)
+			snprintf(left + strlen(left), sizeof(left) - strlen(left), " %s", o->argument);
+		printf("  %-25s %s\n", left, o->help);
+	}
+}
+
+static void print_help(void)
+{
+	printf("Usage: poolscope [COMMAND] [OPTIONS]\n"
+	       "\n"
+	       "Sees inside the pools of other processes: how full they are, who waits and how\n"
+	       "long, who holds what, and when the whole process stood still.\n"
+	       "\n"
+	       "Commands (`%s` when none is given):\n", commands[0].name);
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		char left[32];
+
+		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].arguments);
+		printf("  %-12s %s\n", left, commands[i].summary);
+	}
+	printf("\nOptions of all commands:\n");
+	print_options(ALWAYS);
+	printf("\nOptions of the commands that read:\n");
+	print_options(READ | FILTER);
+	printf("\n`poolscope COMMAND --help` has the rest. Commands ask the running agent; where\n"
+	       "none runs, they watch for a moment on their own (needs root).\n"
+	       "Exit status: 0 done, 1 failed, 2 wrong usage.\n");
+}
+
+/* Words after a label, broken into lines of HELP_WIDTH columns. */
+static void print_words(const char *label, const char *words)
+{
+	size_t indent = strlen(label), at = indent;
+
+	printf("%s", label);
+	while (*words) {
+		size_t n = strcspn(words, " ");
+
+		if (at + 1 + n > HELP_WIDTH) {
+			printf("\n%*s", (int)indent, "");
+			at = indent;
+		}
+		printf(" %.*s", (int)n, words);
+		at += 1 + n;
+		words += n + (words[n] == ' ');
+	}
+	printf("\n");
+}
+
+static void print_command_help(const struct command *c)
+{
+	printf("Usage: poolscope %s%s%s [OPTIONS]\n\n", c->name, *c->arguments ? " " : "", c->arguments);
+	printf("%c%s.\n%s\n\nOptions:\n", c->summary[0] - 'a' + 'A', c->summary + 1, c->details);
+	print_options(c->options);
+	if (c->sort_keys || c->options & BIT(OPT_KIND))
+		printf("\n");
+	if (c->options & BIT(OPT_KIND))
+		print_words("Kinds:", KINDS);
+	if (c->sort_keys)
+		print_words("Orders:", c->sort_keys);
+}
+
+/* ---- errors ---------------------------------------------------------------------------------------------------------------- */
+
+static void print_error(const struct invocation *in, const char *format, va_list args)
+{
+	fflush(stdout);
+	fprintf(stderr, "poolscope%s%s: ", in->command ? " " : "", in->command ? in->command->name : "");
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+}
+
+int command_fail(const struct invocation *in, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_error(in, format, args);
+	va_end(args);
+	return EXIT_FAILED;
+}
+
+int command_misused(const struct invocation *in, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_error(in, format, args);
+	va_end(args);
+	fprintf(stderr, "`poolscope%s%s --help` shows what can be given.\n", in->command ? " " : "",
+		in->command ? in->command->name : "");
+	return EXIT_USAGE;
+}
+
+/* ---- parsing --------------------------------------------------------------------------------------------------------------- */
+
+static bool is_word_of(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	while (*words) {
+		size_t length = strcspn(words, " ");
+
+		if (n == length && !memcmp(words, word, n))
+			return true;
+		words += length + (words[length] == ' ');
+	}
+	return false;
+}
+
+/* A whole number from 1 to max. */
+static int parse_number(const char *s, long max, int *ret)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(s, &end, 10);
+	if (errno || end == s || *end || n < 1 || n > max)
+		return -EINVAL;
+	*ret = (int)n;
+	return 0;
+}
+
+static int parse_seconds(const char *s, double *ret)
+{
+	char *end;
+	double v = strtod(s, &end);
+
+	if (end == s || *end || !isfinite(v) || v < 0.1 || v > 86400)
+		return -EINVAL;
+	*ret = v;
+	return 0;
+}
+
+static int take_option(struct invocation *in, enum opt opt, const char *value)
+{
+	switch (opt) {
+	case OPT_SOCKET:
+		in->socket = value;
+		return 0;
+	case OPT_JSON:
+		in->is_json = true;
+		return 0;
+	case OPT_PID:
+		return parse_number(value, INT32_MAX, &in->pid) ? command_misused(in, "--pid: '%s' is no process id", value) : 0;
+	case OPT_POOL:
+		in->pool = value;
+		return 0;
+	case OPT_KIND:
+		in->kind = value;
+		return is_word_of(KINDS, value) ? 0 : command_misused(in, "--kind: '%s' is none of: %s", value, KINDS);
+	case OPT_SORT:
+		in->sort = value;
+		return 0;
+	case OPT_ONCE:
+		in->is_once = true;
+		return 0;
+	case OPT_COUNT:
+		return parse_number(value, 1000000, &in->count) ?
+			       command_misused(in, "--count: '%s' is not a number from 1 to 1000000", value) : 0;
+	case OPT_INTERVAL:
+		return parse_seconds(value, &in->interval_s) ?
+			       command_misused(in, "--interval: '%s' is not a number of seconds from 0.1 to 86400", value) : 0;
+	case OPT_HOLDERS:
+		in->has_holders = true;
+		return 0;
+	case OPT_WAITERS:
+		in->has_waiters = true;
+		return 0;
+	case OPT_FOLLOW:
+		in->is_followed = true;
+		return 0;
+	case OPT_AVAILABLE:
+		in->available = value;
+		return 0;
+	case OPT_CONFIG:
+		in->config = value;
+		return 0;
+	case OPT_CHECK_CONFIG:
+		in->is_check_config = true;
+		return 0;
+	case OPT_LISTEN_ADDRESS:
+		in->listen_address = value;
+		return 0;
+	case OPT_HELP:
+	case OPT_VERSION:
+	case N_OPTS:
+		break;
+	}
+	return 0;
+}
+
+/* The options as getopt wants them. A long option's value is its number + LONG, out of the way of letters. */
+#define LONG 1000
+
+static void make_getopt_tables(struct option *ret_long, char *ret_short)
+{
+	*ret_short++ = ':';	/* a missing argument is told apart from an unknown option */
+	for (int i = 0; i < N_OPTS; i++) {
+		const struct option_row *o = &option_rows[i];
+
+		ret_long[i] = (struct option){ o->name, o->argument ? required_argument : no_argument, NULL, LONG + i };
+		if (o->letter) {
+			*ret_short++ = o->letter;
+			if (o->argument)
+				*ret_short++ = ':';
+		}
+	}
+	ret_long[N_OPTS] = (struct option){ 0 };
+	*ret_short = '\0';
+}
+
+static enum opt find_opt(int c)
+{
+	if (c >= LONG)
+		return (enum opt)(c - LONG);
+	for (int i = 0; i < N_OPTS; i++) {
+		if (option_rows[i].letter == c)
+			return (enum opt)i;
+	}
+	return N_OPTS;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* The first word that is not an option; getopt has moved them all to the end. */
+static int take_words(struct invocation *in, int n, char **words)
+{
+	in->command = n ? find_command(words[0]) : &commands[0];
+	if (!in->command)
+		return command_misused(in, "there is no command '%s'", words[0]);
+	n -= n > 0;
+	if (n > in->command->max_arguments)
+		return command_misused(in, "'%s' is one word too many", words[1 + in->command->max_arguments]);
+	if (n)
+		in->argument = words[1];
+	return 0;
+}
+
+static int check(const struct invocation *in, uint64_t given)
+{
+	uint64_t wrong = given & ~in->command->options;
+
+	if (wrong)
+		return command_misused(in, "it has no option --%s", option_rows[__builtin_ctzll(wrong)].name);
+	if (in->sort && !is_word_of(in->command->sort_keys, in->sort))
+		return command_misused(in, "--sort: '%s' is none of: %s", in->sort, in->command->sort_keys);
+	return 0;
+}
+
+int command_main(int argc, char **argv)
+{
+	struct invocation in = { 0 };
+	struct option long_options[N_OPTS + 1];
+	char short_options[2 * N_OPTS + 2];
+	uint64_t given = 0;
+	int c, r = 0;
+
+	make_getopt_tables(long_options, short_options);
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+		enum opt opt;
+
+		if (c == ':')
+			return command_misused(&in, "%s needs a value", argv[optind - 1]);
+		if (c == '?' && optopt && optopt < LONG)
+			return command_misused(&in, "there is no option -%c", optopt);
+		if (c == '?')
+			return command_misused(&in, "there is no option %s", argv[optind - 1]);
+		opt = find_opt(c);
+		given |= BIT(opt);
+		r = take_option(&in, opt, optarg);
+		if (r)
+			return r;
+	}
+	if (given & BIT(OPT_VERSION)) {
+		printf("poolscope %s\n", POOLSCOPE_VERSION);
+		return EXIT_DONE;
+	}
+	if ((given & BIT(OPT_HELP)) && optind == argc) {
+		print_help();
+		return EXIT_DONE;
+	}
+	r = take_words(&in, argc - optind, argv + optind);
+	if (r)
+		return r;
+	if (given & BIT(OPT_HELP)) {
+		print_command_help(in.command);
+		return EXIT_DONE;
+	}
+	r = check(&in, given);
+	if (r)
+		return r;
+	r = in.command->run(&in);
+	if (fflush(stdout) || ferror(stdout))
+		return command_fail(&in, "cannot write the output: %s", strerror(errno));
+	return r;
+}

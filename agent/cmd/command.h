@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * command.h - the commands and their options as data. The table is the usage text: what is not in it cannot be parsed, and what
+ * is in it cannot go undocumented.
+ */
+#ifndef POOLSCOPE_CMD_COMMAND_H
+#define POOLSCOPE_CMD_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* What was asked for. Strings are borrowed from argv. */
+struct invocation {
+	const struct command *command;
+	const char *socket;	/* NULL = not given */
+	const char *config;
+	const char *listen_address;
+	const char *pool;
+	const char *kind;
+	const char *sort;
+	const char *available;
+	int32_t pid;		/* 0 = all */
+	int count;		/* 0 = not given */
+	double interval_s;	/* 0 = not given */
+	bool is_json;
+	bool is_once;
+	bool has_holders;
+	bool has_waiters;
+	bool is_followed;
+	bool is_check_config;
+	const char *argument;	/* what follows the command, e.g. the pool; NULL = none */
+};
+
+struct command {
+	const char *name;
+	const char *arguments;	/* for the usage line: "POOL", "[POOL]" or "" */
+	const char *summary;	/* one line */
+	const char *details;	/* some lines for its own --help */
+	uint64_t options;	/* a bit for each option that it knows */
+	const char *sort_keys;	/* for --sort, separated by spaces; NULL = none */
+	int min_arguments, max_arguments;
+	int (*run)(const struct invocation *in);	/* returns an exit status */
+};
+
+/* The whole program but for the locale. */
+int command_main(int argc, char **argv);
+
+/* Prints "poolscope NAME: ..." with a newline to stderr; returns EXIT_FAILED. */
+__attribute__((format(printf, 2, 3))) int command_fail(const struct invocation *in, const char *format, ...);
+
+/* Likewise for wrong usage, with a hint at --help; returns EXIT_USAGE. */
+__attribute__((format(printf, 2, 3))) int command_misused(const struct invocation *in, const char *format, ...);
+
+/* One each, in cmd/<name>.c. */
+int command_top(const struct invocation *in);
+int command_list(const struct invocation *in);
+int command_show(const struct invocation *in);
+int command_findings(const struct invocation *in);
+int command_stalls(const struct invocation *in);
+int command_probes(const struct invocation *in);
+int command_doctor(const struct invocation *in);
+int command_run(const struct invocation *in);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * findings.c - `poolscope findings`: what is wrong, since when, what to do. The surprise: the options speak of pools, so a finding
+ * is put into the shape of a pool to be held against them; its pool may be gone by now.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/json.h"
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/text.h"
+#include "cmd/command.h"
+#include "cmd/field.h"
+#include "cmd/pools.h"
+#include "cmd/source.h"
+
+#define FOLLOW_MS 1000
+
+/* ---- choosing and ordering ------------------------------------------------------------------------------------------------- */
+
+static const char *kind_of(const json_t *pools, const json_t *pool_id)
+{
+	const json_t *pool;
+	size_t i;
+
+	json_array_foreach(field_array(pools, "pools"), i, pool) {
+		if (json_equal(json_object_get(pool, "id"), pool_id))
+			return field_text(pool, "kind");
+	}
+	return NULL;
+}
+
+static bool is_chosen(const struct invocation *in, const json_t *finding, const json_t *pools)
+{
+	const json_t *id = json_object_get(finding, "pool_id");
+	CLEANUP(cleanup_json) json_t *pool =
+		json_pack("{s:O?, s:O?, s:O?, s:O?, s:s?}", "id", id, "name", json_object_get(finding, "pool"),
+			  "process", json_object_get(finding, "process"), "pid",
+			  json_object_get(finding, "pid"), "kind", in->kind ? kind_of(pools, id) : NULL);
+
+	return pool_is_chosen(in, pool);
+}
+
+/* What a finding is compared by; all rising. */
+struct rank {
+	json_t *finding;
+	double closed, severity, since;
+	const char *text;
+};
+
+static int compare_ranks(const void *a, const void *b)
+{
+	const struct rank *p = a, *q = b;
+	int r = (p->closed > q->closed) - (p->closed < q->closed);
+
+	if (!r)
+		r = strcmp(p->text, q->text);
+	if (!r)
+		r = (p->severity > q->severity) - (p->severity < q->severity);
+	return r ? r : (p->since < q->since) - (p->since > q->since);
+}
+
+static struct rank rank_finding(json_t *finding, const char *sort)
+{
+	struct rank r = {
+		.finding = finding,
+		.closed = strcmp(field_text_or(finding, "state", ""), "open") != 0,
+		.severity = -severity_rank(field_text(finding, "severity")),
+		.since = field_number(finding, "since"),
+		.text = "",
+	};
+
+	if (sort && !strcmp(sort, "since"))
+		r.severity = r.closed = 0;
+	else if (sort && strcmp(sort, "severity") != 0)
+		r.text = field_text_or(finding, sort, "");
+	return r;
+}
+
+static json_t *select_findings(const struct invocation *in, const json_t *answer, const json_t *pools)
+{
+	json_t *all = field_array(answer, "findings"), *chosen = json_array(), *finding;
+	AUTO_FREE struct rank *rank = calloc(json_array_size(all) + 1, sizeof(*rank));
+	size_t i, n = 0;
+
+	json_array_foreach(all, i, finding) {
+		if (rank && is_chosen(in, finding, pools))
+			rank[n++] = rank_finding(finding, in->sort);
+	}
+	if (n)
+		qsort(rank, n, sizeof(*rank), compare_ranks);
+	for (i = 0; i < n; i++)
+		json_array_append(chosen, rank[i].finding);
+	return json_pack("{s:o}", "findings", chosen);
+}
+
+static int get_findings(const struct invocation *in, struct source *source, json_t **ret, struct diag *d)
+{
+	CLEANUP(cleanup_json) json_t *answer = NULL;
+	CLEANUP(cleanup_json) json_t *pools = NULL;
+	int r = source_get(source, API_PREFIX "findings", &answer, d);
+
+	if (!r && in->kind)
+		r = source_get(source, API_PREFIX "pools", &pools, d);
+	if (!r)
+		*ret = select_findings(in, answer, pools);
+	return r;
+}
+
+/* ---- printing -------------------------------------------------------------------------------------------------------------- */
+
+/* "14:03:07", with the day when that was not today. */
+static void format_time(double unix_s, char *ret, size_t size)
+{
+	time_t t = (time_t)unix_s, now = time(NULL);
+	struct tm tm, today;
+
+	if (!isfinite(unix_s) || !localtime_r(&t, &tm) || !localtime_r(&now, &today)) {
+		snprintf(ret, size, "-");
+		return;
+	}
+	if (tm.tm_year == today.tm_year && tm.tm_yday == today.tm_yday)
+		strftime(ret, size, "%H:%M:%S", &tm);
+	else
+		strftime(ret, size, "%Y-%m-%d %H:%M:%S", &tm);
+}
+
+static void print_finding(const json_t *f)
+{
+	double since = field_number(f, "since"), until = field_number(f, "until");
+	char from[32], to[32], lasted[TEXT_NUMBER_BYTES];
+
+	format_time(since, from, sizeof(from));
+	printf("%-8s  %s  %s/%s", field_text_or(f, "severity", "-"), field_text_or(f, "type", "-"),
+	       field_text_or(f, "process", "-"), field_text_or(f, "pool", "-"));
+	if (!isnan(field_number(f, "pid")))
+		printf(" (pid %.0f)", field_number(f, "pid"));
+	if (isnan(until)) {
+		printf(", since %s\n", from);
+	} else {
+		format_time(until, to, sizeof(to));
+		printf(", %s to %s (%s), ended\n", from, to, text_format_duration(until - since, lasted));
+	}
+	printf("          %s\n", field_text_or(f, "text", "-"));
+	if (field_text(f, "evidence"))
+		printf("          evidence: %s\n", field_text(f, "evidence"));
+	if (field_text(f, "advice"))
+		printf("          advice: %s\n", field_text(f, "advice"));
+}
+
+static int print_all(const struct invocation *in, const json_t *findings)
+{
+	const json_t *finding;
+	size_t i;
+
+	if (in->is_json) {
+		print_json(findings);
+		return EXIT_DONE;
+	}
+	if (!json_array_size(field_array(findings, "findings")))
+		printf("No findings.\n");
+	json_array_foreach(field_array(findings, "findings"), i, finding) {
+		if (i)
+			printf("\n");
+		print_finding(finding);
+	}
+	return EXIT_DONE;
+}
+
+/* Prints each finding when it first shows and when it ends, until interrupted; with --json one object per line. */
+static int follow(const struct invocation *in, struct source *source)
+{
+	CLEANUP(cleanup_json) json_t *seen = json_object();
+	struct diag d = { 0 };
+
+	for (;;) {
+		CLEANUP(cleanup_json) json_t *findings = NULL;
+		json_t *finding, *now = json_object();
+		size_t i;
+
+		if (get_findings(in, source, &findings, &d)) {
+			json_decref(now);
+			return command_fail(in, "%s", d.text);
+		}
+		json_array_foreach(field_array(findings, "findings"), i, finding) {
+			json_t *state = json_object_get(finding, "state");
+			char id[32];
+
+			snprintf(id, sizeof(id), "%.0f", field_number(finding, "id"));
+			json_object_set(now, id, state);
+			if (json_equal(json_object_get(seen, id), state))
+				continue;
+			if (in->is_json) {
+				json_dumpf(finding, stdout, JSON_COMPACT | API_JSON_FLAGS);
+				printf("\n");
+			} else {
+				print_finding(finding);
+				printf("\n");
+			}
+		}
+		fflush(stdout);
+		json_decref(seen);
+		seen = now;
+		if (source_wait(source, FOLLOW_MS, &d))
+			return command_fail(in, "%s", d.text);
+	}
+}
+
+int command_findings(const struct invocation *in)
+{
+	CLEANUP(cleanup_source) struct source *source = NULL;
+	CLEANUP(cleanup_json) json_t *findings = NULL;
+	struct diag d = { 0 };
+
+	if (source_open(in, &source, &d))
+		return command_fail(in, "%s", d.text);
+	if (in->is_followed)
+		return follow(in, source);
+	if (get_findings(in, source, &findings, &d))
+		return command_fail(in, "%s", d.text);
+	return print_all(in, findings);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.c - the agent in the foreground. The surprise: signals end it by one write to the loop's own descriptor, so that every
+ * probe is detached in the ordinary way; after SIGKILL the kernel does it, for nothing is pinned.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/diag.h"
+#include "cmd/agent.h"
+#include "cmd/command.h"
+#include "config/config.h"
+
+static struct agent *running;
+
+static void on_signal(int unused)
+{
+	(void)unused;
+	agent_stop(running);
+}
+
+static int complain(const struct invocation *in, const struct diag *d)
+{
+	if (d->file[0] && d->line)
+		return command_fail(in, "%s:%u: %s", d->file, d->line, d->text);
+	if (d->file[0])
+		return command_fail(in, "%s: %s", d->file, d->text);
+	return command_fail(in, "%s", d->text);
+}
+
+static int check_config(const struct invocation *in)
+{
+	struct config config;
+	struct diag d = { 0 };
+
+	if (config_read(in->config, &config, &d))
+		return complain(in, &d);
+	config_done(&config);
+	printf("%s: good\n", in->config ? in->config : CONFIG_FILE);
+	return EXIT_DONE;
+}
+
+int command_run(const struct invocation *in)
+{
+	const struct agent_options options = {
+		.config_file = in->config,
+		.listen_address = in->listen_address,
+		.socket_path = in->socket,
+	};
+	struct sigaction end = { .sa_handler = on_signal };
+	struct diag d = { 0 };
+	int error;
+
+	if (in->is_check_config)
+		return check_config(in);
+	if (agent_new(&options, &running, &d))
+		return complain(in, &d);
+	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGINT, &end, NULL);
+	sigaction(SIGTERM, &end, NULL);
+	error = agent_run_for(running, -1);
+	agent_free(running);
+	return error ? command_fail(in, "the loop ended: %s", strerror(-error)) : EXIT_DONE;
+}

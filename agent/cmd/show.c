@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * show.c - `poolscope show POOL`: one pool in full. The surprise: the pool is looked for in the list of all, so that a name that
+ * fits several can be answered with the candidates.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/json.h"
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/text.h"
+#include "cmd/command.h"
+#include "cmd/field.h"
+#include "cmd/pools.h"
+#include "cmd/source.h"
+#include "cmd/table.h"
+
+#define SHORT_LIST 3	/* holders and waiters without --holders, --waiters */
+
+/* ---- which pool ------------------------------------------------------------------------------------------------------------ */
+
+static json_int_t id_of(const json_t *pool)
+{
+	return json_integer_value(json_object_get(pool, "id"));
+}
+
+static int fail_ambiguous(const struct invocation *in, const char *word, const json_t *pools)
+{
+	static const struct column columns[] = {
+		{ "ID", true, 0, 0 }, { "PROCESS", false, 0, 0 }, { "PID", true, 0, 0 },
+		{ "POOL", false, 0, 0 }, { "KIND", false, 0, 0 }, { "ENDPOINT", false, 0, 0 },
+	};
+	CLEANUP(table_done) struct table t = { 0 };
+	CLEANUP(buffer_done) struct buffer text = { 0 };
+	const json_t *pool;
+	size_t i;
+
+	command_fail(in, "%zu pools are named '%s'; say which one by its id:", json_array_size(pools), word);
+	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
+	json_array_foreach(pools, i, pool) {
+		char id[24], pid[24];
+
+		snprintf(id, sizeof(id), "%" JSON_INTEGER_FORMAT, id_of(pool));
+		snprintf(pid, sizeof(pid), "%.0f", field_number(pool, "pid"));
+		table_add(&t, id);
+		table_add(&t, field_text(pool, "process"));
+		table_add(&t, pid);
+		table_add(&t, field_text(pool, "name"));
+		table_add(&t, field_text(pool, "kind"));
+		table_add(&t, field_text(pool, "endpoint"));
+	}
+	if (!table_write(&t, 0, &text))
+		fputs(text.data, stderr);
+	return EXIT_FAILED;
+}
+
+/* The pools that the word names, best meaning first: id, then name, then pattern. A new array. */
+static json_t *find_pools(const struct invocation *in, const char *word, const json_t *answer)
+{
+	const struct invocation by_pattern = { .pid = in->pid, .kind = in->kind, .pool = word };
+	const struct invocation others = { .pid = in->pid, .kind = in->kind };
+	json_t *named = json_array(), *matching = json_array(), *pool;
+	size_t i;
+
+	json_array_foreach(field_array(answer, "pools"), i, pool) {
+		char id[24];
+
+		if (!pool_is_chosen(&others, pool))
+			continue;
+		snprintf(id, sizeof(id), "%" JSON_INTEGER_FORMAT, id_of(pool));
+		if (!strcmp(id, word)) {
+			json_array_clear(named);
+			json_array_append(named, pool);
+			break;
+		}
+		if (pool_is_named(pool, word))
+			json_array_append(named, pool);
+		if (pool_is_chosen(&by_pattern, pool))
+			json_array_append(matching, pool);
+	}
+	if (json_array_size(named)) {
+		json_decref(matching);
+		return named;
+	}
+	json_decref(named);
+	return matching;
+}
+
+/* ---- printing -------------------------------------------------------------------------------------------------------------- */
+
+static const char *count(const json_t *p, const char *key, char number[static TEXT_NUMBER_BYTES])
+{
+	return text_format_count(field_number(p, key), number);
+}
+
+static const char *duration(const json_t *p, const char *key, char number[static TEXT_NUMBER_BYTES])
+{
+	return text_format_duration(field_number(p, key), number);
+}
+
+static void print_line(const char *label, const char *text)
+{
+	printf("  %-12s %s\n", label, text ? text : "-");
+}
+
+static void print_identity(const json_t *p)
+{
+	const char *service = field_text(p, "service"), *container = field_text(p, "container_id");
+	char number[TEXT_NUMBER_BYTES];
+
+	printf("%s: %s pool of %s (pid %.0f", field_text_or(p, "name", "-"), field_text_or(p, "kind", "-"),
+	       field_text_or(p, "process", "-"), field_number(p, "pid"));
+	if (service)
+		printf(", service %s", service);
+	if (container)
+		printf(", container %.12s", container);
+	printf(")\n\n");
+	print_line("verdict", field_text(p, "verdict"));
+	if (!field_bool(p, "trusted"))
+		printf("  %-12s no: %s\n", "trusted", field_text_or(p, "untrusted_why", "the reason is not known"));
+	print_line("endpoint", field_text(p, "endpoint"));
+	printf("  %-12s %s", "source", field_text_or(p, "source", "-"));
+	if (field_text(p, "library"))
+		printf(" (%s)", field_text(p, "library"));
+	printf(", confidence %s: %s\n", field_text_or(p, "confidence", "-"), field_text_or(p, "evidence", "-"));
+	printf("  %-12s %s; id %" JSON_INTEGER_FORMAT "\n", "counted for", duration(p, "since_seconds", number), id_of(p));
+}
+
+static void print_gauges(const json_t *p)
+{
+	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES], c[TEXT_NUMBER_BYTES], d[TEXT_NUMBER_BYTES];
+
+	printf("\n  %-12s %s (%s), min idle %s\n", "capacity", count(p, "capacity", a),
+	       field_text_or(p, "capacity_basis", "unknown"), count(p, "min_idle", b));
+	printf("  %-12s %s now, peak %s, mean %s; oldest %s\n", "in use", count(p, "in_use", a), count(p, "in_use_peak", b),
+	       count(p, "mean_in_use", c), duration(p, "oldest_hold_seconds", d));
+	printf("  %-12s %s of %s open\n", "idle", count(p, "idle", a), count(p, "open", b));
+	printf("  %-12s %s now, peak %s; oldest %s\n", "pending", count(p, "pending", a), count(p, "pending_peak", b),
+	       duration(p, "oldest_wait_seconds", c));
+	if (!isnan(field_number(p, "accept_queue")))
+		printf("  %-12s %s of %s\n", "accept queue", count(p, "accept_queue", a), count(p, "accept_backlog", b));
+	printf("  %-12s %s; saturated for %s, stalled for %s\n", "utilization",
+	       text_format_percent(field_number(p, "utilization"), a), duration(p, "saturated_seconds", b),
+	       duration(p, "stalled_seconds", c));
+}
+
+static void add_hist_row(struct table *t, const json_t *p, const char *key, const char *label)
+{
+	static const char *const columns[] = { "p50_seconds", "p90_seconds", "p99_seconds", "max_seconds", "sum_seconds" };
+	const json_t *hist = json_object_get(p, key);
+	char number[TEXT_NUMBER_BYTES];
+
+	table_add(t, label);
+	table_add(t, count(hist, "count", number));
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		table_add(t, duration(hist, columns[i], number));
+}
+
+static void print_histograms(const json_t *p)
+{
+	static const struct column columns[] = {
+		{ "", false, 0, 0 }, { "COUNT", true, 0, 0 }, { "P50", true, 0, 0 }, { "P90", true, 0, 0 },
+		{ "P99", true, 0, 0 }, { "MAX", true, 0, 0 }, { "SUM", true, 0, 0 },
+	};
+	CLEANUP(table_done) struct table t = { 0 };
+
+	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
+	t.indent = 2;
+	add_hist_row(&t, p, "wait", "wait");
+	add_hist_row(&t, p, "wait_failed", "wait, failed");
+	add_hist_row(&t, p, "hold", "hold");
+	add_hist_row(&t, p, "create", "create");
+	printf("\n");
+	table_print(&t);
+	printf("\n");
+}
+
+/* " (idle_timeout 3, broken 1)": those that are not 0. */
+static void print_counts_by(const json_t *p, const char *key)
+{
+	json_t *by = json_object_get(p, key), *value;
+	const char *name, *gap = " (";
+
+	json_object_foreach(by, name, value) {
+		if (json_number_value(value) == 0)
+			continue;
+		printf("%s%s %.0f", gap, name, json_number_value(value));
+		gap = ", ";
+	}
+	printf("%s\n", *gap == ',' ? ")" : "");
+}
+
+static void print_counters(const json_t *p)
+{
+	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES], c[TEXT_NUMBER_BYTES];
+	double reuse = field_number(p, "reuse_ratio");
+
+	printf("  %-12s %s, %s/s; %s of them new", "acquires", count(p, "acquires", a), count(p, "acquires_per_second", b),
+	       count(p, "acquires_new", c));
+	if (!isnan(reuse))
+		printf(", reused %.1f%%", 100 * reuse);
+	printf("\n  %-12s %s; %s began before the agent\n", "releases", count(p, "releases", a), count(p, "before_start", b));
+	printf("  %-12s %s, %s/s", "timeouts", count(p, "timeouts", a), count(p, "timeouts_per_second", b));
+	print_counts_by(p, "outcomes");
+	printf("  %-12s %s", "rejected", count(p, "rejections", a));
+	print_counts_by(p, "rejected_by");
+	printf("  %-12s %s, %s failed\n", "opened", count(p, "opened", a), count(p, "open_failures", b));
+	printf("  %-12s %s", "closed", count(p, "closed", a));
+	print_counts_by(p, "closed_by");
+	printf("  %-12s %s good, %s bad\n", "checks", count(p, "health_ok", a), count(p, "health_failed", b));
+	if (field_number(p, "odd_events") > 0)
+		printf("  %-12s %s (wrong order, twice, or nonsense)\n", "odd events", count(p, "odd_events", a));
+}
+
+static void print_findings(const json_t *p)
+{
+	const json_t *finding;
+	size_t i;
+
+	json_array_foreach(field_array(p, "findings"), i, finding)
+		printf("\n  %s %s: %s\n", field_text_or(finding, "severity", "-"), field_text_or(finding, "type", "-"),
+		       field_text_or(finding, "text", "-"));
+}
+
+static int compare_tids(const void *a, const void *b)
+{
+	double p = field_number(*(json_t *const *)a, "tid"), q = field_number(*(json_t *const *)b, "tid");
+
+	return (p > q) - (p < q);
+}
+
+/* The API has them oldest first; --sort tid orders by thread. */
+static void print_refs(const struct invocation *in, const json_t *p, const char *key, const char *id_key, const char *id_title, bool is_all)
+{
+	const struct column columns[] = {
+		{ "AGE", true, 0, 0 }, { "TID", true, 0, 0 }, { "THREAD", false, 0, 0 }, { id_title, false, 0, 0 },
+	};
+	json_t *refs = field_array(p, key);
+	size_t n = json_array_size(refs), n_shown = is_all || n < SHORT_LIST ? n : SHORT_LIST;
+	AUTO_FREE json_t **row = calloc(n + 1, sizeof(*row));
+	CLEANUP(table_done) struct table t = { 0 };
+
+	if (!n || !row)
+		return;
+	for (size_t i = 0; i < n; i++)
+		row[i] = json_array_get(refs, i);
+	if (in->sort && !strcmp(in->sort, "tid"))
+		qsort(row, n, sizeof(*row), compare_tids);
+	printf("\n  %s, %s", key, in->sort && !strcmp(in->sort, "tid") ? "by thread" : "the oldest first");
+	if (n_shown < n)
+		printf(" (%zu of %zu; --%s for more)", n_shown, n, key);
+	printf(":\n");
+	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
+	t.indent = 2;
+	for (size_t i = 0; i < n_shown; i++) {
+		char number[TEXT_NUMBER_BYTES], tid[24], item[64];
+
+		table_add(&t, duration(row[i], "age_seconds", number));
+		snprintf(tid, sizeof(tid), "%.0f", field_number(row[i], "tid"));
+		table_add(&t, isnan(field_number(row[i], "tid")) ? NULL : tid);
+		table_add(&t, field_text(row[i], "thread"));
+		snprintf(item, sizeof(item), "%s%s", field_text_or(row[i], id_key, "-"),
+			 field_bool(row[i], "is_thread_gone") ? "  (its thread has ended)" : "");
+		table_add(&t, item);
+	}
+	table_print(&t);
+}
+
+static void print_pool(const struct invocation *in, const json_t *p)
+{
+	bool is_short = !in->has_holders && !in->has_waiters;
+
+	print_identity(p);
+	print_gauges(p);
+	print_histograms(p);
+	print_counters(p);
+	print_findings(p);
+	if (in->has_holders || is_short)
+		print_refs(in, p, "holders", "item", "ITEM", in->has_holders);
+	if (in->has_waiters || is_short)
+		print_refs(in, p, "waiters", "waiter", "WAITER", in->has_waiters);
+}
+
+int command_show(const struct invocation *in)
+{
+	CLEANUP(cleanup_source) struct source *source = NULL;
+	CLEANUP(cleanup_json) json_t *answer = NULL;
+	CLEANUP(cleanup_json) json_t *found = NULL;
+	CLEANUP(cleanup_json) json_t *pool = NULL;
+	const char *word = in->argument ? in->argument : in->pool;
+	struct diag d = { 0 };
+	char path[64];
+
+	if (!word)
+		return command_misused(in, "which pool? give its name or id; `poolscope list` shows them");
+	if (source_open(in, &source, &d) || source_get(source, API_PREFIX "pools", &answer, &d))
+		return command_fail(in, "%s", d.text);
+	found = find_pools(in, word, answer);
+	if (!json_array_size(found))
+		return command_fail(in, "no pool '%s' is known; `poolscope list` shows them", word);
+	if (json_array_size(found) > 1)
+		return fail_ambiguous(in, word, found);
+	snprintf(path, sizeof(path), API_PREFIX "pools/%" JSON_INTEGER_FORMAT, id_of(json_array_get(found, 0)));
+	if (source_get(source, path, &pool, &d))
+		return command_fail(in, "%s", d.text);
+	if (in->is_json)
+		print_json(pool);
+	else
+		print_pool(in, pool);
+	return EXIT_DONE;
+}

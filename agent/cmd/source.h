@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source.h - where a command gets its JSON from: the running agent, over its socket, or, when none runs, an agent in this very
+ * process. Both give the same answers. All strings in them are clean.
+ */
+#ifndef POOLSCOPE_CMD_SOURCE_H
+#define POOLSCOPE_CMD_SOURCE_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+struct diag;
+struct invocation;
+struct source;
+
+/*
+ * Finds the agent. With --socket it must be that one; else, when none runs, starts one in-process and lets it watch for about a
+ * second. Errors as of client_get() and agent_new(), with a sentence in d.
+ */
+int source_open(const struct invocation *in, struct source **ret, struct diag *d);
+
+/* Ends the in-process agent. NULL is allowed. */
+void source_close(struct source *s);
+
+/* GET of an API path, such as "/api/v1/pools"; *ret is a new reference. -ENODATA: there is no such thing. */
+int source_get(struct source *s, const char *path, json_t **ret, struct diag *d);
+
+/* Lets time pass; the in-process agent works meanwhile. */
+int source_wait(struct source *s, int ms, struct diag *d);
+
+/* Opens, gets one answer, closes; prints the error. An exit status; *ret is set when it is EXIT_DONE. */
+int source_get_once(const struct invocation *in, const char *path, json_t **ret);
+
+/* Prints JSON as --json wants it. */
+void print_json(const json_t *json);
+
+static inline void cleanup_source(struct source **s)
+{
+	source_close(*s);
+}
+
+static inline void cleanup_json(json_t **json)
+{
+	json_decref(*json);
+}
+
+#endif

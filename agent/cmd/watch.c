@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch.c - see watch.h. The surprise: a burst of mappings at the start of a process is looked at more than once, and that is
+ * right: the executable itself may carry points, and its first pool may be made before the last library is loaded.
+ */
+#include "cmd/watch.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <uthash.h>
+
+#include "base/cleanup.h"
+#include "discover/arrivals.h"
+#include "discover/mapped.h"
+
+#define DIRTY_MAX 4096
+#define POLL_TICKS 2 /* without arrivals: a look through /proc each so many ticks */
+
+/* A process that uses at least one target. */
+struct user_process {
+	uint32_t pid;
+	int pidfd;
+	UT_hash_handle hh;
+};
+
+struct watch {
+	struct targets *targets;
+	struct arrivals *arrivals;
+	struct user_process *users;
+	int epoll_fd;
+	uint64_t scan;
+	uint32_t dirty[DIRTY_MAX];
+	size_t n_dirty;
+	bool is_lossy;
+	char problem[128];
+	unsigned int ticks;
+};
+
+static void on_arrival(void *context, uint32_t pid)
+{
+	struct watch *w = context;
+
+	for (size_t i = 0; i < w->n_dirty; i++)
+		if (w->dirty[i] == pid)
+			return;
+	if (w->n_dirty < DIRTY_MAX)
+		w->dirty[w->n_dirty++] = pid;
+	else
+		w->is_lossy = true;
+}
+
+struct look {
+	struct watch *w;
+	bool is_user;
+};
+
+static int on_file(void *context, uint32_t pid, int fd, const char *path)
+{
+	struct look *look = context;
+
+	if (targets_offer(look->w->targets, fd, path, pid, look->w->scan) == 1)
+		look->is_user = true;
+	return 0;
+}
+
+static struct user_process *user_find(struct watch *w, uint32_t pid)
+{
+	struct user_process *u;
+
+	HASH_FIND(hh, w->users, &pid, sizeof(pid), u);
+	return u;
+}
+
+static void user_free(struct watch *w, struct user_process *u)
+{
+	HASH_DEL(w->users, u);
+	close(u->pidfd); /* leaves the epoll set with its last descriptor */
+	free(u);
+}
+
+static void user_add(struct watch *w, uint32_t pid)
+{
+	struct epoll_event interest = { .events = EPOLLIN, .data.u32 = pid };
+	struct user_process *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return;
+	u->pid = pid;
+	u->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (u->pidfd < 0 || epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, u->pidfd, &interest)) {
+		if (u->pidfd >= 0)
+			close(u->pidfd);
+		free(u);
+		targets_leave(w->targets, pid, UINT64_MAX);
+		return;
+	}
+	HASH_ADD(hh, w->users, pid, sizeof(u->pid), u);
+}
+
+static void look_at(struct watch *w, uint32_t pid)
+{
+	struct look look = { .w = w };
+	struct user_process *u = user_find(w, pid);
+
+	if (pid == (uint32_t)getpid())
+		return;
+	w->scan++;
+	if (mapped_files(pid, on_file, &look))
+		return; /* gone, or not ours to read */
+	if (look.is_user && !u)
+		user_add(w, pid);
+	if (u) {
+		targets_leave(w->targets, pid, w->scan);
+		if (!look.is_user)
+			user_free(w, u);
+	}
+}
+
+static void look_through_proc(struct watch *w)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+
+	if (!proc)
+		return;
+	while ((e = readdir(proc)))
+		if (isdigit((unsigned char)e->d_name[0]))
+			look_at(w, (uint32_t)strtoul(e->d_name, NULL, 10));
+	closedir(proc);
+}
+
+int watch_new(struct targets *t, struct watch **ret)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	struct epoll_event interest = { .events = EPOLLIN };
+	int error;
+
+	if (!w)
+		return -ENOMEM;
+	w->targets = t;
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll_fd < 0) {
+		free(w);
+		return -errno;
+	}
+	error = arrivals_new(&w->arrivals);
+	if (!error)
+		epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, arrivals_fd(w->arrivals), &interest);
+	else
+		snprintf(w->problem, sizeof(w->problem), "the kernel does not tell of library loads: %s", strerror(-error));
+	look_through_proc(w); /* after the subscription, so that nobody slips between */
+	*ret = w;
+	return 0;
+}
+
+void watch_free(struct watch *w)
+{
+	struct user_process *u, *next;
+
+	if (!w)
+		return;
+	HASH_ITER(hh, w->users, u, next)
+		user_free(w, u);
+	arrivals_free(w->arrivals);
+	close(w->epoll_fd);
+	free(w);
+}
+
+int watch_fd(const struct watch *w)
+{
+	return w->epoll_fd;
+}
+
+static void on_exit_of(struct watch *w, uint32_t pid)
+{
+	struct user_process *u = user_find(w, pid);
+
+	if (u)
+		user_free(w, u);
+	targets_leave(w->targets, pid, UINT64_MAX);
+}
+
+void watch_run(struct watch *w)
+{
+	struct epoll_event events[64];
+	int n = epoll_wait(w->epoll_fd, events, 64, 0);
+
+	w->n_dirty = 0;
+	w->is_lossy = false;
+	if (w->arrivals)
+		w->is_lossy = arrivals_drain(w->arrivals, on_arrival, w);
+	for (size_t i = 0; i < w->n_dirty; i++)
+		look_at(w, w->dirty[i]);
+	for (int i = 0; i < n; i++)
+		if (events[i].data.u32)
+			on_exit_of(w, events[i].data.u32);
+	if (w->is_lossy)
+		look_through_proc(w);
+}
+
+void watch_tick(struct watch *w)
+{
+	if (!w->arrivals && ++w->ticks % POLL_TICKS == 0)
+		look_through_proc(w);
+}
+
+size_t watch_n_processes(const struct watch *w)
+{
+	return HASH_COUNT(w->users);
+}
+
+const char *watch_problem(const struct watch *w)
+{
+	return w->problem[0] ? w->problem : NULL;
+}

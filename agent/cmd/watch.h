@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch.h - which processes use which targets: at start by a look through /proc, then by arrivals (discover/arrivals.h); a
+ * process's end is told by its pidfd. Joins discover and probe; part of the daemon.
+ */
+#ifndef POOLSCOPE_CMD_WATCH_H
+#define POOLSCOPE_CMD_WATCH_H
+
+#include <stddef.h>
+
+#include "probe/targets.h"
+
+struct watch;
+
+/* Borrows the targets for its life. Looks through /proc once. */
+int watch_new(struct targets *t, struct watch **ret);
+void watch_free(struct watch *w);
+
+/* Readable when watch_run() has something to do. */
+int watch_fd(const struct watch *w);
+void watch_run(struct watch *w);
+
+size_t watch_n_processes(const struct watch *w);
+/* NULL = arrivals are told by the kernel; else why /proc must be looked through now and then. */
+const char *watch_problem(const struct watch *w);
+
+/* For a kernel that tells no arrivals: looks through /proc again. Does nothing where they are told. */
+void watch_tick(struct watch *w);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.c - see config.h. The surprise: libinih goes on after a line that was refused and returns the number of the first one; so
+ * the first complaint is the one that is kept.
+ */
+#include "config/config.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+struct reading {
+	struct config *config;
+	struct diag *d;
+	int error;
+};
+
+static int set_string(char **at, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*at);
+	*at = copy;
+	return 0;
+}
+
+static int set_number(uint32_t *at, const char *value, uint32_t least, uint32_t most)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (end == value || *end || errno || value[0] == '-' || n < least || n > most)
+		return -ERANGE;
+	*at = (uint32_t)n;
+	return 0;
+}
+
+/* 1 = set, 0 = no such key, negative = bad value (the diag is filled) */
+static int set_key(struct config *c, const char *section, const char *name, const char *value, struct diag *d)
+{
+#define KEY_STRING(s, n, member, text)                                                             \
+	if (!strcmp(section, s) && !strcmp(name, n))                                               \
+		return set_string(&c->member, value) ? diag_set(d, -ENOMEM, "out of memory") : 1;
+#define KEY_NUMBER(s, n, member, least, most, text)                                                \
+	if (!strcmp(section, s) && !strcmp(name, n))                                               \
+		return set_number(&c->member, value, least, most)                                  \
+			       ? diag_set(d, -EINVAL, "%s: expected a number from %u to %u", name, least, most)        \
+			       : 1;
+#include "config/config_keys.def"
+	return 0;
+}
+
+static int on_line(void *user, const char *section, const char *name, const char *value)
+{
+	struct reading *r = user;
+	int result;
+
+	if (r->error)
+		return 1;
+	result = set_key(r->config, section, name, value, r->d);
+	if (result == 0)
+		result = diag_set(r->d, -EINVAL, "there is no key %.64s in section [%.64s]", name, section);
+	if (result < 0)
+		r->error = result;
+	return result > 0;
+}
+
+static int check_method(struct config *c, struct diag *d)
+{
+	const char *text = c->probe_method_text;
+
+	c->probe_method = text && !strcmp(text, "perf") ? CONFIG_PROBE_PERF : CONFIG_PROBE_AUTO;
+	if (text && strcmp(text, "perf") && strcmp(text, "auto"))
+		return diag_set(d, -EINVAL, "method: expected auto or perf, not %.64s", text);
+	return 0;
+}
+
+int config_read(const char *path, struct config *ret, struct diag *d)
+{
+	struct diag unused = { 0 };
+	struct reading r = { .config = ret, .d = d ? d : &unused };
+	AUTO_FCLOSE FILE *f = fopen(path ? path : CONFIG_FILE, "re");
+	int line;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!f && !path && errno == ENOENT)
+		return 0;
+	snprintf(r.d->file, sizeof(r.d->file), "%s", path ? path : CONFIG_FILE);
+	if (!f)
+		return diag_set(r.d, -errno, "cannot be opened: %s", strerror(errno));
+	line = ini_parse_file(f, on_line, &r);
+	if (line > 0)
+		r.d->line = (unsigned int)line;
+	if (!r.error && line > 0)
+		r.error = diag_set(r.d, -EINVAL, "expected [section] or key = value");
+	if (!r.error)
+		r.error = check_method(ret, r.d);
+	if (r.error)
+		config_done(ret);
+	else
+		r.d->file[0] = 0;
+	return r.error;
+}
+
+void config_done(struct config *c)
+{
+#define KEY_STRING(section, name, member, text)                                                    \
+	free(c->member);                                                                           \
+	c->member = NULL;
+#include "config/config_keys.def"
+}

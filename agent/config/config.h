@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.h - poolscope.conf, an INI file; keys, defaults and ranges are in config_keys.def.
+ */
+#ifndef POOLSCOPE_CONFIG_CONFIG_H
+#define POOLSCOPE_CONFIG_CONFIG_H
+
+#include <stdint.h>
+
+#include "base/diag.h"
+
+#define CONFIG_FILE "/etc/poolscope/poolscope.conf"
+
+enum config_probe_method { CONFIG_PROBE_AUTO, CONFIG_PROBE_PERF };
+
+/* Strings are owned; NULL = not given, the default holds. A number of 0 = likewise. */
+struct config {
+#define KEY_STRING(section, name, member, text) char *member;
+#define KEY_NUMBER(section, name, member, least, most, text) uint32_t member;
+#include "config/config_keys.def"
+	enum config_probe_method probe_method;
+};
+
+/*
+ * Reads `path`; NULL = CONFIG_FILE, which may be missing. On an error d has file, line and what was expected, and *ret is empty.
+ * config_done() is safe in every case.
+ */
+int config_read(const char *path, struct config *ret, struct diag *d);
+void config_done(struct config *c);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mapped.c - see mapped.h. The surprise: on overlay file systems the device in maps is not the one that stat gives, so the
+ * comparison is only made for files opened by path, and there the inode alone decides when the devices differ in kind.
+ */
+#include "discover/mapped.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+#define LINES_MAX 65536
+#define FILES_MAX 4096
+
+static bool take_hex(char **at, char end, uint64_t *ret)
+{
+	char *stop;
+
+	errno = 0;
+	if (**at == '-' || **at == '+' || **at == ' ')
+		return false;
+	*ret = strtoull(*at, &stop, 16);
+	if (stop == *at || *stop != end || errno)
+		return false;
+	*at = stop + 1;
+	return true;
+}
+
+bool mapping_parse(char *line, struct mapping *ret)
+{
+	uint64_t major, minor;
+	char *at = line, *stop;
+
+	memset(ret, 0, sizeof(*ret));
+	line[strcspn(line, "\n")] = 0;
+	if (!take_hex(&at, '-', &ret->start) || !take_hex(&at, ' ', &ret->end) || ret->end <= ret->start)
+		return false;
+	if (strlen(at) < 5 || at[4] != ' ')
+		return false;
+	ret->is_executable = at[2] == 'x';
+	at += 5;
+	if (!take_hex(&at, ' ', &ret->offset) || !take_hex(&at, ':', &major) || !take_hex(&at, ' ', &minor))
+		return false;
+	ret->device_major = (uint32_t)major;
+	ret->device_minor = (uint32_t)minor;
+	errno = 0;
+	ret->inode = strtoull(at, &stop, 10);
+	if (stop == at || errno)
+		return false;
+	while (*stop == ' ')
+		stop++;
+	ret->path = stop;
+	return true;
+}
+
+static int open_mapping(uint32_t pid, const struct mapping *m)
+{
+	AUTO_CLOSE int fd = -1;
+	char path[4200];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)m->start, (unsigned long long)m->end);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		return TAKE_FD(fd);
+	if (m->path[0] != '/' || (size_t)snprintf(path, sizeof(path), "/proc/%u/root%s", pid, m->path) >= sizeof(path))
+		return -ENOENT;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_ino != m->inode)
+		return -ESTALE;
+	return TAKE_FD(fd);
+}
+
+int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, const char *path), void *context)
+{
+	AUTO_FCLOSE FILE *maps = NULL;
+	AUTO_FREE char *line = NULL;
+	size_t room = 0, n_seen = 0;
+	uint64_t seen[64];
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	maps = fopen(path, "re");
+	if (!maps)
+		return errno == ENOENT ? -ESRCH : -errno;
+	for (int lines = 0; lines < LINES_MAX && n_seen < FILES_MAX && getline(&line, &room, maps) > 0; lines++) {
+		struct mapping m;
+		bool is_known = false;
+		int result;
+
+		if (!mapping_parse(line, &m) || !m.is_executable || !m.inode)
+			continue;
+		for (size_t i = 0; i < n_seen && i < 64; i++)
+			is_known |= seen[i] == (m.inode ^ (uint64_t)m.device_major << 52 ^ (uint64_t)m.device_minor << 40);
+		if (is_known)
+			continue;
+		seen[n_seen++ % 64] = m.inode ^ (uint64_t)m.device_major << 52 ^ (uint64_t)m.device_minor << 40;
+		AUTO_CLOSE int fd = open_mapping(pid, &m);
+
+		if (fd < 0)
+			continue;
+		result = take(context, pid, fd, m.path);
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mapped.h - which files a process runs code from: its executable mappings, and each of those files opened safely.
+ *
+ * /proc text is foreign: a path there is what the target says. Files are opened through /proc/PID/map_files (the mapping
+ * itself, also for deleted files and other mount namespaces), else through /proc/PID/root and compared with the mapping.
+ */
+#ifndef POOLSCOPE_DISCOVER_MAPPED_H
+#define POOLSCOPE_DISCOVER_MAPPED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mapping {
+	uint64_t start, end, offset, inode;
+	uint32_t device_major, device_minor;
+	bool is_executable;
+	const char *path;	/* into the line; "" = anonymous */
+};
+
+/* Parses one line of /proc/PID/maps in place (the newline goes). Pure. False for what is no such line. */
+bool mapping_parse(char *line, struct mapping *ret);
+
+/*
+ * Calls `take` with each file that is mapped executable, once per file and open; the descriptor is closed afterwards. Bounded:
+ * at most 65536 lines are read. 0; -ESRCH when the process is gone; -EACCES; or what `take` returned when negative.
+ */
+int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, const char *path), void *context);
+
+#endif

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest.c - see ingest.h. The surprise: a pool's books may be written while the kernel copies them; a copy counts only when its
+ * first and last word agree (bpf/abi.h), so a torn one is read again, a few times, and then left for the next tick.
+ */
+#include "ingest/ingest.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/cleanup.h"
+#include "ingest/inventory.h"
+#include "ingest/process_info.h"
+
+#define READ_TRIES 8
+#define BATCH 256
+#define IDLE_LEASES_SHARE 2 /* idle item records are dropped when the table is fuller than 1 / this */
+
+struct ingest {
+	struct kernel *kernel;
+	struct model *model;
+	struct inventory *inventory;
+	struct ring_buffer *ring;
+	struct ingest_report report;
+	int n_cpus;
+	uint64_t *per_cpu; /* room for one per-CPU value of two words */
+	struct ps_proc_key gone[BATCH];
+	size_t n_gone;
+	int64_t now_ns;
+};
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int on_story(void *context, void *data, size_t size)
+{
+	struct ingest *in = context;
+	const struct ps_story *s = data;
+
+	if (size >= sizeof(*s) && s->kind < PS_STORY_COUNT)
+		in->report.stories[s->kind]++;
+	return 0;
+}
+
+int ingest_new(struct kernel *k, struct model *m, struct ingest **ret)
+{
+	struct ingest *in = calloc(1, sizeof(*in));
+	int error;
+
+	if (!in)
+		return -ENOMEM;
+	in->kernel = k;
+	in->model = m;
+	in->n_cpus = libbpf_num_possible_cpus();
+	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1), 16);
+	error = in->per_cpu && in->n_cpus > 0 ? inventory_new(&in->inventory) : -ENOMEM;
+	if (!error) {
+		in->ring = ring_buffer__new(kernel_map_fd(k, KERNEL_MAP_STORIES), on_story, in, NULL);
+		if (!in->ring)
+			error = -errno;
+	}
+	if (error) {
+		ingest_free(in);
+		return error;
+	}
+	*ret = in;
+	return 0;
+}
+
+void ingest_free(struct ingest *in)
+{
+	if (!in)
+		return;
+	ring_buffer__free(in->ring);
+	inventory_free(in->inventory);
+	free(in->per_cpu);
+	free(in);
+}
+
+void ingest_drain(struct ingest *in)
+{
+	ring_buffer__consume(in->ring);
+}
+
+const struct ingest_report *ingest_report(const struct ingest *in)
+{
+	return &in->report;
+}
+
+/* ---- walking a map ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * Calls `each` with every key of a hash map. The next key is asked for before the call, so that `each` may delete its own. A key
+ * deleted by others meanwhile makes the walk begin anew; the number of steps is bounded by twice the map's size.
+ */
+static void walk(struct ingest *in, enum kernel_map which, size_t key_size, void (*each)(struct ingest *in, const void *key))
+{
+	int fd = kernel_map_fd(in->kernel, which);
+	uint32_t n = 0, most = 2 * kernel_map_limit(in->kernel, which);
+	char key[128], next[128];
+	int error = bpf_map_get_next_key(fd, NULL, next);
+
+	while (!error && n < most) {
+		memcpy(key, next, key_size);
+		error = bpf_map_get_next_key(fd, key, next);
+		each(in, key);
+		n++;
+	}
+	in->report.used[which] = n;
+}
+
+/* Keys and values of a hash map in batches: for tables with many entries. */
+static void walk_batch(struct ingest *in, enum kernel_map which, size_t key_size, size_t value_size,
+		       void (*each)(struct ingest *in, const void *key, const void *value))
+{
+	int fd = kernel_map_fd(in->kernel, which);
+	AUTO_FREE char *keys = malloc(BATCH * 16 * key_size);
+	AUTO_FREE char *values = malloc(BATCH * 16 * value_size);
+	uint32_t position = 0, next = 0, n, total = 0;
+	bool is_first = true;
+	int error;
+
+	if (!keys || !values)
+		return;
+	do {
+		n = BATCH * 16;
+		error = bpf_map_lookup_batch(fd, is_first ? NULL : &position, &next, keys, values, &n, NULL);
+		if (error && error != -ENOENT)
+			break;
+		for (uint32_t i = 0; i < n; i++)
+			each(in, keys + i * key_size, values + i * value_size);
+		total += n;
+		position = next;
+		is_first = false;
+	} while (!error);
+	in->report.used[which] = total;
+}
+
+/* ---- processes --------------------------------------------------------------------------------------------------------- */
+
+static void meet_process(struct ingest *in, const struct ps_proc_key *key)
+{
+	struct process_info info = { .key = *key };
+	struct process_names names;
+
+	if (!model_has_process(in->model, key) && !process_names_read(key->tgid, &names)) {
+		info.name = names.name;
+		info.service = names.service[0] ? names.service : NULL;
+		info.container_id = names.container_id[0] ? names.container_id : NULL;
+	}
+	model_feed_process(in->model, &info);
+}
+
+static void each_process(struct ingest *in, const void *key)
+{
+	const struct ps_proc_key *proc = key;
+	struct ps_proc value;
+
+	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_PROCS), proc, &value))
+		return;
+	if (value.gone_ns) {
+		if (in->n_gone < BATCH)
+			in->gone[in->n_gone++] = *proc;
+		return;
+	}
+	meet_process(in, proc);
+	in->report.n_processes++;
+}
+
+static bool is_gone(const struct ingest *in, const struct ps_proc_key *proc)
+{
+	for (size_t i = 0; i < in->n_gone; i++)
+		if (!memcmp(&in->gone[i], proc, sizeof(*proc)))
+			return true;
+	return false;
+}
+
+static void each_process_of_inventory(void *context, const struct ps_proc_key *key)
+{
+	meet_process(context, key);
+}
+
+static void forget_processes(struct ingest *in)
+{
+	for (size_t i = 0; i < in->n_gone; i++)
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_PROCS), &in->gone[i]);
+}
+
+/* ---- pools ------------------------------------------------------------------------------------------------------------- */
+
+static void forget_pool(struct ingest *in, const struct ps_pool_key *key)
+{
+	bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_POOLS), key);
+	bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key);
+}
+
+/* 0 = a whole copy; -EAGAIN = torn each time; -ENOENT. */
+static int read_books(struct ingest *in, const struct ps_pool_key *key, struct ps_pool *ret)
+{
+	int fd = kernel_map_fd(in->kernel, KERNEL_MAP_POOLS);
+
+	for (int i = 0; i < READ_TRIES; i++) {
+		if (bpf_map_lookup_elem(fd, key, ret))
+			return -ENOENT;
+		if (ret->seq_end == ret->seq_begin)
+			return 0;
+	}
+	in->report.torn_reads++;
+	return -EAGAIN;
+}
+
+static int64_t read_counter(uint32_t pid, uint64_t address)
+{
+	uint32_t value;
+	struct iovec local = { &value, sizeof(value) }, remote = { (void *)(uintptr_t)address, sizeof(value) };
+
+	if (!address || process_vm_readv((pid_t)pid, &local, 1, &remote, 1, 0) != sizeof(value))
+		return UNKNOWN;
+	return value;
+}
+
+/*
+ * The author's own counters, through the handle in the target. Believed only when the books did not change meanwhile; the
+ * memory is the target's, so nothing but two plain numbers is taken from it.
+ */
+static void read_counters(struct ingest *in, const struct ps_pool_key *key, struct ps_pool *books, struct pool_extra *extra)
+{
+	struct ps_handle handle;
+	struct iovec local = { &handle, sizeof(handle) }, remote = { (void *)(uintptr_t)key->pool, sizeof(handle) };
+	struct ps_pool after;
+
+	if (!(books->flags & PS_POOL_DESCRIBED) ||
+	    process_vm_readv((pid_t)key->proc.tgid, &local, 1, &remote, 1, 0) != sizeof(handle) || handle.magic != PS_HANDLE_MAGIC)
+		return;
+	for (int i = 0; i < READ_TRIES; i++) {
+		int64_t in_use = read_counter(key->proc.tgid, handle.in_use_at), open = read_counter(key->proc.tgid, handle.open_at);
+
+		if (read_books(in, key, &after))
+			return;
+		if (after.seq_end == books->seq_end) {
+			extra->counted_in_use = in_use;
+			extra->counted_open = open;
+			return;
+		}
+		*books = after;
+	}
+}
+
+static void each_pool(struct ingest *in, const void *at)
+{
+	const struct ps_pool_key *key = at;
+	struct pool_extra extra = { .counted_in_use = UNKNOWN, .counted_open = UNKNOWN };
+	struct ps_pool books;
+	struct ps_hists hists;
+	int error;
+
+	if (is_gone(in, &key->proc) || !model_has_process(in->model, &key->proc)) {
+		forget_pool(in, key);
+		return;
+	}
+	error = read_books(in, key, &books);
+	if (error == -EAGAIN)
+		model_keep_pool(in->model, key);
+	if (error)
+		return;
+	if (books.flags & PS_POOL_DESTROYED && in->now_ns - (int64_t)books.destroyed_ns > 1000000000) {
+		forget_pool(in, key);
+		return;
+	}
+	if (books.flags & PS_POOL_IMPLICIT)
+		read_counters(in, key, &books, &extra);
+	if (model_feed_pool(in->model, key, &books, &extra, monotonic_ns()))
+		return;
+	if (model_wants_hists(in->model, key) && !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists))
+		model_feed_hists(in->model, key, &hists);
+}
+
+static void each_lease(struct ingest *in, const void *key, const void *value)
+{
+	const struct ps_ref_key *ref = key;
+	const struct ps_lease *lease = value;
+	bool is_crowded = in->report.used[KERNEL_MAP_LEASES] > kernel_map_limit(in->kernel, KERNEL_MAP_LEASES) / IDLE_LEASES_SHARE;
+
+	if (!model_has_process(in->model, &ref->pool.proc) || is_gone(in, &ref->pool.proc) ||
+	    (is_crowded && lease->state == PS_LEASE_IDLE)) {
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LEASES), ref);
+		return;
+	}
+	model_feed_lease(in->model, ref, lease);
+}
+
+static void each_waiter(struct ingest *in, const void *key, const void *value)
+{
+	const struct ps_ref_key *ref = key;
+
+	if (!model_has_process(in->model, &ref->pool.proc) || is_gone(in, &ref->pool.proc)) {
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_WAITERS), ref);
+		return;
+	}
+	model_feed_waiter(in->model, ref, value);
+}
+
+/* ---- sockets ----------------------------------------------------------------------------------------------------------- */
+
+static void each_endpoint(struct ingest *in, const void *at)
+{
+	const struct ps_endpoint_key *key = at;
+	struct ps_endpoint books;
+	int64_t queue, backlog;
+
+	if (is_gone(in, &key->proc) || !model_has_process(in->model, &key->proc)) {
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_ENDPOINTS), key);
+		return;
+	}
+	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_ENDPOINTS), key, &books))
+		return;
+	inventory_listener(in->inventory, key, &queue, &backlog);
+	if (key->role != PS_SOCK_LISTEN)
+		queue = backlog = UNKNOWN;
+	model_feed_endpoint(in->model, key, &books, false, queue, backlog, in->now_ns);
+}
+
+static void each_listener(struct ingest *in, const void *key)
+{
+	struct ps_listener l;
+
+	if (!bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LISTENERS), key, &l) &&
+	    (is_gone(in, &l.proc) || !model_has_process(in->model, &l.proc)))
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LISTENERS), key);
+}
+
+/* ---- losses, probes ---------------------------------------------------------------------------------------------------- */
+
+static void read_losses(struct ingest *in)
+{
+	for (uint32_t i = 0; i < PS_LOSS_COUNT; i++) {
+		if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LOSSES), &i, in->per_cpu))
+			continue;
+		in->report.losses[i] = 0;
+		for (int cpu = 0; cpu < in->n_cpus; cpu++)
+			in->report.losses[i] += in->per_cpu[cpu];
+	}
+}
+
+void ingest_probe_stat(struct ingest *in, uint32_t probe, uint64_t *ret_hits, uint64_t *ret_errors)
+{
+	*ret_hits = *ret_errors = 0;
+	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_PROBES), &probe, in->per_cpu))
+		return;
+	for (int cpu = 0; cpu < in->n_cpus; cpu++) {
+		*ret_hits += in->per_cpu[2 * cpu];
+		*ret_errors += in->per_cpu[2 * cpu + 1];
+	}
+}
+
+int ingest_tick(struct ingest *in, int64_t now_ns)
+{
+	in->now_ns = now_ns;
+	in->n_gone = 0;
+	in->report.n_processes = 0;
+	ingest_drain(in);
+	inventory_pass(in->inventory, in->kernel, now_ns);
+	model_tick_begin(in->model, now_ns);
+	walk(in, KERNEL_MAP_PROCS, sizeof(struct ps_proc_key), each_process);
+	inventory_processes(in->inventory, each_process_of_inventory, in);
+	walk(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), each_pool);
+	walk_batch(in, KERNEL_MAP_LEASES, sizeof(struct ps_ref_key), sizeof(struct ps_lease), each_lease);
+	walk_batch(in, KERNEL_MAP_WAITERS, sizeof(struct ps_ref_key), sizeof(struct ps_waiter), each_waiter);
+	walk(in, KERNEL_MAP_ENDPOINTS, sizeof(struct ps_endpoint_key), each_endpoint);
+	walk(in, KERNEL_MAP_LISTENERS, sizeof(struct ps_listener_key), each_listener);
+	inventory_feed(in->inventory, in->model, now_ns);
+	model_tick_end(in->model);
+	forget_processes(in);
+	read_losses(in);
+	in->report.inventory_s = inventory_seconds(in->inventory);
+	kernel_next_epoch(in->kernel);
+	return 0;
+}

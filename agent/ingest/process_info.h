@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process_info.h - who a process is, from /proc: executable's name, systemd unit, container. All of it is foreign text and
+ * comes out cleaned (base/text.h).
+ */
+#ifndef POOLSCOPE_INGEST_PROCESS_INFO_H
+#define POOLSCOPE_INGEST_PROCESS_INFO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "bpf/abi.h"
+
+struct process_names {
+	char name[TEXT_NAME_BYTES];
+	char service[TEXT_NAME_BYTES];	/* empty = none */
+	char container_id[TEXT_NAME_BYTES];	/* empty = none */
+};
+
+/* 0, or -ESRCH when the process is gone. */
+int process_names_read(uint32_t pid, struct process_names *ret);
+
+/* The name of a thread; *ret_gone when it has ended. */
+void thread_name_read(void *unused, uint32_t pid, uint32_t tid, char ret[PS_COMM_MAX], bool *ret_gone);
+
+/* The service and the container that a line of /proc/PID/cgroup names; pure. Leaves alone what it does not find. */
+void cgroup_line_parse(const char *line, struct process_names *ret);
+
+#endif

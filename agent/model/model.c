@@ -1,0 +1,754 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model.c - processes and pools from tick to tick, and the rows of a snapshot.
+ *
+ * The surprise: leases that began before the agent are not in the books' in_use; they are known only by their releases, and
+ * (where the pool's author gave us his own counter) by the difference to it. The number of them is a constant of the pool,
+ * before_total; two readings in a row must agree before it is believed.
+ */
+#include "model/model.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+
+#define MODEL_REFS_MAX SNAPSHOT_REFS_MAX
+
+struct refs {
+	struct ref_row *row; /* the oldest MODEL_REFS_MAX, unsorted while fed */
+	size_t n;
+	uint64_t total;
+	int64_t oldest_since_ns; /* 0 = none */
+};
+
+struct process {
+	struct ps_proc_key key;
+	char *name, *service, *container_id;
+	bool is_fed;
+	UT_hash_handle hh;
+};
+
+struct window {
+	int64_t t_ns;
+	double in_use_s, capacity_s;
+	uint64_t acquires, timeouts;
+};
+
+struct pool {
+	struct ps_pool_key key;
+	uint64_t id;
+	char *library;
+	struct ps_pool books;
+	int64_t t_ns; /* of the books */
+	struct hist hist[PS_HIST_COUNT];
+	uint64_t hists_seen; /* acquires + releases + ... at the last histograms */
+	double counted_in_use_s, counted_pending_s; /* integrals of what the books count */
+	uint64_t last_in_use_integral, last_pending_integral;
+	int64_t before_total, before_candidate; /* UNKNOWN */
+	int64_t counted_open;
+	struct refs holders, waiters;
+	struct window window, former;
+	bool is_fed;
+	UT_hash_handle hh;
+};
+
+struct endpoint {
+	struct ps_endpoint_key key;
+	uint64_t id;
+	struct ps_endpoint books;
+	struct hist create;
+	bool is_sampled, is_fed;
+	int64_t accept_queue, accept_backlog;
+	UT_hash_handle hh;
+};
+
+struct model {
+	struct process *processes;
+	struct pool *pools;
+	struct endpoint *endpoints;
+	uint64_t next_id;
+	int64_t now_ns;
+};
+
+struct model *model_new(void)
+{
+	struct model *m = calloc(1, sizeof(*m));
+
+	if (m)
+		m->next_id = 1;
+	return m;
+}
+
+/* ---- lifetimes --------------------------------------------------------------------------------------------------------- */
+
+static void process_free(struct model *m, struct process *p)
+{
+	HASH_DEL(m->processes, p);
+	free(p->name);
+	free(p->service);
+	free(p->container_id);
+	free(p);
+}
+
+static void pool_free(struct model *m, struct pool *p)
+{
+	HASH_DEL(m->pools, p);
+	for (int i = 0; i < PS_HIST_COUNT; i++)
+		hist_done(&p->hist[i]);
+	free(p->holders.row);
+	free(p->waiters.row);
+	free(p->library);
+	free(p);
+}
+
+static void endpoint_free(struct model *m, struct endpoint *e)
+{
+	HASH_DEL(m->endpoints, e);
+	hist_done(&e->create);
+	free(e);
+}
+
+void model_free(struct model *m)
+{
+	struct process *proc, *next_proc;
+	struct pool *p, *next_pool;
+	struct endpoint *e, *next_endpoint;
+
+	if (!m)
+		return;
+	HASH_ITER(hh, m->processes, proc, next_proc)
+		process_free(m, proc);
+	HASH_ITER(hh, m->pools, p, next_pool)
+		pool_free(m, p);
+	HASH_ITER(hh, m->endpoints, e, next_endpoint)
+		endpoint_free(m, e);
+	free(m);
+}
+
+void model_tick_begin(struct model *m, int64_t now_ns)
+{
+	struct process *proc;
+	struct pool *p;
+	struct endpoint *e;
+
+	m->now_ns = now_ns;
+	for (proc = m->processes; proc; proc = proc->hh.next)
+		proc->is_fed = false;
+	for (p = m->pools; p; p = p->hh.next) {
+		p->is_fed = false;
+		p->holders.n = p->waiters.n = 0;
+		p->holders.total = p->waiters.total = 0;
+		p->holders.oldest_since_ns = p->waiters.oldest_since_ns = 0;
+	}
+	for (e = m->endpoints; e; e = e->hh.next)
+		e->is_fed = false;
+}
+
+void model_tick_end(struct model *m)
+{
+	struct process *proc, *next_proc;
+	struct pool *p, *next_pool;
+	struct endpoint *e, *next_endpoint;
+
+	HASH_ITER(hh, m->pools, p, next_pool)
+		if (!p->is_fed)
+			pool_free(m, p);
+	HASH_ITER(hh, m->endpoints, e, next_endpoint)
+		if (!e->is_fed)
+			endpoint_free(m, e);
+	HASH_ITER(hh, m->processes, proc, next_proc)
+		if (!proc->is_fed)
+			process_free(m, proc);
+}
+
+size_t model_n_pools(const struct model *m)
+{
+	return HASH_COUNT(m->pools) + HASH_COUNT(m->endpoints);
+}
+
+/* ---- processes --------------------------------------------------------------------------------------------------------- */
+
+static struct process *process_find(const struct model *m, const struct ps_proc_key *key)
+{
+	struct process *p;
+
+	HASH_FIND(hh, m->processes, key, sizeof(*key), p);
+	return p;
+}
+
+bool model_has_process(const struct model *m, const struct ps_proc_key *key)
+{
+	return process_find(m, key);
+}
+
+static int replace_string(char **at, const char *with)
+{
+	char *copy = NULL;
+
+	if (with) {
+		copy = strdup(with);
+		if (!copy)
+			return -ENOMEM;
+	}
+	free(*at);
+	*at = copy;
+	return 0;
+}
+
+int model_feed_process(struct model *m, const struct process_info *info)
+{
+	struct process *p = process_find(m, &info->key);
+
+	if (!p) {
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		p->key = info->key;
+		HASH_ADD(hh, m->processes, key, sizeof(p->key), p);
+	}
+	p->is_fed = true;
+	if (!info->name)
+		return 0;
+	if (replace_string(&p->name, info->name) || replace_string(&p->service, info->service) ||
+	    replace_string(&p->container_id, info->container_id))
+		return -ENOMEM;
+	return 0;
+}
+
+/* ---- pools ------------------------------------------------------------------------------------------------------------- */
+
+static struct pool *pool_find(const struct model *m, const struct ps_pool_key *key)
+{
+	struct pool *p;
+
+	HASH_FIND(hh, m->pools, key, sizeof(*key), p);
+	return p;
+}
+
+static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
+{
+	struct pool *p = pool_find(m, key);
+
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->key = *key;
+	p->id = m->next_id++;
+	p->before_total = p->before_candidate = UNKNOWN;
+	p->counted_open = UNKNOWN;
+	HASH_ADD(hh, m->pools, key, sizeof(p->key), p);
+	return p;
+}
+
+/* Leases from before the agent: known to be none when the pool was made before our eyes. */
+static void pool_learn_before(struct pool *p, const struct pool_extra *extra)
+{
+	const struct ps_pool *b = &p->books;
+	int64_t now;
+
+	if (!(b->flags & PS_POOL_IMPLICIT)) {
+		p->before_total = 0;
+		return;
+	}
+	if (extra->counted_in_use == UNKNOWN) {
+		if (b->capacity && b->in_use == (int64_t)b->capacity) /* all that can be out was taken before our eyes */
+			p->before_total = (int64_t)b->before_releases;
+		return;
+	}
+	now = extra->counted_in_use - b->in_use + (int64_t)b->before_releases;
+	if (now >= (int64_t)b->before_releases && now == p->before_candidate)
+		p->before_total = now;
+	p->before_candidate = now;
+}
+
+static int64_t pool_before_out(const struct pool *p)
+{
+	int64_t out = p->before_total - (int64_t)p->books.before_releases;
+
+	return p->before_total == UNKNOWN || out < 0 ? 0 : out;
+}
+
+static double pool_in_use_s(const struct pool *p)
+{
+	double before = (double)p->books.before_sum_ns + (double)pool_before_out(p) * (double)(p->t_ns - (int64_t)p->books.since_ns);
+
+	return p->counted_in_use_s + before / 1e9;
+}
+
+static double pool_capacity_s(const struct pool *p)
+{
+	const struct ps_pool *b = &p->books;
+
+	return ((double)b->capacity_sum + (double)b->capacity * (double)(p->t_ns - (int64_t)b->capacity_since_ns)) / 1e9;
+}
+
+static double pool_saturated_s(const struct pool *p)
+{
+	const struct ps_pool *b = &p->books;
+	double now = b->saturated_since_ns && p->t_ns > (int64_t)b->saturated_since_ns
+			     ? (double)(p->t_ns - (int64_t)b->saturated_since_ns)
+			     : 0;
+
+	return ((double)b->saturated_ns + now) / 1e9;
+}
+
+int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books, const struct pool_extra *extra,
+		    int64_t t_ns)
+{
+	struct pool *p = pool_get(m, key);
+	uint64_t in_use, pending;
+
+	if (!p)
+		return -ENOMEM;
+	if (extra->library && !p->library && replace_string(&p->library, extra->library))
+		return -ENOMEM;
+	p->is_fed = true;
+	p->books = *books;
+	p->books.name[PS_NAME_MAX - 1] = 0;
+	p->t_ns = t_ns;
+	p->counted_open = extra->counted_open;
+	/* modulo 2^64; only differences between ticks are used, and those are small */
+	in_use = (uint64_t)books->in_use * (uint64_t)t_ns - books->acquired_sum + books->released_sum;
+	pending = (uint64_t)books->waiting * (uint64_t)t_ns - books->wait_begin_sum + books->wait_end_sum;
+	p->counted_in_use_s += (double)(int64_t)(in_use - p->last_in_use_integral) / 1e9;
+	p->counted_pending_s += (double)(int64_t)(pending - p->last_pending_integral) / 1e9;
+	p->last_in_use_integral = in_use;
+	p->last_pending_integral = pending;
+	pool_learn_before(p, extra);
+
+	p->former = p->window;
+	p->window = (struct window){
+		.t_ns = t_ns,
+		.in_use_s = pool_in_use_s(p),
+		.capacity_s = pool_capacity_s(p),
+		.acquires = books->acquires,
+		.timeouts = books->outcome[PS_OUTCOME_timeout],
+	};
+	return 0;
+}
+
+void model_keep_pool(struct model *m, const struct ps_pool_key *key)
+{
+	struct pool *p = pool_find(m, key);
+
+	if (p)
+		p->is_fed = true;
+}
+
+static uint64_t hist_events(const struct ps_pool *b)
+{
+	return b->acquires + b->releases + b->wait_ends + b->opened;
+}
+
+bool model_wants_hists(const struct model *m, const struct ps_pool_key *key)
+{
+	const struct pool *p = pool_find(m, key);
+
+	return p && p->hists_seen != hist_events(&p->books);
+}
+
+/* The kernel's 32-bit counts wrap: the low half of ours equals the one read before. */
+static int hist_catch_up(struct hist *h, const struct ps_hist *kernel)
+{
+	for (unsigned int i = 0; i < PS_HIST_BUCKETS; i++) {
+		uint32_t more = kernel->bucket[i] - (uint32_t)hist_get(h, i);
+		int error = more ? hist_add(h, i, more) : 0;
+
+		if (error)
+			return error;
+	}
+	h->sum_s = (double)kernel->sum_ns / 1e9;
+	h->max_ns = kernel->max_ns;
+	return 0;
+}
+
+int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struct ps_hists *hists)
+{
+	struct pool *p = pool_find(m, key);
+	int error = 0;
+
+	if (!p)
+		return 0;
+	for (int i = 0; i < PS_HIST_COUNT && !error; i++)
+		error = hist_catch_up(&p->hist[i], &hists->h[i]);
+	if (!error)
+		p->hists_seen = hist_events(&p->books);
+	return error;
+}
+
+/* ---- leases and waiters ------------------------------------------------------------------------------------------------ */
+
+/* Keeps the oldest; `age_ns` holds the beginning until the snapshot. */
+static int refs_feed(struct refs *r, uint64_t id, uint32_t tid, int64_t since_ns)
+{
+	size_t newest = 0;
+
+	if (!r->row) {
+		r->row = calloc(MODEL_REFS_MAX, sizeof(*r->row));
+		if (!r->row)
+			return -ENOMEM;
+	}
+	r->total++;
+	if (!r->oldest_since_ns || since_ns < r->oldest_since_ns)
+		r->oldest_since_ns = since_ns;
+	if (r->n < MODEL_REFS_MAX) {
+		newest = r->n++;
+	} else {
+		for (size_t i = 1; i < r->n; i++)
+			if (r->row[i].age_ns > r->row[newest].age_ns)
+				newest = i;
+		if (since_ns >= r->row[newest].age_ns)
+			return 0;
+	}
+	r->row[newest] = (struct ref_row){ .id = id, .tid = tid, .age_ns = since_ns };
+	return 0;
+}
+
+int model_feed_lease(struct model *m, const struct ps_ref_key *key, const struct ps_lease *lease)
+{
+	struct pool *p = pool_find(m, &key->pool);
+
+	if (!p || lease->state != PS_LEASE_HELD || lease->since_ns <= p->books.destroyed_ns)
+		return 0;
+	return refs_feed(&p->holders, key->id, lease->tid, (int64_t)lease->since_ns);
+}
+
+int model_feed_waiter(struct model *m, const struct ps_ref_key *key, const struct ps_waiter *waiter)
+{
+	struct pool *p = pool_find(m, &key->pool);
+
+	return p ? refs_feed(&p->waiters, key->id, waiter->tid, (int64_t)waiter->since_ns) : 0;
+}
+
+/* ---- endpoints --------------------------------------------------------------------------------------------------------- */
+
+int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key, const struct ps_endpoint *books, bool is_sampled,
+			int64_t accept_queue, int64_t accept_backlog, int64_t t_ns)
+{
+	struct endpoint *e;
+
+	(void)t_ns;
+	HASH_FIND(hh, m->endpoints, key, sizeof(*key), e);
+	if (!e) {
+		e = calloc(1, sizeof(*e));
+		if (!e)
+			return -ENOMEM;
+		e->key = *key;
+		e->id = m->next_id++;
+		HASH_ADD(hh, m->endpoints, key, sizeof(e->key), e);
+	}
+	e->is_fed = true;
+	e->books = *books;
+	e->is_sampled = is_sampled;
+	e->accept_queue = accept_queue;
+	e->accept_backlog = accept_backlog;
+	return hist_catch_up(&e->create, &books->create);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------------- */
+
+static int by_beginning(const void *a, const void *b)
+{
+	const struct ref_row *x = a, *y = b;
+
+	return (x->age_ns > y->age_ns) - (x->age_ns < y->age_ns);
+}
+
+static int refs_rows(const struct refs *r, int64_t now_ns, uint32_t tgid, struct arena *arena, thread_name_fn *name, void *context,
+		     const struct ref_row **ret, size_t *ret_n)
+{
+	struct ref_row *rows;
+
+	*ret = NULL;
+	*ret_n = 0;
+	if (!r->n)
+		return 0;
+	rows = arena_alloc(arena, r->n, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	memcpy(rows, r->row, r->n * sizeof(*rows));
+	qsort(rows, r->n, sizeof(*rows), by_beginning);
+	for (size_t i = 0; i < r->n; i++) {
+		rows[i].age_ns = now_ns > rows[i].age_ns ? now_ns - rows[i].age_ns : 0;
+		if (name)
+			name(context, tgid, rows[i].tid, rows[i].thread, &rows[i].is_thread_gone);
+	}
+	*ret = rows;
+	*ret_n = r->n;
+	return 0;
+}
+
+static const struct hist *hist_row(struct arena *arena, const struct hist *h)
+{
+	struct hist *copy = arena_alloc(arena, 1, sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	*copy = *h;
+	if (h->n) {
+		copy->bucket = arena_alloc(arena, h->n, sizeof(*copy->bucket));
+		if (!copy->bucket)
+			return NULL;
+		memcpy(copy->bucket, h->bucket, h->n * sizeof(*copy->bucket));
+	}
+	return copy;
+}
+
+static void row_process(const struct model *m, const struct ps_proc_key *key, struct pool_row *row, struct arena *arena)
+{
+	const struct process *p = process_find(m, key);
+
+	row->pid = (int32_t)key->tgid;
+	row->process = arena_strdup(arena, p && p->name ? p->name : "?");
+	row->service = p ? arena_strdup(arena, p->service) : NULL;
+	row->container_id = p ? arena_strdup(arena, p->container_id) : NULL;
+}
+
+/* acquires - releases = in use; and nothing of this pool was lost. NULL = trusted. */
+static const char *pool_doubt(const struct pool *p)
+{
+	const struct ps_pool *b = &p->books;
+	int64_t out = (int64_t)(b->acquires - (b->releases - b->before_releases) - b->odd_acquire);
+
+	if (b->flags & PS_POOL_LOST_EVENTS)
+		return "leases or waiters of it found no room in the tables";
+	if (!(b->flags & PS_POOL_DESTROYED) && !b->destroyed_ns && out != b->in_use)
+		return "acquires less releases is not in use";
+	if (p->before_total == UNKNOWN)
+		return "it was there before the agent, and how many items were out then is not known";
+	return NULL;
+}
+
+static uint64_t sum8(const __u64 counts[8])
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < 8; i++)
+		sum += counts[i];
+	return sum;
+}
+
+static int64_t pool_idle(const struct pool *p, const struct pool_row *row)
+{
+	const struct ps_pool *b = &p->books;
+
+	if (row->open != UNKNOWN)
+		return row->open > row->in_use ? row->open - row->in_use : 0;
+	if (b->kind == PS_KIND_semaphore && b->capacity)
+		return (int64_t)b->capacity > row->in_use ? (int64_t)b->capacity - row->in_use : 0;
+	return UNKNOWN;
+}
+
+static int64_t pool_open(const struct pool *p)
+{
+	const struct ps_pool *b = &p->books;
+	int64_t open = (int64_t)(b->opened - sum8(b->closed));
+
+	if (p->counted_open != UNKNOWN)
+		return p->counted_open;
+	if (b->flags & PS_POOL_IMPLICIT || !b->opened)
+		return UNKNOWN;
+	return open < 0 ? UNKNOWN : open;
+}
+
+static void row_counts(const struct pool *p, struct pool_row *row)
+{
+	const struct ps_pool *b = &p->books;
+
+	row->acquires = (int64_t)b->acquires;
+	row->acquires_new = (int64_t)b->acquires_new;
+	row->releases = (int64_t)b->releases;
+	row->before_start = p->before_total == UNKNOWN ? (int64_t)b->before_releases : p->before_total;
+	row->timeouts = (int64_t)b->outcome[PS_OUTCOME_timeout];
+	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
+		row->outcome[i] = (int64_t)b->outcome[i];
+	row->opened = (int64_t)b->opened;
+	row->open_failures = (int64_t)b->open_failures;
+	row->closed = (int64_t)sum8(b->closed);
+	for (int i = 0; i < PS_CLOSE_COUNT; i++)
+		row->closed_by[i] = (int64_t)b->closed[i];
+	row->rejections = (int64_t)sum8(b->rejected);
+	for (int i = 0; i < PS_REJECT_COUNT; i++)
+		row->rejected_by[i] = (int64_t)b->rejected[i];
+	row->health_ok = (int64_t)b->health_ok;
+	row->health_failed = (int64_t)b->health_failed;
+	row->odd_events = (int64_t)(b->odd_release + b->odd_acquire + b->odd_wait);
+	row->reuse_ratio = NAN;
+	if (b->acquires && (b->opened || b->acquires_new))
+		row->reuse_ratio = fmax(0, 1 - (double)(b->opened ? b->opened : b->acquires_new) / (double)b->acquires);
+}
+
+static void row_levels(const struct pool *p, struct pool_row *row)
+{
+	const struct ps_pool *b = &p->books;
+	double seconds = (double)(p->window.t_ns - p->former.t_ns) / 1e9;
+	int64_t before = pool_before_out(p);
+
+	row->capacity = b->capacity ? (int64_t)b->capacity : UNKNOWN;
+	row->capacity_basis = b->capacity ? "configured" : "unknown";
+	row->min_idle = (int64_t)b->min_idle;
+	row->in_use = (b->in_use > 0 ? b->in_use : 0) + before;
+	row->pending = b->waiting > 0 ? b->waiting : 0;
+	row->in_use_peak = (int64_t)b->in_use_peak + before > row->in_use ? (int64_t)b->in_use_peak + before : row->in_use;
+	row->pending_peak = (int64_t)b->waiting_peak > row->pending ? (int64_t)b->waiting_peak : row->pending;
+	row->open = pool_open(p);
+	row->idle = pool_idle(p, row);
+	row->in_use_s = pool_in_use_s(p);
+	row->capacity_s = b->capacity || b->capacity_sum ? pool_capacity_s(p) : NAN;
+	row->pending_s = p->counted_pending_s;
+	row->saturated_s = pool_saturated_s(p);
+	row->stalled_s = NAN;
+	row->utilization = row->mean_in_use = row->acquires_per_s = row->timeouts_per_s = NAN;
+	if (p->former.t_ns && seconds > 0) {
+		double capacity = p->window.capacity_s - p->former.capacity_s;
+		double used = p->window.in_use_s - p->former.in_use_s;
+
+		row->mean_in_use = used > 0 ? used / seconds : 0;
+		if (capacity > 0)
+			row->utilization = used > 0 ? used / capacity : 0;
+		row->acquires_per_s = (double)(p->window.acquires - p->former.acquires) / seconds;
+		row->timeouts_per_s = (double)(p->window.timeouts - p->former.timeouts) / seconds;
+	}
+}
+
+static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row *row, struct arena *arena, thread_name_fn *name,
+			 void *context)
+{
+	const struct ps_pool *b = &p->books;
+	char clean[4 * PS_NAME_MAX];
+
+	row->id = p->id;
+	text_clean(b->name, strlen(b->name), clean, sizeof(clean));
+	row->name = clean[0] ? arena_strdup(arena, clean) : arena_printf(arena, "pool-%llx", (unsigned long long)p->key.pool);
+	row->kind = b->kind < PS_KIND_COUNT ? (enum ps_kind)b->kind : PS_KIND_unknown;
+	row->source = "usdt";
+	row->library = arena_strdup(arena, p->library);
+	row_process(m, &p->key.proc, row, arena);
+	row->since_ns = (int64_t)b->since_ns;
+	row_levels(p, row);
+	row_counts(p, row);
+	row->oldest_wait_ns = p->waiters.total ? m->now_ns - p->waiters.oldest_since_ns : 0;
+	row->oldest_hold_ns = p->holders.total ? m->now_ns - p->holders.oldest_since_ns : 0;
+	if (row->oldest_wait_ns < 0)
+		row->oldest_wait_ns = 0;
+	if (row->oldest_hold_ns < 0)
+		row->oldest_hold_ns = 0;
+	if (pool_before_out(p) && m->now_ns - row->since_ns > row->oldest_hold_ns)
+		row->oldest_hold_ns = m->now_ns - row->since_ns; /* at least */
+	row->wait = hist_row(arena, &p->hist[PS_HIST_WAIT]);
+	row->wait_failed = hist_row(arena, &p->hist[PS_HIST_WAIT_FAILED]);
+	row->hold = hist_row(arena, &p->hist[PS_HIST_HOLD]);
+	row->create = hist_row(arena, &p->hist[PS_HIST_CREATE]);
+	row->confidence = "high";
+	row->evidence = "the pool's own probe points";
+	row->untrusted_why = pool_doubt(p);
+	row->trusted = !row->untrusted_why;
+	row->verdict = "healthy";
+	row->accept_queue = row->accept_backlog = UNKNOWN;
+	if (!row->name || !row->wait || !row->wait_failed || !row->hold || !row->create ||
+	    refs_rows(&p->holders, m->now_ns, p->key.proc.tgid, arena, name, context, &row->holders, &row->n_holders) ||
+	    refs_rows(&p->waiters, m->now_ns, p->key.proc.tgid, arena, name, context, &row->waiters, &row->n_waiters))
+		return -ENOMEM;
+	return 0;
+}
+
+/* "127.0.0.1:5432", "[::1]:80", "*:80", "/run/x.sock" */
+static const char *endpoint_text(const struct ps_addr *a, struct arena *arena)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const uint8_t any[16];
+	char path[4 * PS_UNIX_PATH_MAX], hex[64] = "";
+	char raw[PS_UNIX_PATH_MAX];
+
+	if (a->family == 1) {
+		memcpy(raw, a->path, sizeof(raw));
+		raw[sizeof(raw) - 1] = 0;
+		text_clean(raw, strlen(raw), path, sizeof(path));
+		return arena_strdup(arena, path);
+	}
+	if (!memcmp(a->ip, any, 16))
+		return arena_printf(arena, "*:%u", a->port);
+	if (!memcmp(a->ip, mapped, 12))
+		return arena_printf(arena, "%u.%u.%u.%u:%u", a->ip[12], a->ip[13], a->ip[14], a->ip[15], a->port);
+	for (int i = 0; i < 16; i += 2)
+		snprintf(hex + strlen(hex), sizeof(hex) - strlen(hex), "%s%x", i ? ":" : "", a->ip[i] << 8 | a->ip[i + 1]);
+	return arena_printf(arena, "[%s]:%u", hex, a->port);
+}
+
+static int endpoint_row_fill(const struct model *m, const struct endpoint *e, struct pool_row *row, struct arena *arena)
+{
+	const struct ps_endpoint *b = &e->books;
+	bool is_listener = e->key.role == PS_SOCK_LISTEN;
+
+	row->id = e->id;
+	row->endpoint = endpoint_text(&e->key.addr, arena);
+	row->name = row->endpoint;
+	row->kind = is_listener ? PS_KIND_listener : PS_KIND_connection;
+	row->source = "inferred";
+	row_process(m, &e->key.proc, row, arena);
+	row->since_ns = (int64_t)b->since_ns;
+	row->capacity = is_listener ? e->accept_backlog : UNKNOWN;
+	row->capacity_basis = row->capacity != UNKNOWN ? "configured" : "unknown";
+	row->open = b->open > 0 ? b->open : 0;
+	row->opened = (int64_t)b->opened;
+	row->open_failures = is_listener || e->is_sampled ? UNKNOWN : (int64_t)b->failed;
+	row->closed = (int64_t)(b->closed_by_peer + b->closed_by_us);
+	row->closed_by[PS_CLOSE_peer_closed] = (int64_t)b->closed_by_peer;
+	row->closed_by[PS_CLOSE_local_closed] = (int64_t)b->closed_by_us;
+	row->before_start = (int64_t)b->found;
+	row->min_idle = row->in_use = row->idle = row->in_use_peak = row->pending_peak = UNKNOWN;
+	row->pending = is_listener ? e->accept_queue : UNKNOWN;
+	row->acquires = row->acquires_new = row->releases = row->timeouts = row->rejections = UNKNOWN;
+	row->health_ok = row->health_failed = row->oldest_wait_ns = row->oldest_hold_ns = UNKNOWN;
+	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
+		row->outcome[i] = UNKNOWN;
+	for (int i = 0; i < PS_REJECT_COUNT; i++)
+		row->rejected_by[i] = UNKNOWN;
+	row->utilization = row->mean_in_use = row->in_use_s = row->capacity_s = row->pending_s = row->saturated_s = NAN;
+	row->stalled_s = row->reuse_ratio = row->acquires_per_s = row->timeouts_per_s = NAN;
+	row->accept_queue = e->accept_queue;
+	row->accept_backlog = e->accept_backlog;
+	if (!is_listener && !e->is_sampled)
+		row->create = hist_row(arena, &e->create);
+	row->confidence = e->is_sampled ? "medium" : "high";
+	row->evidence = e->is_sampled ? "socket inventory at each tick: shorter connections are not counted" : "TCP state changes";
+	row->trusted = b->open >= 0;
+	row->untrusted_why = row->trusted ? NULL : "more connections were closed than seen open";
+	row->verdict = "healthy";
+	return row->name ? 0 : -ENOMEM;
+}
+
+int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thread, void *context)
+{
+	struct pool_row *rows = arena_alloc(s->arena, model_n_pools(m) + 1, sizeof(*rows));
+	struct pool *p;
+	struct endpoint *e;
+	size_t n = 0;
+
+	if (!rows)
+		return -ENOMEM;
+	for (p = m->pools; p; p = p->hh.next) {
+		if (p->books.flags & PS_POOL_DESTROYED)
+			continue;
+		if (pool_row_fill(m, p, &rows[n++], s->arena, name_thread, context))
+			return -ENOMEM;
+	}
+	for (e = m->endpoints; e; e = e->hh.next) {
+		if (!e->books.open && !e->books.connecting && e->key.role == PS_SOCK_CONNECT && !e->books.opened && !e->books.failed)
+			continue;
+		if (endpoint_row_fill(m, e, &rows[n++], s->arena))
+			return -ENOMEM;
+	}
+	s->pools = rows;
+	s->n_pools = n;
+	return 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attach.c - see attach.h. The surprise: the kernel takes a path, not a descriptor, but /proc/self/fd/N is a path, and the
+ * lookup through it reaches the very file that was examined.
+ */
+#include "probe/attach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "base/cleanup.h"
+#include "probe/multi.h"
+
+struct attachment {
+	int multi_fd;
+	struct bpf_link **links;	/* perf uprobes */
+	size_t n_links;
+};
+
+static int attach_multi(struct attachment *a, const struct kernel *k, const char *path, const struct attach_site *sites, size_t n)
+{
+	AUTO_FREE uint64_t *columns = calloc(3 * n, sizeof(*columns));
+
+	if (!columns)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		columns[i] = sites[i].offset;
+		columns[n + i] = sites[i].semaphore;
+		columns[2 * n + i] = sites[i].cookie;
+	}
+	a->multi_fd = multi_attach(kernel_probe_fd(k), path, columns, columns + n, columns + 2 * n, (uint32_t)n);
+	return a->multi_fd < 0 ? a->multi_fd : 0;
+}
+
+static int attach_perf(struct attachment *a, const struct kernel *k, const char *path, const struct attach_site *sites, size_t n)
+{
+	a->links = calloc(n, sizeof(struct bpf_link *));
+	if (!a->links)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = sites[i].semaphore, .bpf_cookie = sites[i].cookie);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(kernel_probe_program(k), -1, path, sites[i].offset, &opts);
+
+		if (!link)
+			return -errno;
+		a->links[a->n_links++] = link;
+	}
+	return 0;
+}
+
+int attachment_new(const struct kernel *k, int fd, const struct attach_site *sites, size_t n, struct attachment **ret,
+		   struct diag *d)
+{
+	struct attachment *a = calloc(1, sizeof(*a));
+	char path[64];
+	int error;
+
+	if (!a)
+		return diag_set(d, -ENOMEM, "out of memory");
+	a->multi_fd = -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	error = kernel_has_uprobe_multi(k) ? attach_multi(a, k, path, sites, n) : attach_perf(a, k, path, sites, n);
+	if (error) {
+		attachment_free(a);
+		return diag_set(d, error, "the kernel refused %zu probes: %s", n, strerror(-error));
+	}
+	*ret = a;
+	return 0;
+}
+
+void attachment_free(struct attachment *a)
+{
+	if (!a)
+		return;
+	if (a->multi_fd >= 0)
+		close(a->multi_fd);
+	for (size_t i = 0; i < a->n_links; i++)
+		bpf_link__destroy(a->links[i]);
+	free(a->links);
+	free(a);
+}

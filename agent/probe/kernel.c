@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel.c - see kernel.h. The surprise: whether the probe program is a uprobe_multi or a perf uprobe program is fixed when it
+ * is loaded, so the feature is tried beforehand with a program of two instructions on our own executable.
+ */
+#include "probe/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/capability.h>
+
+#include "base/cleanup.h"
+#include "probe/multi.h"
+
+#include "poolscope.skel.h"
+
+struct kernel {
+	struct poolscope_bpf *skel;
+	bool has_multi;
+	char hook_error[256];
+};
+
+static int silent(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+/* What a person must do when the kernel says no. */
+static int explain(struct diag *d, int error)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t has_bpf = CAP_CLEAR, has_perfmon = CAP_CLEAR, has_admin = CAP_CLEAR;
+
+	if (caps) {
+		cap_get_flag(caps, CAP_BPF, CAP_EFFECTIVE, &has_bpf);
+		cap_get_flag(caps, CAP_PERFMON, CAP_EFFECTIVE, &has_perfmon);
+		cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &has_admin);
+		cap_free(caps);
+	}
+	if (has_admin == CAP_CLEAR && (has_bpf == CAP_CLEAR || has_perfmon == CAP_CLEAR))
+		return diag_set(d, -EPERM,
+				"loading probes needs the capabilities CAP_BPF and CAP_PERFMON, and this user has not got them: "
+				"run as root (sudo), or ask the running agent (poolscope --socket PATH)");
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return diag_set(d, error, "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y, "
+					  "Debian's and Fedora's kernels since 5.15 have it");
+	return diag_set(d, error, "the kernel refused the BPF object: %s", strerror(-error));
+}
+
+static void set_limit(struct bpf_map *map, uint32_t n)
+{
+	if (n)
+		bpf_map__set_max_entries(map, n);
+}
+
+static void apply_limits(struct poolscope_bpf *skel, const struct kernel_limits *l)
+{
+	set_limit(skel->maps.ps_pools, l->pools);
+	set_limit(skel->maps.ps_hist_of, l->pools);
+	set_limit(skel->maps.ps_leases, l->leases);
+	set_limit(skel->maps.ps_waiters, l->waiters);
+	set_limit(skel->maps.ps_procs, l->processes);
+	set_limit(skel->maps.ps_socks, l->sockets);
+	set_limit(skel->maps.ps_endpoints, l->endpoints);
+	if (l->pools_per_process)
+		skel->rodata->ps_pools_per_process = l->pools_per_process;
+	skel->rodata->ps_agent_tgid = (uint32_t)getpid();
+}
+
+int kernel_load(const struct kernel_limits *limits, struct kernel **ret, struct diag *d)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+	int error;
+
+	if (!k)
+		return diag_set(d, -ENOMEM, "out of memory");
+	libbpf_set_print(silent);
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	k->skel = poolscope_bpf__open();
+	if (!k->skel) {
+		error = -errno;
+		free(k);
+		return explain(d, error);
+	}
+	apply_limits(k->skel, limits);
+	k->has_multi = !limits->is_perf_forced && multi_is_available();
+	if (k->has_multi)
+		bpf_program__set_expected_attach_type(k->skel->progs.ps_probe, (enum bpf_attach_type)MULTI_ATTACH_TYPE);
+	error = poolscope_bpf__load(k->skel);
+	if (error) {
+		kernel_free(k);
+		return explain(d, error);
+	}
+	*ret = k;
+	return 0;
+}
+
+void kernel_free(struct kernel *k)
+{
+	if (!k)
+		return;
+	poolscope_bpf__destroy(k->skel);
+	free(k);
+}
+
+int kernel_attach_hooks(struct kernel *k)
+{
+	struct {
+		struct bpf_program *program;
+		struct bpf_link **link;
+	} hooks[] = {
+		{ k->skel->progs.ps_exec, &k->skel->links.ps_exec },
+		{ k->skel->progs.ps_exit, &k->skel->links.ps_exit },
+		{ k->skel->progs.ps_inet_state, &k->skel->links.ps_inet_state },
+		{ k->skel->progs.ps_inventory_pass, &k->skel->links.ps_inventory_pass },
+	};
+	int result = 0;
+
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
+		*hooks[i].link = bpf_program__attach(hooks[i].program);
+		if (*hooks[i].link)
+			continue;
+		result = -errno;
+		snprintf(k->hook_error, sizeof(k->hook_error), "%s: %s", bpf_program__name(hooks[i].program), strerror(errno));
+	}
+	return result;
+}
+
+const char *kernel_hook_error(const struct kernel *k)
+{
+	return k->hook_error[0] ? k->hook_error : NULL;
+}
+
+static struct bpf_map *map_of(const struct kernel *k, enum kernel_map which)
+{
+	switch (which) {
+	case KERNEL_MAP_SPECS:
+		return k->skel->maps.ps_specs;
+	case KERNEL_MAP_TARGETS:
+		return k->skel->maps.ps_targets;
+	case KERNEL_MAP_PROBES:
+		return k->skel->maps.ps_probes;
+	case KERNEL_MAP_LOSSES:
+		return k->skel->maps.ps_losses;
+	case KERNEL_MAP_PROCS:
+		return k->skel->maps.ps_procs;
+	case KERNEL_MAP_POOLS:
+		return k->skel->maps.ps_pools;
+	case KERNEL_MAP_HISTS:
+		return k->skel->maps.ps_hist_of;
+	case KERNEL_MAP_LEASES:
+		return k->skel->maps.ps_leases;
+	case KERNEL_MAP_WAITERS:
+		return k->skel->maps.ps_waiters;
+	case KERNEL_MAP_SOCKS:
+		return k->skel->maps.ps_socks;
+	case KERNEL_MAP_ENDPOINTS:
+		return k->skel->maps.ps_endpoints;
+	case KERNEL_MAP_LISTENERS:
+		return k->skel->maps.ps_listeners;
+	case KERNEL_MAP_STORIES:
+		return k->skel->maps.ps_stories;
+	case KERNEL_MAP_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+int kernel_map_fd(const struct kernel *k, enum kernel_map which)
+{
+	return bpf_map__fd(map_of(k, which));
+}
+
+uint32_t kernel_map_limit(const struct kernel *k, enum kernel_map which)
+{
+	return bpf_map__max_entries(map_of(k, which));
+}
+
+const char *kernel_map_name(enum kernel_map which)
+{
+	static const char *const names[KERNEL_MAP_COUNT] = { "specs", "targets", "probes", "losses", "processes", "pools", "histograms",
+							     "leases", "waiters", "sockets", "endpoints", "listeners", "stories" };
+
+	return names[which];
+}
+
+bool kernel_has_uprobe_multi(const struct kernel *k)
+{
+	return k->has_multi;
+}
+
+int kernel_probe_fd(const struct kernel *k)
+{
+	return bpf_program__fd(k->skel->progs.ps_probe);
+}
+
+struct bpf_program *kernel_probe_program(const struct kernel *k)
+{
+	return k->skel->progs.ps_probe;
+}
+
+void kernel_next_epoch(struct kernel *k)
+{
+	k->skel->bss->ps_epoch++;
+}
+
+int64_t kernel_run_ns(const struct kernel *k)
+{
+	struct bpf_program *p;
+	uint64_t ns = 0, runs = 0;
+
+	bpf_object__for_each_program(p, k->skel->obj) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t size = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size))
+			continue;
+		ns += info.run_time_ns;
+		runs += info.run_cnt;
+	}
+	return runs ? (int64_t)ns : -1;
+}
+
+int kernel_inventory(struct kernel *k, int (*take)(void *context, const struct ps_inventory *r), void *context)
+{
+	struct ps_inventory records[64];
+	size_t held = 0;
+	AUTO_CLOSE int fd = -1;
+	ssize_t n;
+
+	if (!k->skel->links.ps_inventory_pass)
+		return -EOPNOTSUPP;
+	fd = bpf_iter_create(bpf_link__fd(k->skel->links.ps_inventory_pass));
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		n = read(fd, (char *)records + held, sizeof(records) - held);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		held += (size_t)n;
+		for (size_t i = 0; i < held / sizeof(*records); i++) {
+			int stop = take(context, &records[i]);
+
+			if (stop)
+				return stop;
+		}
+		memmove(records, (char *)records + held - held % sizeof(*records), held % sizeof(*records));
+		held %= sizeof(*records);
+	}
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel.h - our side of the BPF object: load it, switch its hooks on, hand out its maps.
+ *
+ * Loading tries the kernel's features by using them: uprobe_multi links (6.6 and later) before perf uprobes. Everything that
+ * was attached ends with the process, however it ends, because the links are held by file descriptors and nothing is pinned.
+ */
+#ifndef POOLSCOPE_PROBE_KERNEL_H
+#define POOLSCOPE_PROBE_KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "bpf/abi.h"
+
+struct kernel;
+
+/* Sizes of the tables; 0 = the default of bpf/maps.h. */
+struct kernel_limits {
+	uint32_t pools;
+	uint32_t pools_per_process;
+	uint32_t leases;
+	uint32_t waiters;
+	uint32_t processes;
+	uint32_t sockets;
+	uint32_t endpoints;
+	bool is_perf_forced;	/* perf uprobes even where uprobe_multi works: for tests of that tier */
+};
+
+enum kernel_map {
+	KERNEL_MAP_SPECS,
+	KERNEL_MAP_TARGETS,
+	KERNEL_MAP_PROBES,
+	KERNEL_MAP_LOSSES,
+	KERNEL_MAP_PROCS,
+	KERNEL_MAP_POOLS,
+	KERNEL_MAP_HISTS,
+	KERNEL_MAP_LEASES,
+	KERNEL_MAP_WAITERS,
+	KERNEL_MAP_SOCKS,
+	KERNEL_MAP_ENDPOINTS,
+	KERNEL_MAP_LISTENERS,
+	KERNEL_MAP_STORIES,
+	KERNEL_MAP_COUNT
+};
+
+/* Loads the object. -EPERM with a sentence about what is missing; other errors say what the kernel refused. */
+int kernel_load(const struct kernel_limits *limits, struct kernel **ret, struct diag *d);
+
+/* Detaches and unloads. NULL is allowed. */
+void kernel_free(struct kernel *k);
+
+/* Switches the socket and process hooks on. One that fails is left out and remembered in kernel_hook_error(). */
+int kernel_attach_hooks(struct kernel *k);
+
+/* NULL = all hooks are on; else what is missing. */
+const char *kernel_hook_error(const struct kernel *k);
+
+int kernel_map_fd(const struct kernel *k, enum kernel_map which);
+uint32_t kernel_map_limit(const struct kernel *k, enum kernel_map which);
+const char *kernel_map_name(enum kernel_map which);
+
+/* True: probes are attached as uprobe_multi links; false: as perf uprobes. */
+bool kernel_has_uprobe_multi(const struct kernel *k);
+
+/* The generic probe program, for attach.c. */
+int kernel_probe_fd(const struct kernel *k);
+struct bpf_program *kernel_probe_program(const struct kernel *k);
+
+/* Begins a new tick: the peaks in the pools' books are kept per tick. */
+void kernel_next_epoch(struct kernel *k);
+
+/* Nanoseconds that our programs ran, all together; negative when the kernel does not measure it. */
+int64_t kernel_run_ns(const struct kernel *k);
+
+/*
+ * Runs the socket inventory once and calls `take` per record. Stops early when `take` returns non-zero, and returns that;
+ * negative errno when the iterator fails.
+ */
+int kernel_inventory(struct kernel *k, int (*take)(void *context, const struct ps_inventory *r), void *context);
+
+#endif

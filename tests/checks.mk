@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# Every rule that a machine can check. Each check is a script in tools/dev that prints what is wrong and where.
+
+STEP := tools/dev/timed-step $(B)/check
+# the order is that of the shortest way to the first mistake, but a check that reads objects comes after the build
+CHECK_STEPS := check-scripts check-fmt all check-headers check-layers check-docs check-help check-unit check-fuzz \
+	check-analyzer check-integration
+ALL_SRCS = $(wildcard agent/*/*.c exporters/*.c tools/*/*.c)
+
+.PHONY: check
+check: # everything: installs what it needs, builds, runs every check below and prints what each took (needs root)
+	@rm -rf $(B)/check
+	@$(STEP) deps tools/dev/install-deps check
+	@+$(foreach s,$(CHECK_STEPS),$(STEP) $(patsubst check-%,%,$s) $(MAKE) --no-print-directory $(TWO_JOBS) $s &&) $(STEP)
+
+# unless the user said how many; tests run one after the other whatever it is
+TWO_JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j2)
+
+.PHONY: check-fmt
+check-fmt: # the house style, by clang-format 14
+	@tools/dev/format --check
+
+.PHONY: fmt
+fmt: # rewrite the sources into the house style
+	@tools/dev/format
+
+.PHONY: check-headers
+check-headers: # headers compile alone, guards follow paths, the ABI has no holes, every file names its licence
+check-headers: $(B)/gen/poolscope.skel.h
+	@CC='$(CC)' CLANG='$(CLANG)' CFLAGS_USER='$(STD) $(WARN) $(CPPFLAGS) $(PKG_CFLAGS)' CFLAGS_BPF='$(BPF_CFLAGS)' \
+		tools/dev/check-headers
+
+.PHONY: check-layers
+check-layers: # dependencies point one way; the model and the detectors have no clock and no I/O
+check-layers: $(AGENT_OBJS)
+	@tools/dev/check-layers $(B)/obj
+
+.PHONY: check-docs
+check-docs: # every command, option, verb, metric and loss stands in its man page
+check-docs: $(B)/poolscope
+	@CC='$(CC)' tools/dev/check-docs $(B)/poolscope
+
+.PHONY: check-help
+check-help: # every --help fits 80 columns and ends with 0; nonsense ends with 2
+check-help: $(B)/poolscope
+	@tools/dev/check-help $(B)/poolscope
+
+# -O2, because the analyzer follows more calls once they are inlined; objects are never linked
+$(B)/analyze/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 $(WARN) -fanalyzer $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+
+.PHONY: check-analyzer
+check-analyzer: # gcc's static analyzer over the agent, the exporters and the tools; a warning is an error
+check-analyzer: $(ALL_SRCS:%.c=$(B)/analyze/%.o)
+
+.PHONY: check-scripts
+check-scripts: # every script can be parsed
+	@tools/dev/check-scripts

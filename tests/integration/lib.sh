@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# lib.sh - what a test needs that runs the real agent in the real kernel. A test is tests/integration/<system>/<question>:
+#
+#	#!/usr/bin/env bash
+#	. "$(dirname "$0")/../lib.sh"
+#	begin
+#	start_agent
+#	start_sim steady --wait --seconds 5 --linger 20
+#	sim_say go
+#	check "books agree" compare_truth <(sim_truth)
+#
+# It ends with 0 (every check passed), 1 (one failed, or something did not come up) or 77 (skipped). Whatever way it ends,
+# what it started is ended by pid, last started first. With CI=1 a skip is a failure.
+set -euo pipefail
+
+LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$LIB/../.." && pwd)
+POOLSCOPE=${POOLSCOPE:-$ROOT/build/poolscope}
+POOLSIM=${POOLSIM:-$ROOT/build/poolsim}
+TMP="" PORT="" AGENT_PID="" SIM_PID="" SIM=0
+PIDS=() N_PASSED=0 N_FAILED=0 SKIPPED=""
+
+# ---- beginning and end -------------------------------------------------------------------------------------------------
+
+# A temporary folder in $TMP, and the promise to clean up. To be called first. Tests need root.
+begin() {
+	TMP=$(mktemp -d "${TMPDIR:-/tmp}/poolscope-test.XXXXXX")
+	chmod 755 "$TMP" # service accounts must get at their own folder in it
+	export TMP
+	trap finish EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	[ "$(id -u)" = 0 ] || skip "it loads BPF programs: needs root"
+}
+
+# Ends one process that the test started: SIGTERM, after 10 s SIGKILL. The result is its exit status.
+end_process() {
+	local pid=$1 n rc=0
+	kill -TERM "$pid" 2>/dev/null || true
+	for ((n = 0; n < 200; n++)); do
+		is_running "$pid" || break
+		sleep 0.05
+	done
+	! is_running "$pid" || kill -KILL "$pid" 2>/dev/null || true
+	wait "$pid" 2>/dev/null || rc=$?
+	forget "$pid"
+	return "$rc"
+}
+
+# A zombie has ended; only its parent has not asked yet.
+is_running() {
+	local state
+	state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null) || return 1
+	[ -n "$state" ] && [ "$state" != Z ]
+}
+
+forget() {
+	local pid kept=()
+	for pid in "${PIDS[@]}"; do
+		[ "$pid" = "$1" ] || kept+=("$pid")
+	done
+	PIDS=("${kept[@]}")
+}
+
+finish() {
+	local rc=$? log
+	trap - EXIT
+	set +e
+	while [ ${#PIDS[@]} -gt 0 ]; do
+		end_process "${PIDS[-1]}"
+	done
+	if [ -n "$SKIPPED" ]; then
+		rc=77
+		case ${CI:-} in 1 | true) rc=1 && echo "a skip is a failure here (CI=$CI)" ;; esac
+	elif [ "$N_FAILED" -gt 0 ] || { [ "$rc" = 0 ] && [ "$N_PASSED" = 0 ]; }; then
+		[ "$N_FAILED" -gt 0 ] || echo "FAILED: the test checked nothing"
+		rc=1
+	fi
+	if [ "$rc" != 0 ] && [ "$rc" != 77 ]; then
+		for log in "$TMP"/*.log; do
+			[ -s "$log" ] || continue
+			echo "---- the end of ${log##*/}"
+			tail -n 15 "$log"
+		done
+	fi
+	rm -rf "${TMP:?}"
+	exit "$rc"
+}
+
+# ---- verdicts ----------------------------------------------------------------------------------------------------------
+
+pass() {
+	N_PASSED=$((N_PASSED + 1))
+	echo "ok: $*"
+}
+
+# Notes a failure; the test goes on.
+fail() {
+	N_FAILED=$((N_FAILED + 1))
+	echo "FAILED: $*"
+}
+
+# Ends the test as failed: what follows could not be judged.
+die() {
+	fail "$*"
+	exit 1
+}
+
+# Ends the test: it cannot be done here.
+skip() {
+	SKIPPED=$*
+	echo "SKIPPED: $*"
+	exit 77
+}
+
+# Passes when the command succeeds, else shows what it printed: check WHAT COMMAND...
+check() {
+	local what=$1 out
+	shift
+	if out=$("$@" 2>&1); then
+		pass "$what"
+	else
+		fail "$what ($*)"
+		[ -z "$out" ] || printf '%s\n' "$out" | sed 's/^/    /'
+	fi
+}
+
+# Passes when two values are the same: check_equal WHAT EXPECTED FOUND
+check_equal() {
+	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1: expected $2, found $3"; fi
+}
+
+# Waits until a command succeeds, or ends the test: wait_for SECONDS WHAT COMMAND...
+wait_for() {
+	local seconds=$1 what=$2 end
+	end=$((SECONDS + seconds))
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || die "$what: not within $seconds s"
+		sleep 0.05
+	done
+}
+
+# ---- processes ---------------------------------------------------------------------------------------------------------
+
+# Starts a program in the background with its output in $TMP/NAME.log; its pid: $SPAWNED. spawn NAME COMMAND...
+spawn() {
+	local log=$TMP/$1.log
+	shift
+	"$@" </dev/null >>"$log" 2>&1 &
+	SPAWNED=$!
+	PIDS+=("$SPAWNED")
+}
+
+# A TCP port of 127.0.0.1 that was free just now.
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# The status line of a GET to the agent's HTTP port: http_status PATH
+http_status() {
+	local line
+	exec 9<>"/dev/tcp/127.0.0.1/$PORT" || return 1
+	printf 'GET %s HTTP/1.0\r\n\r\n' "$1" >&9
+	read -r -t 5 line <&9 || true
+	while read -r -t 5 _ <&9; do :; done # an unread answer would reset the connection
+	exec 9>&-
+	echo "${line%$'\r'}"
+}
+
+agent_is_ready() { [[ $( (http_status /-/ready) 2>/dev/null) == *" 200 "* ]]; }
+
+agent_is_ready_or_gone() { ! is_running "$AGENT_PID" || agent_is_ready; }
+
+# Starts the agent with a private socket ($TMP/sock) and port ($PORT), further arguments as given, and waits until it is ready.
+start_agent() {
+	[ -x "$POOLSCOPE" ] || die "$POOLSCOPE is not built: make"
+	PORT=$(free_port)
+	spawn agent "$POOLSCOPE" run --socket "$TMP/sock" --listen-address "127.0.0.1:$PORT" "$@"
+	AGENT_PID=$SPAWNED
+	wait_for 30 "the agent is ready" agent_is_ready_or_gone
+	is_running "$AGENT_PID" || die "the agent ended before it was ready"
+}
+
+# Ends the agent and checks that it left in good order.
+stop_agent() {
+	if end_process "$AGENT_PID"; then
+		pass "the agent ends with 0 on SIGTERM"
+	else
+		fail "the agent ends with $? on SIGTERM"
+	fi
+	AGENT_PID=""
+}
+
+# A command of the program under test, asking the test's own agent.
+poolscope() { "$POOLSCOPE" --socket "$TMP/sock" "$@"; }
+
+# ---- the simulator -----------------------------------------------------------------------------------------------------
+
+# Starts `poolsim SCENARIO OPTIONS...` and waits for READY; its pid: $SIM_PID. sim_say and sim_truth mean the one started last;
+# for an earlier one put its number into SIM (the first is 1).
+start_sim() {
+	local fd
+	[ -x "$POOLSIM" ] || die "$POOLSIM is not built: make"
+	N_SIMS=$((${N_SIMS:-0} + 1))
+	SIM=$N_SIMS
+	mkfifo "$TMP/sim-$SIM.in"
+	exec {fd}<>"$TMP/sim-$SIM.in" # open for both, so that neither side waits for the other
+	SIM_FD[SIM]=$fd
+	"$POOLSIM" "$@" <"$TMP/sim-$SIM.in" >"$TMP/sim-$SIM.out" 2>"$TMP/sim-$SIM.log" &
+	SIM_PID=$!
+	SIM_PIDS[SIM]=$SIM_PID
+	PIDS+=("$SIM_PID")
+	wait_for 20 "poolsim $1 says READY" sim_said READY
+}
+
+# The simulator printed a line that begins so; or it has ended and never will, which ends the test.
+sim_said() {
+	grep -q "^$1" "$TMP/sim-$SIM.out" && return
+	is_running "${SIM_PIDS[SIM]}" || grep -q "^$1" "$TMP/sim-$SIM.out" || die "poolsim ended before $1"
+	return 1
+}
+
+sim_say() { printf '%s\n' "$*" >&"${SIM_FD[SIM]}"; }
+
+# Waits for the TRUTH line (at most SIM_TIMEOUT seconds, 120) and prints its JSON.
+sim_truth() {
+	wait_for "${SIM_TIMEOUT:-120}" "poolsim tells its truth" sim_said TRUTH >&2
+	sed -n 's/^TRUTH //p' "$TMP/sim-$SIM.out"
+}
+
+# Sets a truth beside what the agent lists, until they agree: the agent learns the last events with its next tick, so it has 5 s.
+# The simulator must be alive still (--linger). compare_truth FILE OPTIONS-OF-compare_truth.py...
+compare_truth() {
+	local end out
+	cat "$1" >"$TMP/truth.json" # waits when it is a pipe
+	shift
+	end=$((SECONDS + 5))
+	until poolscope list --json >"$TMP/list.json" && out=$("$LIB/compare_truth.py" "$TMP/truth.json" "$TMP/list.json" "$@"); do
+		[ $SECONDS -lt $end ] || break
+		sleep 0.2
+	done
+	printf '%s\n' "${out:-the agent lists nothing}"
+	[ "${out##*, }" = "0 mismatches" ]
+}
