@@ -1,2 +1,21 @@
 # SPDX-License-Identifier: MIT
-# The SDK, the shim library and the simulator.
+# The SDK and the simulator. poolsim-plain is the same program with the SDK compiled out.
+
+SIM_SRCS := $(wildcard tools/sim/*.c)
+SIM_CFLAGS = $(STD) -O2 -g -fno-omit-frame-pointer -pthread $(WARN) -D_GNU_SOURCE -I. $(shell pkg-config --cflags jansson)
+
+$(B)/sim/%.o: tools/sim/%.c
+	@mkdir -p $(@D)
+	$(CC) $(SIM_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/sim-plain/%.o: tools/sim/%.c
+	@mkdir -p $(@D)
+	$(CC) $(SIM_CFLAGS) -DPOOLSCOPE_DISABLE -MMD -MP -c $< -o $@
+
+$(B)/poolsim: $(SIM_SRCS:tools/sim/%.c=$(B)/sim/%.o)
+	$(CC) $^ -pthread -ljansson -lm -o $@
+
+$(B)/poolsim-plain: $(SIM_SRCS:tools/sim/%.c=$(B)/sim-plain/%.o)
+	$(CC) $^ -pthread -ljansson -lm -o $@
+
+all: $(B)/poolsim $(B)/poolsim-plain

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* json_test.c - the API's answers: all keys are there, unknown is null, hostile text stays text. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/json.h"
+#include "snapshot_fixture.h"
+
+/* Writes it and reads it back, strictly. */
+static json_t *round_trip(json_t *json)
+{
+	json_t *again;
+	char *text;
+
+	assert_non_null(json);
+	text = json_dumps(json, JSON_COMPACT | API_JSON_FLAGS);
+	assert_non_null(text);
+	again = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(again);
+	free(text);
+	json_decref(json);
+	return again;
+}
+
+static json_t *first(json_t *answer, const char *key)
+{
+	json_t *row = json_array_get(json_object_get(answer, key), 0);
+
+	assert_non_null(row);
+	return row;
+}
+
+static void assert_keys(const json_t *o, const char *words)
+{
+	char key[64];
+	int n;
+
+	while (sscanf(words, "%63s%n", key, &n) == 1) {
+		if (!json_object_get(o, key))
+			fail_msg("there is no key %s", key);
+		words += n;
+	}
+}
+
+static const char contract_keys[] =
+	"id name kind source library pid process service container_id endpoint capacity capacity_basis in_use idle pending "
+	"utilization saturated_seconds in_use_seconds capacity_seconds acquires releases timeouts rejections opened open_failures "
+	"closed reuse_ratio stalled_seconds oldest_wait_seconds oldest_hold_seconds wait hold create confidence evidence trusted "
+	"verdict findings";
+
+static void a_pool_has_all_keys_of_the_contract(void **state)
+{
+	struct snapshot *s = fixture_full();
+	json_t *answer = round_trip(encode_pools(s)), *pool = first(answer, "pools");
+
+	(void)state;
+	assert_keys(pool, contract_keys);
+	assert_keys(json_object_get(pool, "wait"), "count sum_seconds p50_seconds p90_seconds p99_seconds max_seconds");
+	assert_string_equal(json_string_value(json_object_get(pool, "kind")), "connection");
+	assert_int_equal(json_integer_value(json_object_get(pool, "acquires")), 10007);
+	assert_true(json_real_value(json_object_get(pool, "oldest_wait_seconds")) == 0.25);
+	assert_true(json_real_value(json_object_get(pool, "since_seconds")) == 10);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(pool, "outcomes"), "timeout")), 13);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(pool, "closed_by"), "idle_timeout")), 81);
+	assert_int_equal(json_array_size(json_object_get(pool, "findings")), 1);
+	assert_null(json_object_get(pool, "holders"));
+	json_decref(answer);
+	snapshot_unref(s);
+}
+
+static void what_is_unknown_is_null_and_never_0(void **state)
+{
+	static const char *const unknown[] = {
+		"capacity", "in_use", "idle", "pending", "utilization", "saturated_seconds", "in_use_seconds", "capacity_seconds",
+		"acquires", "releases", "timeouts", "rejections", "opened", "open_failures", "closed", "reuse_ratio", "stalled_seconds",
+		"oldest_wait_seconds", "oldest_hold_seconds", "wait", "hold", "create", "library", "service", "container_id", "endpoint",
+		"outcomes", "closed_by", "rejected_by", "accept_queue", "min_idle", "open", "mean_in_use",
+	};
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(1, &pools);
+	json_t *answer, *pool;
+
+	(void)state;
+	pools[0] = fixture_unknown_pool(1);
+	answer = round_trip(encode_pools(s));
+	pool = first(answer, "pools");
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		if (!json_is_null(json_object_get(pool, unknown[i])))
+			fail_msg("%s is not null", unknown[i]);
+	}
+	json_decref(answer);
+	snapshot_unref(s);
+}
+
+static void an_empty_histogram_has_a_count_and_no_quantiles(void **state)
+{
+	static const struct hist none;
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(1, &pools);
+	json_t *answer, *wait;
+
+	(void)state;
+	pools[0] = fixture_known_pool(1, &none, &none);
+	answer = round_trip(encode_pools(s));
+	wait = json_object_get(first(answer, "pools"), "wait");
+	assert_int_equal(json_integer_value(json_object_get(wait, "count")), 0);
+	assert_true(json_is_null(json_object_get(wait, "p99_seconds")));
+	assert_true(json_is_null(json_object_get(wait, "max_seconds")));
+	json_decref(answer);
+	snapshot_unref(s);
+}
+
+static void one_pool_comes_with_its_holders_and_waiters(void **state)
+{
+	struct snapshot *s = fixture_full();
+	json_t *pool, *holder;
+
+	(void)state;
+	assert_int_equal(encode_path(s, API_PREFIX "pools/1", &pool), 0);
+	pool = round_trip(pool);
+	assert_keys(pool, contract_keys);
+	assert_int_equal(json_array_size(json_object_get(pool, "holders")), 2);
+	holder = first(pool, "holders");
+	assert_string_equal(json_string_value(json_object_get(holder, "item")), "0xffff800012345678");
+	assert_string_equal(json_string_value(json_object_get(holder, "thread")), "http-nio-8080-e");
+	assert_true(json_is_true(json_object_get(holder, "is_thread_gone")));
+	assert_true(json_is_null(json_object_get(first(pool, "waiters"), "thread")));
+	json_decref(pool);
+	snapshot_unref(s);
+}
+
+static void hostile_names_stay_valid_and_are_cut(void **state)
+{
+	static const char *const name[] = {
+		"a\"b\\c\nd", "\xff\xfe\xc0\xaf", "\033]0;owned\007", "\xe2\x80\xaegnp.exe", "</script>", "\xed\xa0\x80",
+	};
+	char *huge = malloc(65537);
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(7, &pools);
+	json_t *answer, *pool;
+	size_t i;
+
+	(void)state;
+	memset(huge, 'x', 65536);
+	huge[65536] = '\0';
+	for (i = 0; i < 7; i++) {
+		pools[i] = fixture_unknown_pool(i + 1);
+		pools[i].name = pools[i].process = pools[i].endpoint = pools[i].verdict = i < 6 ? name[i] : huge;
+	}
+	answer = round_trip(encode_pools(s));
+	json_array_foreach(json_object_get(answer, "pools"), i, pool) {
+		const char *clean = json_string_value(json_object_get(pool, "name"));
+
+		assert_true(strlen(clean) < 128);
+		assert_null(strpbrk(clean, "\n\033\007"));
+	}
+	json_decref(answer);
+	snapshot_unref(s);
+	free(huge);
+}
+
+static void findings_stalls_status_and_probes_have_the_keys_of_the_contract(void **state)
+{
+	struct snapshot *s = fixture_full();
+	json_t *answer = round_trip(encode_findings(s));
+
+	(void)state;
+	assert_keys(first(answer, "findings"),
+		    "id type severity state pid process pool since until text advice evidence");
+	assert_true(json_is_null(json_object_get(first(answer, "findings"), "until")));
+	json_decref(answer);
+	answer = round_trip(encode_stalls(s));
+	assert_int_equal(json_array_size(json_object_get(answer, "stalls")), 0);
+	assert_true(json_is_array(json_object_get(answer, "stalls")));
+	json_decref(answer);
+	answer = round_trip(encode_status(s));
+	assert_keys(answer, "version host agent checks tables losses");
+	assert_int_equal(json_array_size(json_object_get(answer, "losses")), PS_LOSS_COUNT);
+	assert_keys(first(answer, "losses"), "kind count text");
+	assert_true(json_is_null(json_object_get(json_object_get(answer, "agent"), "bpf_run_seconds")));
+	json_decref(answer);
+	answer = round_trip(encode_probes(s));
+	assert_keys(first(answer, "probes"), "file provider probe offset verb method attached hits errors cost_ns problem processes");
+	json_decref(answer);
+	snapshot_unref(s);
+}
+
+static void paths_that_do_not_exist_are_refused(void **state)
+{
+	static const char *const path[] = {
+		"", "/", API_PREFIX, API_PREFIX "pool", API_PREFIX "pools/", API_PREFIX "pools/2", API_PREFIX "pools/-1",
+		API_PREFIX "pools/+1", API_PREFIX "pools/1x", API_PREFIX "pools/99999999999999999999999", API_PREFIX "pools/1/x",
+	};
+	struct snapshot *s = fixture_full();
+	json_t *answer = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++)
+		assert_int_equal(encode_path(s, path[i], &answer), -ENOENT);
+	assert_null(answer);
+	snapshot_unref(s);
+}
+
+/* jansson allocates by a function that can be replaced: make each one fail in turn. */
+static int n_until_failure;
+
+static void *failing_malloc(size_t n)
+{
+	return n_until_failure-- > 0 ? malloc(n) : NULL;
+}
+
+static void each_failing_allocation_gives_null_and_leaks_nothing(void **state)
+{
+	struct snapshot *s = fixture_full();
+	int n_failed = 0;
+
+	(void)state;
+	for (int n = 0; n < 2000; n++) {
+		json_t *pool, *status;
+
+		json_set_alloc_funcs(failing_malloc, free);
+		n_until_failure = n;
+		pool = encode_pool(s, &s->pools[0]);
+		if (!pool)
+			n_failed++;
+		n_until_failure = n;
+		status = encode_status(s);
+		json_set_alloc_funcs(malloc, free);
+		json_decref(status);
+		json_decref(pool);
+	}
+	assert_true(n_failed > 100 && n_failed < 1999);
+	snapshot_unref(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pool_has_all_keys_of_the_contract),
+		cmocka_unit_test(what_is_unknown_is_null_and_never_0),
+		cmocka_unit_test(an_empty_histogram_has_a_count_and_no_quantiles),
+		cmocka_unit_test(one_pool_comes_with_its_holders_and_waiters),
+		cmocka_unit_test(hostile_names_stay_valid_and_are_cut),
+		cmocka_unit_test(findings_stalls_status_and_probes_have_the_keys_of_the_contract),
+		cmocka_unit_test(paths_that_do_not_exist_are_refused),
+		cmocka_unit_test(each_failing_allocation_gives_null_and_leaks_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
