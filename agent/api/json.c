@@ -272,6 +272,7 @@ static void set_identity(struct object *o, const struct snapshot *s, const struc
 	set_name(o, "container_id", p->container_id);
 	set_name(o, "endpoint", p->endpoint);
 	set_ns(o, "since_seconds", s->t_ns - p->since_ns);
+	set_ns(o, "since_monotonic_seconds", p->since_ns);
 	set_text(o, "verdict", p->verdict);
 	set_name(o, "confidence", p->confidence);
 	set_text(o, "evidence", p->evidence);
