@@ -144,7 +144,7 @@ struct ps_pool {
 	__u64 capacity;		/* 0 = unbounded or unknown */
 	__u64 min_idle;
 	__u64 capacity_since_ns;
-	__u64 capacity_sum;	/* integral of capacity up to capacity_since_ns, capacity x ns */
+	__u64 capacity_sum;	/* integral of capacity up to capacity_since_ns, capacity x ns, modulo 2^64 */
 
 	__s64 in_use;		/* leases that began after since_ns and are out */
 	__s64 waiting;

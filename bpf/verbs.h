@@ -80,8 +80,15 @@ PS_INLINE void ps_pool_level(struct ps_pool *p, __u64 now)
 
 /* ---- pools: made, described, resized, destroyed ------------------------------------------------------------------------ */
 
+/* Over this a limit is none: it is taken as unbounded and counted as a bad value. */
+#define PS_CAPACITY_MAX (1ull << 31)
+
 PS_INLINE void ps_pool_set_capacity(struct ps_pool *p, __u64 capacity, __u64 now)
 {
+	if (capacity > PS_CAPACITY_MAX) {
+		ps_lost(PS_LOSS_bad_value);
+		capacity = 0;
+	}
 	p->capacity_sum += p->capacity * (now - p->capacity_since_ns);
 	p->capacity_since_ns = now;
 	p->capacity = capacity;
@@ -117,7 +124,7 @@ PS_INLINE void ps_pool_describe(struct ps_pool *p, const struct ps_event *e)
 		return;
 	ps_pool_set_kind(p, head.kind);
 	ps_pool_set_capacity(p, head.capacity, e->now);
-	p->min_idle = head.min_idle;
+	p->min_idle = head.min_idle > PS_CAPACITY_MAX ? 0 : head.min_idle;
 	if (bpf_probe_read_user_str(p->name, sizeof(p->name), at->name) < 0)
 		ps_lost(PS_LOSS_name_unreadable);
 	p->flags |= PS_POOL_DESCRIBED;
@@ -164,7 +171,7 @@ PS_INLINE void ps_on_pool_create(struct ps_pool *p, const struct ps_event *e)
 	p->flags &= ~(__u32)(PS_POOL_IMPLICIT | PS_POOL_DESTROYED);
 	ps_pool_set_kind(p, e->arg[1]);
 	ps_pool_set_capacity(p, e->arg[3], e->now);
-	p->min_idle = e->arg[4];
+	p->min_idle = e->arg[4] > PS_CAPACITY_MAX ? 0 : e->arg[4];
 	if (bpf_probe_read_user_str(p->name, sizeof(p->name), (const void *)(unsigned long)e->arg[2]) < 0)
 		ps_lost(PS_LOSS_name_unreadable);
 }

@@ -5,3 +5,9 @@
 check-integration: # run the integration tests (needs root; ONLY='sim/*' picks some)
 check-integration: all
 	@tests/integration/run-all $(ONLY)
+
+$(B)/tests/hostile: tests/integration/hostile/hostile.c tools/sdk/poolscope.h
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
+
+check-integration: $(B)/tests/hostile

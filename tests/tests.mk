@@ -13,3 +13,4 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/libagent-san.a
 check-unit: # run the unit tests, under ASan and UBSan
 check-unit: $(UNIT_BINS)
 	@for t in $(UNIT_BINS); do echo "# $${t##*/}"; $$t || exit 1; done
+include tests/fuzz/fuzz.mk

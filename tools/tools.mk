@@ -19,3 +19,15 @@ $(B)/poolsim-plain: $(SIM_SRCS:tools/sim/%.c=$(B)/sim-plain/%.o)
 	$(CC) $^ -pthread -ljansson -lm -o $@
 
 all: $(B)/poolsim $(B)/poolsim-plain
+
+SHIM := $(B)/libpoolscope-usdt.so
+
+$(SHIM): tools/sdk/shim.c tools/sdk/poolscope.h tools/sdk/poolscope-usdt.h
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) -fPIC -fvisibility=hidden -I. -shared -Wl,-soname,libpoolscope-usdt.so.0 $< -o $@
+
+$(B)/pkgconfig/%.pc: tools/sdk/%.pc.in Makefile
+	@mkdir -p $(@D)
+	sed 's/@VERSION@/$(VERSION)/' $< > $@
+
+all: $(SHIM) $(B)/pkgconfig/poolscope.pc $(B)/pkgconfig/poolscope-usdt.pc

@@ -138,6 +138,15 @@ static void set_bool(struct object *o, const char *key, bool v)
 	set(o, key, json_boolean(v));
 }
 
+/* Takes the value; on failure the array becomes NULL, which stays NULL and cannot be set. */
+static void append(json_t **array, json_t *value)
+{
+	if (json_array_append_new(*array, value)) {
+		json_decref(*array);
+		*array = NULL;
+	}
+}
+
 /* {"timeout": 3, ...}: those that are known; null when none is. */
 static void set_counts_by(struct object *o, const char *key, const int64_t *n, size_t n_names,
 			  const char *const *names)
@@ -185,10 +194,8 @@ static json_t *encode_array(const char *key, size_t n,
 	struct object o = object_begin();
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < n; i++) {
-		if (json_array_append_new(array, encode(s, i, context)))
-			o.has_failed = true;
-	}
+	for (size_t i = 0; i < n; i++)
+		append(&array, encode(s, i, context));
 	set(&o, key, array);
 	return object_end(&o);
 }
@@ -251,10 +258,7 @@ static json_t *encode_pool_findings(const struct finding_index *index, uint64_t 
 		set_name(&o, "type", f->type);
 		set_name(&o, "severity", severity_name(f->severity));
 		set_text(&o, "text", f->text);
-		if (json_array_append_new(array, object_end(&o))) {
-			json_decref(array);
-			return NULL;
-		}
+		append(&array, object_end(&o));
 	}
 	return array;
 }
@@ -378,10 +382,7 @@ static json_t *encode_refs(const struct ref_row *row, size_t n, const char *id_k
 		set_name(&o, "thread", thread[0] ? thread : NULL);
 		set_ns(&o, "age_seconds", row[i].age_ns);
 		set_bool(&o, "is_thread_gone", row[i].is_thread_gone);
-		if (json_array_append_new(array, object_end(&o))) {
-			json_decref(array);
-			return NULL;
-		}
+		append(&array, object_end(&o));
 	}
 	return array;
 }
@@ -494,7 +495,7 @@ static json_t *encode_checks(const struct snapshot *s)
 		set_name(&o, "state", check_states[(unsigned int)c->state <= CHECK_BAD ? c->state : CHECK_BAD]);
 		set_text(&o, "found", c->found);
 		set_text(&o, "advice", c->advice);
-		json_array_append_new(array, object_end(&o));
+		append(&array, object_end(&o));
 	}
 	return array;
 }
@@ -509,7 +510,7 @@ static json_t *encode_tables(const struct snapshot *s)
 		set_name(&o, "name", s->tables[i].name);
 		set_total(&o, "used", s->tables[i].used);
 		set_total(&o, "limit", s->tables[i].limit);
-		json_array_append_new(array, object_end(&o));
+		append(&array, object_end(&o));
 	}
 	return array;
 }
@@ -524,7 +525,7 @@ static json_t *encode_losses(const struct agent_row *a)
 		set_name(&o, "kind", losses[i].name);
 		set_total(&o, "count", a->losses[i]);
 		set_text(&o, "text", losses[i].text);
-		json_array_append_new(array, object_end(&o));
+		append(&array, object_end(&o));
 	}
 	return array;
 }

@@ -8,9 +8,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
-#include <stdbool.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,13 +24,21 @@
 #define BACKLOG 64
 #define GROUP "poolscope"
 
+/* getaddrinfo() takes 99999999999 for a port and keeps its lower bits. */
+static bool is_port(const char *s)
+{
+	size_t n = strspn(s, "0123456789");
+
+	return n > 0 && n <= 5 && !s[n] && atoi(s) <= 65535;
+}
+
 /* Splits HOST:PORT at the last colon; a host in [] loses them. */
 static int parse_address(const char *address, char *ret_host, size_t size, const char **ret_port)
 {
 	const char *colon = strrchr(address, ':');
 	size_t n;
 
-	if (!colon || !colon[1])
+	if (!colon || !is_port(colon + 1))
 		return -EINVAL;
 	n = (size_t)(colon - address);
 	if (n >= 2 && address[0] == '[' && address[n - 1] == ']') {

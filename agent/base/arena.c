@@ -56,7 +56,7 @@ static struct block *add_block(struct arena *a, size_t size, struct block **at)
 {
 	struct block *b;
 
-	if (size > SIZE_MAX - sizeof(*b))
+	if (size > PTRDIFF_MAX - sizeof(*b))
 		return NULL;
 	b = calloc(1, sizeof(*b) + size);
 	if (!b)
@@ -75,7 +75,7 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
 	size_t bytes;
 	void *p;
 
-	if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX - align)
+	if (__builtin_mul_overflow(n, size, &bytes) || bytes > PTRDIFF_MAX - align)
 		return NULL;
 	bytes = bytes ? (bytes + align - 1) / align * align : align;
 	if (!b || b->size - b->used < bytes) {

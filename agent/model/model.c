@@ -49,8 +49,8 @@ struct pool {
 	int64_t t_ns; /* of the books */
 	struct hist hist[PS_HIST_COUNT];
 	uint64_t hists_seen; /* acquires + releases + ... at the last histograms */
-	double counted_in_use_s, counted_pending_s; /* integrals of what the books count */
-	uint64_t last_in_use_integral, last_pending_integral;
+	double counted_in_use_s, counted_pending_s, counted_capacity_s; /* integrals of what the books count */
+	uint64_t last_in_use_integral, last_pending_integral, last_capacity_integral;
 	int64_t before_total, before_candidate; /* UNKNOWN */
 	int64_t counted_open;
 	struct refs holders, waiters;
@@ -284,13 +284,6 @@ static double pool_in_use_s(const struct pool *p)
 	return p->counted_in_use_s + before / 1e9;
 }
 
-static double pool_capacity_s(const struct pool *p)
-{
-	const struct ps_pool *b = &p->books;
-
-	return ((double)b->capacity_sum + (double)b->capacity * (double)(p->t_ns - (int64_t)b->capacity_since_ns)) / 1e9;
-}
-
 static double pool_saturated_s(const struct pool *p)
 {
 	const struct ps_pool *b = &p->books;
@@ -305,7 +298,7 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 		    int64_t t_ns)
 {
 	struct pool *p = pool_get(m, key);
-	uint64_t in_use, pending;
+	uint64_t in_use, pending, capacity;
 
 	if (!p)
 		return -ENOMEM;
@@ -319,17 +312,20 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	/* modulo 2^64; only differences between ticks are used, and those are small */
 	in_use = (uint64_t)books->in_use * (uint64_t)t_ns - books->acquired_sum + books->released_sum;
 	pending = (uint64_t)books->waiting * (uint64_t)t_ns - books->wait_begin_sum + books->wait_end_sum;
+	capacity = books->capacity_sum + books->capacity * ((uint64_t)t_ns - books->capacity_since_ns);
 	p->counted_in_use_s += (double)(int64_t)(in_use - p->last_in_use_integral) / 1e9;
 	p->counted_pending_s += (double)(int64_t)(pending - p->last_pending_integral) / 1e9;
+	p->counted_capacity_s += (double)(int64_t)(capacity - p->last_capacity_integral) / 1e9;
 	p->last_in_use_integral = in_use;
 	p->last_pending_integral = pending;
+	p->last_capacity_integral = capacity;
 	pool_learn_before(p, extra);
 
 	p->former = p->window;
 	p->window = (struct window){
 		.t_ns = t_ns,
 		.in_use_s = pool_in_use_s(p),
-		.capacity_s = pool_capacity_s(p),
+		.capacity_s = p->counted_capacity_s,
 		.acquires = books->acquires,
 		.timeouts = books->outcome[PS_OUTCOME_timeout],
 	};
@@ -603,7 +599,7 @@ static void row_levels(const struct pool *p, struct pool_row *row)
 	row->open = pool_open(p);
 	row->idle = pool_idle(p, row);
 	row->in_use_s = pool_in_use_s(p);
-	row->capacity_s = b->capacity || b->capacity_sum ? pool_capacity_s(p) : NAN;
+	row->capacity_s = b->capacity || p->counted_capacity_s > 0 ? p->counted_capacity_s : NAN;
 	row->pending_s = p->counted_pending_s;
 	row->saturated_s = pool_saturated_s(p);
 	row->stalled_s = NAN;

@@ -99,7 +99,7 @@ static void each_failing_allocation_gives_null_and_leaks_nothing(void **state)
 		a = arena_new();
 		assert_true(n == 0 ? !a : !!a);
 		for (int i = 0; a && i < 3; i++) {
-			bool is_out = n_until_failure == 0;
+			int is_out = n_until_failure == 0;
 
 			assert_int_equal(!arena_alloc(a, 1, (size_t)1 << 20), is_out);
 		}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hostile.c - a program with probe points that lies. Each mode is one kind of nonsense; it fires it when a line comes on stdin,
+ * prints DONE, and stays until the next line. The surprise: the agent must count all of it and remember only so much.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tools/sdk/poolscope.h"
+
+static void wait_for_line(void)
+{
+	char c = 0;
+
+	while (read(0, &c, 1) == 1 && c != '\n')
+		;
+}
+
+/* Pools, items, kinds, outcomes at random; pools are no handles, names point anywhere. */
+static void garbage(void)
+{
+	unsigned int seed = 23;
+
+	for (int i = 0; i < 20000; i++) {
+		struct poolscope_pool *pool = (struct poolscope_pool *)(uintptr_t)(rand_r(&seed) % 64 * 4097ul);
+		uint64_t item = (uint64_t)rand_r(&seed) % 128;
+		unsigned int what = (unsigned int)rand_r(&seed);
+
+		POOLSCOPE_PROBE_(pool_create, "8@%0 8@%1 8@%2 8@%3 8@%4", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(what),
+				 POOLSCOPE_A_((uintptr_t)what << 20), POOLSCOPE_A_(~(uint64_t)what), POOLSCOPE_A_(what));
+		poolscope_wait_begin(pool, item);
+		poolscope_wait_end(pool, item * 3, (enum poolscope_outcome)what);
+		poolscope_acquired(pool, item, item, what);
+		poolscope_released(pool, item * 5, what);
+		poolscope_item_opened(pool, item, (uint64_t)what << 32, (enum poolscope_outcome)what);
+		poolscope_item_closed(pool, item, (enum poolscope_close)what);
+		poolscope_rejected(pool, (enum poolscope_reject)what);
+		poolscope_health(pool, item, (enum poolscope_outcome)what);
+		if (what % 7 == 0)
+			POOLSCOPE_PROBE_(pool_destroy, "8@%0", POOLSCOPE_A_(POOLSCOPE_ID_(pool)));
+	}
+}
+
+static void many_pools(void)
+{
+	const size_t n = 100000;
+	struct poolscope_pool *pools = calloc(n, sizeof(*pools));
+
+	if (!pools)
+		exit(1);
+	for (size_t i = 0; i < n; i++) {
+		poolscope_pool_create(&pools[i], POOLSCOPE_KIND_OBJECT, "many", 1, 0);
+		poolscope_acquired(&pools[i], 1, 0, 0);
+	}
+}
+
+static struct poolscope_pool one;
+
+/* 64 KiB of control bytes and invalid UTF-8. */
+static void long_name(void)
+{
+	char *name = malloc(65537);
+
+	if (!name)
+		exit(1);
+	for (int i = 0; i < 65536; i++)
+		name[i] = (char)(i % 2 ? 0x80 + i % 127 : 1 + i % 31);
+	name[65536] = 0;
+	poolscope_pool_create(&one, POOLSCOPE_KIND_CONNECTION, name, 3, 0);
+	poolscope_acquired(&one, 1, 0, 0);
+}
+
+static void odd_releases(void)
+{
+	poolscope_pool_create(&one, POOLSCOPE_KIND_CONNECTION, "odd", 3, 0);
+	for (uint64_t i = 1; i <= 23; i++)
+		poolscope_released(&one, i, 0);
+	poolscope_acquired(&one, 101, 0, 0);
+	poolscope_released(&one, 101, 0);
+	poolscope_released(&one, 101, 0);
+	poolscope_acquired(&one, 102, 0, 0);
+}
+
+/* Handles whose memory is gone when the first event comes. */
+static void unmapped(void)
+{
+	struct poolscope_pool *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		exit(1);
+	munmap(p, 4096);
+	for (uint64_t i = 1; i <= 23; i++)
+		poolscope_acquired(p, i, 0, 0);
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc == 2 ? argv[1] : "";
+
+	printf("READY pid=%d\n", (int)getpid());
+	fflush(stdout);
+	wait_for_line();
+	if (!strcmp(mode, "garbage"))
+		garbage();
+	else if (!strcmp(mode, "pools"))
+		many_pools();
+	else if (!strcmp(mode, "name"))
+		long_name();
+	else if (!strcmp(mode, "odd"))
+		odd_releases();
+	else if (!strcmp(mode, "unmapped"))
+		unmapped();
+	else
+		return 2;
+	printf("TRUTH {}\n");
+	fflush(stdout);
+	wait_for_line();
+	return 0;
+}

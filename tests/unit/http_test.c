@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_test.c - the server and the client, over real sockets. The surprise: the server runs in a child process (it must not share
+ * a thread with a client that blocks), and each test ends by seeing that it still answers.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "api/client.h"
+#include "api/json.h"
+#include "api/server.h"
+#include "base/buffer.h"
+#include "base/diag.h"
+#include "snapshot_fixture.h"
+
+struct fixture {
+	char folder[32];
+	char socket[64];
+	uint16_t port;
+	pid_t pid;
+};
+
+static volatile sig_atomic_t is_over;
+
+static void on_term(int signal_number)
+{
+	(void)signal_number;
+	is_over = 1;
+}
+
+/* The child: listens, tells the port, serves until SIGTERM. */
+static void serve(const char *socket_path, bool has_snapshot, int tell_fd)
+{
+	struct server_options options = { .listen_address = "127.0.0.1:0", .socket_path = socket_path };
+	struct sigaction action = { .sa_handler = on_term };
+	struct server *s;
+	uint16_t port;
+
+	sigaction(SIGTERM, &action, NULL);
+	if (server_new(&options, &s, NULL))
+		exit(1);
+	if (has_snapshot) {
+		const struct snapshot *snapshot = fixture_full();
+
+		server_set_snapshot(s, snapshot);
+		snapshot_unref(snapshot);
+	}
+	port = server_port(s);
+	if (write(tell_fd, &port, sizeof(port)) != sizeof(port))
+		exit(1);
+	close(tell_fd);
+	while (!is_over) {
+		struct pollfd p = { .fd = server_fd(s), .events = POLLIN };
+
+		poll(&p, 1, server_timeout_ms(s));
+		server_run(s);
+	}
+	server_free(s);
+	exit(0);
+}
+
+static void begin_with(struct fixture *f, bool has_snapshot)
+{
+	int tell[2];
+
+	strcpy(f->folder, "/tmp/poolscope-XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	snprintf(f->socket, sizeof(f->socket), "%s/run/p.sock", f->folder);
+	assert_int_equal(pipe(tell), 0);
+	fflush(NULL);
+	f->pid = fork();
+	if (f->pid == 0)
+		serve(f->socket, has_snapshot, tell[1]);
+	close(tell[1]);
+	assert_int_equal(read(tell[0], &f->port, sizeof(f->port)), sizeof(f->port));
+	close(tell[0]);
+}
+
+static int begin(void **state)
+{
+	static struct fixture f;
+
+	begin_with(&f, true);
+	*state = &f;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct fixture *f = *state;
+	char folder[64];
+	int status;
+
+	kill(f->pid, SIGTERM);
+	assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(access(f->socket, F_OK), -1);	/* it cleans up */
+	snprintf(folder, sizeof(folder), "%s/run", f->folder);
+	rmdir(folder);
+	assert_int_equal(rmdir(f->folder), 0);
+	return 0;
+}
+
+static int connect_tcp(const struct fixture *f)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(f->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct timeval limit = { .tv_sec = 20 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	return fd;
+}
+
+static int connect_unix(const struct fixture *f)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(addr.sun_path, f->socket);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+/* Sends, reads to the end, closes. */
+static struct buffer talk(int fd, const char *request, size_t n)
+{
+	struct buffer answer = { 0 };
+	char part[4096];
+	ssize_t got;
+
+	send(fd, request, n, MSG_NOSIGNAL);
+	while ((got = recv(fd, part, sizeof(part), 0)) > 0)
+		buffer_add(&answer, part, (size_t)got);
+	buffer_add(&answer, "", 0);
+	close(fd);
+	return answer;
+}
+
+static void assert_answer(int fd, const char *method, const char *path, const char *status, const char *text)
+{
+	char request[512];
+	struct buffer answer;
+
+	snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", method, path);
+	answer = talk(fd, request, strlen(request));
+	if (strncmp(answer.data, "HTTP/1.1 ", 9) != 0 || strncmp(answer.data + 9, status, 3) != 0)
+		fail_msg("%s %s answers: %.60s", method, path, answer.data);
+	if (text && !strstr(answer.data, text))
+		fail_msg("%s %s lacks '%s'", method, path, text);
+	buffer_done(&answer);
+}
+
+static void tcp_serves_metrics_and_health_and_nothing_else(void **state)
+{
+	const struct fixture *f = *state;
+
+	assert_answer(connect_tcp(f), "GET", "/metrics", "200", "poolscope_pool_capacity{");
+	assert_answer(connect_tcp(f), "GET", "/metrics", "200", "text/plain; version=0.0.4");
+	assert_answer(connect_tcp(f), "GET", "/", "200", "<a href=\"/metrics\">");
+	assert_answer(connect_tcp(f), "GET", "/-/healthy", "200", NULL);
+	assert_answer(connect_tcp(f), "GET", "/-/ready", "200", NULL);
+	assert_answer(connect_tcp(f), "GET", "/metrics?x=1", "200", NULL);
+	assert_answer(connect_tcp(f), "GET", API_PREFIX "pools", "404", "{\"error\":");
+	assert_answer(connect_tcp(f), "GET", "/etc/passwd", "404", NULL);
+	assert_answer(connect_tcp(f), "POST", "/metrics", "405", "Allow: GET, HEAD");
+	assert_answer(connect_tcp(f), "DELETE", "/", "405", NULL);
+}
+
+static void the_unix_socket_serves_the_api(void **state)
+{
+	const struct fixture *f = *state;
+
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools", "200", "\"name\":\"main-db\"");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/1", "200", "\"holders\":");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/2", "404", "{\"error\":");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/", "404", NULL);
+	assert_answer(connect_unix(f), "GET", API_PREFIX "findings", "200", "too-small");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "stalls", "200", "{\"stalls\":[]}");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "status", "200", "\"checks\"");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "probes", "200", "uprobe_multi");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "metrics", "200", "poolscope_pool_capacity{");
+	assert_answer(connect_unix(f), "GET", "/nothing", "404", NULL);
+}
+
+static void head_answers_without_a_body(void **state)
+{
+	const char request[] = "HEAD /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	struct buffer answer = talk(connect_tcp(*state), request, sizeof(request) - 1);
+
+	assert_memory_equal(answer.data, "HTTP/1.1 200", 12);
+	assert_string_equal(strstr(answer.data, "\r\n\r\n"), "\r\n\r\n");
+	assert_non_null(strstr(answer.data, "Content-Length: "));
+	buffer_done(&answer);
+}
+
+static void the_client_gets_json(void **state)
+{
+	const struct fixture *f = *state;
+	struct diag d = { 0 };
+	json_t *json = NULL;
+
+	assert_int_equal(client_get(f->socket, API_PREFIX "pools", &json, &d), 0);
+	assert_int_equal(json_array_size(json_object_get(json, "pools")), 1);
+	json_decref(json);
+	json = NULL;
+	assert_int_equal(client_get(f->socket, API_PREFIX "pools/23", &json, &d), -ENODATA);
+	assert_non_null(strstr(d.text, "there is no pool with this id"));
+	assert_int_equal(client_get(f->socket, "/metrics", &json, &d), -EPROTO);
+	assert_null(json);
+}
+
+static void the_client_ignores_a_proxy_of_the_environment(void **state)
+{
+	const struct fixture *f = *state;
+	json_t *json = NULL;
+
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	assert_int_equal(client_get(f->socket, API_PREFIX "stalls", &json, NULL), 0);
+	unsetenv("http_proxy");
+	json_decref(json);
+}
+
+static void the_client_tells_no_agent_from_a_dead_and_a_forbidden_one(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char folder[] = "/tmp/poolscope-XXXXXX";
+	struct diag d = { 0 };
+	json_t *json = NULL;
+	int fd, status;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/s", folder);
+	assert_int_equal(client_get(addr.sun_path, API_PREFIX "pools", &json, &d), -ENOENT);
+	assert_non_null(strstr(d.text, "no agent runs"));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	close(fd);
+	assert_int_equal(client_get(addr.sun_path, API_PREFIX "pools", &json, &d), -ECONNREFUSED);
+	assert_non_null(strstr(d.text, "no agent runs"));
+	if (getuid() == 0) {
+		chmod(folder, 0700);
+		pid = fork();
+		if (pid == 0)
+			_exit(setuid(65534) || client_get(addr.sun_path, "/", &json, &d) != -EACCES);
+		waitpid(pid, &status, 0);
+		assert_int_equal(status, 0);
+	}
+	unlink(addr.sun_path);
+	rmdir(folder);
+}
+
+static void hostile_requests_are_refused_and_the_server_goes_on(void **state)
+{
+	static const char *const bad[] = {
+		"\r\n\r\n\r\n", "GET\r\n\r\n", "GET /metrics\r\n\r\n", "\xff\xfe\xfd\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+		"GET /metrics HTTP/1.1\r\n\r\n", "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+		"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+		"POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+		"GET /%00%0a%ff%zz HTTP/1.1\r\nHost: x\r\n\r\n", "GET /api/v1/pools/../../etc HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: x\r\n: \r\n : :\r\n\r\n",
+	};
+	const struct fixture *f = *state;
+	char *huge = malloc(1 << 20);
+	struct buffer answer;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int fd = connect_tcp(f);
+
+		send(fd, bad[i], strlen(bad[i]), MSG_NOSIGNAL);
+		shutdown(fd, SHUT_WR);
+		answer = talk(fd, "", 0);
+		buffer_done(&answer);
+		assert_answer(connect_tcp(f), "GET", "/-/healthy", "200", NULL);
+	}
+	memset(huge, 'a', 1 << 20);
+	memcpy(huge, "GET /", 5);
+	answer = talk(connect_tcp(f), huge, 1 << 20);
+	assert_null(strstr(answer.data, " 200 "));
+	buffer_done(&answer);
+	memcpy(huge, "GET /", 5);
+	memcpy(huge + 2000, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 41);
+	answer = talk(connect_tcp(f), huge, 2041);
+	assert_memory_equal(answer.data, "HTTP/1.1 414", 12);
+	buffer_done(&answer);
+	free(huge);
+	assert_answer(connect_tcp(f), "GET", "/-/healthy", "200", NULL);
+}
+
+static void requests_come_in_pieces_and_silent_connections_block_nobody(void **state)
+{
+	static const char request[] = "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	const struct fixture *f = *state;
+	struct buffer answer;
+	int silent[23], fd;
+
+	for (int i = 0; i < 23; i++)
+		silent[i] = connect_tcp(f);
+	for (size_t step = 1; step < 32; step += 6) {
+		fd = connect_tcp(f);
+		for (size_t at = 0; at < sizeof(request) - 1; at += step) {
+			size_t left = sizeof(request) - 1 - at;
+
+			send(fd, request + at, left < step ? left : step, MSG_NOSIGNAL);
+		}
+		answer = talk(fd, "", 0);
+		assert_memory_equal(answer.data, "HTTP/1.1 200", 12);
+		buffer_done(&answer);
+	}
+	for (int i = 0; i < 23; i++)
+		close(silent[i]);
+}
+
+static void before_the_first_snapshot_it_is_healthy_but_not_ready(void **state)
+{
+	struct fixture f;
+	void *p = &f;
+
+	(void)state;
+	begin_with(&f, false);
+	assert_answer(connect_tcp(&f), "GET", "/-/healthy", "200", NULL);
+	assert_answer(connect_tcp(&f), "GET", "/-/ready", "503", NULL);
+	assert_answer(connect_tcp(&f), "GET", "/metrics", "503", NULL);
+	assert_answer(connect_unix(&f), "GET", API_PREFIX "pools", "503", "{\"error\":");
+	end(&p);
+}
+
+static void a_second_agent_is_told_that_one_runs(void **state)
+{
+	const struct fixture *f = *state;
+	struct server_options options = { .listen_address = "", .socket_path = f->socket };
+	char address[32];
+	struct diag d = { 0 };
+	struct server *s;
+
+	assert_int_equal(server_new(&options, &s, &d), -EADDRINUSE);
+	assert_non_null(strstr(d.text, "an agent runs already"));
+	snprintf(address, sizeof(address), "127.0.0.1:%d", f->port);
+	options.listen_address = address;
+	options.socket_path = "";
+	assert_int_equal(server_new(&options, &s, &d), -EADDRINUSE);
+	assert_answer(connect_unix(f), "GET", API_PREFIX "stalls", "200", NULL);
+}
+
+static void a_dead_agents_socket_is_replaced_and_other_files_are_not(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char folder[] = "/tmp/poolscope-XXXXXX";
+	struct server_options options = { .listen_address = "", .socket_path = addr.sun_path };
+	struct diag d = { 0 };
+	struct server *s;
+	struct stat st;
+	FILE *file;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/s", folder);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	close(fd);
+	assert_int_equal(server_new(&options, &s, &d), 0);
+	assert_int_equal(stat(addr.sun_path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	server_free(s);
+	assert_int_equal(stat(addr.sun_path, &st), -1);
+	file = fopen(addr.sun_path, "w");
+	fclose(file);
+	assert_int_equal(server_new(&options, &s, &d), -EEXIST);
+	assert_int_equal(stat(addr.sun_path, &st), 0);
+	unlink(addr.sun_path);
+	rmdir(folder);
+}
+
+static void bad_addresses_are_refused_with_a_sentence(void **state)
+{
+	static const char *const bad[] = { "10766", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "::1:80", "[::1]", "example.com:80",
+					   "127.0.0.1:99999999999", "a:b:c", "[]:" };
+	struct server_options options = { .socket_path = "" };
+	struct server *s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct diag d = { 0 };
+
+		options.listen_address = bad[i];
+		if (server_new(&options, &s, &d) != -EINVAL)
+			fail_msg("'%s' is taken", bad[i]);
+		assert_non_null(strstr(d.text, "expected ADDRESS:PORT"));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(tcp_serves_metrics_and_health_and_nothing_else, begin, end),
+		cmocka_unit_test_setup_teardown(the_unix_socket_serves_the_api, begin, end),
+		cmocka_unit_test_setup_teardown(head_answers_without_a_body, begin, end),
+		cmocka_unit_test_setup_teardown(the_client_gets_json, begin, end),
+		cmocka_unit_test_setup_teardown(the_client_ignores_a_proxy_of_the_environment, begin, end),
+		cmocka_unit_test(the_client_tells_no_agent_from_a_dead_and_a_forbidden_one),
+		cmocka_unit_test_setup_teardown(hostile_requests_are_refused_and_the_server_goes_on, begin, end),
+		cmocka_unit_test_setup_teardown(requests_come_in_pieces_and_silent_connections_block_nobody, begin, end),
+		cmocka_unit_test(before_the_first_snapshot_it_is_healthy_but_not_ready),
+		cmocka_unit_test_setup_teardown(a_second_agent_is_told_that_one_runs, begin, end),
+		cmocka_unit_test(a_dead_agents_socket_is_replaced_and_other_files_are_not),
+		cmocka_unit_test(bad_addresses_are_refused_with_a_sentence),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
