@@ -8,7 +8,11 @@
 
 #include <linux/types.h>
 
+#ifdef __bpf__
 #define PS_CORE __attribute__((preserve_access_index))
+#else
+#define PS_CORE
+#endif
 
 struct signal_struct {
 	struct {

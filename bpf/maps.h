@@ -10,7 +10,9 @@
 #define POOLSCOPE_BPF_MAPS_H
 
 #include "abi.h"
+#include "hist.h"
 
+#ifdef __bpf__
 #define PS_MAP(name, type_, key_, value_, max_, flags_)                                            \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_##type_);                                                \
@@ -19,6 +21,13 @@
 		__type(key, key_);                                                                 \
 		__type(value, value_);                                                             \
 	} name SEC(".maps")
+#else /* the unit tests' slow maps: tests/unit/bpf_shim.h */
+#define PS_MAP(name, type_, key_, value_, max_, flags_)                                            \
+	static struct shim_map name = { .key_size = sizeof(key_),                                  \
+					.value_size = sizeof(value_),                              \
+					.limit = (max_),                                           \
+					.is_array = POOLSCOPE_SHIM_IS_ARRAY_##type_ }
+#endif
 
 PS_MAP(ps_specs, ARRAY, __u32, struct ps_spec, 4096, 0);
 PS_MAP(ps_targets, ARRAY, __u32, struct ps_target, 1024, 0);
@@ -44,20 +53,28 @@ struct ps_story_cap {
 PS_MAP(ps_story_caps, PERCPU_ARRAY, __u32, struct ps_story_cap, 1, 0);
 
 
+#ifdef __bpf__
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } ps_stories SEC(".maps");
+#define PS_KNOB const volatile
+#define PS_SHARED
+#else
+static int ps_stories;
+#define PS_KNOB static
+#define PS_SHARED static
+#endif
 
 /* Knobs that the agent sets before loading. */
-const volatile __u32 ps_pools_per_process = 4096;
-const volatile __u32 ps_endpoints_per_process = 256;
-const volatile __u32 ps_stories_per_second = 2000; /* per CPU */
-const volatile __u64 ps_notable_ns = 100000000;
-const volatile __u32 ps_agent_tgid = 0; /* our own sockets are nobody's pool */
+PS_KNOB __u32 ps_pools_per_process = 4096;
+PS_KNOB __u32 ps_endpoints_per_process = 256;
+PS_KNOB __u32 ps_stories_per_second = 2000; /* per CPU */
+PS_KNOB __u64 ps_notable_ns = 100000000;
+PS_KNOB __u32 ps_agent_tgid = 0; /* our own sockets are nobody's pool */
 
 /* Written by the agent at each tick: the peaks in a pool's books are of this epoch. */
-__u32 ps_epoch = 0;
+PS_SHARED __u32 ps_epoch = 0;
 
 PS_INLINE void ps_lost(enum ps_loss what)
 {

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verbs_test.c - the kernel's handlers, natively and under ASan: their books against a slow reference model on random verbs, and
+ * every fault that a map, a ring or a read can have.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "bpf_shim.h"
+
+/* knobs and sockets' parts that the handlers do not use here */
+#pragma GCC diagnostic ignored "-Wunused-variable"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include "bpf/spec.h"
+
+#include "base/arena.h"
+#include "model/model.h"
+
+static const struct ps_pool_key the_pool = { .pool = 4096, .proc = { .tgid = 42, .incarnation = 1 } };
+
+static int reset(void **state)
+{
+	(void)state;
+	shim_map_clear(&ps_pools);
+	shim_map_clear(&ps_hist_of);
+	shim_map_clear(&ps_leases);
+	shim_map_clear(&ps_waiters);
+	shim_map_clear(&ps_procs);
+	shim_map_clear(&ps_losses);
+	shim_map_clear(&ps_specs);
+	shim_map_clear(&ps_targets);
+	shim_map_clear(&ps_probes);
+	shim_map_clear(&ps_zero);
+	shim_map_clear(&ps_story_caps);
+	ps_pools.limit = ps_hist_of.limit = 16;
+	ps_leases.limit = 4096;
+	ps_waiters.limit = 4096;
+	ps_procs.limit = 16;
+	ps_pools_per_process = 8;
+	shim_is_ring_full = shim_is_reading_broken = 0;
+	shim_n_stories = 0;
+	shim_now_ns = 1000000;
+	shim_tid = 7;
+	return 0;
+}
+
+static void feed(enum ps_verb verb, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
+{
+	struct ps_event e = { .pool = the_pool, .now = shim_now_ns, .arg = { the_pool.pool, a1, a2, a3, a4 }, .verb = verb };
+
+	ps_verb_feed(&e);
+}
+
+static void create(uint64_t capacity)
+{
+	feed(PS_VERB_pool_create, PS_KIND_connection, (uint64_t)(uintptr_t) "orders", capacity, 0);
+}
+
+static struct ps_pool *books(void)
+{
+	struct ps_pool *p = bpf_map_lookup_elem(&ps_pools, &the_pool);
+
+	assert_non_null(p);
+	assert_true(p->seq_begin == p->seq_end);
+	return p;
+}
+
+static uint64_t lost(enum ps_loss what)
+{
+	uint32_t key = what;
+
+	return *(uint64_t *)bpf_map_lookup_elem(&ps_losses, &key);
+}
+
+static uint64_t integral(const struct ps_pool *p)
+{
+	return (uint64_t)p->in_use * shim_now_ns - p->acquired_sum + p->released_sum;
+}
+
+static void a_lease_is_counted_timed_and_given_back(void **state)
+{
+	(void)state;
+	create(3);
+	feed(PS_VERB_acquired, 11, 0, PS_ACQUIRED_NEW, 0);
+	shim_now_ns += 5000;
+	assert_int_equal(books()->in_use, 1);
+	feed(PS_VERB_released, 11, 0, 0, 0);
+	assert_int_equal(books()->in_use, 0);
+	assert_int_equal(books()->acquires, 1);
+	assert_int_equal(books()->acquires_new, 1);
+	assert_int_equal(integral(books()), 5000);
+	assert_string_equal(books()->name, "orders");
+}
+
+static void release_twice_is_counted_not_fatal(void **state)
+{
+	(void)state;
+	create(3);
+	feed(PS_VERB_acquired, 11, 0, 0, 0);
+	feed(PS_VERB_released, 11, 0, 0, 0);
+	feed(PS_VERB_released, 11, 0, 0, 0);
+	feed(PS_VERB_released, 12, 0, 0, 0);
+	assert_int_equal(books()->odd_release, 2);
+	assert_int_equal(books()->releases, 1);
+	assert_int_equal(books()->in_use, 0);
+}
+
+static void acquire_of_an_item_that_is_out_is_counted_once(void **state)
+{
+	(void)state;
+	create(3);
+	feed(PS_VERB_acquired, 11, 0, 0, 0);
+	feed(PS_VERB_acquired, 11, 0, 0, 0);
+	assert_int_equal(books()->odd_acquire, 1);
+	assert_int_equal(books()->in_use, 1);
+}
+
+static void a_wait_ends_with_the_acquire_of_its_waiter(void **state)
+{
+	struct ps_hists *h;
+
+	(void)state;
+	create(1);
+	feed(PS_VERB_acquired, 1, 0, 0, 0);
+	shim_tid = 8;
+	feed(PS_VERB_wait_begin, 0, 0, 0, 0);
+	assert_true(books()->saturated_since_ns != 0);
+	shim_now_ns += 1000000;
+	feed(PS_VERB_released, 1, 0, 0, 0);
+	feed(PS_VERB_acquired, 1, 0, 0, 0);
+	assert_int_equal(books()->waiting, 0);
+	assert_int_equal(books()->wait_ends, 1);
+	assert_int_equal(books()->saturated_ns, 1000000);
+	h = bpf_map_lookup_elem(&ps_hist_of, &the_pool);
+	assert_int_equal(h->h[PS_HIST_WAIT].sum_ns, 1000000);
+	assert_int_equal(h->h[PS_HIST_WAIT].bucket[ps_hist_bucket(1000000)], 1);
+	assert_int_equal(h->h[PS_HIST_WAIT].bucket[0], 1);
+}
+
+static void a_timeout_is_counted_and_told(void **state)
+{
+	unsigned int before;
+
+	(void)state;
+	create(1);
+	before = shim_n_stories;
+	feed(PS_VERB_wait_begin, 5, 0, 0, 0);
+	feed(PS_VERB_wait_begin, 5, 0, 0, 0);
+	feed(PS_VERB_wait_end, 5, PS_OUTCOME_timeout, 0, 0);
+	feed(PS_VERB_wait_end, 5, PS_OUTCOME_timeout, 0, 0);
+	assert_int_equal(books()->outcome[PS_OUTCOME_timeout], 1);
+	assert_int_equal(books()->odd_wait, 2);
+	assert_int_equal(shim_n_stories, before + 1);
+}
+
+static void nonsense_values_are_counted(void **state)
+{
+	(void)state;
+	create(~0ull);
+	feed(PS_VERB_item_closed, 1, ~0ull, 0, 0);
+	feed(PS_VERB_rejected, 99, 0, 0, 0);
+	feed(PS_VERB_wait_begin, 1, 0, 0, 0);
+	feed(PS_VERB_wait_end, 1, 77, 0, 0);
+	assert_int_equal(lost(PS_LOSS_bad_value), 4);
+	assert_int_equal(books()->capacity, 0);
+}
+
+static void a_full_lease_table_marks_the_pool(void **state)
+{
+	(void)state;
+	create(10);
+	ps_leases.limit = 3;
+	for (uint64_t i = 1; i <= 5; i++)
+		feed(PS_VERB_acquired, i, 0, 0, 0);
+	assert_int_equal(books()->acquires, 5);
+	assert_int_equal(books()->in_use, 3);
+	assert_int_equal(lost(PS_LOSS_leases_full), 2);
+	assert_true(books()->flags & PS_POOL_LOST_EVENTS);
+}
+
+static void a_full_waiter_table_marks_the_pool(void **state)
+{
+	(void)state;
+	create(1);
+	ps_waiters.limit = 1;
+	feed(PS_VERB_wait_begin, 5, 0, 0, 0);
+	feed(PS_VERB_wait_begin, 6, 0, 0, 0);
+	assert_int_equal(lost(PS_LOSS_waiters_full), 1);
+	assert_true(books()->flags & PS_POOL_LOST_EVENTS);
+}
+
+static void a_full_pool_table_refuses_and_counts(void **state)
+{
+	(void)state;
+	ps_pools.limit = 0;
+	create(1);
+	feed(PS_VERB_acquired, 1, 0, 0, 0);
+	assert_int_equal(lost(PS_LOSS_pools_full), 2);
+	assert_int_equal(lost(PS_LOSS_event_no_pool), 2);
+}
+
+static void a_process_with_too_many_pools_is_refused_more(void **state)
+{
+	struct ps_event e = { .pool = the_pool, .verb = PS_VERB_acquired };
+
+	(void)state;
+	for (e.pool.pool = 1; e.pool.pool <= 10; e.pool.pool++)
+		ps_verb_feed(&e);
+	assert_int_equal(lost(PS_LOSS_pools_per_process), 2);
+	assert_int_equal(ps_pools.n, 8);
+}
+
+static void a_full_process_table_refuses_the_pool(void **state)
+{
+	(void)state;
+	ps_procs.limit = 0;
+	create(1);
+	assert_int_equal(lost(PS_LOSS_procs_full), 1);
+}
+
+static void a_full_ring_loses_the_story_not_the_count(void **state)
+{
+	(void)state;
+	shim_is_ring_full = 1;
+	create(1);
+	feed(PS_VERB_rejected, 1, 0, 0, 0);
+	assert_int_equal(books()->rejected[1], 1);
+	assert_int_equal(lost(PS_LOSS_story_ring_full), 2);
+}
+
+static void stories_are_capped_per_second(void **state)
+{
+	(void)state;
+	create(1);
+	for (int i = 0; i < 2500; i++)
+		feed(PS_VERB_rejected, 1, 0, 0, 0);
+	assert_int_equal(books()->rejected[1], 2500);
+	assert_int_equal(shim_n_stories, 2000);
+	assert_int_equal(lost(PS_LOSS_story_capped), 501);
+}
+
+static void an_unreadable_name_leaves_a_pool_without_one(void **state)
+{
+	(void)state;
+	shim_is_reading_broken = 1;
+	create(1);
+	assert_int_equal(lost(PS_LOSS_name_unreadable), 1);
+	assert_string_equal(books()->name, "");
+}
+
+static void a_late_agent_reads_the_handle_and_counts_leases_from_before(void **state)
+{
+	struct ps_handle handle = { .magic = PS_HANDLE_MAGIC, .kind = PS_KIND_object, .capacity = 5, .name = "late" };
+	struct ps_event e = { .pool = the_pool, .now = shim_now_ns, .verb = PS_VERB_released, .spec_flags = PS_SPEC_SDK_HANDLE };
+	struct ps_pool *p;
+
+	(void)state;
+	e.pool.pool = (uint64_t)(uintptr_t)&handle;
+	e.arg[1] = 9;
+	ps_verb_feed(&e);
+	p = bpf_map_lookup_elem(&ps_pools, &e.pool);
+	assert_non_null(p);
+	assert_string_equal(p->name, "late");
+	assert_int_equal(p->capacity, 5);
+	assert_int_equal(p->before_releases, 1);
+	ps_verb_feed(&e); /* the same item again: now it was seen to come back */
+	assert_int_equal(p->before_releases, 1);
+	assert_int_equal(p->odd_release, 1);
+}
+
+static void a_pool_that_is_destroyed_takes_its_leases_along(void **state)
+{
+	(void)state;
+	create(3);
+	feed(PS_VERB_acquired, 1, 0, 0, 0);
+	shim_now_ns += 100;
+	feed(PS_VERB_pool_destroy, 0, 0, 0, 0);
+	assert_int_equal(books()->in_use, 0);
+	assert_int_equal(integral(books()), 100);
+	shim_now_ns += 100;
+	create(3);
+	feed(PS_VERB_acquired, 1, 0, 0, 0);
+	assert_int_equal(books()->odd_acquire, 0);
+	assert_int_equal(books()->in_use, 1);
+}
+
+/* ---- probe specs ------------------------------------------------------------------------------------------------------- */
+
+static void a_probe_reads_its_arguments_as_the_spec_says(void **state)
+{
+	uint64_t context[32] = { [13] = 4096, [14] = 0xffffffff80000001ull };
+	uint64_t memory[4] = { 0, 0, 23, 0 };
+	struct ps_spec spec = {
+		.verb = PS_VERB_acquired,
+		.n_args = 4,
+		.arg = { { .kind = PS_ARG_REG, .reg = 13, .size = 8, .index_reg = PS_REG_NONE },
+			 { .kind = PS_ARG_MEM, .reg = 12, .offset = 8, .size = 8, .index_reg = 11, .scale = 8 },
+			 { .kind = PS_ARG_REG, .reg = 14, .size = 4, .is_signed = 0, .index_reg = PS_REG_NONE },
+			 { .kind = PS_ARG_CONST, .value = 1 } },
+	};
+	struct ps_target armed = { .armed_ns = 1 };
+	uint32_t index = 3, zero = 0;
+	struct ps_ref_key key = { .pool = the_pool, .id = 23 };
+	struct ps_lease *lease;
+
+	(void)state;
+	context[12] = (uint64_t)(uintptr_t)memory;
+	context[11] = 1;
+	bpf_map_update_elem(&ps_specs, &index, &spec, BPF_ANY);
+	ps_probe_hit(5ull << 32 | index, context, &the_pool.proc);
+	assert_int_equal(ps_pools.n, 0); /* the target is not armed */
+	bpf_map_update_elem(&ps_targets, &zero, &armed, BPF_ANY);
+	ps_probe_hit(5ull << 32 | index, context, &the_pool.proc);
+	lease = bpf_map_lookup_elem(&ps_leases, &key);
+	assert_non_null(lease);
+	assert_true(lease->waiter == 0x80000001u);
+	shim_is_reading_broken = 1;
+	ps_probe_hit(5ull << 32 | index, context, &the_pool.proc);
+	assert_int_equal(lost(PS_LOSS_arg_unreadable), 1);
+	ps_probe_hit(5ull << 32 | 99, context, &the_pool.proc);
+	assert_int_equal(lost(PS_LOSS_bad_spec), 1);
+}
+
+/* ---- the reference model ----------------------------------------------------------------------------------------------- */
+
+#define N_ITEMS 12
+
+struct reference {
+	uint64_t out_since[N_ITEMS], wait_since[N_ITEMS]; /* 0 = not */
+	uint64_t acquires, releases, timeouts, odd;
+	double in_use_ns, hold_ns, wait_ns;
+};
+
+static void reference_step(struct reference *r, enum ps_verb verb, unsigned int item, unsigned int waiter)
+{
+	switch (verb) {
+	case PS_VERB_wait_begin:
+		if (r->wait_since[waiter])
+			r->odd++;
+		else
+			r->wait_since[waiter] = shim_now_ns;
+		break;
+	case PS_VERB_wait_end:
+		if (!r->wait_since[waiter]) {
+			r->odd++;
+			break;
+		}
+		r->timeouts++;
+		r->wait_since[waiter] = 0;
+		break;
+	case PS_VERB_acquired:
+		r->acquires++;
+		if (r->wait_since[waiter])
+			r->wait_ns += (double)(shim_now_ns - r->wait_since[waiter]);
+		r->wait_since[waiter] = 0;
+		if (r->out_since[item]) {
+			r->odd++;
+			r->in_use_ns += (double)(shim_now_ns - r->out_since[item]);
+		}
+		r->out_since[item] = shim_now_ns;
+		break;
+	default:
+		if (!r->out_since[item]) {
+			r->odd++;
+			break;
+		}
+		r->releases++;
+		r->in_use_ns += (double)(shim_now_ns - r->out_since[item]);
+		r->hold_ns += (double)(shim_now_ns - r->out_since[item]);
+		r->out_since[item] = 0;
+	}
+}
+
+static void compare_with_reference(struct model *m, const struct reference *r)
+{
+	const struct pool_extra extra = { .counted_in_use = UNKNOWN, .counted_open = UNKNOWN };
+	const struct process_info info = { .key = the_pool.proc, .name = "test" };
+	struct snapshot s = { .arena = arena_new() };
+	const struct pool_row *row;
+	double in_use_ns = r->in_use_ns;
+	int64_t out = 0, waiting = 0;
+
+	for (int i = 0; i < N_ITEMS; i++) {
+		out += r->out_since[i] != 0;
+		waiting += r->wait_since[i] != 0;
+		in_use_ns += r->out_since[i] ? (double)(shim_now_ns - r->out_since[i]) : 0;
+	}
+	model_tick_begin(m, (int64_t)shim_now_ns);
+	assert_int_equal(model_feed_process(m, &info), 0);
+	assert_int_equal(model_feed_pool(m, &the_pool, books(), &extra, (int64_t)shim_now_ns), 0);
+	assert_int_equal(model_feed_hists(m, &the_pool, bpf_map_lookup_elem(&ps_hist_of, &the_pool)), 0);
+	model_tick_end(m);
+	assert_int_equal(model_snapshot(m, &s, NULL, NULL), 0);
+	assert_int_equal(s.n_pools, 1);
+	row = &s.pools[0];
+	assert_int_equal(row->acquires, r->acquires);
+	assert_int_equal(row->releases, r->releases);
+	assert_int_equal(row->timeouts, r->timeouts);
+	assert_int_equal(row->odd_events, r->odd);
+	assert_int_equal(row->in_use, out);
+	assert_int_equal(row->pending, waiting);
+	assert_true(row->trusted);
+	assert_true(fabs(row->in_use_s - in_use_ns / 1e9) < 1e-6);
+	assert_int_equal(row->wait->count, r->acquires);
+	assert_true(fabs(row->wait->sum_s - r->wait_ns / 1e9) < 1e-6);
+	assert_int_equal(row->hold->count, r->releases);
+	assert_true(fabs(row->hold->sum_s - r->hold_ns / 1e9) < 1e-6);
+	arena_free(s.arena);
+}
+
+static void random_verbs_agree_with_a_slow_reference_model(void **state)
+{
+	static const enum ps_verb verbs[] = { PS_VERB_wait_begin, PS_VERB_wait_end, PS_VERB_acquired, PS_VERB_released };
+
+	(void)state;
+	for (unsigned int round = 0; round < 23; round++) {
+		unsigned int seed = round + 1;
+		struct reference r = { .acquires = 0 };
+		struct model *m = model_new();
+
+		reset(NULL);
+		create(4);
+		for (int i = 0; i < 2003; i++) {
+			enum ps_verb verb = verbs[rand_r(&seed) % 4];
+			unsigned int item = (unsigned int)rand_r(&seed) % N_ITEMS, waiter = (unsigned int)rand_r(&seed) % N_ITEMS;
+
+			shim_now_ns += (uint64_t)rand_r(&seed) % 100000 + 1;
+			reference_step(&r, verb, item, waiter);
+			if (verb == PS_VERB_acquired)
+				feed(verb, item + 1, waiter + 1, 0, 0);
+			else if (verb == PS_VERB_released)
+				feed(verb, item + 1, 0, 0, 0);
+			else
+				feed(verb, waiter + 1, PS_OUTCOME_timeout, 0, 0);
+			if (i % 101 == 0)
+				compare_with_reference(m, &r);
+		}
+		compare_with_reference(m, &r);
+		model_free(m);
+	}
+}
+
+static void buckets_are_powers_of_the_eighth_root_of_two_seconds(void **state)
+{
+	(void)state;
+	for (double ns = 100; ns < 2e12; ns *= 1.0137) {
+		uint64_t v = (uint64_t)ns;
+		double index = ceil(log2((double)v / 1e9) * 8) - 1;
+		unsigned int expected = index < PS_HIST_OTLP_FIRST ? 0 : (unsigned int)(index - PS_HIST_OTLP_FIRST) + 1;
+		double off = log2((double)v / 1e9) * 8 - round(log2((double)v / 1e9) * 8);
+
+		if (expected > PS_HIST_BUCKETS - 1)
+			expected = PS_HIST_BUCKETS - 1;
+		if (fabs(off) > 1e-5) /* on a boundary the factor's rounding decides, 3e-8 wide */
+			assert_int_equal(ps_hist_bucket(v), expected);
+	}
+	assert_int_equal(ps_hist_bucket(0), 0);
+	assert_int_equal(ps_hist_bucket(~0ull), PS_HIST_BUCKETS - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_lease_is_counted_timed_and_given_back, reset, reset),
+		cmocka_unit_test_setup_teardown(release_twice_is_counted_not_fatal, reset, reset),
+		cmocka_unit_test_setup_teardown(acquire_of_an_item_that_is_out_is_counted_once, reset, reset),
+		cmocka_unit_test_setup_teardown(a_wait_ends_with_the_acquire_of_its_waiter, reset, reset),
+		cmocka_unit_test_setup_teardown(a_timeout_is_counted_and_told, reset, reset),
+		cmocka_unit_test_setup_teardown(nonsense_values_are_counted, reset, reset),
+		cmocka_unit_test_setup_teardown(a_full_lease_table_marks_the_pool, reset, reset),
+		cmocka_unit_test_setup_teardown(a_full_waiter_table_marks_the_pool, reset, reset),
+		cmocka_unit_test_setup_teardown(a_full_pool_table_refuses_and_counts, reset, reset),
+		cmocka_unit_test_setup_teardown(a_process_with_too_many_pools_is_refused_more, reset, reset),
+		cmocka_unit_test_setup_teardown(a_full_process_table_refuses_the_pool, reset, reset),
+		cmocka_unit_test_setup_teardown(a_full_ring_loses_the_story_not_the_count, reset, reset),
+		cmocka_unit_test_setup_teardown(stories_are_capped_per_second, reset, reset),
+		cmocka_unit_test_setup_teardown(an_unreadable_name_leaves_a_pool_without_one, reset, reset),
+		cmocka_unit_test_setup_teardown(a_late_agent_reads_the_handle_and_counts_leases_from_before, reset, reset),
+		cmocka_unit_test_setup_teardown(a_pool_that_is_destroyed_takes_its_leases_along, reset, reset),
+		cmocka_unit_test_setup_teardown(a_probe_reads_its_arguments_as_the_spec_says, reset, reset),
+		cmocka_unit_test_setup_teardown(random_verbs_agree_with_a_slow_reference_model, reset, reset),
+		cmocka_unit_test(buckets_are_powers_of_the_eighth_root_of_two_seconds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
