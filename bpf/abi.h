@@ -257,7 +257,12 @@ struct ps_sock {
 	__u32 role;
 };
 
-enum ps_sock_state { PS_SOCK_CONNECTING = 1, PS_SOCK_OPEN = 2, PS_SOCK_PEER_CLOSED = 3, PS_SOCK_LISTENING = 4 };
+enum ps_sock_state {
+	PS_SOCK_CONNECTING = 1,
+	PS_SOCK_OPEN = 2,
+	PS_SOCK_PEER_CLOSED = 3,
+	PS_SOCK_LISTENING = 4
+};
 
 struct ps_listener_key {
 	__u32 netns;

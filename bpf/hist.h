@@ -73,8 +73,9 @@ PS_INLINE __u32 ps_hist_bucket(__u64 ns)
 	e += log;
 	mantissa = log >= 32 ? units >> (log - 32) : units << (32 - log); /* 2^32 .. 2^33 */
 	/* 2^32 * 2^(k/8) */
-	eighth = (mantissa >= 4683695048ull) + (mantissa >= 5107605667ull) + (mantissa >= 5569883475ull) +
-		 (mantissa >= 6074001000ull) + (mantissa >= 6623745059ull) + (mantissa >= 7223245206ull) +
+	eighth = (mantissa >= 4683695048ull) + (mantissa >= 5107605667ull) +
+		 (mantissa >= 5569883475ull) + (mantissa >= 6074001000ull) +
+		 (mantissa >= 6623745059ull) + (mantissa >= 7223245206ull) +
 		 (mantissa >= 7877004752ull);
 	return 1 + 8 * (e - (PS_HIST_UNIT_EXP + PS_HIST_MIN_EXP)) + eighth;
 }

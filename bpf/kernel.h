@@ -106,7 +106,14 @@ struct bpf_iter__task_file {
 } PS_CORE;
 
 /* include/net/tcp_states.h: ABI, shown in /proc/net/tcp */
-enum { PS_TCP_ESTABLISHED = 1, PS_TCP_SYN_SENT = 2, PS_TCP_SYN_RECV = 3, PS_TCP_CLOSE = 7, PS_TCP_CLOSE_WAIT = 8, PS_TCP_LISTEN = 10 };
+enum {
+	PS_TCP_ESTABLISHED = 1,
+	PS_TCP_SYN_SENT = 2,
+	PS_TCP_SYN_RECV = 3,
+	PS_TCP_CLOSE = 7,
+	PS_TCP_CLOSE_WAIT = 8,
+	PS_TCP_LISTEN = 10
+};
 enum { PS_AF_UNIX = 1, PS_AF_INET = 2, PS_AF_INET6 = 10, PS_IPPROTO_TCP = 6, PS_SOCK_STREAM = 1 };
 
 #endif

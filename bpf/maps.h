@@ -52,7 +52,6 @@ struct ps_story_cap {
 };
 PS_MAP(ps_story_caps, PERCPU_ARRAY, __u32, struct ps_story_cap, 1, 0);
 
-
 #ifdef __bpf__
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

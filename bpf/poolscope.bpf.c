@@ -34,7 +34,8 @@ int BPF_PROG(ps_exec, struct task_struct *task)
 {
 	struct ps_proc_key before = {
 		.tgid = (__u32)task->tgid,
-		.incarnation = ps_incarnation(task->group_leader->start_boottime, task->group_leader->self_exec_id - 1),
+		.incarnation = ps_incarnation(task->group_leader->start_boottime,
+					      task->group_leader->self_exec_id - 1),
 	};
 
 	ps_proc_gone(&before, bpf_ktime_get_ns());
@@ -86,7 +87,8 @@ int ps_inventory_pass(struct bpf_iter__task_file *ctx)
 	if (sk->__sk_common.skc_family == PS_AF_UNIX) {
 		if (ps_unix_describe(sk, &r))
 			return 0;
-	} else if ((sk->__sk_common.skc_family == PS_AF_INET || sk->__sk_common.skc_family == PS_AF_INET6) &&
+	} else if ((sk->__sk_common.skc_family == PS_AF_INET ||
+		    sk->__sk_common.skc_family == PS_AF_INET6) &&
 		   sk->sk_protocol == PS_IPPROTO_TCP) {
 		if (ps_tcp_describe(sk, &r))
 			return 0;

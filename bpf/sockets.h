@@ -83,7 +83,9 @@ PS_INLINE struct ps_endpoint *ps_endpoint_get(const struct ps_endpoint_key *key,
 /* connect() begins: the one moment at which the owner is known. */
 PS_INLINE void ps_sock_connecting(struct sock *sk, __u64 id, __u64 now)
 {
-	struct ps_sock s = { .since_ns = now, .state = PS_SOCK_CONNECTING, .role = PS_SOCK_CONNECT };
+	struct ps_sock s = { .since_ns = now,
+			     .state = PS_SOCK_CONNECTING,
+			     .role = PS_SOCK_CONNECT };
 	struct ps_endpoint *ep;
 
 	ps_proc_key_of((struct task_struct *)bpf_get_current_task_btf(), &s.endpoint.proc);
@@ -103,7 +105,8 @@ PS_INLINE void ps_sock_connecting(struct sock *sk, __u64 id, __u64 now)
 	ep->changed_ns = now;
 }
 
-PS_INLINE void ps_listener_key_of(__u32 netns, const struct ps_addr *local, struct ps_listener_key *ret)
+PS_INLINE void ps_listener_key_of(__u32 netns, const struct ps_addr *local,
+				  struct ps_listener_key *ret)
 {
 	ret->netns = netns;
 	ret->port = local->port;
@@ -139,7 +142,8 @@ PS_INLINE void ps_sock_listening(struct sock *sk, __u64 id, __u64 now)
 }
 
 /* The listener that an inbound connection came through: its exact address, else the any-address of its port. */
-PS_INLINE int ps_listener_find(__u32 netns, const struct ps_addr *local, struct ps_endpoint_key *ret)
+PS_INLINE int ps_listener_find(__u32 netns, const struct ps_addr *local,
+			       struct ps_endpoint_key *ret)
 {
 	struct ps_listener_key where;
 	struct ps_listener *l;
@@ -218,7 +222,9 @@ PS_INLINE void ps_sock_change(struct ps_sock *s, __u64 id, int to, __u64 now)
 			__sync_fetch_and_add(&ep->failed, 1);
 		} else {
 			__sync_fetch_and_add(&ep->open, -1);
-			__sync_fetch_and_add(s->state == PS_SOCK_PEER_CLOSED ? &ep->closed_by_peer : &ep->closed_by_us, 1);
+			__sync_fetch_and_add(s->state == PS_SOCK_PEER_CLOSED ? &ep->closed_by_peer
+									     : &ep->closed_by_us,
+					     1);
 		}
 		bpf_map_delete_elem(&ps_socks, &id);
 	}

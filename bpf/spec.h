@@ -71,7 +71,8 @@ PS_INLINE int ps_arg_read(const struct ps_arg *arg, const void *ctx, __u64 *ret)
 			return -1;
 		break;
 	case PS_ARG_IP_REL:
-		if (ps_arg_load(ps_reg_read(ctx, PS_REG_IP) + (__u64)(__s64)arg->offset, arg->n_derefs ? 8 : arg->size, &value))
+		if (ps_arg_load(ps_reg_read(ctx, PS_REG_IP) + (__u64)(__s64)arg->offset,
+				arg->n_derefs ? 8 : arg->size, &value))
 			return -1;
 		break;
 	case PS_ARG_THREAD:
@@ -83,7 +84,8 @@ PS_INLINE int ps_arg_read(const struct ps_arg *arg, const void *ctx, __u64 *ret)
 	for (i = 0; i < PS_MAX_DEREFS; i++) {
 		if (i >= arg->n_derefs)
 			break;
-		if (ps_arg_load(value + (__u64)(__s64)arg->deref[i], i + 1 < arg->n_derefs ? 8 : arg->size, &value))
+		if (ps_arg_load(value + (__u64)(__s64)arg->deref[i],
+				i + 1 < arg->n_derefs ? 8 : arg->size, &value))
 			return -1;
 	}
 	*ret = ps_arg_cut(value, arg->size, arg->is_signed);

@@ -172,7 +172,8 @@ PS_INLINE void ps_on_pool_create(struct ps_pool *p, const struct ps_event *e)
 	ps_pool_set_kind(p, e->arg[1]);
 	ps_pool_set_capacity(p, e->arg[3], e->now);
 	p->min_idle = e->arg[4] > PS_CAPACITY_MAX ? 0 : e->arg[4];
-	if (bpf_probe_read_user_str(p->name, sizeof(p->name), (const void *)(unsigned long)e->arg[2]) < 0)
+	if (bpf_probe_read_user_str(p->name, sizeof(p->name),
+				    (const void *)(unsigned long)e->arg[2]) < 0)
 		ps_lost(PS_LOSS_name_unreadable);
 }
 
@@ -341,7 +342,8 @@ PS_INLINE void ps_on_acquired(struct ps_pool *p, const struct ps_event *e)
 }
 
 /* A release without a lease: of a lease from before, when the pool was there before us and the item was never seen. */
-PS_INLINE void ps_release_unseen(struct ps_pool *p, const struct ps_event *e, const struct ps_ref_key *key)
+PS_INLINE void ps_release_unseen(struct ps_pool *p, const struct ps_event *e,
+				 const struct ps_ref_key *key)
 {
 	struct ps_lease idle = { .since_ns = e->now, .state = PS_LEASE_IDLE };
 
@@ -368,7 +370,8 @@ PS_INLINE void ps_on_released(struct ps_pool *p, const struct ps_event *e)
 		return;
 	}
 	since = lease->since_ns;
-	if (__sync_lock_test_and_set(&lease->state, PS_LEASE_IDLE) != PS_LEASE_HELD || since <= p->destroyed_ns) {
+	if (__sync_lock_test_and_set(&lease->state, PS_LEASE_IDLE) != PS_LEASE_HELD ||
+	    since <= p->destroyed_ns) {
 		__sync_fetch_and_add(&p->odd_release, 1);
 		return;
 	}

@@ -131,7 +131,8 @@ static void merge_hist(struct cut *c, const struct hist *h)
 	c->sum_s += h->sum_s;
 	for (unsigned int i = 0; i < h->n; i++) {
 		/* the bucket whose upper bound is 2^e is number 8 * (e - PS_HIST_MIN_EXP) */
-		const unsigned int first = 8 * (LE_FIRST_EXP - PS_HIST_MIN_EXP), step = 8 * LE_STEP_EXP;
+		const unsigned int first = 8 * (LE_FIRST_EXP - PS_HIST_MIN_EXP),
+				   step = 8 * LE_STEP_EXP;
 		unsigned int bucket = h->first + i;
 		unsigned int le = bucket <= first ? 0 : (bucket - first + step - 1) / step;
 
@@ -191,7 +192,7 @@ static void free_series(struct series **all)
 {
 	struct series *s, *next;
 
-	HASH_ITER(hh, *all, s, next) {
+	HASH_ITER (hh, *all, s, next) {
 		HASH_DEL(*all, s);
 		free(s->labels);
 		free(s);
@@ -326,7 +327,8 @@ static void add_values(struct buffer *b, struct series *all, enum value_id id, c
 }
 
 static void add_reasons(struct buffer *b, struct series *all, enum reasons_id id, const char *name,
-			const char *label, const char *const *names, unsigned int n, const char *help)
+			const char *label, const char *const *names, unsigned int n,
+			const char *help)
 {
 	char more[MAX_REASONS][64];
 
@@ -515,7 +517,8 @@ static void agent_series_overflow(struct buffer *b, const char *name, const stru
 	buffer_printf(b, "%s %llu\n", name, (unsigned long long)page->series_overflow);
 }
 
-static void add_value(struct buffer *b, const char *name, const char *type, const char *help, double v)
+static void add_value(struct buffer *b, const char *name, const char *type, const char *help,
+		      double v)
 {
 	if (isnan(v))
 		return;

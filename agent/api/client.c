@@ -35,25 +35,32 @@ static int explain(CURL *curl, CURLcode code, const char *socket_path, struct di
 
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		return diag_set(d, -ETIMEDOUT, "the agent on %s does not answer within %d s; is it stopped?", socket_path,
-				CLIENT_TIMEOUT_S);
+		return diag_set(d, -ETIMEDOUT,
+				"the agent on %s does not answer within %d s; is it stopped?",
+				socket_path, CLIENT_TIMEOUT_S);
 	if (code != CURLE_COULDNT_CONNECT)
-		return diag_set(d, -EPROTO, "no sense in the answer on %s: %s", socket_path, curl_easy_strerror(code));
+		return diag_set(d, -EPROTO, "no sense in the answer on %s: %s", socket_path,
+				curl_easy_strerror(code));
 	switch (os_error) {
 	case EACCES:
 	case EPERM:
-		return diag_set(d, -EACCES, "an agent runs, but this user may not ask it (%s): use sudo, or join the group "
-				"`poolscope` (usermod -aG poolscope USER, then log in again)", socket_path);
+		return diag_set(
+			d, -EACCES,
+			"an agent runs, but this user may not ask it (%s): use sudo, or join the group "
+			"`poolscope` (usermod -aG poolscope USER, then log in again)",
+			socket_path);
 	case ENOENT:
 	case ENOTDIR:
-		return diag_set(d, -ENOENT, "no agent runs: cannot connect to %s: no such file", socket_path);
+		return diag_set(d, -ENOENT, "no agent runs: cannot connect to %s: no such file",
+				socket_path);
 	default:
-		return diag_set(d, -ECONNREFUSED, "no agent runs: cannot connect to %s: %s", socket_path,
-				os_error ? strerror((int)os_error) : "refused");
+		return diag_set(d, -ECONNREFUSED, "no agent runs: cannot connect to %s: %s",
+				socket_path, os_error ? strerror((int)os_error) : "refused");
 	}
 }
 
-static int parse_answer(long status, const struct buffer *body, const char *socket_path, json_t **ret, struct diag *d)
+static int parse_answer(long status, const struct buffer *body, const char *socket_path,
+			json_t **ret, struct diag *d)
 {
 	json_error_t error;
 	const char *text = NULL;
@@ -68,9 +75,11 @@ static int parse_answer(long status, const struct buffer *body, const char *sock
 		json_unpack(json, "{s:s}", "error", &text);
 	r = status == 404 ? -ENODATA : status == 503 ? -EAGAIN : -EPROTO;
 	if (status == 200)
-		diag_set(d, r, "no sense in the answer on %s: %s at byte %d", socket_path, error.text, error.position);
+		diag_set(d, r, "no sense in the answer on %s: %s at byte %d", socket_path,
+			 error.text, error.position);
 	else
-		diag_set(d, r, "the agent on %s refused (HTTP %ld): %s", socket_path, status, text ? text : "no reason given");
+		diag_set(d, r, "the agent on %s refused (HTTP %ld): %s", socket_path, status,
+			 text ? text : "no reason given");
 	json_decref(json);
 	return r;
 }

@@ -492,7 +492,8 @@ static json_t *encode_checks(const struct snapshot *s)
 		struct object o = object_begin();
 
 		set_name(&o, "name", c->name);
-		set_name(&o, "state", check_states[(unsigned int)c->state <= CHECK_BAD ? c->state : CHECK_BAD]);
+		set_name(&o, "state",
+			 check_states[(unsigned int)c->state <= CHECK_BAD ? c->state : CHECK_BAD]);
 		set_text(&o, "found", c->found);
 		set_text(&o, "advice", c->advice);
 		append(&array, object_end(&o));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * listen.c - see listen.h. The surprise: a Unix socket is bound under another name, made ready, and then renamed over the path,
- * so that a client never meets one that has the wrong owner or that nobody listens on yet.
+ * listen.c - see listen.h. The surprise: a Unix socket gets its mode by the umask while it is bound, not by a chmod() after, so
+ * there is no moment in which anybody else may connect.
  */
 #include "api/listen.h"
 
@@ -71,8 +71,11 @@ int listen_tcp(const char *address, struct diag *d)
 
 	if (parse_address(address, host, sizeof(host), &port) ||
 	    getaddrinfo(host[0] ? host : NULL, port, &hints, &found))
-		return diag_set(d, -EINVAL, "cannot listen on '%s': expected ADDRESS:PORT with a numeric address, "
-				"as 127.0.0.1:10766 or [::]:10766", address);
+		return diag_set(
+			d, -EINVAL,
+			"cannot listen on '%s': expected ADDRESS:PORT with a numeric address, "
+			"as 127.0.0.1:10766 or [::]:10766",
+			address);
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	r = fd < 0 ? -errno : 0;
 	if (!r) {
@@ -82,8 +85,11 @@ int listen_tcp(const char *address, struct diag *d)
 	}
 	freeaddrinfo(found);
 	if (r == -EADDRINUSE)
-		return diag_set(d, r, "cannot listen on %s: another program does already (another agent?); "
-				"choose an address with --listen-address", address);
+		return diag_set(
+			d, r,
+			"cannot listen on %s: another program does already (another agent?); "
+			"choose an address with --listen-address",
+			address);
 	if (r)
 		return diag_set(d, r, "cannot listen on %s: %s", address, strerror(-r));
 	return TAKE_FD(fd);
@@ -100,33 +106,38 @@ static int make_folder(const char *path, struct diag *d)
 	if (mkdir(folder, 0755) && errno != EEXIST) {
 		int r = -errno;
 
-		return diag_set(d, r, "cannot make the folder %s for the socket: %s", folder, strerror(-r));
+		return diag_set(d, r, "cannot make the folder %s for the socket: %s", folder,
+				strerror(-r));
 	}
 	return 0;
 }
 
-/* Whether the path is free, or holds the socket of a dead agent. */
-static int check_path(const struct sockaddr_un *addr, struct diag *d)
+/* Whether the path is free, or holds the socket of a dead agent (then *ret_is_stale). */
+static int check_path(const struct sockaddr_un *addr, bool *ret_is_stale, struct diag *d)
 {
 	AUTO_CLOSE int fd = -1;
 	struct stat st;
 
+	*ret_is_stale = false;
 	if (lstat(addr->sun_path, &st))
 		return errno == ENOENT ? 0
-				       : diag_set(d, -errno, "cannot look at %s: %s", addr->sun_path,
-						  strerror(errno));
+				       : diag_set(d, -errno, "cannot look at %s: %s",
+						  addr->sun_path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return diag_set(d, -EEXIST, "%s exists and is no socket; move it away", addr->sun_path);
+		return diag_set(d, -EEXIST, "%s exists and is no socket; move it away",
+				addr->sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return diag_set(d, -errno, "cannot make a socket: %s", strerror(errno));
 	/* EAGAIN: the backlog of a live one is full */
 	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN)
-		return diag_set(d, -EADDRINUSE, "an agent runs already: it answers on %s", addr->sun_path);
-	if (errno == ECONNREFUSED || errno == ENOENT)
+		return diag_set(d, -EADDRINUSE, "an agent runs already: it answers on %s",
+				addr->sun_path);
+	*ret_is_stale = errno == ECONNREFUSED;
+	if (*ret_is_stale || errno == ENOENT)
 		return 0;
-	return diag_set(d, -errno, "cannot tell whether an agent runs: connect to %s: %s", addr->sun_path,
-			strerror(errno));
+	return diag_set(d, -errno, "cannot tell whether an agent runs: connect to %s: %s",
+			addr->sun_path, strerror(errno));
 }
 
 /* For the group where it exists. Without the right to give it away the socket stays with its owner, which is safe. */
@@ -140,34 +151,31 @@ static void give_to_group(const char *path)
 
 int listen_unix(const char *path, struct diag *d)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX }, fresh = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	AUTO_CLOSE int fd = -1;
+	bool is_stale;
 	mode_t mask;
 	int r;
 
-	if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path) >= sizeof(addr.sun_path) ||
-	    (size_t)snprintf(fresh.sun_path, sizeof(fresh.sun_path), "%s.%d", path, getpid()) >=
-		    sizeof(fresh.sun_path))
+	if (strlen(path) >= sizeof(addr.sun_path))
 		return diag_set(d, -ENAMETOOLONG, "the path of the socket is too long: %s", path);
+	strcpy(addr.sun_path, path);
 	r = make_folder(path, d);
 	if (!r)
-		r = check_path(&addr, d);
+		r = check_path(&addr, &is_stale, d);
 	if (r)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return diag_set(d, -errno, "cannot make a socket: %s", strerror(errno));
-	unlink(fresh.sun_path);
+	if (is_stale)
+		unlink(path);
 	mask = umask(0117);
-	r = bind(fd, (const struct sockaddr *)&fresh, sizeof(fresh)) ? -errno : 0;
+	r = bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) || listen(fd, BACKLOG) ? -errno
+											  : 0;
 	umask(mask);
 	if (r)
 		return diag_set(d, r, "cannot make the socket %s: %s", path, strerror(-r));
-	give_to_group(fresh.sun_path);
-	if (listen(fd, BACKLOG) || rename(fresh.sun_path, path)) {
-		r = -errno;
-		unlink(fresh.sun_path);
-		return diag_set(d, r, "cannot make the socket %s: %s", path, strerror(-r));
-	}
+	give_to_group(path);
 	return TAKE_FD(fd);
 }

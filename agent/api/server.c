@@ -97,12 +97,14 @@ static int encode_landing(const struct server *s, const char *path, struct buffe
 {
 	(void)s;
 	(void)path;
-	buffer_add_text(ret, "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Poolscope</title></head>\n"
-			     "<body>\n<h1>Poolscope " POOLSCOPE_VERSION "</h1>\n"
-			     "<p>What is happening inside the pools of the processes of this host.</p>\n"
-			     "<ul>\n<li><a href=\"/metrics\">metrics</a> for Prometheus</li>\n"
-			     "<li><a href=\"/-/healthy\">healthy</a>, <a href=\"/-/ready\">ready</a></li>\n</ul>\n"
-			     "<p>At the terminal of this host: <code>poolscope top</code></p>\n</body>\n</html>\n");
+	buffer_add_text(
+		ret,
+		"<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Poolscope</title></head>\n"
+		"<body>\n<h1>Poolscope " POOLSCOPE_VERSION "</h1>\n"
+		"<p>What is happening inside the pools of the processes of this host.</p>\n"
+		"<ul>\n<li><a href=\"/metrics\">metrics</a> for Prometheus</li>\n"
+		"<li><a href=\"/-/healthy\">healthy</a>, <a href=\"/-/ready\">ready</a></li>\n</ul>\n"
+		"<p>At the terminal of this host: <code>poolscope top</code></p>\n</body>\n</html>\n");
 	return ret->error;
 }
 
@@ -220,7 +222,8 @@ static enum MHD_Result send_route(struct server *s, struct MHD_Connection *conne
 			return send_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 					  "the agent has just started; ask again in a second");
 		if (r == -ENOENT)
-			return send_error(connection, MHD_HTTP_NOT_FOUND, "there is no pool with this id");
+			return send_error(connection, MHD_HTTP_NOT_FOUND,
+					  "there is no pool with this id");
 		if (r)
 			return send_error(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
 					  "the agent is out of memory");
@@ -250,31 +253,32 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 	(void)n_upload;
 	(void)state;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return send_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are known here");
+		return send_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+				  "only GET and HEAD are known here");
 	if (strnlen(url, URL_BYTES) == URL_BYTES)
 		return send_error(connection, MHD_HTTP_URI_TOO_LONG, "the path is too long");
 	route = find_route(url, (enum listener)(port - s->port));
 	if (!route)
-		return send_error(connection, MHD_HTTP_NOT_FOUND, "there is nothing under this path");
+		return send_error(connection, MHD_HTTP_NOT_FOUND,
+				  "there is nothing under this path");
 	return send_route(s, connection, route, url);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------ */
 
 /* Takes the descriptor over, also when it fails. */
-static int start_daemon(struct server *s, enum listener listener, int fd, unsigned int max_connections)
+static int start_daemon(struct server *s, enum listener listener, int fd,
+			unsigned int max_connections)
 {
 	struct port *port = &s->port[listener];
 	const union MHD_DaemonInfo *info;
 	struct epoll_event event = { .events = EPOLLIN };
 
 	port->server = s;
-	port->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, port,
-					MHD_OPTION_LISTEN_SOCKET, fd,
-					MHD_OPTION_CONNECTION_LIMIT, max_connections,
-					MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
-					MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES,
-					MHD_OPTION_END);
+	port->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL, 0, NULL, NULL, answer, port, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_LIMIT, max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
+		TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_END);
 	if (!port->daemon) {
 		close(fd);
 		return -ENOMEM;
@@ -285,9 +289,11 @@ static int start_daemon(struct server *s, enum listener listener, int fd, unsign
 	return 0;
 }
 
-static int open_tcp(struct server *s, const struct server_options *options, unsigned int max, struct diag *d)
+static int open_tcp(struct server *s, const struct server_options *options, unsigned int max,
+		    struct diag *d)
 {
-	const char *address = options->listen_address ? options->listen_address : SERVER_LISTEN_ADDRESS;
+	const char *address =
+		options->listen_address ? options->listen_address : SERVER_LISTEN_ADDRESS;
 	struct sockaddr_storage addr = { 0 };
 	socklen_t n = sizeof(addr);
 	int fd, r;
@@ -298,13 +304,15 @@ static int open_tcp(struct server *s, const struct server_options *options, unsi
 	if (fd < 0)
 		return fd;
 	if (!getsockname(fd, (struct sockaddr *)&addr, &n))
-		s->tcp_port = ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
-							       : ((struct sockaddr_in *)&addr)->sin_port);
+		s->tcp_port =
+			ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
+							 : ((struct sockaddr_in *)&addr)->sin_port);
 	r = start_daemon(s, ON_TCP, fd, max);
 	return r ? diag_set(d, r, "cannot start the HTTP server on %s", address) : 0;
 }
 
-static int open_unix(struct server *s, const struct server_options *options, unsigned int max, struct diag *d)
+static int open_unix(struct server *s, const struct server_options *options, unsigned int max,
+		     struct diag *d)
 {
 	const char *path = options->socket_path ? options->socket_path : SERVER_SOCKET_PATH;
 	struct stat st;
@@ -326,7 +334,8 @@ static int open_unix(struct server *s, const struct server_options *options, uns
 
 int server_new(const struct server_options *options, struct server **ret, struct diag *d)
 {
-	unsigned int max = options->max_connections ? options->max_connections : SERVER_MAX_CONNECTIONS;
+	unsigned int max =
+		options->max_connections ? options->max_connections : SERVER_MAX_CONNECTIONS;
 	struct server *s = calloc(1, sizeof(*s));
 	int r;
 
@@ -334,7 +343,9 @@ int server_new(const struct server_options *options, struct server **ret, struct
 		return diag_set(d, -ENOMEM, "out of memory");
 	s->prometheus = options->prometheus;
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	r = s->epoll_fd < 0 ? diag_set(d, -errno, "cannot make an epoll descriptor: %s", strerror(errno)) : 0;
+	r = s->epoll_fd < 0
+		    ? diag_set(d, -errno, "cannot make an epoll descriptor: %s", strerror(errno))
+		    : 0;
 	if (!r)
 		r = open_unix(s, options, max, d);
 	if (!r)
@@ -392,7 +403,8 @@ int server_timeout_ms(const struct server *s)
 	MHD_UNSIGNED_LONG_LONG ms, least = ULLONG_MAX;
 
 	for (int i = 0; i < N_LISTENERS; i++) {
-		if (s->port[i].daemon && MHD_get_timeout(s->port[i].daemon, &ms) == MHD_YES && ms < least)
+		if (s->port[i].daemon && MHD_get_timeout(s->port[i].daemon, &ms) == MHD_YES &&
+		    ms < least)
 			least = ms;
 	}
 	return least == ULLONG_MAX ? -1 : least > INT_MAX ? INT_MAX : (int)least;

@@ -22,7 +22,8 @@ void *arena_alloc(struct arena *a, size_t n, size_t size);
 const char *arena_strdup(struct arena *a, const char *s);
 
 /* A formatted string; NULL when out of memory. */
-__attribute__((format(printf, 2, 3))) const char *arena_printf(struct arena *a, const char *format, ...);
+__attribute__((format(printf, 2, 3))) const char *arena_printf(struct arena *a, const char *format,
+							       ...);
 
 /* Bytes taken from the system. */
 size_t arena_bytes(const struct arena *a);

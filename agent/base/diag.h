@@ -13,6 +13,7 @@ struct diag {
 };
 
 /* Fills the text (cut at its size); d may be NULL. Returns `error`, so that a parser can `return diag_set(...)`. */
-__attribute__((format(printf, 3, 4))) int diag_set(struct diag *d, int error, const char *format, ...);
+__attribute__((format(printf, 3, 4))) int diag_set(struct diag *d, int error, const char *format,
+						   ...);
 
 #endif

@@ -169,7 +169,8 @@ const char *text_format_duration(double s, char ret[static TEXT_NUMBER_BYTES])
 	} else {
 		double hours = fmin(round(s / 3600), 1e15);
 
-		snprintf(ret, TEXT_NUMBER_BYTES, "%.0fd%02.0fh", floor(hours / 24), fmod(hours, 24));
+		snprintf(ret, TEXT_NUMBER_BYTES, "%.0fd%02.0fh", floor(hours / 24),
+			 fmod(hours, 24));
 	}
 	return ret;
 }

@@ -26,7 +26,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
-#include "cmd/watch.h"
+#include "probe/watch.h"
 #include "config/config.h"
 #include "ingest/ingest.h"
 #include "ingest/process_info.h"
@@ -104,8 +104,9 @@ static void fill_agent_row(struct agent *a, struct snapshot *s)
 
 static int fill_tables(struct agent *a, struct snapshot *s)
 {
-	static const enum kernel_map shown[] = { KERNEL_MAP_PROCS,  KERNEL_MAP_POOLS,     KERNEL_MAP_LEASES,
-						 KERNEL_MAP_WAITERS, KERNEL_MAP_ENDPOINTS, KERNEL_MAP_LISTENERS };
+	static const enum kernel_map shown[] = { KERNEL_MAP_PROCS,     KERNEL_MAP_POOLS,
+						 KERNEL_MAP_LEASES,    KERNEL_MAP_WAITERS,
+						 KERNEL_MAP_ENDPOINTS, KERNEL_MAP_LISTENERS };
 	const size_t n = sizeof(shown) / sizeof(*shown);
 	struct table_row *rows = arena_alloc(s->arena, n, sizeof(*rows));
 
@@ -120,10 +121,12 @@ static int fill_tables(struct agent *a, struct snapshot *s)
 	return 0;
 }
 
-static void add_check(struct snapshot *s, struct check_row *rows, const char *name, enum check_state state, const char *found,
-		      const char *advice)
+static void add_check(struct snapshot *s, struct check_row *rows, const char *name,
+		      enum check_state state, const char *found, const char *advice)
 {
-	rows[s->n_checks++] = (struct check_row){ .name = name, .state = state, .found = found, .advice = advice };
+	rows[s->n_checks++] = (struct check_row){
+		.name = name, .state = state, .found = found, .advice = advice
+	};
 }
 
 static uint64_t total_losses(const struct ingest_report *r)
@@ -146,30 +149,39 @@ static int fill_checks(struct agent *a, struct snapshot *s)
 		return -ENOMEM;
 	s->checks = rows;
 	uname(&uts);
-	add_check(s, rows, "kernel", CHECK_OK, arena_printf(s->arena, "%s, with BTF", uts.release), NULL);
+	add_check(s, rows, "kernel", CHECK_OK, arena_printf(s->arena, "%s, with BTF", uts.release),
+		  NULL);
 	if (kernel_has_uprobe_multi(a->kernel))
-		add_check(s, rows, "uprobe method", CHECK_OK, "uprobe_multi: attach and detach in milliseconds", NULL);
+		add_check(s, rows, "uprobe method", CHECK_OK,
+			  "uprobe_multi: attach and detach in milliseconds", NULL);
 	else
-		add_check(s, rows, "uprobe method", CHECK_NOTE, "perf uprobes: each takes about 0.1 s to detach",
+		add_check(s, rows, "uprobe method", CHECK_NOTE,
+			  "perf uprobes: each takes about 0.1 s to detach",
 			  "a kernel from 6.6 on has uprobe_multi links");
 	if (!kernel_hook_error(a->kernel))
 		add_check(s, rows, "sockets and processes", CHECK_OK, "BTF tracepoints", NULL);
 	else
-		add_check(s, rows, "sockets and processes", CHECK_BAD, arena_strdup(s->arena, kernel_hook_error(a->kernel)),
+		add_check(s, rows, "sockets and processes", CHECK_BAD,
+			  arena_strdup(s->arena, kernel_hook_error(a->kernel)),
 			  "socket pools are incomplete on this kernel");
 	if (!watch_problem(a->watch))
-		add_check(s, rows, "library loads", CHECK_OK, "told by the kernel (perf mmap records)", NULL);
+		add_check(s, rows, "library loads", CHECK_OK,
+			  "told by the kernel (perf mmap records)", NULL);
 	else
-		add_check(s, rows, "library loads", CHECK_NOTE, arena_strdup(s->arena, watch_problem(a->watch)),
-			  "give the agent CAP_PERFMON; until then /proc is looked through every two seconds");
+		add_check(
+			s, rows, "library loads", CHECK_NOTE,
+			arena_strdup(s->arena, watch_problem(a->watch)),
+			"give the agent CAP_PERFMON; until then /proc is looked through every two seconds");
 	add_check(s, rows, "targets", failed ? CHECK_NOTE : CHECK_OK,
-		  arena_printf(s->arena, "%zu files attached, %zu failed, %zu processes", targets_n_attached(a->targets), failed,
-			       watch_n_processes(a->watch)),
+		  arena_printf(s->arena, "%zu files attached, %zu failed, %zu processes",
+			       targets_n_attached(a->targets), failed, watch_n_processes(a->watch)),
 		  failed ? "`poolscope probes` has the reasons" : NULL);
 	add_check(s, rows, "losses", total_losses(r) ? CHECK_NOTE : CHECK_OK,
-		  arena_printf(s->arena, "%llu events refused or lost", (unsigned long long)total_losses(r)),
+		  arena_printf(s->arena, "%llu events refused or lost",
+			       (unsigned long long)total_losses(r)),
 		  total_losses(r) ? "the list below says what each means" : NULL);
-	add_check(s, rows, "socket inventory", CHECK_OK, arena_printf(s->arena, "a pass takes %.1f ms", r->inventory_s * 1e3), NULL);
+	add_check(s, rows, "socket inventory", CHECK_OK,
+		  arena_printf(s->arena, "a pass takes %.1f ms", r->inventory_s * 1e3), NULL);
 	return 0;
 }
 
@@ -186,8 +198,8 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	s->host = arena_strdup(s->arena, host);
 	s->version = POOLSCOPE_VERSION;
 	if (model_snapshot(a->model, s, thread_name_read, NULL) ||
-	    targets_rows(a->targets, s->arena, probe_stat, a->ingest, &s->probes, &s->n_probes) || fill_tables(a, s) ||
-	    fill_checks(a, s))
+	    targets_rows(a->targets, s->arena, probe_stat, a->ingest, &s->probes, &s->n_probes) ||
+	    fill_tables(a, s) || fill_checks(a, s))
 		return -ENOMEM;
 	fill_agent_row(a, s);
 	return 0;
@@ -230,13 +242,15 @@ static int watch_for(struct agent *a, int fd)
 
 static int open_loop(struct agent *a)
 {
-	struct itimerspec every = { .it_interval.tv_nsec = DRAIN_MS * 1000000, .it_value.tv_nsec = 1 };
+	struct itimerspec every = { .it_interval.tv_nsec = DRAIN_MS * 1000000,
+				    .it_value.tv_nsec = 1 };
 	int error;
 
 	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	a->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	a->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (a->epoll_fd < 0 || a->timer_fd < 0 || a->stop_fd < 0 || timerfd_settime(a->timer_fd, 0, &every, NULL))
+	if (a->epoll_fd < 0 || a->timer_fd < 0 || a->stop_fd < 0 ||
+	    timerfd_settime(a->timer_fd, 0, &every, NULL))
 		return -errno;
 	error = watch_for(a, a->timer_fd);
 	if (!error)
@@ -326,7 +340,8 @@ static int open_server(struct agent *a, const struct agent_options *o, struct di
 		.socket_path = o->socket_path ? o->socket_path : a->config.socket_path,
 	};
 
-	if (options.listen_address && !options.listen_address[0] && options.socket_path && !options.socket_path[0])
+	if (options.listen_address && !options.listen_address[0] && options.socket_path &&
+	    !options.socket_path[0])
 		return 0;
 	return server_new(&options, &a->server, d);
 }

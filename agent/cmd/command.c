@@ -19,8 +19,25 @@
 /* ---- options --------------------------------------------------------------------------------------------------------------- */
 
 enum opt {
-	OPT_HELP, OPT_VERSION, OPT_SOCKET, OPT_JSON, OPT_PID, OPT_POOL, OPT_KIND, OPT_SORT, OPT_ONCE, OPT_COUNT, OPT_INTERVAL,
-	OPT_HOLDERS, OPT_WAITERS, OPT_FOLLOW, OPT_AVAILABLE, OPT_CONFIG, OPT_CHECK_CONFIG, OPT_LISTEN_ADDRESS, N_OPTS
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_SOCKET,
+	OPT_JSON,
+	OPT_PID,
+	OPT_POOL,
+	OPT_KIND,
+	OPT_SORT,
+	OPT_ONCE,
+	OPT_COUNT,
+	OPT_INTERVAL,
+	OPT_HOLDERS,
+	OPT_WAITERS,
+	OPT_FOLLOW,
+	OPT_AVAILABLE,
+	OPT_CONFIG,
+	OPT_CHECK_CONFIG,
+	OPT_LISTEN_ADDRESS,
+	N_OPTS
 };
 
 #define BIT(opt) (1ull << (opt))
@@ -51,7 +68,8 @@ static const struct option_row {
 	[OPT_AVAILABLE] = { "available", 0, "PATH", "list the USDT points that a file offers" },
 	[OPT_CONFIG] = { "config", 'c', "FILE", "configuration (/etc/poolscope/poolscope.conf)" },
 	[OPT_CHECK_CONFIG] = { "check-config", 0, NULL, "check the configuration and end" },
-	[OPT_LISTEN_ADDRESS] = { "listen-address", 0, "ADDR", "for /metrics (" SERVER_LISTEN_ADDRESS "); \"\" = none" },
+	[OPT_LISTEN_ADDRESS] = { "listen-address", 0, "ADDR",
+				 "for /metrics (" SERVER_LISTEN_ADDRESS "); \"\" = none" },
 };
 
 /* ---- commands -------------------------------------------------------------------------------------------------------------- */
@@ -65,7 +83,8 @@ static const char kind_words[] =
 	;
 #define KINDS (kind_words + 1)
 
-#define POOL_SORT_KEYS "worst process pid pool kind in-use pending utilization acquires wait hold timeouts"
+#define POOL_SORT_KEYS                                                                             \
+	"worst process pid pool kind in-use pending utilization acquires wait hold timeouts"
 
 /* The first is what `poolscope` alone runs. */
 static const struct command commands[] = {
@@ -73,7 +92,8 @@ static const struct command commands[] = {
 	  "Shows the pools of all processes, the worst first, until q is pressed. s changes\n"
 	  "the order, r turns it round, arrows scroll. Without a terminal it prints the\n"
 	  "table once, or --count times.",
-	  ALWAYS | READ | FILTER | BIT(OPT_ONCE) | BIT(OPT_COUNT) | BIT(OPT_INTERVAL), POOL_SORT_KEYS, 0, 0, command_top },
+	  ALWAYS | READ | FILTER | BIT(OPT_ONCE) | BIT(OPT_COUNT) | BIT(OPT_INTERVAL),
+	  POOL_SORT_KEYS, 0, 0, command_top },
 	{ "list", "", "one row per pool, the worst first",
 	  "A dash is a number that cannot be known, never zero. UTIL is the use over the\n"
 	  "capacity in the last window.",
@@ -81,24 +101,28 @@ static const struct command commands[] = {
 	{ "show", "POOL", "one pool in full",
 	  "POOL is an id, a name, or PROCESS/NAME. Of holders and waiters the oldest three\n"
 	  "are shown, unless --holders or --waiters asks for all.",
-	  ALWAYS | READ | BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_SORT) | BIT(OPT_HOLDERS) | BIT(OPT_WAITERS),
+	  ALWAYS | READ | BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_SORT) |
+		  BIT(OPT_HOLDERS) | BIT(OPT_WAITERS),
 	  "age tid", 0, 1, command_show },
 	{ "findings", "", "what is wrong, since when, and what to do",
 	  "Open findings first, the most severe on top, then those that ended recently.",
-	  ALWAYS | READ | FILTER | BIT(OPT_FOLLOW), "severity since process type", 0, 0, command_findings },
+	  ALWAYS | READ | FILTER | BIT(OPT_FOLLOW), "severity since process type", 0, 0,
+	  command_findings },
 	{ "stalls", "", "processes that stood still, by cause",
 	  "A stall is a time in which a process with work to do made no progress.",
 	  ALWAYS | READ | FILTER, "sum max count process", 0, 0, command_stalls },
 	{ "probes", "", "what is attached where, its hits and its cost",
 	  "With --available it reads the file and asks no agent. With --pid, --pool or\n"
 	  "--kind it shows the files that those processes map.",
-	  ALWAYS | READ | FILTER | BIT(OPT_AVAILABLE), "file hits errors verb", 0, 0, command_probes },
+	  ALWAYS | READ | FILTER | BIT(OPT_AVAILABLE), "file hits errors verb", 0, 0,
+	  command_probes },
 	{ "doctor", "", "whether the agent sees all it should, and what it costs",
-	  "Exits with 1 when a check is bad.",
-	  ALWAYS | READ, NULL, 0, 0, command_doctor },
+	  "Exits with 1 when a check is bad.", ALWAYS | READ, NULL, 0, 0, command_doctor },
 	{ "run", "", "the agent, in the foreground",
 	  "Watches until it is told to end by SIGINT or SIGTERM.",
-	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_CONFIG) | BIT(OPT_CHECK_CONFIG) | BIT(OPT_LISTEN_ADDRESS), NULL, 0, 0, command_run },
+	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_CONFIG) | BIT(OPT_CHECK_CONFIG) |
+		  BIT(OPT_LISTEN_ADDRESS),
+	  NULL, 0, 0, command_run },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -118,7 +142,8 @@ static void print_options(uint64_t set)
 		else
 			snprintf(left, sizeof(left), "    --%s", o->name);
 		if (o->argument)
-			snprintf(left + strlen(left), sizeof(left) - strlen(left), " %s", o->argument);
+			snprintf(left + strlen(left), sizeof(left) - strlen(left), " %s",
+				 o->argument);
 		printf("  %-25s %s\n", left, o->help);
 	}
 }
@@ -130,7 +155,8 @@ static void print_help(void)
 	       "Sees inside the pools of other processes: how full they are, who waits and how\n"
 	       "long, who holds what, and when the whole process stood still.\n"
 	       "\n"
-	       "Commands (`%s` when none is given):\n", commands[0].name);
+	       "Commands (`%s` when none is given):\n",
+	       commands[0].name);
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		char left[32];
 
@@ -168,7 +194,8 @@ static void print_words(const char *label, const char *words)
 
 static void print_command_help(const struct command *c)
 {
-	printf("Usage: poolscope %s%s%s [OPTIONS]\n\n", c->name, *c->arguments ? " " : "", c->arguments);
+	printf("Usage: poolscope %s%s%s [OPTIONS]\n\n", c->name, *c->arguments ? " " : "",
+	       c->arguments);
 	printf("%c%s.\n%s\n\nOptions:\n", c->summary[0] - 'a' + 'A', c->summary + 1, c->details);
 	print_options(c->options);
 	if (c->sort_keys || c->options & BIT(OPT_KIND))
@@ -184,7 +211,8 @@ static void print_command_help(const struct command *c)
 static void print_error(const struct invocation *in, const char *format, va_list args)
 {
 	fflush(stdout);
-	fprintf(stderr, "poolscope%s%s: ", in->command ? " " : "", in->command ? in->command->name : "");
+	fprintf(stderr, "poolscope%s%s: ", in->command ? " " : "",
+		in->command ? in->command->name : "");
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 }
@@ -262,13 +290,17 @@ static int take_option(struct invocation *in, enum opt opt, const char *value)
 		in->is_json = true;
 		return 0;
 	case OPT_PID:
-		return parse_number(value, INT32_MAX, &in->pid) ? command_misused(in, "--pid: '%s' is no process id", value) : 0;
+		return parse_number(value, INT32_MAX, &in->pid)
+			       ? command_misused(in, "--pid: '%s' is no process id", value)
+			       : 0;
 	case OPT_POOL:
 		in->pool = value;
 		return 0;
 	case OPT_KIND:
 		in->kind = value;
-		return is_word_of(KINDS, value) ? 0 : command_misused(in, "--kind: '%s' is none of: %s", value, KINDS);
+		return is_word_of(KINDS, value)
+			       ? 0
+			       : command_misused(in, "--kind: '%s' is none of: %s", value, KINDS);
 	case OPT_SORT:
 		in->sort = value;
 		return 0;
@@ -276,11 +308,18 @@ static int take_option(struct invocation *in, enum opt opt, const char *value)
 		in->is_once = true;
 		return 0;
 	case OPT_COUNT:
-		return parse_number(value, 1000000, &in->count) ?
-			       command_misused(in, "--count: '%s' is not a number from 1 to 1000000", value) : 0;
+		return parse_number(value, 1000000, &in->count)
+			       ? command_misused(in,
+						 "--count: '%s' is not a number from 1 to 1000000",
+						 value)
+			       : 0;
 	case OPT_INTERVAL:
-		return parse_seconds(value, &in->interval_s) ?
-			       command_misused(in, "--interval: '%s' is not a number of seconds from 0.1 to 86400", value) : 0;
+		return parse_seconds(value, &in->interval_s)
+			       ? command_misused(
+					 in,
+					 "--interval: '%s' is not a number of seconds from 0.1 to 86400",
+					 value)
+			       : 0;
 	case OPT_HOLDERS:
 		in->has_holders = true;
 		return 0;
@@ -319,7 +358,9 @@ static void make_getopt_tables(struct option *ret_long, char *ret_short)
 	for (int i = 0; i < N_OPTS; i++) {
 		const struct option_row *o = &option_rows[i];
 
-		ret_long[i] = (struct option){ o->name, o->argument ? required_argument : no_argument, NULL, LONG + i };
+		ret_long[i] =
+			(struct option){ o->name, o->argument ? required_argument : no_argument,
+					 NULL, LONG + i };
 		if (o->letter) {
 			*ret_short++ = o->letter;
 			if (o->argument)
@@ -358,7 +399,8 @@ static int take_words(struct invocation *in, int n, char **words)
 		return command_misused(in, "there is no command '%s'", words[0]);
 	n -= n > 0;
 	if (n > in->command->max_arguments)
-		return command_misused(in, "'%s' is one word too many", words[1 + in->command->max_arguments]);
+		return command_misused(in, "'%s' is one word too many",
+				       words[1 + in->command->max_arguments]);
 	if (n)
 		in->argument = words[1];
 	return 0;
@@ -369,9 +411,11 @@ static int check(const struct invocation *in, uint64_t given)
 	uint64_t wrong = given & ~in->command->options;
 
 	if (wrong)
-		return command_misused(in, "it has no option --%s", option_rows[__builtin_ctzll(wrong)].name);
+		return command_misused(in, "it has no option --%s",
+				       option_rows[__builtin_ctzll(wrong)].name);
 	if (in->sort && !is_word_of(in->command->sort_keys, in->sort))
-		return command_misused(in, "--sort: '%s' is none of: %s", in->sort, in->command->sort_keys);
+		return command_misused(in, "--sort: '%s' is none of: %s", in->sort,
+				       in->command->sort_keys);
 	return 0;
 }
 

@@ -49,10 +49,12 @@ struct command {
 int command_main(int argc, char **argv);
 
 /* Prints "poolscope NAME: ..." with a newline to stderr; returns EXIT_FAILED. */
-__attribute__((format(printf, 2, 3))) int command_fail(const struct invocation *in, const char *format, ...);
+__attribute__((format(printf, 2, 3))) int command_fail(const struct invocation *in,
+						       const char *format, ...);
 
 /* Likewise for wrong usage, with a hint at --help; returns EXIT_USAGE. */
-__attribute__((format(printf, 2, 3))) int command_misused(const struct invocation *in, const char *format, ...);
+__attribute__((format(printf, 2, 3))) int command_misused(const struct invocation *in,
+							  const char *format, ...);
 
 /* One each, in cmd/<name>.c. */
 int command_top(const struct invocation *in);

@@ -18,13 +18,13 @@
 
 static void print_mark(const char *state, const char *name)
 {
-	printf("  %-5s %-20s ", !strcmp(state, "bad") ? "BAD" : state, name);
+	printf("  %-5s %-22s ", !strcmp(state, "bad") ? "BAD" : state, name);
 }
 
 static void print_advice(const char *advice)
 {
 	if (advice)
-		printf("        %-20s → %s\n", "", advice);
+		printf("        %-22s → %s\n", "", advice);
 }
 
 /* Returns how many are bad. */
@@ -33,7 +33,7 @@ static size_t print_checks(const json_t *status)
 	const json_t *check;
 	size_t i, n_bad = 0;
 
-	json_array_foreach(field_array(status, "checks"), i, check) {
+	json_array_foreach (field_array(status, "checks"), i, check) {
 		const char *state = field_text_or(check, "state", "bad");
 
 		n_bad += !strcmp(state, "bad");
@@ -50,10 +50,11 @@ static void print_tables(const json_t *status)
 	size_t i;
 
 	printf("\nTables (entries of the limit)\n");
-	json_array_foreach(field_array(status, "tables"), i, table) {
+	json_array_foreach (field_array(status, "tables"), i, table) {
 		double used = field_number(table, "used"), limit = field_number(table, "limit");
 
-		print_mark(used >= FULL_RATIO * limit ? "note" : "ok", field_text_or(table, "name", "-"));
+		print_mark(used >= FULL_RATIO * limit ? "note" : "ok",
+			   field_text_or(table, "name", "-"));
 		printf("%.0f of %.0f\n", used, limit);
 	}
 }
@@ -65,7 +66,7 @@ static void print_losses(const json_t *status)
 	size_t i;
 
 	printf("\nLosses\n");
-	json_array_foreach(field_array(status, "losses"), i, loss) {
+	json_array_foreach (field_array(status, "losses"), i, loss) {
 		if (field_number(loss, "count") == 0)
 			continue;
 		is_any = true;
@@ -81,12 +82,14 @@ static void print_losses(const json_t *status)
 static void print_cost(const json_t *status)
 {
 	const json_t *agent = json_object_get(status, "agent");
-	double hits = field_number(agent, "probe_hits"), bpf = field_number(agent, "bpf_run_seconds");
+	double hits = field_number(agent, "probe_hits"),
+	       bpf = field_number(agent, "bpf_run_seconds");
 	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES];
 
 	printf("\nOwn cost since the agent started\n");
 	print_mark("", "cpu");
-	printf("%s user, %s system; the last tick took ", text_format_duration(field_number(agent, "cpu_user_seconds"), a),
+	printf("%s user, %s system; the last tick took ",
+	       text_format_duration(field_number(agent, "cpu_user_seconds"), a),
 	       text_format_duration(field_number(agent, "cpu_system_seconds"), b));
 	printf("%s\n", text_format_duration(field_number(agent, "tick_seconds"), a));
 	print_mark("", "memory");
@@ -111,16 +114,18 @@ int command_doctor(const struct invocation *in)
 	if (r)
 		return r;
 	if (in->is_json) {
-		json_array_foreach(field_array(status, "checks"), i, check)
+		json_array_foreach (field_array(status, "checks"), i, check)
 			n_bad += !strcmp(field_text_or(check, "state", "bad"), "bad");
 		print_json(status);
 		return n_bad ? EXIT_FAILED : EXIT_DONE;
 	}
 	agent = json_object_get(status, "agent");
 	printf("poolscope %s on %s: %s processes followed, ", field_text_or(status, "version", "-"),
-	       field_text_or(status, "host", "-"), text_format_count(field_number(agent, "processes"), number));
+	       field_text_or(status, "host", "-"),
+	       text_format_count(field_number(agent, "processes"), number));
 	printf("%s pools, ", text_format_count(field_number(status, "pools"), number));
-	printf("%s open findings\n\nChecks\n", text_format_count(field_number(status, "findings_open"), number));
+	printf("%s open findings\n\nChecks\n",
+	       text_format_count(field_number(status, "findings_open"), number));
 	n_bad = print_checks(status);
 	print_tables(status);
 	print_losses(status);

@@ -27,7 +27,7 @@ static const char *kind_of(const json_t *pools, const json_t *pool_id)
 	const json_t *pool;
 	size_t i;
 
-	json_array_foreach(field_array(pools, "pools"), i, pool) {
+	json_array_foreach (field_array(pools, "pools"), i, pool) {
 		if (json_equal(json_object_get(pool, "id"), pool_id))
 			return field_text(pool, "kind");
 	}
@@ -37,10 +37,12 @@ static const char *kind_of(const json_t *pools, const json_t *pool_id)
 static bool is_chosen(const struct invocation *in, const json_t *finding, const json_t *pools)
 {
 	const json_t *id = json_object_get(finding, "pool_id");
-	CLEANUP(cleanup_json) json_t *pool =
-		json_pack("{s:O?, s:O?, s:O?, s:O?, s:s?}", "id", id, "name", json_object_get(finding, "pool"),
-			  "process", json_object_get(finding, "process"), "pid",
-			  json_object_get(finding, "pid"), "kind", in->kind ? kind_of(pools, id) : NULL);
+	CLEANUP(cleanup_json)
+	json_t *pool = json_pack("{s:O?, s:O?, s:O?, s:O?, s:s?}", "id", id, "name",
+				 json_object_get(finding, "pool"), "process",
+				 json_object_get(finding, "process"), "pid",
+				 json_object_get(finding, "pid"), "kind",
+				 in->kind ? kind_of(pools, id) : NULL);
 
 	return pool_is_chosen(in, pool);
 }
@@ -81,13 +83,14 @@ static struct rank rank_finding(json_t *finding, const char *sort)
 	return r;
 }
 
-static json_t *select_findings(const struct invocation *in, const json_t *answer, const json_t *pools)
+static json_t *select_findings(const struct invocation *in, const json_t *answer,
+			       const json_t *pools)
 {
 	json_t *all = field_array(answer, "findings"), *chosen = json_array(), *finding;
 	AUTO_FREE struct rank *rank = calloc(json_array_size(all) + 1, sizeof(*rank));
 	size_t i, n = 0;
 
-	json_array_foreach(all, i, finding) {
+	json_array_foreach (all, i, finding) {
 		if (rank && is_chosen(in, finding, pools))
 			rank[n++] = rank_finding(finding, in->sort);
 	}
@@ -98,7 +101,8 @@ static json_t *select_findings(const struct invocation *in, const json_t *answer
 	return json_pack("{s:o}", "findings", chosen);
 }
 
-static int get_findings(const struct invocation *in, struct source *source, json_t **ret, struct diag *d)
+static int get_findings(const struct invocation *in, struct source *source, json_t **ret,
+			struct diag *d)
 {
 	CLEANUP(cleanup_json) json_t *answer = NULL;
 	CLEANUP(cleanup_json) json_t *pools = NULL;
@@ -143,7 +147,8 @@ static void print_finding(const json_t *f)
 		printf(", since %s\n", from);
 	} else {
 		format_time(until, to, sizeof(to));
-		printf(", %s to %s (%s), ended\n", from, to, text_format_duration(until - since, lasted));
+		printf(", %s to %s (%s), ended\n", from, to,
+		       text_format_duration(until - since, lasted));
 	}
 	printf("          %s\n", field_text_or(f, "text", "-"));
 	if (field_text(f, "evidence"))
@@ -163,7 +168,7 @@ static int print_all(const struct invocation *in, const json_t *findings)
 	}
 	if (!json_array_size(field_array(findings, "findings")))
 		printf("No findings.\n");
-	json_array_foreach(field_array(findings, "findings"), i, finding) {
+	json_array_foreach (field_array(findings, "findings"), i, finding) {
 		if (i)
 			printf("\n");
 		print_finding(finding);
@@ -186,7 +191,7 @@ static int follow(const struct invocation *in, struct source *source)
 			json_decref(now);
 			return command_fail(in, "%s", d.text);
 		}
-		json_array_foreach(field_array(findings, "findings"), i, finding) {
+		json_array_foreach (field_array(findings, "findings"), i, finding) {
 			json_t *state = json_object_get(finding, "state");
 			char id[32];
 

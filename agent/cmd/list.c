@@ -27,7 +27,9 @@ int command_list(const struct invocation *in)
 		return EXIT_DONE;
 	}
 	if (!json_array_size(field_array(pools, "pools"))) {
-		printf("No pool %s.\n", json_array_size(field_array(answer, "pools")) ? "matches"
+		printf("No pool %s.\n",
+		       json_array_size(field_array(answer, "pools"))
+			       ? "matches"
 			       : "is known; `poolscope doctor` tells whether the agent sees what it should");
 		return EXIT_DONE;
 	}

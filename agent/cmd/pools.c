@@ -35,14 +35,16 @@ int severity_rank(const char *severity)
 
 static void format_full_name(const json_t *pool, char ret[static FULL_NAME_BYTES])
 {
-	snprintf(ret, FULL_NAME_BYTES, "%s/%s", field_text_or(pool, "process", ""), field_text_or(pool, "name", ""));
+	snprintf(ret, FULL_NAME_BYTES, "%s/%s", field_text_or(pool, "process", ""),
+		 field_text_or(pool, "name", ""));
 }
 
 static bool has_id(const json_t *pool, const char *word)
 {
 	char id[24];
 
-	snprintf(id, sizeof(id), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(pool, "id")));
+	snprintf(id, sizeof(id), "%" JSON_INTEGER_FORMAT,
+		 json_integer_value(json_object_get(pool, "id")));
 	return !strcmp(id, word);
 }
 
@@ -51,7 +53,8 @@ bool pool_is_named(const json_t *pool, const char *word)
 	char full[FULL_NAME_BYTES];
 
 	format_full_name(pool, full);
-	return has_id(pool, word) || !strcmp(field_text_or(pool, "name", ""), word) || !strcmp(full, word);
+	return has_id(pool, word) || !strcmp(field_text_or(pool, "name", ""), word) ||
+	       !strcmp(full, word);
 }
 
 bool pool_is_chosen(const struct invocation *in, const json_t *pool)
@@ -65,7 +68,8 @@ bool pool_is_chosen(const struct invocation *in, const json_t *pool)
 	if (!in->pool || pool_is_named(pool, in->pool))
 		return true;
 	format_full_name(pool, full);
-	return !fnmatch(in->pool, field_text_or(pool, "name", ""), 0) || !fnmatch(in->pool, full, 0);
+	return !fnmatch(in->pool, field_text_or(pool, "name", ""), 0) ||
+	       !fnmatch(in->pool, full, 0);
 }
 
 /* ---- ordering -------------------------------------------------------------------------------------------------------------- */
@@ -122,7 +126,7 @@ static double worst_severity(const json_t *pool)
 	int worst = 0;
 	size_t i;
 
-	json_array_foreach(field_array(pool, "findings"), i, finding) {
+	json_array_foreach (field_array(pool, "findings"), i, finding) {
 		int rank = severity_rank(field_text(finding, "severity"));
 
 		worst = rank > worst ? rank : worst;
@@ -160,7 +164,8 @@ static int compare_ranks(const void *a, const void *b)
 	return r ? r : (p->id > q->id) - (p->id < q->id);
 }
 
-json_t *pools_select(const struct invocation *in, const json_t *answer, const char *sort_key, bool is_reversed)
+json_t *pools_select(const struct invocation *in, const json_t *answer, const char *sort_key,
+		     bool is_reversed)
 {
 	const struct order *order = find_order(sort_key);
 	json_t *all = field_array(answer, "pools"), *chosen = json_array(), *pool;
@@ -171,7 +176,7 @@ json_t *pools_select(const struct invocation *in, const json_t *answer, const ch
 		json_decref(chosen);
 		return NULL;
 	}
-	json_array_foreach(all, i, pool) {
+	json_array_foreach (all, i, pool) {
 		if (pool_is_chosen(in, pool))
 			rank[n++] = rank_pool(pool, order);
 	}
@@ -246,7 +251,7 @@ void pools_tabulate(struct table *t, const json_t *pools)
 	size_t i;
 
 	table_init(t, columns, sizeof(columns) / sizeof(columns[0]));
-	json_array_foreach(field_array(pools, "pools"), i, pool) {
+	json_array_foreach (field_array(pools, "pools"), i, pool) {
 		table_add(t, field_text(pool, "process"));
 		add_pid(t, pool);
 		table_add(t, field_text(pool, "name"));

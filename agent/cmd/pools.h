@@ -28,7 +28,8 @@ bool pool_is_named(const json_t *pool, const char *word);
  * A new {"pools": [...]} of those that the options choose, ordered by `sort_key` (NULL = "worst"; a word of POOL_SORT_KEYS),
  * turned round if asked. NULL when out of memory.
  */
-json_t *pools_select(const struct invocation *in, const json_t *answer, const char *sort_key, bool is_reversed);
+json_t *pools_select(const struct invocation *in, const json_t *answer, const char *sort_key,
+		     bool is_reversed);
 
 /* Begins a table and adds one row for each pool. */
 void pools_tabulate(struct table *ret, const json_t *pools);

@@ -35,8 +35,9 @@ static json_t *encode_note(const struct note *n)
 	text_clean(n->provider, sizeof(n->provider), provider, sizeof(provider));
 	text_clean(n->name, sizeof(n->name), name, sizeof(name));
 	text_clean(n->args, sizeof(n->args), args, sizeof(args));
-	return json_pack("{s:s, s:s, s:s, s:I, s:b}", "provider", provider, "probe", name, "arguments", args,
-			 "offset", (json_int_t)n->pc_offset, "has_semaphore", n->semaphore_offset != 0);
+	return json_pack("{s:s, s:s, s:s, s:I, s:b}", "provider", provider, "probe", name,
+			 "arguments", args, "offset", (json_int_t)n->pc_offset, "has_semaphore",
+			 n->semaphore_offset != 0);
 }
 
 static int print_notes(const struct invocation *in, const struct notes *notes)
@@ -69,7 +70,8 @@ static int print_notes(const struct invocation *in, const struct notes *notes)
 static int print_notes_json(const struct invocation *in, const struct notes *notes)
 {
 	json_t *list = json_array();
-	CLEANUP(cleanup_json) json_t *all = json_pack("{s:s, s:o}", "file", in->available, "available", list);
+	CLEANUP(cleanup_json)
+	json_t *all = json_pack("{s:s, s:o}", "file", in->available, "available", list);
 
 	for (size_t i = 0; i < notes->n; i++)
 		json_array_append_new(list, encode_note(&notes->list[i]));
@@ -90,12 +92,14 @@ static int print_available(const struct invocation *in)
 	if (fd < 0 || fstat(fd, &st))
 		return command_fail(in, "cannot open %s: %s", in->available, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return command_fail(in, "%s is no regular file; give a program or a shared library", in->available);
+		return command_fail(in, "%s is no regular file; give a program or a shared library",
+				    in->available);
 	r = notes_read(fd, NULL, AVAILABLE_MAX, &notes, &d);
 	if (r)
 		return command_fail(in, "%s: %s", in->available, d.text[0] ? d.text : strerror(-r));
 	if (notes.n_bad || notes.n_over)
-		fprintf(stderr, "poolscope probes: %s: %zu notes are malformed, %zu are over the limit; they are left out\n",
+		fprintf(stderr,
+			"poolscope probes: %s: %zu notes are malformed, %zu are over the limit; they are left out\n",
 			in->available, notes.n_bad, notes.n_over);
 	return in->is_json ? print_notes_json(in, &notes) : print_notes(in, &notes);
 }
@@ -114,7 +118,8 @@ static int add_mapped_files(int pid, json_t *set, struct diag *d)
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	maps = fopen(path, "re");
 	if (!maps)
-		return diag_set(d, -errno, "cannot see what process %d maps: %s: %s", pid, path, strerror(errno));
+		return diag_set(d, -errno, "cannot see what process %d maps: %s: %s", pid, path,
+				strerror(errno));
 	while ((n = getline(&line, &size, maps)) > 0) {
 		char *file = strchr(line, '/');
 
@@ -127,7 +132,8 @@ static int add_mapped_files(int pid, json_t *set, struct diag *d)
 }
 
 /* The files of the chosen processes; NULL in *ret when all are. */
-static int get_files(const struct invocation *in, struct source *source, json_t **ret, struct diag *d)
+static int get_files(const struct invocation *in, struct source *source, json_t **ret,
+		     struct diag *d)
 {
 	CLEANUP(cleanup_json) json_t *answer = NULL;
 	CLEANUP(cleanup_json) json_t *pools = NULL;
@@ -149,7 +155,7 @@ static int get_files(const struct invocation *in, struct source *source, json_t 
 			return r;
 		json_object_clear(files);
 		pools = pools_select(in, answer, NULL, false);
-		json_array_foreach(field_array(pools, "pools"), i, pool) {
+		json_array_foreach (field_array(pools, "pools"), i, pool) {
 			/* a process may be gone by now */
 			add_mapped_files((int)field_number(pool, "pid"), files, NULL);
 		}
@@ -196,7 +202,7 @@ static json_t *select_probes(const struct invocation *in, const json_t *answer, 
 	AUTO_FREE struct rank *rank = calloc(json_array_size(all) + 1, sizeof(*rank));
 	size_t i, n = 0;
 
-	json_array_foreach(all, i, probe) {
+	json_array_foreach (all, i, probe) {
 		if (rank && (!files || json_object_get(files, field_text_or(probe, "file", ""))))
 			rank[n++] = rank_probe(probe, in->sort);
 	}
@@ -237,10 +243,11 @@ static int print_probes(const struct invocation *in, const json_t *probes)
 	size_t i;
 
 	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
-	json_array_foreach(field_array(probes, "probes"), i, probe) {
+	json_array_foreach (field_array(probes, "probes"), i, probe) {
 		char number[TEXT_NUMBER_BYTES], name[2 * TEXT_NAME_BYTES], file[2048];
 
-		snprintf(name, sizeof(name), "%s:%s", field_text_or(probe, "provider", "-"), field_text_or(probe, "probe", "-"));
+		snprintf(name, sizeof(name), "%s:%s", field_text_or(probe, "provider", "-"),
+			 field_text_or(probe, "probe", "-"));
 		table_add(&t, name);
 		table_add(&t, field_text(probe, "verb"));
 		table_add(&t, field_text(probe, "method"));
@@ -252,8 +259,8 @@ static int print_probes(const struct invocation *in, const json_t *probes)
 		table_add(&t, text_format_count(field_number(probe, "errors"), number));
 		table_add(&t, text_format_duration(field_number(probe, "cost_ns") / 1e9, number));
 		if (field_text(probe, "problem"))
-			snprintf(file, sizeof(file), "%s (not attached: %s)", field_text_or(probe, "file", "-"),
-				 field_text(probe, "problem"));
+			snprintf(file, sizeof(file), "%s (not attached: %s)",
+				 field_text_or(probe, "file", "-"), field_text(probe, "problem"));
 		else
 			snprintf(file, sizeof(file), "%s", field_text_or(probe, "file", "-"));
 		table_add(&t, file);
@@ -275,7 +282,9 @@ int command_probes(const struct invocation *in)
 		return EXIT_DONE;
 	}
 	if (!json_array_size(field_array(probes, "probes"))) {
-		printf("No probes%s.\n", in->pid || in->pool || in->kind ? " match" : ": no process maps a file that has any");
+		printf("No probes%s.\n", in->pid || in->pool || in->kind
+						 ? " match"
+						 : ": no process maps a file that has any");
 		return EXIT_DONE;
 	}
 	return print_probes(in, probes);

@@ -40,9 +40,11 @@ static int fail_ambiguous(const struct invocation *in, const char *word, const j
 	const json_t *pool;
 	size_t i;
 
-	command_fail(in, "%zu pools are named '%s'; say which one by its id:", json_array_size(pools), word);
+	command_fail(in,
+		     "%zu pools are named '%s'; say which one by its id:", json_array_size(pools),
+		     word);
 	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
-	json_array_foreach(pools, i, pool) {
+	json_array_foreach (pools, i, pool) {
 		char id[24], pid[24];
 
 		snprintf(id, sizeof(id), "%" JSON_INTEGER_FORMAT, id_of(pool));
@@ -67,7 +69,7 @@ static json_t *find_pools(const struct invocation *in, const char *word, const j
 	json_t *named = json_array(), *matching = json_array(), *pool;
 	size_t i;
 
-	json_array_foreach(field_array(answer, "pools"), i, pool) {
+	json_array_foreach (field_array(answer, "pools"), i, pool) {
 		char id[24];
 
 		if (!pool_is_chosen(&others, pool))
@@ -113,8 +115,9 @@ static void print_identity(const json_t *p)
 	const char *service = field_text(p, "service"), *container = field_text(p, "container_id");
 	char number[TEXT_NUMBER_BYTES];
 
-	printf("%s: %s pool of %s (pid %.0f", field_text_or(p, "name", "-"), field_text_or(p, "kind", "-"),
-	       field_text_or(p, "process", "-"), field_number(p, "pid"));
+	printf("%s: %s pool of %s (pid %.0f", field_text_or(p, "name", "-"),
+	       field_text_or(p, "kind", "-"), field_text_or(p, "process", "-"),
+	       field_number(p, "pid"));
 	if (service)
 		printf(", service %s", service);
 	if (container)
@@ -122,13 +125,16 @@ static void print_identity(const json_t *p)
 	printf(")\n\n");
 	print_line("verdict", field_text(p, "verdict"));
 	if (!field_bool(p, "trusted"))
-		printf("  %-12s no: %s\n", "trusted", field_text_or(p, "untrusted_why", "the reason is not known"));
+		printf("  %-12s no: %s\n", "trusted",
+		       field_text_or(p, "untrusted_why", "the reason is not known"));
 	print_line("endpoint", field_text(p, "endpoint"));
 	printf("  %-12s %s", "source", field_text_or(p, "source", "-"));
 	if (field_text(p, "library"))
 		printf(" (%s)", field_text(p, "library"));
-	printf(", confidence %s: %s\n", field_text_or(p, "confidence", "-"), field_text_or(p, "evidence", "-"));
-	printf("  %-12s %s; id %" JSON_INTEGER_FORMAT "\n", "counted for", duration(p, "since_seconds", number), id_of(p));
+	printf(", confidence %s: %s\n", field_text_or(p, "confidence", "-"),
+	       field_text_or(p, "evidence", "-"));
+	printf("  %-12s %s; id %" JSON_INTEGER_FORMAT "\n", "counted for",
+	       duration(p, "since_seconds", number), id_of(p));
 }
 
 static void print_gauges(const json_t *p)
@@ -137,21 +143,24 @@ static void print_gauges(const json_t *p)
 
 	printf("\n  %-12s %s (%s), min idle %s\n", "capacity", count(p, "capacity", a),
 	       field_text_or(p, "capacity_basis", "unknown"), count(p, "min_idle", b));
-	printf("  %-12s %s now, peak %s, mean %s; oldest %s\n", "in use", count(p, "in_use", a), count(p, "in_use_peak", b),
-	       count(p, "mean_in_use", c), duration(p, "oldest_hold_seconds", d));
+	printf("  %-12s %s now, peak %s, mean %s; oldest %s\n", "in use", count(p, "in_use", a),
+	       count(p, "in_use_peak", b), count(p, "mean_in_use", c),
+	       duration(p, "oldest_hold_seconds", d));
 	printf("  %-12s %s of %s open\n", "idle", count(p, "idle", a), count(p, "open", b));
-	printf("  %-12s %s now, peak %s; oldest %s\n", "pending", count(p, "pending", a), count(p, "pending_peak", b),
-	       duration(p, "oldest_wait_seconds", c));
+	printf("  %-12s %s now, peak %s; oldest %s\n", "pending", count(p, "pending", a),
+	       count(p, "pending_peak", b), duration(p, "oldest_wait_seconds", c));
 	if (!isnan(field_number(p, "accept_queue")))
-		printf("  %-12s %s of %s\n", "accept queue", count(p, "accept_queue", a), count(p, "accept_backlog", b));
+		printf("  %-12s %s of %s\n", "accept queue", count(p, "accept_queue", a),
+		       count(p, "accept_backlog", b));
 	printf("  %-12s %s; saturated for %s, stalled for %s\n", "utilization",
-	       text_format_percent(field_number(p, "utilization"), a), duration(p, "saturated_seconds", b),
-	       duration(p, "stalled_seconds", c));
+	       text_format_percent(field_number(p, "utilization"), a),
+	       duration(p, "saturated_seconds", b), duration(p, "stalled_seconds", c));
 }
 
 static void add_hist_row(struct table *t, const json_t *p, const char *key, const char *label)
 {
-	static const char *const columns[] = { "p50_seconds", "p90_seconds", "p99_seconds", "max_seconds", "sum_seconds" };
+	static const char *const columns[] = { "p50_seconds", "p90_seconds", "p99_seconds",
+					       "max_seconds", "sum_seconds" };
 	const json_t *hist = json_object_get(p, key);
 	char number[TEXT_NUMBER_BYTES];
 
@@ -186,7 +195,7 @@ static void print_counts_by(const json_t *p, const char *key)
 	json_t *by = json_object_get(p, key), *value;
 	const char *name, *gap = " (";
 
-	json_object_foreach(by, name, value) {
+	json_object_foreach (by, name, value) {
 		if (json_number_value(value) == 0)
 			continue;
 		printf("%s%s %.0f", gap, name, json_number_value(value));
@@ -200,21 +209,26 @@ static void print_counters(const json_t *p)
 	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES], c[TEXT_NUMBER_BYTES];
 	double reuse = field_number(p, "reuse_ratio");
 
-	printf("  %-12s %s, %s/s; %s of them new", "acquires", count(p, "acquires", a), count(p, "acquires_per_second", b),
-	       count(p, "acquires_new", c));
+	printf("  %-12s %s, %s/s; %s of them new", "acquires", count(p, "acquires", a),
+	       count(p, "acquires_per_second", b), count(p, "acquires_new", c));
 	if (!isnan(reuse))
 		printf(", reused %.1f%%", 100 * reuse);
-	printf("\n  %-12s %s; %s began before the agent\n", "releases", count(p, "releases", a), count(p, "before_start", b));
-	printf("  %-12s %s, %s/s", "timeouts", count(p, "timeouts", a), count(p, "timeouts_per_second", b));
+	printf("\n  %-12s %s; %s began before the agent\n", "releases", count(p, "releases", a),
+	       count(p, "before_start", b));
+	printf("  %-12s %s, %s/s", "timeouts", count(p, "timeouts", a),
+	       count(p, "timeouts_per_second", b));
 	print_counts_by(p, "outcomes");
 	printf("  %-12s %s", "rejected", count(p, "rejections", a));
 	print_counts_by(p, "rejected_by");
-	printf("  %-12s %s, %s failed\n", "opened", count(p, "opened", a), count(p, "open_failures", b));
+	printf("  %-12s %s, %s failed\n", "opened", count(p, "opened", a),
+	       count(p, "open_failures", b));
 	printf("  %-12s %s", "closed", count(p, "closed", a));
 	print_counts_by(p, "closed_by");
-	printf("  %-12s %s good, %s bad\n", "checks", count(p, "health_ok", a), count(p, "health_failed", b));
+	printf("  %-12s %s good, %s bad\n", "checks", count(p, "health_ok", a),
+	       count(p, "health_failed", b));
 	if (field_number(p, "odd_events") > 0)
-		printf("  %-12s %s (wrong order, twice, or nonsense)\n", "odd events", count(p, "odd_events", a));
+		printf("  %-12s %s (wrong order, twice, or nonsense)\n", "odd events",
+		       count(p, "odd_events", a));
 }
 
 static void print_findings(const json_t *p)
@@ -222,20 +236,22 @@ static void print_findings(const json_t *p)
 	const json_t *finding;
 	size_t i;
 
-	json_array_foreach(field_array(p, "findings"), i, finding)
-		printf("\n  %s %s: %s\n", field_text_or(finding, "severity", "-"), field_text_or(finding, "type", "-"),
-		       field_text_or(finding, "text", "-"));
+	json_array_foreach (field_array(p, "findings"), i, finding)
+		printf("\n  %s %s: %s\n", field_text_or(finding, "severity", "-"),
+		       field_text_or(finding, "type", "-"), field_text_or(finding, "text", "-"));
 }
 
 static int compare_tids(const void *a, const void *b)
 {
-	double p = field_number(*(json_t *const *)a, "tid"), q = field_number(*(json_t *const *)b, "tid");
+	double p = field_number(*(json_t *const *)a, "tid"),
+	       q = field_number(*(json_t *const *)b, "tid");
 
 	return (p > q) - (p < q);
 }
 
 /* The API has them oldest first; --sort tid orders by thread. */
-static void print_refs(const struct invocation *in, const json_t *p, const char *key, const char *id_key, const char *id_title, bool is_all)
+static void print_refs(const struct invocation *in, const json_t *p, const char *key,
+		       const char *id_key, const char *id_title, bool is_all)
 {
 	const struct column columns[] = {
 		{ "AGE", true, 0, 0 }, { "TID", true, 0, 0 }, { "THREAD", false, 0, 0 }, { id_title, false, 0, 0 },
@@ -251,7 +267,8 @@ static void print_refs(const struct invocation *in, const json_t *p, const char 
 		row[i] = json_array_get(refs, i);
 	if (in->sort && !strcmp(in->sort, "tid"))
 		qsort(row, n, sizeof(*row), compare_tids);
-	printf("\n  %s, %s", key, in->sort && !strcmp(in->sort, "tid") ? "by thread" : "the oldest first");
+	printf("\n  %s, %s", key,
+	       in->sort && !strcmp(in->sort, "tid") ? "by thread" : "the oldest first");
 	if (n_shown < n)
 		printf(" (%zu of %zu; --%s for more)", n_shown, n, key);
 	printf(":\n");
@@ -297,7 +314,8 @@ int command_show(const struct invocation *in)
 	char path[64];
 
 	if (!word)
-		return command_misused(in, "which pool? give its name or id; `poolscope list` shows them");
+		return command_misused(
+			in, "which pool? give its name or id; `poolscope list` shows them");
 	if (source_open(in, &source, &d) || source_get(source, API_PREFIX "pools", &answer, &d))
 		return command_fail(in, "%s", d.text);
 	found = find_pools(in, word, answer);
@@ -305,7 +323,8 @@ int command_show(const struct invocation *in)
 		return command_fail(in, "no pool '%s' is known; `poolscope list` shows them", word);
 	if (json_array_size(found) > 1)
 		return fail_ambiguous(in, word, found);
-	snprintf(path, sizeof(path), API_PREFIX "pools/%" JSON_INTEGER_FORMAT, id_of(json_array_get(found, 0)));
+	snprintf(path, sizeof(path), API_PREFIX "pools/%" JSON_INTEGER_FORMAT,
+		 id_of(json_array_get(found, 0)));
 	if (source_get(source, path, &pool, &d))
 		return command_fail(in, "%s", d.text);
 	if (in->is_json)

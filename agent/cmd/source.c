@@ -5,6 +5,7 @@
  */
 #include "cmd/source.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -47,9 +48,9 @@ static void clean_strings(json_t *json)
 	json_t *value;
 	size_t i;
 
-	json_object_foreach(json, key, value)
+	json_object_foreach (json, key, value)
 		clean_strings(value);
-	json_array_foreach(json, i, value)
+	json_array_foreach (json, i, value)
 		clean_strings(value);
 	if (json_is_string(json) && !text_is_clean(json_string_value(json))) {
 		text_clean(json_string_value(json), SIZE_MAX, clean, sizeof(clean));
@@ -74,7 +75,9 @@ static int open_running(const char *path, struct diag *d)
 
 static int open_in_process(struct source *s, struct diag *d)
 {
-	const struct agent_options options = { .listen_address = "", .socket_path = "", .in_process = true };
+	const struct agent_options options = { .listen_address = "",
+					       .socket_path = "",
+					       .in_process = true };
 	int r;
 
 	if (isatty(STDERR_FILENO))
@@ -120,6 +123,7 @@ int source_get(struct source *s, const char *path, json_t **ret, struct diag *d)
 {
 	int r;
 
+	assert(s);
 	if (s->socket_path) {
 		r = client_get(s->socket_path, path, ret, d);
 	} else {

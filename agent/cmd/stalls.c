@@ -26,7 +26,7 @@ static bool is_chosen(const struct invocation *in, const json_t *stall, const js
 
 	if (!pools)
 		return !in->pid || pid == in->pid;
-	json_array_foreach(field_array(pools, "pools"), i, pool) {
+	json_array_foreach (field_array(pools, "pools"), i, pool) {
 		if (field_number(pool, "pid") == pid)
 			return true;
 	}
@@ -52,7 +52,9 @@ static struct rank rank_stall(json_t *stall, const char *sort)
 	static const struct {
 		const char *key, *field;
 	} fields[] = { { "sum", "sum_seconds" }, { "max", "max_seconds" }, { "count", "count" } };
-	struct rank r = { .stall = stall, .text = "", .number = field_number(stall, fields[0].field) };
+	struct rank r = { .stall = stall,
+			  .text = "",
+			  .number = field_number(stall, fields[0].field) };
 
 	for (size_t i = 0; sort && i < sizeof(fields) / sizeof(fields[0]); i++) {
 		if (!strcmp(sort, fields[i].key))
@@ -70,7 +72,7 @@ static json_t *select_stalls(const struct invocation *in, const json_t *answer, 
 	AUTO_FREE struct rank *rank = calloc(json_array_size(all) + 1, sizeof(*rank));
 	size_t i, n = 0;
 
-	json_array_foreach(all, i, stall) {
+	json_array_foreach (all, i, stall) {
 		if (rank && is_chosen(in, stall, pools))
 			rank[n++] = rank_stall(stall, in->sort);
 	}
@@ -112,7 +114,7 @@ static int print_stalls(const struct invocation *in, const json_t *stalls)
 	size_t i;
 
 	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
-	json_array_foreach(field_array(stalls, "stalls"), i, stall) {
+	json_array_foreach (field_array(stalls, "stalls"), i, stall) {
 		char number[TEXT_NUMBER_BYTES];
 
 		table_add(&t, field_text(stall, "process"));
@@ -120,7 +122,8 @@ static int print_stalls(const struct invocation *in, const json_t *stalls)
 		table_add(&t, number);
 		table_add(&t, text_format_count(field_number(stall, "count"), number));
 		for (size_t k = 0; k < 3; k++)
-			table_add(&t, text_format_duration(field_number(stall, durations[k]), number));
+			table_add(&t,
+				  text_format_duration(field_number(stall, durations[k]), number));
 		table_add(&t, field_text(stall, "cause"));
 	}
 	return table_print(&t) ? command_fail(in, "out of memory") : EXIT_DONE;

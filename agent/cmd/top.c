@@ -89,9 +89,9 @@ static void format_header(const struct top *t, char *ret, size_t size)
 	if ((double)n_shown != n)
 		snprintf(shown, sizeof(shown), " (%zu shown)", n_shown);
 	snprintf(ret, size, "poolscope %s  %s  %s  %.0f pools%s, %.0f open findings  by %s%s",
-		 field_text_or(t->status, "version", "-"), field_text_or(t->status, "host", "-"), clock, n, shown,
-		 field_number(t->status, "findings_open"), t->sort_key ? t->sort_key : "worst",
-		 t->is_reversed ? ", reversed" : "");
+		 field_text_or(t->status, "version", "-"), field_text_or(t->status, "host", "-"),
+		 clock, n, shown, field_number(t->status, "findings_open"),
+		 t->sort_key ? t->sort_key : "worst", t->is_reversed ? ", reversed" : "");
 }
 
 /* ---- printing -------------------------------------------------------------------------------------------------------------- */
@@ -153,7 +153,7 @@ static attr_t row_attributes(const json_t *pools, size_t row)
 	int worst = 0;
 	size_t i;
 
-	json_array_foreach(field_array(pool, "findings"), i, finding) {
+	json_array_foreach (field_array(pool, "findings"), i, finding) {
 		int rank = severity_rank(field_text(finding, "severity"));
 
 		worst = rank > worst ? rank : worst;
@@ -188,7 +188,8 @@ static void draw_rows(struct top *t, char *lines)
 		if (i < 0)
 			draw_line(1, line, A_REVERSE, true);
 		else if (i >= t->first_row && i - t->first_row < n_visible)
-			draw_line(2 + i - t->first_row, line, row_attributes(t->pools, (size_t)i), false);
+			draw_line(2 + i - t->first_row, line, row_attributes(t->pools, (size_t)i),
+				  false);
 	}
 }
 
@@ -279,8 +280,10 @@ static int run_screen(struct top *t)
 	int r;
 
 	if (!screen)
-		return command_fail(t->in, "the terminal '%s' is not known; `poolscope top --once` prints without it",
-				    getenv("TERM") ? getenv("TERM") : "");
+		return command_fail(
+			t->in,
+			"the terminal '%s' is not known; `poolscope top --once` prints without it",
+			getenv("TERM") ? getenv("TERM") : "");
 	set_term(screen);
 	init_screen();
 	r = watch(t);
@@ -292,7 +295,8 @@ static int run_screen(struct top *t)
 int command_top(const struct invocation *in)
 {
 	CLEANUP(top_done) struct top t = { .in = in, .sort_key = in->sort };
-	bool is_screen = !in->is_once && !in->count && !in->is_json && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	bool is_screen = !in->is_once && !in->count && !in->is_json && isatty(STDIN_FILENO) &&
+			 isatty(STDOUT_FILENO);
 
 	if (source_open(in, &t.source, &t.problem) || refresh_answers(&t))
 		return command_fail(in, "%s", t.problem.text);

@@ -44,7 +44,8 @@ static int set_number(uint32_t *at, const char *value, uint32_t least, uint32_t 
 }
 
 /* 1 = set, 0 = no such key, negative = bad value (the diag is filled) */
-static int set_key(struct config *c, const char *section, const char *name, const char *value, struct diag *d)
+static int set_key(struct config *c, const char *section, const char *name, const char *value,
+		   struct diag *d)
 {
 #define KEY_STRING(s, n, member, text)                                                             \
 	if (!strcmp(section, s) && !strcmp(name, n))                                               \
@@ -52,7 +53,8 @@ static int set_key(struct config *c, const char *section, const char *name, cons
 #define KEY_NUMBER(s, n, member, least, most, text)                                                \
 	if (!strcmp(section, s) && !strcmp(name, n))                                               \
 		return set_number(&c->member, value, least, most)                                  \
-			       ? diag_set(d, -EINVAL, "%s: expected a number from %u to %u", name, least, most)        \
+			       ? diag_set(d, -EINVAL, "%s: expected a number from %u to %u", name, \
+					  least, most)                                             \
 			       : 1;
 #include "config/config_keys.def"
 	return 0;
@@ -67,7 +69,8 @@ static int on_line(void *user, const char *section, const char *name, const char
 		return 1;
 	result = set_key(r->config, section, name, value, r->d);
 	if (result == 0)
-		result = diag_set(r->d, -EINVAL, "there is no key %.64s in section [%.64s]", name, section);
+		result = diag_set(r->d, -EINVAL, "there is no key %.64s in section [%.64s]", name,
+				  section);
 	if (result < 0)
 		r->error = result;
 	return result > 0;

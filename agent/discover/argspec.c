@@ -24,7 +24,8 @@ static int refuse(struct cursor *c, int error, const char *expected)
 {
 	if (c->d)
 		c->d->column = (unsigned int)(c->at - c->begin) + 1;
-	return diag_set(c->d, error, "argument string: %s at column %u", expected, (unsigned int)(c->at - c->begin) + 1);
+	return diag_set(c->d, error, "argument string: %s at column %u", expected,
+			(unsigned int)(c->at - c->begin) + 1);
 }
 
 static bool take(struct cursor *c, char what)
@@ -121,7 +122,8 @@ static bool take_reg_arm(struct cursor *c, uint8_t *ret)
 		c->at += 2;
 		return true;
 	}
-	if (n < 2 || n > 3 || (c->at[0] != 'x' && c->at[0] != 'w') || !isdigit((unsigned char)c->at[1]))
+	if (n < 2 || n > 3 || (c->at[0] != 'x' && c->at[0] != 'w') ||
+	    !isdigit((unsigned char)c->at[1]))
 		return false;
 	number = strtol(c->at + 1, &end, 10);
 	if (end != c->at + n || number > 30)
@@ -145,7 +147,8 @@ static int parse_memory_x86(struct cursor *c, long long offset, struct ps_arg *r
 	if (take(c, ',')) {
 		if (!take_reg_x86(c, &ret->index_reg))
 			return refuse(c, -EINVAL, "expected an index register");
-		if (take(c, ',') && (!take_number(c, &scale) || (scale != 1 && scale != 2 && scale != 4 && scale != 8)))
+		if (take(c, ',') && (!take_number(c, &scale) ||
+				     (scale != 1 && scale != 2 && scale != 4 && scale != 8)))
 			return refuse(c, -EINVAL, "expected a scale of 1, 2, 4 or 8");
 		ret->scale = (uint8_t)scale;
 	}
@@ -290,10 +293,13 @@ static int parse_one(struct cursor *c, uint16_t machine, struct ps_arg *ret)
 	return 0;
 }
 
-int argspec_parse(const char *text, uint16_t machine, const struct argspec_symbols *symbols, uint64_t pc_vaddr,
-		  struct ps_arg ret[PS_MAX_ARGS], unsigned int *ret_n, struct diag *d)
+int argspec_parse(const char *text, uint16_t machine, const struct argspec_symbols *symbols,
+		  uint64_t pc_vaddr, struct ps_arg ret[PS_MAX_ARGS], unsigned int *ret_n,
+		  struct diag *d)
 {
-	struct cursor c = { .begin = text, .at = text, .symbols = symbols, .pc_vaddr = pc_vaddr, .d = d };
+	struct cursor c = {
+		.begin = text, .at = text, .symbols = symbols, .pc_vaddr = pc_vaddr, .d = d
+	};
 	unsigned int n = 0;
 	int error;
 

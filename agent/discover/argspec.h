@@ -22,7 +22,8 @@ struct argspec_symbols {
  * it; `symbols` may be NULL. -EINVAL with what was expected and where; -ENOTSUP for forms that cannot be read (floats, high
  * bytes); -E2BIG for more than PS_MAX_ARGS.
  */
-int argspec_parse(const char *text, uint16_t machine, const struct argspec_symbols *symbols, uint64_t pc_vaddr,
-		  struct ps_arg ret[PS_MAX_ARGS], unsigned int *ret_n, struct diag *d);
+int argspec_parse(const char *text, uint16_t machine, const struct argspec_symbols *symbols,
+		  uint64_t pc_vaddr, struct ps_arg ret[PS_MAX_ARGS], unsigned int *ret_n,
+		  struct diag *d);
 
 #endif

@@ -56,7 +56,8 @@ static int source_open(struct arrivals *a, int cpu)
 	s->fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (s->fd < 0)
 		return errno == ENODEV ? 0 : -errno; /* the CPU is offline */
-	page = mmap(NULL, (1 + DATA_PAGES) * a->page_size, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+	page = mmap(NULL, (1 + DATA_PAGES) * a->page_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    s->fd, 0);
 	if (page == MAP_FAILED) {
 		int error = -errno;
 
@@ -111,18 +112,22 @@ int arrivals_fd(const struct arrivals *a)
 }
 
 /* Copies bytes out of the ring, which may wrap. */
-static void ring_copy(const struct arrivals *a, const struct source *s, uint64_t at, void *ret, size_t n)
+static void ring_copy(const struct arrivals *a, const struct source *s, uint64_t at, void *ret,
+		      size_t n)
 {
 	const char *data = (const char *)s->page + a->page_size;
-	size_t size = DATA_PAGES * a->page_size, from = at % size, first = n < size - from ? n : size - from;
+	size_t size = DATA_PAGES * a->page_size, from = at % size,
+	       first = n < size - from ? n : size - from;
 
 	memcpy(ret, data + from, first);
 	memcpy((char *)ret + first, data, n - first);
 }
 
-static bool source_drain(struct arrivals *a, struct source *s, uint32_t *last, void (*take)(void *context, uint32_t pid), void *context)
+static bool source_drain(struct arrivals *a, struct source *s, uint32_t *last,
+			 void (*take)(void *context, uint32_t pid), void *context)
 {
-	uint64_t head = __atomic_load_n(&s->page->data_head, __ATOMIC_ACQUIRE), tail = s->page->data_tail;
+	uint64_t head = __atomic_load_n(&s->page->data_head, __ATOMIC_ACQUIRE),
+		 tail = s->page->data_tail;
 	struct mmap_record r;
 	bool is_lossy = false;
 

@@ -38,13 +38,15 @@ bool mapping_parse(char *line, struct mapping *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	line[strcspn(line, "\n")] = 0;
-	if (!take_hex(&at, '-', &ret->start) || !take_hex(&at, ' ', &ret->end) || ret->end <= ret->start)
+	if (!take_hex(&at, '-', &ret->start) || !take_hex(&at, ' ', &ret->end) ||
+	    ret->end <= ret->start)
 		return false;
 	if (strlen(at) < 5 || at[4] != ' ')
 		return false;
 	ret->is_executable = at[2] == 'x';
 	at += 5;
-	if (!take_hex(&at, ' ', &ret->offset) || !take_hex(&at, ':', &major) || !take_hex(&at, ' ', &minor))
+	if (!take_hex(&at, ' ', &ret->offset) || !take_hex(&at, ':', &major) ||
+	    !take_hex(&at, ' ', &minor))
 		return false;
 	ret->device_major = (uint32_t)major;
 	ret->device_minor = (uint32_t)minor;
@@ -64,11 +66,13 @@ static int open_mapping(uint32_t pid, const struct mapping *m)
 	char path[4200];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)m->start, (unsigned long long)m->end);
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid,
+		 (unsigned long long)m->start, (unsigned long long)m->end);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0)
 		return TAKE_FD(fd);
-	if (m->path[0] != '/' || (size_t)snprintf(path, sizeof(path), "/proc/%u/root%s", pid, m->path) >= sizeof(path))
+	if (m->path[0] != '/' ||
+	    (size_t)snprintf(path, sizeof(path), "/proc/%u/root%s", pid, m->path) >= sizeof(path))
 		return -ENOENT;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
@@ -78,11 +82,12 @@ static int open_mapping(uint32_t pid, const struct mapping *m)
 	return TAKE_FD(fd);
 }
 
-int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, const char *path), void *context)
+int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, const char *path),
+		 void *context)
 {
 	AUTO_FCLOSE FILE *maps = NULL;
-	AUTO_FREE char *line = NULL;
-	size_t room = 0, n_seen = 0;
+	size_t n_seen = 0;
+	char line[4096 + 128]; /* a path has at most 4096 bytes; the rest of a longer line is no mapping */
 	uint64_t seen[64];
 	char path[64];
 
@@ -90,7 +95,8 @@ int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, 
 	maps = fopen(path, "re");
 	if (!maps)
 		return errno == ENOENT ? -ESRCH : -errno;
-	for (int lines = 0; lines < LINES_MAX && n_seen < FILES_MAX && getline(&line, &room, maps) > 0; lines++) {
+	for (int lines = 0;
+	     lines < LINES_MAX && n_seen < FILES_MAX && fgets(line, sizeof(line), maps); lines++) {
 		struct mapping m;
 		bool is_known = false;
 		int result;
@@ -98,10 +104,12 @@ int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, 
 		if (!mapping_parse(line, &m) || !m.is_executable || !m.inode)
 			continue;
 		for (size_t i = 0; i < n_seen && i < 64; i++)
-			is_known |= seen[i] == (m.inode ^ (uint64_t)m.device_major << 52 ^ (uint64_t)m.device_minor << 40);
+			is_known |= seen[i] == (m.inode ^ (uint64_t)m.device_major << 52 ^
+						(uint64_t)m.device_minor << 40);
 		if (is_known)
 			continue;
-		seen[n_seen++ % 64] = m.inode ^ (uint64_t)m.device_major << 52 ^ (uint64_t)m.device_minor << 40;
+		seen[n_seen++ % 64] =
+			m.inode ^ (uint64_t)m.device_major << 52 ^ (uint64_t)m.device_minor << 40;
 		AUTO_CLOSE int fd = open_mapping(pid, &m);
 
 		if (fd < 0)

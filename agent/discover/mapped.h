@@ -25,6 +25,7 @@ bool mapping_parse(char *line, struct mapping *ret);
  * Calls `take` with each file that is mapped executable, once per file and open; the descriptor is closed afterwards. Bounded:
  * at most 65536 lines are read. 0; -ESRCH when the process is gone; -EACCES; or what `take` returned when negative.
  */
-int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, const char *path), void *context);
+int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, const char *path),
+		 void *context);
 
 #endif

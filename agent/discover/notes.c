@@ -40,8 +40,8 @@ static int image_read(struct image *im, struct notes *ret, struct diag *d)
 	GElf_Ehdr header;
 	size_t n;
 
-	if (elf_kind(im->elf) != ELF_K_ELF || !gelf_getehdr(im->elf, &header) || header.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    header.e_ident[EI_DATA] != ELFDATA2LSB)
+	if (elf_kind(im->elf) != ELF_K_ELF || !gelf_getehdr(im->elf, &header) ||
+	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB)
 		return diag_set(d, -ENOEXEC, "not a 64-bit little-endian ELF file");
 	ret->machine = header.e_machine;
 	if (elf_getphdrnum(im->elf, &n))
@@ -51,7 +51,8 @@ static int image_read(struct image *im, struct notes *ret, struct diag *d)
 
 		if (!gelf_getphdr(im->elf, (int)i, &p))
 			return diag_set(d, -EBADMSG, "program header %zu cannot be read", i);
-		if (p.p_type == PT_LOAD && p.p_offset <= im->size && p.p_filesz <= im->size - p.p_offset)
+		if (p.p_type == PT_LOAD && p.p_offset <= im->size &&
+		    p.p_filesz <= im->size - p.p_offset)
 			im->segment[im->n_segments++] = p;
 	}
 	return 0;
@@ -64,7 +65,8 @@ static bool image_offset(const struct image *im, uint64_t vaddr, uint32_t flags,
 	for (size_t i = 0; i < im->n_segments; i++) {
 		const GElf_Phdr *p = &im->segment[i];
 
-		if ((p->p_flags & flags) != flags || vaddr < p->p_vaddr || vaddr - p->p_vaddr >= p->p_filesz)
+		if ((p->p_flags & flags) != flags || vaddr < p->p_vaddr ||
+		    vaddr - p->p_vaddr >= p->p_filesz)
 			continue;
 		*ret = vaddr - p->p_vaddr + p->p_offset;
 		return true;
@@ -138,7 +140,8 @@ static size_t padded(size_t n)
 }
 
 /* Walks the notes of one section; stops at the first whose sizes lie. */
-static int section_walk(const struct image *im, const char *data, size_t size, const char *provider, size_t limit, struct notes *ret)
+static int section_walk(const struct image *im, const char *data, size_t size, const char *provider,
+			size_t limit, struct notes *ret)
 {
 	size_t at = 0;
 
@@ -150,7 +153,8 @@ static int section_walk(const struct image *im, const char *data, size_t size, c
 
 		memcpy(head, data + at, sizeof(head));
 		at += sizeof(head);
-		if (padded(head[0]) > size - at || padded(head[0]) < head[0] || head[1] > size - at - padded(head[0])) {
+		if (padded(head[0]) > size - at || padded(head[0]) < head[0] ||
+		    head[1] > size - at - padded(head[0])) {
 			ret->n_bad++;
 			break;
 		}
@@ -158,7 +162,8 @@ static int section_walk(const struct image *im, const char *data, size_t size, c
 		desc = name + padded(head[0]);
 		at += padded(head[0]);
 		at += padded(head[1]) > size - at ? size - at : padded(head[1]);
-		if (head[2] != NOTE_TYPE_STAPSDT || head[0] != sizeof("stapsdt") || memcmp(name, "stapsdt", sizeof("stapsdt")))
+		if (head[2] != NOTE_TYPE_STAPSDT || head[0] != sizeof("stapsdt") ||
+		    memcmp(name, "stapsdt", sizeof("stapsdt")))
 			continue;
 		memset(&note, 0, sizeof(note));
 		if (!note_decode(im, desc, head[1], &note)) {
@@ -175,7 +180,8 @@ static int section_walk(const struct image *im, const char *data, size_t size, c
 	return 0;
 }
 
-static int image_walk(struct image *im, const char *provider, size_t limit, struct notes *ret, struct diag *d)
+static int image_walk(struct image *im, const char *provider, size_t limit, struct notes *ret,
+		      struct diag *d)
 {
 	Elf_Scn *section = NULL;
 	GElf_Shdr h, found[8];
@@ -187,7 +193,9 @@ static int image_walk(struct image *im, const char *provider, size_t limit, stru
 	while ((section = elf_nextscn(im->elf, section))) {
 		const char *name;
 
-		if (!gelf_getshdr(section, &h) || (h.sh_type != SHT_NOTE && !(h.sh_type == SHT_PROGBITS && h.sh_flags & SHF_ALLOC)))
+		if (!gelf_getshdr(section, &h) ||
+		    (h.sh_type != SHT_NOTE &&
+		     !(h.sh_type == SHT_PROGBITS && h.sh_flags & SHF_ALLOC)))
 			continue;
 		name = elf_strptr(im->elf, names, h.sh_name);
 		if (!name)
@@ -203,9 +211,13 @@ static int image_walk(struct image *im, const char *provider, size_t limit, stru
 		Elf_Data *data;
 		int error;
 
-		if (found[i].sh_offset > im->size || found[i].sh_size > im->size - found[i].sh_offset || found[i].sh_size > SECTION_MAX) {
+		if (found[i].sh_offset > im->size ||
+		    found[i].sh_size > im->size - found[i].sh_offset ||
+		    found[i].sh_size > SECTION_MAX) {
 			ret->n_bad++;
-			return diag_set(d, -EBADMSG, ".note.stapsdt does not fit the file or is over %u bytes", SECTION_MAX);
+			return diag_set(d, -EBADMSG,
+					".note.stapsdt does not fit the file or is over %u bytes",
+					SECTION_MAX);
 		}
 		data = elf_rawdata(found_section[i], NULL);
 		if (!data || !data->d_buf)

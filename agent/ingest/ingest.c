@@ -67,7 +67,8 @@ int ingest_new(struct kernel *k, struct model *m, struct ingest **ret)
 	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1), 16);
 	error = in->per_cpu && in->n_cpus > 0 ? inventory_new(&in->inventory) : -ENOMEM;
 	if (!error) {
-		in->ring = ring_buffer__new(kernel_map_fd(k, KERNEL_MAP_STORIES), on_story, in, NULL);
+		in->ring =
+			ring_buffer__new(kernel_map_fd(k, KERNEL_MAP_STORIES), on_story, in, NULL);
 		if (!in->ring)
 			error = -errno;
 	}
@@ -105,7 +106,8 @@ const struct ingest_report *ingest_report(const struct ingest *in)
  * Calls `each` with every key of a hash map. The next key is asked for before the call, so that `each` may delete its own. A key
  * deleted by others meanwhile makes the walk begin anew; the number of steps is bounded by twice the map's size.
  */
-static void walk(struct ingest *in, enum kernel_map which, size_t key_size, void (*each)(struct ingest *in, const void *key))
+static void walk(struct ingest *in, enum kernel_map which, size_t key_size,
+		 void (*each)(struct ingest *in, const void *key))
 {
 	int fd = kernel_map_fd(in->kernel, which);
 	uint32_t n = 0, most = 2 * kernel_map_limit(in->kernel, which);
@@ -136,7 +138,8 @@ static void walk_batch(struct ingest *in, enum kernel_map which, size_t key_size
 		return;
 	do {
 		n = BATCH * 16;
-		error = bpf_map_lookup_batch(fd, is_first ? NULL : &position, &next, keys, values, &n, NULL);
+		error = bpf_map_lookup_batch(fd, is_first ? NULL : &position, &next, keys, values,
+					     &n, NULL);
 		if (error && error != -ENOENT)
 			break;
 		for (uint32_t i = 0; i < n; i++)
@@ -224,7 +227,8 @@ static int read_books(struct ingest *in, const struct ps_pool_key *key, struct p
 static int64_t read_counter(uint32_t pid, uint64_t address)
 {
 	uint32_t value;
-	struct iovec local = { &value, sizeof(value) }, remote = { (void *)(uintptr_t)address, sizeof(value) };
+	struct iovec local = { &value, sizeof(value) },
+		     remote = { (void *)(uintptr_t)address, sizeof(value) };
 
 	if (!address || process_vm_readv((pid_t)pid, &local, 1, &remote, 1, 0) != sizeof(value))
 		return UNKNOWN;
@@ -235,17 +239,21 @@ static int64_t read_counter(uint32_t pid, uint64_t address)
  * The author's own counters, through the handle in the target. Believed only when the books did not change meanwhile; the
  * memory is the target's, so nothing but two plain numbers is taken from it.
  */
-static void read_counters(struct ingest *in, const struct ps_pool_key *key, struct ps_pool *books, struct pool_extra *extra)
+static void read_counters(struct ingest *in, const struct ps_pool_key *key, struct ps_pool *books,
+			  struct pool_extra *extra)
 {
 	struct ps_handle handle;
-	struct iovec local = { &handle, sizeof(handle) }, remote = { (void *)(uintptr_t)key->pool, sizeof(handle) };
+	struct iovec local = { &handle, sizeof(handle) },
+		     remote = { (void *)(uintptr_t)key->pool, sizeof(handle) };
 	struct ps_pool after;
 
 	if (!(books->flags & PS_POOL_DESCRIBED) ||
-	    process_vm_readv((pid_t)key->proc.tgid, &local, 1, &remote, 1, 0) != sizeof(handle) || handle.magic != PS_HANDLE_MAGIC)
+	    process_vm_readv((pid_t)key->proc.tgid, &local, 1, &remote, 1, 0) != sizeof(handle) ||
+	    handle.magic != PS_HANDLE_MAGIC)
 		return;
 	for (int i = 0; i < READ_TRIES; i++) {
-		int64_t in_use = read_counter(key->proc.tgid, handle.in_use_at), open = read_counter(key->proc.tgid, handle.open_at);
+		int64_t in_use = read_counter(key->proc.tgid, handle.in_use_at),
+			open = read_counter(key->proc.tgid, handle.open_at);
 
 		if (read_books(in, key, &after))
 			return;
@@ -275,7 +283,8 @@ static void each_pool(struct ingest *in, const void *at)
 		model_keep_pool(in->model, key);
 	if (error)
 		return;
-	if (books.flags & PS_POOL_DESTROYED && in->now_ns - (int64_t)books.destroyed_ns > 1000000000) {
+	if (books.flags & PS_POOL_DESTROYED &&
+	    in->now_ns - (int64_t)books.destroyed_ns > 1000000000) {
 		forget_pool(in, key);
 		return;
 	}
@@ -283,7 +292,8 @@ static void each_pool(struct ingest *in, const void *at)
 		read_counters(in, key, &books, &extra);
 	if (model_feed_pool(in->model, key, &books, &extra, monotonic_ns()))
 		return;
-	if (model_wants_hists(in->model, key) && !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists))
+	if (model_wants_hists(in->model, key) &&
+	    !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists))
 		model_feed_hists(in->model, key, &hists);
 }
 
@@ -291,7 +301,8 @@ static void each_lease(struct ingest *in, const void *key, const void *value)
 {
 	const struct ps_ref_key *ref = key;
 	const struct ps_lease *lease = value;
-	bool is_crowded = in->report.used[KERNEL_MAP_LEASES] > kernel_map_limit(in->kernel, KERNEL_MAP_LEASES) / IDLE_LEASES_SHARE;
+	bool is_crowded = in->report.used[KERNEL_MAP_LEASES] >
+			  kernel_map_limit(in->kernel, KERNEL_MAP_LEASES) / IDLE_LEASES_SHARE;
 
 	if (!model_has_process(in->model, &ref->pool.proc) || is_gone(in, &ref->pool.proc) ||
 	    (is_crowded && lease->state == PS_LEASE_IDLE)) {
@@ -346,7 +357,8 @@ static void each_listener(struct ingest *in, const void *key)
 static void read_losses(struct ingest *in)
 {
 	for (uint32_t i = 0; i < PS_LOSS_COUNT; i++) {
-		if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LOSSES), &i, in->per_cpu))
+		if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LOSSES), &i,
+					in->per_cpu))
 			continue;
 		in->report.losses[i] = 0;
 		for (int cpu = 0; cpu < in->n_cpus; cpu++)
@@ -376,8 +388,10 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	walk(in, KERNEL_MAP_PROCS, sizeof(struct ps_proc_key), each_process);
 	inventory_processes(in->inventory, each_process_of_inventory, in);
 	walk(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), each_pool);
-	walk_batch(in, KERNEL_MAP_LEASES, sizeof(struct ps_ref_key), sizeof(struct ps_lease), each_lease);
-	walk_batch(in, KERNEL_MAP_WAITERS, sizeof(struct ps_ref_key), sizeof(struct ps_waiter), each_waiter);
+	walk_batch(in, KERNEL_MAP_LEASES, sizeof(struct ps_ref_key), sizeof(struct ps_lease),
+		   each_lease);
+	walk_batch(in, KERNEL_MAP_WAITERS, sizeof(struct ps_ref_key), sizeof(struct ps_waiter),
+		   each_waiter);
 	walk(in, KERNEL_MAP_ENDPOINTS, sizeof(struct ps_endpoint_key), each_endpoint);
 	walk(in, KERNEL_MAP_LISTENERS, sizeof(struct ps_listener_key), each_listener);
 	inventory_feed(in->inventory, in->model, now_ns);

@@ -54,11 +54,11 @@ void inventory_free(struct inventory *v)
 
 	if (!v)
 		return;
-	HASH_ITER(hh, v->sockets, s, next_socket) {
+	HASH_ITER (hh, v->sockets, s, next_socket) {
 		HASH_DEL(v->sockets, s);
 		free(s);
 	}
-	HASH_ITER(hh, v->places, p, next_place) {
+	HASH_ITER (hh, v->places, p, next_place) {
 		HASH_DEL(v->places, p);
 		free(p);
 	}
@@ -130,7 +130,7 @@ static void sweep(struct inventory *v)
 	struct socket_seen *s, *next_socket;
 	struct place *p, *next_place;
 
-	HASH_ITER(hh, v->sockets, s, next_socket) {
+	HASH_ITER (hh, v->sockets, s, next_socket) {
 		if (s->pass == v->pass)
 			continue;
 		s->place->books.open--;
@@ -139,7 +139,7 @@ static void sweep(struct inventory *v)
 		HASH_DEL(v->sockets, s);
 		free(s);
 	}
-	HASH_ITER(hh, v->places, p, next_place) {
+	HASH_ITER (hh, v->places, p, next_place) {
 		if (p->pass == v->pass || p->books.open > 0)
 			continue;
 		if (v->pass - p->pass < 60)
@@ -182,14 +182,16 @@ int inventory_feed(struct inventory *v, struct model *m, int64_t now_ns)
 
 		if (p->key.addr.family != 1 || !model_has_process(m, &p->key.proc))
 			continue;
-		error = model_feed_endpoint(m, &p->key, &p->books, true, p->queue, p->backlog, now_ns);
+		error = model_feed_endpoint(m, &p->key, &p->books, true, p->queue, p->backlog,
+					    now_ns);
 		if (error)
 			return error;
 	}
 	return 0;
 }
 
-void inventory_listener(const struct inventory *v, const struct ps_endpoint_key *key, int64_t *ret_queue, int64_t *ret_backlog)
+void inventory_listener(const struct inventory *v, const struct ps_endpoint_key *key,
+			int64_t *ret_queue, int64_t *ret_backlog)
 {
 	struct place *p;
 
@@ -198,7 +200,8 @@ void inventory_listener(const struct inventory *v, const struct ps_endpoint_key 
 	*ret_backlog = p ? p->backlog : UNKNOWN;
 }
 
-void inventory_processes(const struct inventory *v, void (*call)(void *context, const struct ps_proc_key *key), void *context)
+void inventory_processes(const struct inventory *v,
+			 void (*call)(void *context, const struct ps_proc_key *key), void *context)
 {
 	for (struct place *p = v->places; p; p = p->hh.next)
 		if (p->key.addr.family == 1)

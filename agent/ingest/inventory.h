@@ -24,10 +24,12 @@ int inventory_pass(struct inventory *v, struct kernel *k, int64_t now_ns);
 int inventory_feed(struct inventory *v, struct model *m, int64_t now_ns);
 
 /* Queue and limit of a TCP listener, UNKNOWN where the last pass did not see it. */
-void inventory_listener(const struct inventory *v, const struct ps_endpoint_key *key, int64_t *ret_queue, int64_t *ret_backlog);
+void inventory_listener(const struct inventory *v, const struct ps_endpoint_key *key,
+			int64_t *ret_queue, int64_t *ret_backlog);
 
 /* Calls back with each process that has a Unix endpoint. */
-void inventory_processes(const struct inventory *v, void (*call)(void *context, const struct ps_proc_key *key), void *context);
+void inventory_processes(const struct inventory *v,
+			 void (*call)(void *context, const struct ps_proc_key *key), void *context);
 
 double inventory_seconds(const struct inventory *v);
 

@@ -76,7 +76,8 @@ int process_names_read(uint32_t pid, struct process_names *ret)
 	return 0;
 }
 
-void thread_name_read(void *unused, uint32_t pid, uint32_t tid, char ret[PS_COMM_MAX], bool *ret_gone)
+void thread_name_read(void *unused, uint32_t pid, uint32_t tid, char ret[PS_COMM_MAX],
+		      bool *ret_gone)
 {
 	char path[64], text[64];
 

@@ -22,7 +22,8 @@ struct process_names {
 int process_names_read(uint32_t pid, struct process_names *ret);
 
 /* The name of a thread; *ret_gone when it has ended. */
-void thread_name_read(void *unused, uint32_t pid, uint32_t tid, char ret[PS_COMM_MAX], bool *ret_gone);
+void thread_name_read(void *unused, uint32_t pid, uint32_t tid, char ret[PS_COMM_MAX],
+		      bool *ret_gone);
 
 /* The service and the container that a line of /proc/PID/cgroup names; pure. Leaves alone what it does not find. */
 void cgroup_line_parse(const char *line, struct process_names *ret);

@@ -123,11 +123,11 @@ void model_free(struct model *m)
 
 	if (!m)
 		return;
-	HASH_ITER(hh, m->processes, proc, next_proc)
+	HASH_ITER (hh, m->processes, proc, next_proc)
 		process_free(m, proc);
-	HASH_ITER(hh, m->pools, p, next_pool)
+	HASH_ITER (hh, m->pools, p, next_pool)
 		pool_free(m, p);
-	HASH_ITER(hh, m->endpoints, e, next_endpoint)
+	HASH_ITER (hh, m->endpoints, e, next_endpoint)
 		endpoint_free(m, e);
 	free(m);
 }
@@ -157,13 +157,13 @@ void model_tick_end(struct model *m)
 	struct pool *p, *next_pool;
 	struct endpoint *e, *next_endpoint;
 
-	HASH_ITER(hh, m->pools, p, next_pool)
+	HASH_ITER (hh, m->pools, p, next_pool)
 		if (!p->is_fed)
 			pool_free(m, p);
-	HASH_ITER(hh, m->endpoints, e, next_endpoint)
+	HASH_ITER (hh, m->endpoints, e, next_endpoint)
 		if (!e->is_fed)
 			endpoint_free(m, e);
-	HASH_ITER(hh, m->processes, proc, next_proc)
+	HASH_ITER (hh, m->processes, proc, next_proc)
 		if (!proc->is_fed)
 			process_free(m, proc);
 }
@@ -279,7 +279,8 @@ static int64_t pool_before_out(const struct pool *p)
 
 static double pool_in_use_s(const struct pool *p)
 {
-	double before = (double)p->books.before_sum_ns + (double)pool_before_out(p) * (double)(p->t_ns - (int64_t)p->books.since_ns);
+	double before = (double)p->books.before_sum_ns +
+			(double)pool_before_out(p) * (double)(p->t_ns - (int64_t)p->books.since_ns);
 
 	return p->counted_in_use_s + before / 1e9;
 }
@@ -294,8 +295,8 @@ static double pool_saturated_s(const struct pool *p)
 	return ((double)b->saturated_ns + now) / 1e9;
 }
 
-int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books, const struct pool_extra *extra,
-		    int64_t t_ns)
+int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,
+		    const struct pool_extra *extra, int64_t t_ns)
 {
 	struct pool *p = pool_get(m, key);
 	uint64_t in_use, pending, capacity;
@@ -310,9 +311,12 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	p->t_ns = t_ns;
 	p->counted_open = extra->counted_open;
 	/* modulo 2^64; only differences between ticks are used, and those are small */
-	in_use = (uint64_t)books->in_use * (uint64_t)t_ns - books->acquired_sum + books->released_sum;
-	pending = (uint64_t)books->waiting * (uint64_t)t_ns - books->wait_begin_sum + books->wait_end_sum;
-	capacity = books->capacity_sum + books->capacity * ((uint64_t)t_ns - books->capacity_since_ns);
+	in_use = (uint64_t)books->in_use * (uint64_t)t_ns - books->acquired_sum +
+		 books->released_sum;
+	pending = (uint64_t)books->waiting * (uint64_t)t_ns - books->wait_begin_sum +
+		  books->wait_end_sum;
+	capacity =
+		books->capacity_sum + books->capacity * ((uint64_t)t_ns - books->capacity_since_ns);
 	p->counted_in_use_s += (double)(int64_t)(in_use - p->last_in_use_integral) / 1e9;
 	p->counted_pending_s += (double)(int64_t)(pending - p->last_pending_integral) / 1e9;
 	p->counted_capacity_s += (double)(int64_t)(capacity - p->last_capacity_integral) / 1e9;
@@ -427,8 +431,9 @@ int model_feed_waiter(struct model *m, const struct ps_ref_key *key, const struc
 
 /* ---- endpoints --------------------------------------------------------------------------------------------------------- */
 
-int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key, const struct ps_endpoint *books, bool is_sampled,
-			int64_t accept_queue, int64_t accept_backlog, int64_t t_ns)
+int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
+			const struct ps_endpoint *books, bool is_sampled, int64_t accept_queue,
+			int64_t accept_backlog, int64_t t_ns)
 {
 	struct endpoint *e;
 
@@ -459,8 +464,8 @@ static int by_beginning(const void *a, const void *b)
 	return (x->age_ns > y->age_ns) - (x->age_ns < y->age_ns);
 }
 
-static int refs_rows(const struct refs *r, int64_t now_ns, uint32_t tgid, struct arena *arena, thread_name_fn *name, void *context,
-		     const struct ref_row **ret, size_t *ret_n)
+static int refs_rows(const struct refs *r, int64_t now_ns, uint32_t tgid, struct arena *arena,
+		     thread_name_fn *name, void *context, const struct ref_row **ret, size_t *ret_n)
 {
 	struct ref_row *rows;
 
@@ -499,7 +504,8 @@ static const struct hist *hist_row(struct arena *arena, const struct hist *h)
 	return copy;
 }
 
-static void row_process(const struct model *m, const struct ps_proc_key *key, struct pool_row *row, struct arena *arena)
+static void row_process(const struct model *m, const struct ps_proc_key *key, struct pool_row *row,
+			struct arena *arena)
 {
 	const struct process *p = process_find(m, key);
 
@@ -563,7 +569,8 @@ static void row_counts(const struct pool *p, struct pool_row *row)
 	row->acquires = (int64_t)b->acquires;
 	row->acquires_new = (int64_t)b->acquires_new;
 	row->releases = (int64_t)b->releases;
-	row->before_start = p->before_total == UNKNOWN ? (int64_t)b->before_releases : p->before_total;
+	row->before_start =
+		p->before_total == UNKNOWN ? (int64_t)b->before_releases : p->before_total;
 	row->timeouts = (int64_t)b->outcome[PS_OUTCOME_timeout];
 	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
 		row->outcome[i] = (int64_t)b->outcome[i];
@@ -580,7 +587,8 @@ static void row_counts(const struct pool *p, struct pool_row *row)
 	row->odd_events = (int64_t)(b->odd_release + b->odd_acquire + b->odd_wait);
 	row->reuse_ratio = NAN;
 	if (b->acquires && (b->opened || b->acquires_new))
-		row->reuse_ratio = fmax(0, 1 - (double)(b->opened ? b->opened : b->acquires_new) / (double)b->acquires);
+		row->reuse_ratio = fmax(0, 1 - (double)(b->opened ? b->opened : b->acquires_new) /
+							   (double)b->acquires);
 }
 
 static void row_levels(const struct pool *p, struct pool_row *row)
@@ -594,8 +602,11 @@ static void row_levels(const struct pool *p, struct pool_row *row)
 	row->min_idle = (int64_t)b->min_idle;
 	row->in_use = (b->in_use > 0 ? b->in_use : 0) + before;
 	row->pending = b->waiting > 0 ? b->waiting : 0;
-	row->in_use_peak = (int64_t)b->in_use_peak + before > row->in_use ? (int64_t)b->in_use_peak + before : row->in_use;
-	row->pending_peak = (int64_t)b->waiting_peak > row->pending ? (int64_t)b->waiting_peak : row->pending;
+	row->in_use_peak = (int64_t)b->in_use_peak + before > row->in_use
+				   ? (int64_t)b->in_use_peak + before
+				   : row->in_use;
+	row->pending_peak =
+		(int64_t)b->waiting_peak > row->pending ? (int64_t)b->waiting_peak : row->pending;
 	row->open = pool_open(p);
 	row->idle = pool_idle(p, row);
 	row->in_use_s = pool_in_use_s(p);
@@ -616,15 +627,16 @@ static void row_levels(const struct pool *p, struct pool_row *row)
 	}
 }
 
-static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row *row, struct arena *arena, thread_name_fn *name,
-			 void *context)
+static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row *row,
+			 struct arena *arena, thread_name_fn *name, void *context)
 {
 	const struct ps_pool *b = &p->books;
 	char clean[4 * PS_NAME_MAX];
 
 	row->id = p->id;
 	text_clean(b->name, strlen(b->name), clean, sizeof(clean));
-	row->name = clean[0] ? arena_strdup(arena, clean) : arena_printf(arena, "pool-%llx", (unsigned long long)p->key.pool);
+	row->name = clean[0] ? arena_strdup(arena, clean)
+			     : arena_printf(arena, "pool-%llx", (unsigned long long)p->key.pool);
 	row->kind = b->kind < PS_KIND_COUNT ? (enum ps_kind)b->kind : PS_KIND_unknown;
 	row->source = "usdt";
 	row->library = arena_strdup(arena, p->library);
@@ -651,8 +663,10 @@ static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row 
 	row->verdict = "healthy";
 	row->accept_queue = row->accept_backlog = UNKNOWN;
 	if (!row->name || !row->wait || !row->wait_failed || !row->hold || !row->create ||
-	    refs_rows(&p->holders, m->now_ns, p->key.proc.tgid, arena, name, context, &row->holders, &row->n_holders) ||
-	    refs_rows(&p->waiters, m->now_ns, p->key.proc.tgid, arena, name, context, &row->waiters, &row->n_waiters))
+	    refs_rows(&p->holders, m->now_ns, p->key.proc.tgid, arena, name, context, &row->holders,
+		      &row->n_holders) ||
+	    refs_rows(&p->waiters, m->now_ns, p->key.proc.tgid, arena, name, context, &row->waiters,
+		      &row->n_waiters))
 		return -ENOMEM;
 	return 0;
 }
@@ -674,13 +688,16 @@ static const char *endpoint_text(const struct ps_addr *a, struct arena *arena)
 	if (!memcmp(a->ip, any, 16))
 		return arena_printf(arena, "*:%u", a->port);
 	if (!memcmp(a->ip, mapped, 12))
-		return arena_printf(arena, "%u.%u.%u.%u:%u", a->ip[12], a->ip[13], a->ip[14], a->ip[15], a->port);
+		return arena_printf(arena, "%u.%u.%u.%u:%u", a->ip[12], a->ip[13], a->ip[14],
+				    a->ip[15], a->port);
 	for (int i = 0; i < 16; i += 2)
-		snprintf(hex + strlen(hex), sizeof(hex) - strlen(hex), "%s%x", i ? ":" : "", a->ip[i] << 8 | a->ip[i + 1]);
+		snprintf(hex + strlen(hex), sizeof(hex) - strlen(hex), "%s%x", i ? ":" : "",
+			 a->ip[i] << 8 | a->ip[i + 1]);
 	return arena_printf(arena, "[%s]:%u", hex, a->port);
 }
 
-static int endpoint_row_fill(const struct model *m, const struct endpoint *e, struct pool_row *row, struct arena *arena)
+static int endpoint_row_fill(const struct model *m, const struct endpoint *e, struct pool_row *row,
+			     struct arena *arena)
 {
 	const struct ps_endpoint *b = &e->books;
 	bool is_listener = e->key.role == PS_SOCK_LISTEN;
@@ -703,20 +720,24 @@ static int endpoint_row_fill(const struct model *m, const struct endpoint *e, st
 	row->before_start = (int64_t)b->found;
 	row->min_idle = row->in_use = row->idle = row->in_use_peak = row->pending_peak = UNKNOWN;
 	row->pending = is_listener ? e->accept_queue : UNKNOWN;
-	row->acquires = row->acquires_new = row->releases = row->timeouts = row->rejections = UNKNOWN;
+	row->acquires = row->acquires_new = row->releases = row->timeouts = row->rejections =
+		UNKNOWN;
 	row->health_ok = row->health_failed = row->oldest_wait_ns = row->oldest_hold_ns = UNKNOWN;
 	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
 		row->outcome[i] = UNKNOWN;
 	for (int i = 0; i < PS_REJECT_COUNT; i++)
 		row->rejected_by[i] = UNKNOWN;
-	row->utilization = row->mean_in_use = row->in_use_s = row->capacity_s = row->pending_s = row->saturated_s = NAN;
+	row->utilization = row->mean_in_use = row->in_use_s = row->capacity_s = row->pending_s =
+		row->saturated_s = NAN;
 	row->stalled_s = row->reuse_ratio = row->acquires_per_s = row->timeouts_per_s = NAN;
 	row->accept_queue = e->accept_queue;
 	row->accept_backlog = e->accept_backlog;
 	if (!is_listener && !e->is_sampled)
 		row->create = hist_row(arena, &e->create);
 	row->confidence = e->is_sampled ? "medium" : "high";
-	row->evidence = e->is_sampled ? "socket inventory at each tick: shorter connections are not counted" : "TCP state changes";
+	row->evidence =
+		e->is_sampled ? "socket inventory at each tick: shorter connections are not counted"
+			      : "TCP state changes";
 	row->trusted = b->open >= 0;
 	row->untrusted_why = row->trusted ? NULL : "more connections were closed than seen open";
 	row->verdict = "healthy";
@@ -739,7 +760,8 @@ int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thr
 			return -ENOMEM;
 	}
 	for (e = m->endpoints; e; e = e->hh.next) {
-		if (!e->books.open && !e->books.connecting && e->key.role == PS_SOCK_CONNECT && !e->books.opened && !e->books.failed)
+		if (!e->books.open && !e->books.connecting && e->key.role == PS_SOCK_CONNECT &&
+		    !e->books.opened && !e->books.failed)
 			continue;
 		if (endpoint_row_fill(m, e, &rows[n++], s->arena))
 			return -ENOMEM;

@@ -42,26 +42,29 @@ int model_feed_process(struct model *m, const struct process_info *info);
 bool model_has_process(const struct model *m, const struct ps_proc_key *key);
 
 /* The books of one pool as they were at t_ns, copied while nobody wrote. */
-int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books, const struct pool_extra *extra,
-		    int64_t t_ns);
+int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,
+		    const struct pool_extra *extra, int64_t t_ns);
 /* The pool is there, but its books could not be read whole this time: its numbers stay. */
 void model_keep_pool(struct model *m, const struct ps_pool_key *key);
 /* True when the pool's histograms have changed since they were fed last. */
 bool model_wants_hists(const struct model *m, const struct ps_pool_key *key);
 int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struct ps_hists *hists);
 int model_feed_lease(struct model *m, const struct ps_ref_key *key, const struct ps_lease *lease);
-int model_feed_waiter(struct model *m, const struct ps_ref_key *key, const struct ps_waiter *waiter);
+int model_feed_waiter(struct model *m, const struct ps_ref_key *key,
+		      const struct ps_waiter *waiter);
 
 /* A connection or listener pool seen from its sockets. is_sampled: counted by passes, so short lives are missed. */
-int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key, const struct ps_endpoint *books, bool is_sampled,
-			int64_t accept_queue, int64_t accept_backlog, int64_t t_ns);
+int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
+			const struct ps_endpoint *books, bool is_sampled, int64_t accept_queue,
+			int64_t accept_backlog, int64_t t_ns);
 
 void model_tick_end(struct model *m);
 
 size_t model_n_pools(const struct model *m);
 
 /* Names the thread of a holder or waiter; empty = unknown. *ret_gone is set when the thread has ended. */
-typedef void thread_name_fn(void *context, uint32_t tgid, uint32_t tid, char ret[PS_COMM_MAX], bool *ret_gone);
+typedef void thread_name_fn(void *context, uint32_t tgid, uint32_t tid, char ret[PS_COMM_MAX],
+			    bool *ret_gone);
 
 /* Writes the pools' rows into s (its arena). 0 or -ENOMEM. */
 int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thread, void *context);

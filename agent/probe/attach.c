@@ -21,7 +21,8 @@ struct attachment {
 	size_t n_links;
 };
 
-static int attach_multi(struct attachment *a, const struct kernel *k, const char *path, const struct attach_site *sites, size_t n)
+static int attach_multi(struct attachment *a, const struct kernel *k, const char *path,
+			const struct attach_site *sites, size_t n)
 {
 	AUTO_FREE uint64_t *columns = calloc(3 * n, sizeof(*columns));
 
@@ -32,18 +33,22 @@ static int attach_multi(struct attachment *a, const struct kernel *k, const char
 		columns[n + i] = sites[i].semaphore;
 		columns[2 * n + i] = sites[i].cookie;
 	}
-	a->multi_fd = multi_attach(kernel_probe_fd(k), path, columns, columns + n, columns + 2 * n, (uint32_t)n);
+	a->multi_fd = multi_attach(kernel_probe_fd(k), path, columns, columns + n, columns + 2 * n,
+				   (uint32_t)n);
 	return a->multi_fd < 0 ? a->multi_fd : 0;
 }
 
-static int attach_perf(struct attachment *a, const struct kernel *k, const char *path, const struct attach_site *sites, size_t n)
+static int attach_perf(struct attachment *a, const struct kernel *k, const char *path,
+		       const struct attach_site *sites, size_t n)
 {
 	a->links = calloc(n, sizeof(struct bpf_link *));
 	if (!a->links)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = sites[i].semaphore, .bpf_cookie = sites[i].cookie);
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(kernel_probe_program(k), -1, path, sites[i].offset, &opts);
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = sites[i].semaphore,
+			    .bpf_cookie = sites[i].cookie);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(
+			kernel_probe_program(k), -1, path, sites[i].offset, &opts);
 
 		if (!link)
 			return -errno;
@@ -52,8 +57,8 @@ static int attach_perf(struct attachment *a, const struct kernel *k, const char 
 	return 0;
 }
 
-int attachment_new(const struct kernel *k, int fd, const struct attach_site *sites, size_t n, struct attachment **ret,
-		   struct diag *d)
+int attachment_new(const struct kernel *k, int fd, const struct attach_site *sites, size_t n,
+		   struct attachment **ret, struct diag *d)
 {
 	struct attachment *a = calloc(1, sizeof(*a));
 	char path[64];
@@ -63,7 +68,8 @@ int attachment_new(const struct kernel *k, int fd, const struct attach_site *sit
 		return diag_set(d, -ENOMEM, "out of memory");
 	a->multi_fd = -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	error = kernel_has_uprobe_multi(k) ? attach_multi(a, k, path, sites, n) : attach_perf(a, k, path, sites, n);
+	error = kernel_has_uprobe_multi(k) ? attach_multi(a, k, path, sites, n)
+					   : attach_perf(a, k, path, sites, n);
 	if (error) {
 		attachment_free(a);
 		return diag_set(d, error, "the kernel refused %zu probes: %s", n, strerror(-error));

@@ -24,8 +24,8 @@ struct attachment;
  * Attaches all sites of the file open at `fd` (its path does not matter: it may be deleted or lie in a container). The
  * attachment is the caller's; on failure nothing stays attached and the diag has the kernel's reason.
  */
-int attachment_new(const struct kernel *k, int fd, const struct attach_site *sites, size_t n, struct attachment **ret,
-		   struct diag *d);
+int attachment_new(const struct kernel *k, int fd, const struct attach_site *sites, size_t n,
+		   struct attachment **ret, struct diag *d);
 
 /* Detaches. NULL is allowed. */
 void attachment_free(struct attachment *a);

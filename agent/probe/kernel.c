@@ -47,12 +47,15 @@ static int explain(struct diag *d, int error)
 		cap_free(caps);
 	}
 	if (has_admin == CAP_CLEAR && (has_bpf == CAP_CLEAR || has_perfmon == CAP_CLEAR))
-		return diag_set(d, -EPERM,
-				"loading probes needs the capabilities CAP_BPF and CAP_PERFMON, and this user has not got them: "
-				"run as root (sudo), or ask the running agent (poolscope --socket PATH)");
+		return diag_set(
+			d, -EPERM,
+			"loading probes needs the capabilities CAP_BPF and CAP_PERFMON, and this user has not got them: "
+			"run as root (sudo), or ask the running agent (poolscope --socket PATH)");
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
-		return diag_set(d, error, "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y, "
-					  "Debian's and Fedora's kernels since 5.15 have it");
+		return diag_set(
+			d, error,
+			"this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y, "
+			"Debian's and Fedora's kernels since 5.15 have it");
 	return diag_set(d, error, "the kernel refused the BPF object: %s", strerror(-error));
 }
 
@@ -94,7 +97,8 @@ int kernel_load(const struct kernel_limits *limits, struct kernel **ret, struct 
 	apply_limits(k->skel, limits);
 	k->has_multi = !limits->is_perf_forced && multi_is_available();
 	if (k->has_multi)
-		bpf_program__set_expected_attach_type(k->skel->progs.ps_probe, (enum bpf_attach_type)MULTI_ATTACH_TYPE);
+		bpf_program__set_expected_attach_type(k->skel->progs.ps_probe,
+						      (enum bpf_attach_type)MULTI_ATTACH_TYPE);
 	error = poolscope_bpf__load(k->skel);
 	if (error) {
 		kernel_free(k);
@@ -130,7 +134,8 @@ int kernel_attach_hooks(struct kernel *k)
 		if (*hooks[i].link)
 			continue;
 		result = -errno;
-		snprintf(k->hook_error, sizeof(k->hook_error), "%s: %s", bpf_program__name(hooks[i].program), strerror(errno));
+		snprintf(k->hook_error, sizeof(k->hook_error), "%s: %s",
+			 bpf_program__name(hooks[i].program), strerror(errno));
 	}
 	return result;
 }
@@ -187,8 +192,10 @@ uint32_t kernel_map_limit(const struct kernel *k, enum kernel_map which)
 
 const char *kernel_map_name(enum kernel_map which)
 {
-	static const char *const names[KERNEL_MAP_COUNT] = { "specs", "targets", "probes", "losses", "processes", "pools", "histograms",
-							     "leases", "waiters", "sockets", "endpoints", "listeners", "stories" };
+	static const char *const names[KERNEL_MAP_COUNT] = {
+		"specs",  "targets", "probes",  "losses",    "processes", "pools",  "histograms",
+		"leases", "waiters", "sockets", "endpoints", "listeners", "stories"
+	};
 
 	return names[which];
 }
@@ -218,7 +225,8 @@ int64_t kernel_run_ns(const struct kernel *k)
 	struct bpf_program *p;
 	uint64_t ns = 0, runs = 0;
 
-	bpf_object__for_each_program(p, k->skel->obj) {
+	bpf_object__for_each_program(p, k->skel->obj)
+	{
 		struct bpf_prog_info info = { 0 };
 		uint32_t size = sizeof(info);
 
@@ -230,7 +238,8 @@ int64_t kernel_run_ns(const struct kernel *k)
 	return runs ? (int64_t)ns : -1;
 }
 
-int kernel_inventory(struct kernel *k, int (*take)(void *context, const struct ps_inventory *r), void *context)
+int kernel_inventory(struct kernel *k, int (*take)(void *context, const struct ps_inventory *r),
+		     void *context)
 {
 	struct ps_inventory records[64];
 	size_t held = 0;
@@ -255,7 +264,8 @@ int kernel_inventory(struct kernel *k, int (*take)(void *context, const struct p
 			if (stop)
 				return stop;
 		}
-		memmove(records, (char *)records + held - held % sizeof(*records), held % sizeof(*records));
+		memmove(records, (char *)records + held - held % sizeof(*records),
+			held % sizeof(*records));
 		held %= sizeof(*records);
 	}
 }

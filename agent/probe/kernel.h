@@ -78,6 +78,7 @@ int64_t kernel_run_ns(const struct kernel *k);
  * Runs the socket inventory once and calls `take` per record. Stops early when `take` returns non-zero, and returns that;
  * negative errno when the iterator fails.
  */
-int kernel_inventory(struct kernel *k, int (*take)(void *context, const struct ps_inventory *r), void *context);
+int kernel_inventory(struct kernel *k, int (*take)(void *context, const struct ps_inventory *r),
+		     void *context);
 
 #endif

@@ -30,8 +30,8 @@ struct link_create {
 	uint32_t reserved;
 };
 
-int multi_attach(int program_fd, const char *path, const uint64_t *offsets, const uint64_t *semaphores, const uint64_t *cookies,
-		 uint32_t n)
+int multi_attach(int program_fd, const char *path, const uint64_t *offsets,
+		 const uint64_t *semaphores, const uint64_t *cookies, uint32_t n)
 {
 	struct link_create attr = {
 		.prog_fd = (uint32_t)program_fd,
@@ -61,7 +61,7 @@ bool multi_is_available(void)
 	load.expected_attach_type = MULTI_ATTACH_TYPE;
 	load.insns = (uintptr_t)body;
 	load.insn_cnt = 2;
-	load.license = (uintptr_t)"Dual MIT/GPL";
+	load.license = (uintptr_t) "Dual MIT/GPL";
 	program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
 	if (program < 0)
 		return false;

@@ -127,7 +127,8 @@ static void target_free(struct targets *t, struct target *g)
 		arm(t, g->index, 0);
 	attachment_free(g->attachment);
 	for (size_t i = 0; i < g->n_sites; i++) {
-		bpf_map_update_elem(kernel_map_fd(t->kernel, KERNEL_MAP_SPECS), &g->site[i].spec, &none, BPF_ANY);
+		bpf_map_update_elem(kernel_map_fd(t->kernel, KERNEL_MAP_SPECS), &g->site[i].spec,
+				    &none, BPF_ANY);
 		slot_give(&t->specs, g->site[i].spec);
 		slot_give(&t->probes, g->site[i].probe);
 	}
@@ -145,7 +146,7 @@ void targets_free(struct targets *t)
 
 	if (!t)
 		return;
-	HASH_ITER(hh, t->files, f, next) {
+	HASH_ITER (hh, t->files, f, next) {
 		HASH_DEL(t->files, f);
 		target_free(t, f->target);
 		free(f);
@@ -176,7 +177,8 @@ static enum ps_verb verb_by_name(const char *name)
 	return PS_VERB_none;
 }
 
-static int spec_from_note(const struct note *note, uint16_t machine, uint32_t target, struct ps_spec *ret, struct diag *d)
+static int spec_from_note(const struct note *note, uint16_t machine, uint32_t target,
+			  struct ps_spec *ret, struct diag *d)
 {
 	enum ps_verb verb = verb_by_name(note->name);
 	struct ps_arg args[PS_MAX_ARGS];
@@ -189,7 +191,8 @@ static int spec_from_note(const struct note *note, uint16_t machine, uint32_t ta
 	if (error)
 		return error;
 	if (n < verbs[verb].n_args)
-		return diag_set(d, -EINVAL, "%s has %u arguments, the verb needs %u", note->name, n, verbs[verb].n_args);
+		return diag_set(d, -EINVAL, "%s has %u arguments, the verb needs %u", note->name, n,
+				verbs[verb].n_args);
 	memset(ret, 0, sizeof(*ret));
 	ret->verb = verb;
 	ret->n_args = verbs[verb].n_args;
@@ -200,8 +203,8 @@ static int spec_from_note(const struct note *note, uint16_t machine, uint32_t ta
 }
 
 /* Makes one site: its spec in the kernel, its slots. */
-static int site_make(struct targets *t, struct target *g, const struct note *note, uint16_t machine, struct attach_site *ret,
-		     struct diag *d)
+static int site_make(struct targets *t, struct target *g, const struct note *note, uint16_t machine,
+		     struct attach_site *ret, struct diag *d)
 {
 	struct site *site = &g->site[g->n_sites];
 	struct ps_spec spec;
@@ -210,7 +213,8 @@ static int site_make(struct targets *t, struct target *g, const struct note *not
 	if (error)
 		return error;
 	if (slot_take(&t->specs, &site->spec))
-		return diag_set(d, -ENOSPC, "the table of probe specs is full (%u)", t->specs.limit);
+		return diag_set(d, -ENOSPC, "the table of probe specs is full (%u)",
+				t->specs.limit);
 	if (slot_take(&t->probes, &site->probe)) {
 		slot_give(&t->specs, site->spec);
 		return diag_set(d, -ENOSPC, "the table of probes is full (%u)", t->probes.limit);
@@ -218,7 +222,8 @@ static int site_make(struct targets *t, struct target *g, const struct note *not
 	site->offset = note->pc_offset;
 	site->verb = spec.verb;
 	g->n_sites++;
-	if (bpf_map_update_elem(kernel_map_fd(t->kernel, KERNEL_MAP_SPECS), &site->spec, &spec, BPF_ANY))
+	if (bpf_map_update_elem(kernel_map_fd(t->kernel, KERNEL_MAP_SPECS), &site->spec, &spec,
+				BPF_ANY))
 		return diag_set(d, -errno, "writing a probe spec failed: %s", strerror(errno));
 	ret->offset = note->pc_offset;
 	ret->semaphore = note->semaphore_offset;
@@ -234,7 +239,8 @@ static int64_t monotonic_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static int target_attach(struct targets *t, struct target *g, int fd, const struct notes *notes, struct diag *d)
+static int target_attach(struct targets *t, struct target *g, int fd, const struct notes *notes,
+			 struct diag *d)
 {
 	AUTO_FREE struct attach_site *sites = calloc(notes->n, sizeof(*sites));
 	size_t n = 0;
@@ -290,7 +296,7 @@ static void forget_all(struct targets *t)
 {
 	struct file *f, *next;
 
-	HASH_ITER(hh, t->files, f, next) {
+	HASH_ITER (hh, t->files, f, next) {
 		if (f->target)
 			continue;
 		HASH_DEL(t->files, f);
@@ -320,9 +326,11 @@ static int file_examine(struct targets *t, struct file *f, int fd, const char *p
 	if (notes.n)
 		error = target_attach(t, g, fd, &notes, &d);
 	else
-		error = diag_set(&d, -EBADMSG, "none of its %zu notes is usable", (size_t)notes.n_bad);
+		error = diag_set(&d, -EBADMSG, "none of its %zu notes is usable",
+				 (size_t)notes.n_bad);
 	if (error)
-		snprintf(g->problem, sizeof(g->problem), "%s", d.text[0] ? d.text : strerror(-error));
+		snprintf(g->problem, sizeof(g->problem), "%s",
+			 d.text[0] ? d.text : strerror(-error));
 	notes_done(&notes);
 	return 0;
 }
@@ -365,7 +373,7 @@ void targets_leave(struct targets *t, uint32_t pid, uint64_t scan)
 {
 	struct file *f, *next;
 
-	HASH_ITER(hh, t->files, f, next) {
+	HASH_ITER (hh, t->files, f, next) {
 		struct target *g = f->target;
 
 		if (!g)
@@ -413,8 +421,8 @@ static size_t count_rows(const struct targets *t)
 }
 
 int targets_rows(const struct targets *t, struct arena *arena,
-		 void (*stat)(void *context, uint32_t probe, uint64_t *hits, uint64_t *errors), void *context,
-		 const struct probe_row **ret, size_t *ret_n)
+		 void (*stat)(void *context, uint32_t probe, uint64_t *hits, uint64_t *errors),
+		 void *context, const struct probe_row **ret, size_t *ret_n)
 {
 	struct probe_row *rows = arena_alloc(arena, count_rows(t) + 1, sizeof(*rows));
 	const char *method = kernel_has_uprobe_multi(t->kernel) ? "uprobe_multi" : "perf";
@@ -446,8 +454,13 @@ int targets_rows(const struct targets *t, struct arena *arena,
 			stat(context, g->site[i].probe, &row->hits, &row->errors);
 		}
 		if (problem && (g->attachment || !g->n_sites))
-			rows[n++] = (struct probe_row){ .file = path, .provider = PROVIDER, .probe = "?", .verb = "?", .method = "none",
-							.cost_ns = __builtin_nan(""), .problem = problem,
+			rows[n++] = (struct probe_row){ .file = path,
+							.provider = PROVIDER,
+							.probe = "?",
+							.verb = "?",
+							.method = "none",
+							.cost_ns = __builtin_nan(""),
+							.problem = problem,
 							.n_processes = (int32_t)g->n_users };
 	}
 	*ret = rows;

@@ -37,7 +37,7 @@ size_t targets_n_failed(const struct targets *t);
 
 /* One row per probe site, and one per file that failed, in `arena`. `stat` fetches hits and errors of a probe. */
 int targets_rows(const struct targets *t, struct arena *arena,
-		 void (*stat)(void *context, uint32_t probe, uint64_t *hits, uint64_t *errors), void *context,
-		 const struct probe_row **ret, size_t *ret_n);
+		 void (*stat)(void *context, uint32_t probe, uint64_t *hits, uint64_t *errors),
+		 void *context, const struct probe_row **ret, size_t *ret_n);
 
 #endif

@@ -29,10 +29,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = 0;
 	for (int machine = 0; machine < 2; machine++) {
-		if (argspec_parse(text, machine ? EM_X86_64 : EM_AARCH64, &symbols, 4096, args, &n, &d))
+		if (argspec_parse(text, machine ? EM_X86_64 : EM_AARCH64, &symbols, 4096, args, &n,
+				  &d))
 			continue;
 		for (unsigned int i = 0; i < n; i++)
-			if (args[i].kind == PS_ARG_NONE || args[i].kind >= PS_ARG_KIND_COUNT || !args[i].size || args[i].size > 8)
+			if (args[i].kind == PS_ARG_NONE || args[i].kind >= PS_ARG_KIND_COUNT ||
+			    !args[i].size || args[i].size > 8)
 				abort();
 	}
 	free(text);

@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	notes_read(fd, NULL, 64, &notes, &d);
 	for (size_t i = 0; i < notes.n; i++)
-		argspec_parse(notes.list[i].args, notes.machine, NULL, notes.list[i].pc_vaddr, args, &n, &d);
+		argspec_parse(notes.list[i].args, notes.machine, NULL, notes.list[i].pc_vaddr, args,
+			      &n, &d);
 	if (notes.n > 64)
 		abort();
 	notes_done(&notes);

@@ -95,7 +95,8 @@ static void check_quantiles(double low_ns, double octaves, size_t n, uint64_t se
 	qsort(value, n, sizeof(*value), compare_u64);
 	for (size_t i = 0; i < sizeof(q) / sizeof(q[0]); i++) {
 		size_t rank = (size_t)ceil(q[i] * (double)n);
-		double exact = (double)value[rank ? rank - 1 : 0] / 1e9, got = hist_quantile_s(&h, q[i]);
+		double exact = (double)value[rank ? rank - 1 : 0] / 1e9,
+		       got = hist_quantile_s(&h, q[i]);
 
 		assert_true(fabs(got - exact) <= exact * (HALF_BUCKET + 1e-6));
 		assert_true(got <= (double)h.max_ns / 1e9);

@@ -48,7 +48,8 @@ static void on_term(int signal_number)
 /* The child: listens, tells the port, serves until SIGTERM. */
 static void serve(const char *socket_path, bool has_snapshot, int tell_fd)
 {
-	struct server_options options = { .listen_address = "127.0.0.1:0", .socket_path = socket_path };
+	struct server_options options = { .listen_address = "127.0.0.1:0",
+					  .socket_path = socket_path };
 	struct sigaction action = { .sa_handler = on_term };
 	struct server *s;
 	uint16_t port;
@@ -120,7 +121,9 @@ static int end(void **state)
 
 static int connect_tcp(const struct fixture *f)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(f->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_port = htons(f->port),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct timeval limit = { .tv_sec = 20 };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -154,12 +157,14 @@ static struct buffer talk(int fd, const char *request, size_t n)
 	return answer;
 }
 
-static void assert_answer(int fd, const char *method, const char *path, const char *status, const char *text)
+static void assert_answer(int fd, const char *method, const char *path, const char *status,
+			  const char *text)
 {
 	char request[512];
 	struct buffer answer;
 
-	snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", method, path);
+	snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		 method, path);
 	answer = talk(fd, request, strlen(request));
 	if (strncmp(answer.data, "HTTP/1.1 ", 9) != 0 || strncmp(answer.data + 9, status, 3) != 0)
 		fail_msg("%s %s answers: %.60s", method, path, answer.data);
@@ -196,7 +201,8 @@ static void the_unix_socket_serves_the_api(void **state)
 	assert_answer(connect_unix(f), "GET", API_PREFIX "stalls", "200", "{\"stalls\":[]}");
 	assert_answer(connect_unix(f), "GET", API_PREFIX "status", "200", "\"checks\"");
 	assert_answer(connect_unix(f), "GET", API_PREFIX "probes", "200", "uprobe_multi");
-	assert_answer(connect_unix(f), "GET", API_PREFIX "metrics", "200", "poolscope_pool_capacity{");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "metrics", "200",
+		      "poolscope_pool_capacity{");
 	assert_answer(connect_unix(f), "GET", "/nothing", "404", NULL);
 }
 
@@ -261,7 +267,8 @@ static void the_client_tells_no_agent_from_a_dead_and_a_forbidden_one(void **sta
 		chmod(folder, 0700);
 		pid = fork();
 		if (pid == 0)
-			_exit(setuid(65534) || client_get(addr.sun_path, "/", &json, &d) != -EACCES);
+			_exit(setuid(65534) ||
+			      client_get(addr.sun_path, "/", &json, &d) != -EACCES);
 		waitpid(pid, &status, 0);
 		assert_int_equal(status, 0);
 	}
@@ -272,11 +279,17 @@ static void the_client_tells_no_agent_from_a_dead_and_a_forbidden_one(void **sta
 static void hostile_requests_are_refused_and_the_server_goes_on(void **state)
 {
 	static const char *const bad[] = {
-		"\r\n\r\n\r\n", "GET\r\n\r\n", "GET /metrics\r\n\r\n", "\xff\xfe\xfd\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
-		"GET /metrics HTTP/1.1\r\n\r\n", "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+		"\r\n\r\n\r\n",
+		"GET\r\n\r\n",
+		"GET /metrics\r\n\r\n",
+		"\xff\xfe\xfd\r\n\r\n",
+		"GET / HTTP/9.9\r\n\r\n",
+		"GET /metrics HTTP/1.1\r\n\r\n",
+		"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
 		"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
 		"POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
-		"GET /%00%0a%ff%zz HTTP/1.1\r\nHost: x\r\n\r\n", "GET /api/v1/pools/../../etc HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /%00%0a%ff%zz HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /api/v1/pools/../../etc HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: x\r\n: \r\n : :\r\n\r\n",
 	};
 	const struct fixture *f = *state;
@@ -308,7 +321,8 @@ static void hostile_requests_are_refused_and_the_server_goes_on(void **state)
 
 static void requests_come_in_pieces_and_silent_connections_block_nobody(void **state)
 {
-	static const char request[] = "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	static const char request[] =
+		"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 	const struct fixture *f = *state;
 	struct buffer answer;
 	int silent[23], fd;
@@ -393,8 +407,11 @@ static void a_dead_agents_socket_is_replaced_and_other_files_are_not(void **stat
 
 static void bad_addresses_are_refused_with_a_sentence(void **state)
 {
-	static const char *const bad[] = { "10766", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "::1:80", "[::1]", "example.com:80",
-					   "127.0.0.1:99999999999", "a:b:c", "[]:" };
+	static const char *const bad[] = { "10766",          "127.0.0.1",
+					   "127.0.0.1:",     "127.0.0.1:http",
+					   "::1:80",         "[::1]",
+					   "example.com:80", "127.0.0.1:99999999999",
+					   "a:b:c",          "[]:" };
 	struct server_options options = { .socket_path = "" };
 	struct server *s;
 
@@ -412,14 +429,18 @@ static void bad_addresses_are_refused_with_a_sentence(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(tcp_serves_metrics_and_health_and_nothing_else, begin, end),
+		cmocka_unit_test_setup_teardown(tcp_serves_metrics_and_health_and_nothing_else,
+						begin, end),
 		cmocka_unit_test_setup_teardown(the_unix_socket_serves_the_api, begin, end),
 		cmocka_unit_test_setup_teardown(head_answers_without_a_body, begin, end),
 		cmocka_unit_test_setup_teardown(the_client_gets_json, begin, end),
-		cmocka_unit_test_setup_teardown(the_client_ignores_a_proxy_of_the_environment, begin, end),
+		cmocka_unit_test_setup_teardown(the_client_ignores_a_proxy_of_the_environment,
+						begin, end),
 		cmocka_unit_test(the_client_tells_no_agent_from_a_dead_and_a_forbidden_one),
-		cmocka_unit_test_setup_teardown(hostile_requests_are_refused_and_the_server_goes_on, begin, end),
-		cmocka_unit_test_setup_teardown(requests_come_in_pieces_and_silent_connections_block_nobody, begin, end),
+		cmocka_unit_test_setup_teardown(hostile_requests_are_refused_and_the_server_goes_on,
+						begin, end),
+		cmocka_unit_test_setup_teardown(
+			requests_come_in_pieces_and_silent_connections_block_nobody, begin, end),
 		cmocka_unit_test(before_the_first_snapshot_it_is_healthy_but_not_ready),
 		cmocka_unit_test_setup_teardown(a_second_agent_is_told_that_one_runs, begin, end),
 		cmocka_unit_test(a_dead_agents_socket_is_replaced_and_other_files_are_not),

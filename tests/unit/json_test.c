@@ -62,13 +62,18 @@ static void a_pool_has_all_keys_of_the_contract(void **state)
 
 	(void)state;
 	assert_keys(pool, contract_keys);
-	assert_keys(json_object_get(pool, "wait"), "count sum_seconds p50_seconds p90_seconds p99_seconds max_seconds");
+	assert_keys(json_object_get(pool, "wait"),
+		    "count sum_seconds p50_seconds p90_seconds p99_seconds max_seconds");
 	assert_string_equal(json_string_value(json_object_get(pool, "kind")), "connection");
 	assert_int_equal(json_integer_value(json_object_get(pool, "acquires")), 10007);
 	assert_true(json_real_value(json_object_get(pool, "oldest_wait_seconds")) == 0.25);
 	assert_true(json_real_value(json_object_get(pool, "since_seconds")) == 10);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(pool, "outcomes"), "timeout")), 13);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(pool, "closed_by"), "idle_timeout")), 81);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(pool, "outcomes"), "timeout")),
+		13);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(pool, "closed_by"),
+							    "idle_timeout")),
+			 81);
 	assert_int_equal(json_array_size(json_object_get(pool, "findings")), 1);
 	assert_null(json_object_get(pool, "holders"));
 	json_decref(answer);
@@ -78,10 +83,39 @@ static void a_pool_has_all_keys_of_the_contract(void **state)
 static void what_is_unknown_is_null_and_never_0(void **state)
 {
 	static const char *const unknown[] = {
-		"capacity", "in_use", "idle", "pending", "utilization", "saturated_seconds", "in_use_seconds", "capacity_seconds",
-		"acquires", "releases", "timeouts", "rejections", "opened", "open_failures", "closed", "reuse_ratio", "stalled_seconds",
-		"oldest_wait_seconds", "oldest_hold_seconds", "wait", "hold", "create", "library", "service", "container_id", "endpoint",
-		"outcomes", "closed_by", "rejected_by", "accept_queue", "min_idle", "open", "mean_in_use",
+		"capacity",
+		"in_use",
+		"idle",
+		"pending",
+		"utilization",
+		"saturated_seconds",
+		"in_use_seconds",
+		"capacity_seconds",
+		"acquires",
+		"releases",
+		"timeouts",
+		"rejections",
+		"opened",
+		"open_failures",
+		"closed",
+		"reuse_ratio",
+		"stalled_seconds",
+		"oldest_wait_seconds",
+		"oldest_hold_seconds",
+		"wait",
+		"hold",
+		"create",
+		"library",
+		"service",
+		"container_id",
+		"endpoint",
+		"outcomes",
+		"closed_by",
+		"rejected_by",
+		"accept_queue",
+		"min_idle",
+		"open",
+		"mean_in_use",
 	};
 	struct pool_row *pools;
 	struct snapshot *s = fixture_new(1, &pools);
@@ -128,8 +162,10 @@ static void one_pool_comes_with_its_holders_and_waiters(void **state)
 	assert_keys(pool, contract_keys);
 	assert_int_equal(json_array_size(json_object_get(pool, "holders")), 2);
 	holder = first(pool, "holders");
-	assert_string_equal(json_string_value(json_object_get(holder, "item")), "0xffff800012345678");
-	assert_string_equal(json_string_value(json_object_get(holder, "thread")), "http-nio-8080-e");
+	assert_string_equal(json_string_value(json_object_get(holder, "item")),
+			    "0xffff800012345678");
+	assert_string_equal(json_string_value(json_object_get(holder, "thread")),
+			    "http-nio-8080-e");
 	assert_true(json_is_true(json_object_get(holder, "is_thread_gone")));
 	assert_true(json_is_null(json_object_get(first(pool, "waiters"), "thread")));
 	json_decref(pool);
@@ -139,7 +175,8 @@ static void one_pool_comes_with_its_holders_and_waiters(void **state)
 static void hostile_names_stay_valid_and_are_cut(void **state)
 {
 	static const char *const name[] = {
-		"a\"b\\c\nd", "\xff\xfe\xc0\xaf", "\033]0;owned\007", "\xe2\x80\xaegnp.exe", "</script>", "\xed\xa0\x80",
+		"a\"b\\c\nd",          "\xff\xfe\xc0\xaf", "\033]0;owned\007",
+		"\xe2\x80\xaegnp.exe", "</script>",        "\xed\xa0\x80",
 	};
 	char *huge = malloc(65537);
 	struct pool_row *pools;
@@ -152,10 +189,11 @@ static void hostile_names_stay_valid_and_are_cut(void **state)
 	huge[65536] = '\0';
 	for (i = 0; i < 7; i++) {
 		pools[i] = fixture_unknown_pool(i + 1);
-		pools[i].name = pools[i].process = pools[i].endpoint = pools[i].verdict = i < 6 ? name[i] : huge;
+		pools[i].name = pools[i].process = pools[i].endpoint = pools[i].verdict =
+			i < 6 ? name[i] : huge;
 	}
 	answer = round_trip(encode_pools(s));
-	json_array_foreach(json_object_get(answer, "pools"), i, pool) {
+	json_array_foreach (json_object_get(answer, "pools"), i, pool) {
 		const char *clean = json_string_value(json_object_get(pool, "name"));
 
 		assert_true(strlen(clean) < 128);
@@ -184,10 +222,13 @@ static void findings_stalls_status_and_probes_have_the_keys_of_the_contract(void
 	assert_keys(answer, "version host agent checks tables losses");
 	assert_int_equal(json_array_size(json_object_get(answer, "losses")), PS_LOSS_COUNT);
 	assert_keys(first(answer, "losses"), "kind count text");
-	assert_true(json_is_null(json_object_get(json_object_get(answer, "agent"), "bpf_run_seconds")));
+	assert_true(
+		json_is_null(json_object_get(json_object_get(answer, "agent"), "bpf_run_seconds")));
 	json_decref(answer);
 	answer = round_trip(encode_probes(s));
-	assert_keys(first(answer, "probes"), "file provider probe offset verb method attached hits errors cost_ns problem processes");
+	assert_keys(
+		first(answer, "probes"),
+		"file provider probe offset verb method attached hits errors cost_ns problem processes");
 	json_decref(answer);
 	snapshot_unref(s);
 }
@@ -195,8 +236,17 @@ static void findings_stalls_status_and_probes_have_the_keys_of_the_contract(void
 static void paths_that_do_not_exist_are_refused(void **state)
 {
 	static const char *const path[] = {
-		"", "/", API_PREFIX, API_PREFIX "pool", API_PREFIX "pools/", API_PREFIX "pools/2", API_PREFIX "pools/-1",
-		API_PREFIX "pools/+1", API_PREFIX "pools/1x", API_PREFIX "pools/99999999999999999999999", API_PREFIX "pools/1/x",
+		"",
+		"/",
+		API_PREFIX,
+		API_PREFIX "pool",
+		API_PREFIX "pools/",
+		API_PREFIX "pools/2",
+		API_PREFIX "pools/-1",
+		API_PREFIX "pools/+1",
+		API_PREFIX "pools/1x",
+		API_PREFIX "pools/99999999999999999999999",
+		API_PREFIX "pools/1/x",
 	};
 	struct snapshot *s = fixture_full();
 	json_t *answer = NULL;

@@ -94,7 +94,8 @@ static void a_pool_is_written_with_all_its_families(void **state)
 static void classic_buckets_are_cut_exactly(void **state)
 {
 	/* just under a boundary, just over it, at 0, and beyond the last */
-	static const uint64_t ns[] = { 0, 3906249, 3906300, 15624999, 999999900, 1000000100, 500000000000, 2000000000000 };
+	static const uint64_t ns[] = { 0,         3906249,    3906300,      15624999,
+				       999999900, 1000000100, 500000000000, 2000000000000 };
 	struct pool_row *pools;
 	struct snapshot *s = fixture_new(1, &pools);
 	struct hist *h = fixture_hist(s->arena, ns, sizeof(ns) / sizeof(ns[0]));
@@ -103,17 +104,22 @@ static void classic_buckets_are_cut_exactly(void **state)
 	(void)state;
 	pools[0] = fixture_known_pool(1, h, h);
 	b = encode(s, NULL);
-	assert_line(&b, "poolscope_pool_hold_duration_seconds_bucket{" ORDERS ",le=\"9.5367431640625e-07\"} 1");
-	assert_line(&b, "poolscope_pool_hold_duration_seconds_bucket{" ORDERS ",le=\"0.00390625\"} 2");
-	assert_line(&b, "poolscope_pool_hold_duration_seconds_bucket{" ORDERS ",le=\"0.015625\"} 4");
+	assert_line(&b, "poolscope_pool_hold_duration_seconds_bucket{" ORDERS
+			",le=\"9.5367431640625e-07\"} 1");
+	assert_line(&b,
+		    "poolscope_pool_hold_duration_seconds_bucket{" ORDERS ",le=\"0.00390625\"} 2");
+	assert_line(&b,
+		    "poolscope_pool_hold_duration_seconds_bucket{" ORDERS ",le=\"0.015625\"} 4");
 	assert_line(&b, "poolscope_pool_hold_duration_seconds_bucket{" ORDERS ",le=\"0.25\"} 4");
 	assert_line(&b, "poolscope_pool_hold_duration_seconds_bucket{" ORDERS ",le=\"1\"} 5");
 	assert_line(&b, "poolscope_pool_hold_duration_seconds_bucket{" ORDERS ",le=\"4\"} 6");
 	assert_line(&b, "poolscope_pool_hold_duration_seconds_bucket{" ORDERS ",le=\"256\"} 6");
 	assert_line(&b, "poolscope_pool_hold_duration_seconds_bucket{" ORDERS ",le=\"+Inf\"} 8");
 	assert_line(&b, "poolscope_pool_hold_duration_seconds_count{" ORDERS "} 8");
-	assert_line(&b, "poolscope_pool_wait_duration_seconds_bucket{" ORDERS ",outcome=\"acquired\",le=\"1\"} 5");
-	assert_line(&b, "poolscope_pool_wait_duration_seconds_count{" ORDERS ",outcome=\"failed\"} 8");
+	assert_line(&b, "poolscope_pool_wait_duration_seconds_bucket{" ORDERS
+			",outcome=\"acquired\",le=\"1\"} 5");
+	assert_line(&b,
+		    "poolscope_pool_wait_duration_seconds_count{" ORDERS ",outcome=\"failed\"} 8");
 	buffer_done(&b);
 	snapshot_unref(s);
 }
@@ -180,7 +186,12 @@ static void processes_of_one_name_are_one_series_and_max_keeps_the_worst(void **
 static void hostile_names_are_cleaned_escaped_and_cut(void **state)
 {
 	static const char *const name[] = {
-		"a\"b\\c\nd", "\xff\xfe\xc0\xaf", "x\"} 1\npoolscope_pool_capacity{pool=\"y", "\xe2\x80\xaegnp.exe", "", "\xed\xa0\x80",
+		"a\"b\\c\nd",
+		"\xff\xfe\xc0\xaf",
+		"x\"} 1\npoolscope_pool_capacity{pool=\"y",
+		"\xe2\x80\xaegnp.exe",
+		"",
+		"\xed\xa0\x80",
 	};
 	char *huge = malloc(65537);
 	struct pool_row *pools;
@@ -193,13 +204,19 @@ static void hostile_names_are_cleaned_escaped_and_cut(void **state)
 	for (size_t i = 0; i < 8; i++) {
 		pools[i] = fixture_unknown_pool(i + 1);
 		pools[i].capacity = 1;
-		pools[i].name = pools[i].process = pools[i].source = i < 6 ? name[i] : i == 6 ? huge : NULL;
+		pools[i].name = pools[i].process = pools[i].source = i < 6    ? name[i]
+								     : i == 6 ? huge
+									      : NULL;
 	}
 	pools[0].kind = (enum ps_kind)77;
 	b = encode(s, NULL);
-	assert_line(&b, "poolscope_pool_capacity{process=\"a\\\"b\\\\c?d\",pool=\"a\\\"b\\\\c?d\",kind=\"unknown\","
-			"source=\"a\\\"b\\\\c?d\"} 1");
-	assert_line(&b, "poolscope_pool_capacity{process=\"unknown\",pool=\"unknown\",kind=\"connection\",source=\"unknown\"} 1");
+	assert_line(
+		&b,
+		"poolscope_pool_capacity{process=\"a\\\"b\\\\c?d\",pool=\"a\\\"b\\\\c?d\",kind=\"unknown\","
+		"source=\"a\\\"b\\\\c?d\"} 1");
+	assert_line(
+		&b,
+		"poolscope_pool_capacity{process=\"unknown\",pool=\"unknown\",kind=\"connection\",source=\"unknown\"} 1");
 	assert_null(strstr(b.data, "\npoolscope_pool_capacity{pool="));
 	assert_true(b.n < 65536);
 	check_by_promtool(&b);
@@ -218,12 +235,17 @@ static void too_many_series_are_summed_into_other_the_oldest_keep_theirs(void **
 	(void)state;
 	for (int i = 0; i < 101; i++) {
 		pools[i] = fixture_unknown_pool((uint64_t)(101 - i));	/* the newest first */
-		pools[i].name = arena_printf(s->arena, "pool-%llu", (unsigned long long)pools[i].id);
+		pools[i].name =
+			arena_printf(s->arena, "pool-%llu", (unsigned long long)pools[i].id);
 		pools[i].in_use = 1;
 	}
 	b = encode(s, &options);
-	assert_line(&b, "poolscope_pool_in_use{process=\"other\",pool=\"other\",kind=\"other\",source=\"other\"} 78");
-	assert_line(&b, "poolscope_pool_in_use{process=\"orders\",pool=\"pool-23\",kind=\"connection\",source=\"usdt\"} 1");
+	assert_line(
+		&b,
+		"poolscope_pool_in_use{process=\"other\",pool=\"other\",kind=\"other\",source=\"other\"} 78");
+	assert_line(
+		&b,
+		"poolscope_pool_in_use{process=\"orders\",pool=\"pool-23\",kind=\"connection\",source=\"usdt\"} 1");
 	assert_null(strstr(b.data, "pool-24\""));
 	assert_line(&b, "poolscope_agent_series_overflow 78");
 	check_by_promtool(&b);
@@ -257,8 +279,8 @@ static void ten_thousand_pools_are_quick(void **state)
 		double begin = now_s();
 		struct buffer b = encode(s, options[i]);
 
-		print_message("10000 pools, %d series: %.0f ms, %.1f MB (under ASan)\n", i ? 10000 : 2000, (now_s() - begin) * 1e3,
-			      (double)b.n / 1e6);
+		print_message("10000 pools, %d series: %.0f ms, %.1f MB (under ASan)\n",
+			      i ? 10000 : 2000, (now_s() - begin) * 1e3, (double)b.n / 1e6);
 		buffer_done(&b);
 	}
 	snapshot_unref(s);

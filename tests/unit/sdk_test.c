@@ -22,9 +22,12 @@
 #include "tools/sdk/poolscope.h"
 
 #define SAME(member, handle_member)                                                                \
-	_Static_assert(offsetof(struct poolscope_pool, member) == offsetof(struct ps_handle, handle_member), #member)
+	_Static_assert(offsetof(struct poolscope_pool, member) ==                                  \
+			       offsetof(struct ps_handle, handle_member),                          \
+		       #member)
 
-_Static_assert(sizeof(struct poolscope_pool) == sizeof(struct ps_handle), "the handle has another size");
+_Static_assert(sizeof(struct poolscope_pool) == sizeof(struct ps_handle),
+	       "the handle has another size");
 _Static_assert(POOLSCOPE_MAGIC_ == PS_HANDLE_MAGIC, "the handle has another magic");
 SAME(magic_, magic);
 SAME(kind_, kind);
@@ -33,7 +36,9 @@ SAME(min_idle_, min_idle);
 SAME(in_use_at_, in_use_at);
 SAME(open_at_, open_at);
 SAME(name_, name);
-_Static_assert((int)POOLSCOPE_NEW == (int)PS_ACQUIRED_NEW && (int)POOLSCOPE_BROKEN == (int)PS_RELEASED_BROKEN, "flags");
+_Static_assert((int)POOLSCOPE_NEW == (int)PS_ACQUIRED_NEW &&
+		       (int)POOLSCOPE_BROKEN == (int)PS_RELEASED_BROKEN,
+	       "flags");
 
 static struct poolscope_pool pool;
 
@@ -112,7 +117,9 @@ static void every_verb_has_a_point_with_its_arguments_a_semaphore_and_a_nop(void
 			if (strcmp(notes.list[i].name, verbs[v].name))
 				continue;
 			found++;
-			assert_int_equal(argspec_parse(notes.list[i].args, notes.machine, NULL, 0, args, &n, &d), 0);
+			assert_int_equal(argspec_parse(notes.list[i].args, notes.machine, NULL, 0,
+						       args, &n, &d),
+					 0);
 			assert_int_equal(n, verbs[v].n_args);
 			assert_true(notes.list[i].semaphore_offset != 0);
 			assert_int_equal(pread(fd, &site, 1, (off_t)notes.list[i].pc_offset), 1);

@@ -3,8 +3,8 @@
  * snapshot_fixture.h - snapshots for tests of what reads them. One pool of a healthy program, everything else unknown until the
  * test fills it in. Out of memory aborts the test.
  */
-#ifndef POOLSCOPE_TESTS_SNAPSHOT_FIXTURE_H
-#define POOLSCOPE_TESTS_SNAPSHOT_FIXTURE_H
+#ifndef POOLSCOPE_TESTS_UNIT_SNAPSHOT_FIXTURE_H
+#define POOLSCOPE_TESTS_UNIT_SNAPSHOT_FIXTURE_H
 
 #include <assert.h>
 #include <math.h>
@@ -17,15 +17,51 @@
 static inline struct pool_row fixture_unknown_pool(uint64_t id)
 {
 	struct pool_row p = {
-		.id = id, .name = "main-db", .kind = PS_KIND_connection, .source = "usdt", .pid = 4242, .process = "orders",
-		.since_ns = 1000000000, .capacity = UNKNOWN, .capacity_basis = "unknown", .min_idle = UNKNOWN, .open = UNKNOWN,
-		.in_use = UNKNOWN, .idle = UNKNOWN, .pending = UNKNOWN, .in_use_peak = UNKNOWN, .pending_peak = UNKNOWN,
-		.utilization = NAN, .mean_in_use = NAN, .in_use_s = NAN, .capacity_s = NAN, .pending_s = NAN, .saturated_s = NAN,
-		.stalled_s = NAN, .acquires = UNKNOWN, .acquires_new = UNKNOWN, .releases = UNKNOWN, .before_start = UNKNOWN,
-		.timeouts = UNKNOWN, .opened = UNKNOWN, .open_failures = UNKNOWN, .closed = UNKNOWN, .rejections = UNKNOWN,
-		.health_ok = UNKNOWN, .health_failed = UNKNOWN, .reuse_ratio = NAN, .odd_events = 0, .acquires_per_s = NAN,
-		.timeouts_per_s = NAN, .oldest_wait_ns = UNKNOWN, .oldest_hold_ns = UNKNOWN, .confidence = "high",
-		.evidence = "acquire and release points", .trusted = true, .verdict = "healthy", .accept_queue = UNKNOWN,
+		.id = id,
+		.name = "main-db",
+		.kind = PS_KIND_connection,
+		.source = "usdt",
+		.pid = 4242,
+		.process = "orders",
+		.since_ns = 1000000000,
+		.capacity = UNKNOWN,
+		.capacity_basis = "unknown",
+		.min_idle = UNKNOWN,
+		.open = UNKNOWN,
+		.in_use = UNKNOWN,
+		.idle = UNKNOWN,
+		.pending = UNKNOWN,
+		.in_use_peak = UNKNOWN,
+		.pending_peak = UNKNOWN,
+		.utilization = NAN,
+		.mean_in_use = NAN,
+		.in_use_s = NAN,
+		.capacity_s = NAN,
+		.pending_s = NAN,
+		.saturated_s = NAN,
+		.stalled_s = NAN,
+		.acquires = UNKNOWN,
+		.acquires_new = UNKNOWN,
+		.releases = UNKNOWN,
+		.before_start = UNKNOWN,
+		.timeouts = UNKNOWN,
+		.opened = UNKNOWN,
+		.open_failures = UNKNOWN,
+		.closed = UNKNOWN,
+		.rejections = UNKNOWN,
+		.health_ok = UNKNOWN,
+		.health_failed = UNKNOWN,
+		.reuse_ratio = NAN,
+		.odd_events = 0,
+		.acquires_per_s = NAN,
+		.timeouts_per_s = NAN,
+		.oldest_wait_ns = UNKNOWN,
+		.oldest_hold_ns = UNKNOWN,
+		.confidence = "high",
+		.evidence = "acquire and release points",
+		.trusted = true,
+		.verdict = "healthy",
+		.accept_queue = UNKNOWN,
 		.accept_backlog = UNKNOWN,
 	};
 
@@ -39,7 +75,8 @@ static inline struct pool_row fixture_unknown_pool(uint64_t id)
 }
 
 /* A row of which all is known. The histograms are borrowed. */
-static inline struct pool_row fixture_known_pool(uint64_t id, const struct hist *wait, const struct hist *hold)
+static inline struct pool_row fixture_known_pool(uint64_t id, const struct hist *wait,
+						 const struct hist *hold)
 {
 	struct pool_row p = fixture_unknown_pool(id);
 
@@ -148,7 +185,9 @@ static inline struct snapshot *fixture_full(void)
 		{ .id = 0xffff800012345678, .tid = 4250, .thread = "http-nio-8080-e", .age_ns = 3100000000, .is_thread_gone = true },
 		{ .id = 0x7f0000001000, .tid = 4251, .thread = "http-nio-8080-f", .age_ns = 2000000 },
 	};
-	static const struct ref_row waiters[] = { { .id = 1, .tid = 4252, .thread = "", .age_ns = 250000000 } };
+	static const struct ref_row waiters[] = {
+		{ .id = 1, .tid = 4252, .thread = "", .age_ns = 250000000 }
+	};
 	struct pool_row *pools;
 	struct snapshot *s = fixture_new(1, &pools);
 	struct finding_row *f = arena_alloc(s->arena, 2, sizeof(*f));
@@ -164,20 +203,46 @@ static inline struct snapshot *fixture_full(void)
 	pools[0].n_waiters = 1;
 	pools[0].verdict = "too small: 17 of 20 in use and 2 wait";
 	f[0] = (struct finding_row){
-		.id = 1, .type = "too-small", .severity = SEVERITY_WARNING, .is_open = true, .pid = 4242, .process = "orders",
-		.pool = "main-db", .pool_id = 1, .since_ns = 1763999990000000000, .until_ns = UNKNOWN,
-		.text = "too small: 17 of 20 in use and 2 wait", .advice = "raise the capacity", .evidence = "p99 wait 250 ms",
+		.id = 1,
+		.type = "too-small",
+		.severity = SEVERITY_WARNING,
+		.is_open = true,
+		.pid = 4242,
+		.process = "orders",
+		.pool = "main-db",
+		.pool_id = 1,
+		.since_ns = 1763999990000000000,
+		.until_ns = UNKNOWN,
+		.text = "too small: 17 of 20 in use and 2 wait",
+		.advice = "raise the capacity",
+		.evidence = "p99 wait 250 ms",
 	};
 	f[1] = (struct finding_row){
-		.id = 2, .type = "leak", .severity = SEVERITY_CRITICAL, .pid = 4242, .process = "orders", .pool = "main-db",
-		.pool_id = 1, .since_ns = 1763999980000000000, .until_ns = 1763999985000000000, .text = "returned late",
+		.id = 2,
+		.type = "leak",
+		.severity = SEVERITY_CRITICAL,
+		.pid = 4242,
+		.process = "orders",
+		.pool = "main-db",
+		.pool_id = 1,
+		.since_ns = 1763999980000000000,
+		.until_ns = 1763999985000000000,
+		.text = "returned late",
 	};
 	probe[0] = (struct probe_row){
-		.file = "/usr/bin/orders", .provider = "poolscope", .probe = "acquired", .offset = 0x1234, .verb = "acquired",
-		.method = "uprobe_multi", .hits = 10007, .cost_ns = NAN, .n_processes = 1,
+		.file = "/usr/bin/orders",
+		.provider = "poolscope",
+		.probe = "acquired",
+		.offset = 0x1234,
+		.verb = "acquired",
+		.method = "uprobe_multi",
+		.hits = 10007,
+		.cost_ns = NAN,
+		.n_processes = 1,
 	};
 	check[0] = (struct check_row){ "kernel", CHECK_OK, "6.18.5 with BTF", NULL };
-	check[1] = (struct check_row){ "uprobe method", CHECK_NOTE, "perf", "a kernel from 6.6 on attaches faster" };
+	check[1] = (struct check_row){ "uprobe method", CHECK_NOTE, "perf",
+				       "a kernel from 6.6 on attaches faster" };
 	table[0] = (struct table_row){ "pools", 1, 4096 };
 	s->findings = f;
 	s->n_findings = 2;

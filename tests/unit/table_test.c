@@ -47,7 +47,8 @@ static void columns_are_as_wide_as_their_widest_cell(void **state)
 
 static void a_narrow_terminal_loses_the_least_important_columns_first(void **state)
 {
-	const char *const cell[] = { "a-long-name", "1", "x", "a text that is longer than the line has room for" };
+	const char *const cell[] = { "a-long-name", "1", "x",
+				     "a text that is longer than the line has room for" };
 
 	(void)state;
 	assert_table(cell, 4, 40,
@@ -76,7 +77,8 @@ static void hostile_cells_cannot_break_lines_or_speak_to_the_terminal(void **sta
 
 static void every_line_keeps_within_the_width(void **state)
 {
-	const char *const cell[] = { "日本語日本語日本語", "123456", "größe größe", "日本語日本語日本語日本語日本語日本語" };
+	const char *const cell[] = { "日本語日本語日本語", "123456", "größe größe",
+				     "日本語日本語日本語日本語日本語日本語" };
 
 	(void)state;
 	for (size_t width = 16; width < 120; width++) {

@@ -35,18 +35,32 @@ static void control_characters_become_question_marks(void **state)
 {
 	(void)state;
 	assert_cleaned("a\nb\tc\033[31m\x7f", "a?b?c?[31m?");
-	assert_cleaned("c1 \xc2\x9b" "31m", "c1 ?31m");
+	assert_cleaned("c1 \xc2\x9b"
+		       "31m",
+		       "c1 ?31m");
 }
 
 static void characters_that_hide_or_reorder_become_question_marks(void **state)
 {
 	(void)state;
-	assert_cleaned("a\xe2\x80\xae" "b", "a?b");	/* U+202E */
-	assert_cleaned("a\xe2\x81\xa6" "b", "a?b");	/* U+2066 */
-	assert_cleaned("a\xe2\x80\x8b" "b", "a?b");	/* U+200B */
-	assert_cleaned("a\xef\xbb\xbf" "b", "a?b");	/* U+FEFF */
-	assert_cleaned("a\xe2\x80\xa8" "b", "a?b");	/* U+2028 */
-	assert_cleaned("a\xf3\xa0\x81\x81" "b", "a?b");	/* U+E0041 */
+	assert_cleaned("a\xe2\x80\xae"
+		       "b",
+		       "a?b"); /* U+202E */
+	assert_cleaned("a\xe2\x81\xa6"
+		       "b",
+		       "a?b"); /* U+2066 */
+	assert_cleaned("a\xe2\x80\x8b"
+		       "b",
+		       "a?b"); /* U+200B */
+	assert_cleaned("a\xef\xbb\xbf"
+		       "b",
+		       "a?b"); /* U+FEFF */
+	assert_cleaned("a\xe2\x80\xa8"
+		       "b",
+		       "a?b"); /* U+2028 */
+	assert_cleaned("a\xf3\xa0\x81\x81"
+		       "b",
+		       "a?b"); /* U+E0041 */
 }
 
 static void invalid_utf8_becomes_question_marks(void **state)

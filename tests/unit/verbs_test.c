@@ -21,7 +21,8 @@
 #include "base/arena.h"
 #include "model/model.h"
 
-static const struct ps_pool_key the_pool = { .pool = 4096, .proc = { .tgid = 42, .incarnation = 1 } };
+static const struct ps_pool_key the_pool = { .pool = 4096,
+					     .proc = { .tgid = 42, .incarnation = 1 } };
 
 static int reset(void **state)
 {
@@ -51,7 +52,10 @@ static int reset(void **state)
 
 static void feed(enum ps_verb verb, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
 {
-	struct ps_event e = { .pool = the_pool, .now = shim_now_ns, .arg = { the_pool.pool, a1, a2, a3, a4 }, .verb = verb };
+	struct ps_event e = { .pool = the_pool,
+			      .now = shim_now_ns,
+			      .arg = { the_pool.pool, a1, a2, a3, a4 },
+			      .verb = verb };
 
 	ps_verb_feed(&e);
 }
@@ -255,8 +259,13 @@ static void an_unreadable_name_leaves_a_pool_without_one(void **state)
 
 static void a_late_agent_reads_the_handle_and_counts_leases_from_before(void **state)
 {
-	struct ps_handle handle = { .magic = PS_HANDLE_MAGIC, .kind = PS_KIND_object, .capacity = 5, .name = "late" };
-	struct ps_event e = { .pool = the_pool, .now = shim_now_ns, .verb = PS_VERB_released, .spec_flags = PS_SPEC_SDK_HANDLE };
+	struct ps_handle handle = {
+		.magic = PS_HANDLE_MAGIC, .kind = PS_KIND_object, .capacity = 5, .name = "late"
+	};
+	struct ps_event e = { .pool = the_pool,
+			      .now = shim_now_ns,
+			      .verb = PS_VERB_released,
+			      .spec_flags = PS_SPEC_SDK_HANDLE };
 	struct ps_pool *p;
 
 	(void)state;
@@ -336,7 +345,8 @@ struct reference {
 	double in_use_ns, hold_ns, wait_ns;
 };
 
-static void reference_step(struct reference *r, enum ps_verb verb, unsigned int item, unsigned int waiter)
+static void reference_step(struct reference *r, enum ps_verb verb, unsigned int item,
+			   unsigned int waiter)
 {
 	switch (verb) {
 	case PS_VERB_wait_begin:
@@ -393,7 +403,8 @@ static void compare_with_reference(struct model *m, const struct reference *r)
 	model_tick_begin(m, (int64_t)shim_now_ns);
 	assert_int_equal(model_feed_process(m, &info), 0);
 	assert_int_equal(model_feed_pool(m, &the_pool, books(), &extra, (int64_t)shim_now_ns), 0);
-	assert_int_equal(model_feed_hists(m, &the_pool, bpf_map_lookup_elem(&ps_hist_of, &the_pool)), 0);
+	assert_int_equal(
+		model_feed_hists(m, &the_pool, bpf_map_lookup_elem(&ps_hist_of, &the_pool)), 0);
 	model_tick_end(m);
 	assert_int_equal(model_snapshot(m, &s, NULL, NULL), 0);
 	assert_int_equal(s.n_pools, 1);
@@ -415,7 +426,8 @@ static void compare_with_reference(struct model *m, const struct reference *r)
 
 static void random_verbs_agree_with_a_slow_reference_model(void **state)
 {
-	static const enum ps_verb verbs[] = { PS_VERB_wait_begin, PS_VERB_wait_end, PS_VERB_acquired, PS_VERB_released };
+	static const enum ps_verb verbs[] = { PS_VERB_wait_begin, PS_VERB_wait_end,
+					      PS_VERB_acquired, PS_VERB_released };
 
 	(void)state;
 	for (unsigned int round = 0; round < 23; round++) {
@@ -427,7 +439,8 @@ static void random_verbs_agree_with_a_slow_reference_model(void **state)
 		create(4);
 		for (int i = 0; i < 2003; i++) {
 			enum ps_verb verb = verbs[rand_r(&seed) % 4];
-			unsigned int item = (unsigned int)rand_r(&seed) % N_ITEMS, waiter = (unsigned int)rand_r(&seed) % N_ITEMS;
+			unsigned int item = (unsigned int)rand_r(&seed) % N_ITEMS,
+				     waiter = (unsigned int)rand_r(&seed) % N_ITEMS;
 
 			shim_now_ns += (uint64_t)rand_r(&seed) % 100000 + 1;
 			reference_step(&r, verb, item, waiter);
@@ -451,7 +464,9 @@ static void buckets_are_powers_of_the_eighth_root_of_two_seconds(void **state)
 	for (double ns = 100; ns < 2e12; ns *= 1.0137) {
 		uint64_t v = (uint64_t)ns;
 		double index = ceil(log2((double)v / 1e9) * 8) - 1;
-		unsigned int expected = index < PS_HIST_OTLP_FIRST ? 0 : (unsigned int)(index - PS_HIST_OTLP_FIRST) + 1;
+		unsigned int expected = index < PS_HIST_OTLP_FIRST
+						? 0
+						: (unsigned int)(index - PS_HIST_OTLP_FIRST) + 1;
 		double off = log2((double)v / 1e9) * 8 - round(log2((double)v / 1e9) * 8);
 
 		if (expected > PS_HIST_BUCKETS - 1)
@@ -466,24 +481,35 @@ static void buckets_are_powers_of_the_eighth_root_of_two_seconds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_lease_is_counted_timed_and_given_back, reset, reset),
+		cmocka_unit_test_setup_teardown(a_lease_is_counted_timed_and_given_back, reset,
+						reset),
 		cmocka_unit_test_setup_teardown(release_twice_is_counted_not_fatal, reset, reset),
-		cmocka_unit_test_setup_teardown(acquire_of_an_item_that_is_out_is_counted_once, reset, reset),
-		cmocka_unit_test_setup_teardown(a_wait_ends_with_the_acquire_of_its_waiter, reset, reset),
+		cmocka_unit_test_setup_teardown(acquire_of_an_item_that_is_out_is_counted_once,
+						reset, reset),
+		cmocka_unit_test_setup_teardown(a_wait_ends_with_the_acquire_of_its_waiter, reset,
+						reset),
 		cmocka_unit_test_setup_teardown(a_timeout_is_counted_and_told, reset, reset),
 		cmocka_unit_test_setup_teardown(nonsense_values_are_counted, reset, reset),
 		cmocka_unit_test_setup_teardown(a_full_lease_table_marks_the_pool, reset, reset),
 		cmocka_unit_test_setup_teardown(a_full_waiter_table_marks_the_pool, reset, reset),
 		cmocka_unit_test_setup_teardown(a_full_pool_table_refuses_and_counts, reset, reset),
-		cmocka_unit_test_setup_teardown(a_process_with_too_many_pools_is_refused_more, reset, reset),
-		cmocka_unit_test_setup_teardown(a_full_process_table_refuses_the_pool, reset, reset),
-		cmocka_unit_test_setup_teardown(a_full_ring_loses_the_story_not_the_count, reset, reset),
+		cmocka_unit_test_setup_teardown(a_process_with_too_many_pools_is_refused_more,
+						reset, reset),
+		cmocka_unit_test_setup_teardown(a_full_process_table_refuses_the_pool, reset,
+						reset),
+		cmocka_unit_test_setup_teardown(a_full_ring_loses_the_story_not_the_count, reset,
+						reset),
 		cmocka_unit_test_setup_teardown(stories_are_capped_per_second, reset, reset),
-		cmocka_unit_test_setup_teardown(an_unreadable_name_leaves_a_pool_without_one, reset, reset),
-		cmocka_unit_test_setup_teardown(a_late_agent_reads_the_handle_and_counts_leases_from_before, reset, reset),
-		cmocka_unit_test_setup_teardown(a_pool_that_is_destroyed_takes_its_leases_along, reset, reset),
-		cmocka_unit_test_setup_teardown(a_probe_reads_its_arguments_as_the_spec_says, reset, reset),
-		cmocka_unit_test_setup_teardown(random_verbs_agree_with_a_slow_reference_model, reset, reset),
+		cmocka_unit_test_setup_teardown(an_unreadable_name_leaves_a_pool_without_one, reset,
+						reset),
+		cmocka_unit_test_setup_teardown(
+			a_late_agent_reads_the_handle_and_counts_leases_from_before, reset, reset),
+		cmocka_unit_test_setup_teardown(a_pool_that_is_destroyed_takes_its_leases_along,
+						reset, reset),
+		cmocka_unit_test_setup_teardown(a_probe_reads_its_arguments_as_the_spec_says, reset,
+						reset),
+		cmocka_unit_test_setup_teardown(random_verbs_agree_with_a_slow_reference_model,
+						reset, reset),
 		cmocka_unit_test(buckets_are_powers_of_the_eighth_root_of_two_seconds),
 	};
 

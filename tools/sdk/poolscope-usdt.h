@@ -15,15 +15,18 @@ extern "C" {
 struct poolscope_pool;
 
 /* A new pool's handle, to be freed by poolscope_usdt_pool_free(), which tells that the pool is gone. NULL when out of memory. */
-struct poolscope_pool *poolscope_usdt_pool_new(uint32_t kind, const char *name, uint64_t capacity, uint64_t min_idle);
+struct poolscope_pool *poolscope_usdt_pool_new(uint32_t kind, const char *name, uint64_t capacity,
+					       uint64_t min_idle);
 void poolscope_usdt_pool_free(struct poolscope_pool *pool);
 
 void poolscope_usdt_pool_resize(struct poolscope_pool *pool, uint64_t capacity);
 void poolscope_usdt_wait_begin(struct poolscope_pool *pool, uint64_t waiter);
 void poolscope_usdt_wait_end(struct poolscope_pool *pool, uint64_t waiter, uint32_t outcome);
-void poolscope_usdt_acquired(struct poolscope_pool *pool, uint64_t item, uint64_t waiter, uint32_t flags);
+void poolscope_usdt_acquired(struct poolscope_pool *pool, uint64_t item, uint64_t waiter,
+			     uint32_t flags);
 void poolscope_usdt_released(struct poolscope_pool *pool, uint64_t item, uint32_t flags);
-void poolscope_usdt_item_opened(struct poolscope_pool *pool, uint64_t item, uint64_t took_ns, uint32_t outcome);
+void poolscope_usdt_item_opened(struct poolscope_pool *pool, uint64_t item, uint64_t took_ns,
+				uint32_t outcome);
 void poolscope_usdt_item_closed(struct poolscope_pool *pool, uint64_t item, uint32_t reason);
 void poolscope_usdt_rejected(struct poolscope_pool *pool, uint32_t reason);
 void poolscope_usdt_health(struct poolscope_pool *pool, uint64_t item, uint32_t outcome);

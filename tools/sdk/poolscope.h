@@ -141,7 +141,7 @@ struct poolscope_pool {
  */
 #define POOLSCOPE_SEMAPHORE_(verb)                                                                 \
 	extern volatile unsigned short poolscope_##verb##_semaphore                                \
-		__attribute__((weak, visibility("hidden"), section(".probes")));                    \
+		__attribute__((weak, visibility("hidden"), section(".probes")));                   \
 	volatile unsigned short poolscope_##verb##_semaphore = 0
 
 POOLSCOPE_SEMAPHORE_(pool_create);
@@ -164,19 +164,19 @@ POOLSCOPE_SEMAPHORE_(stall_end);
  * prelinked file was moved. The "?" ties the note to the group of the function around it, so that the linker drops both.
  */
 #define POOLSCOPE_NOTE_(verb, args)                                                                \
-	"990:	nop\n"                                                                                \
+	"990:	nop\n"                                                                               \
 	".pushsection .note.stapsdt,\"?\",\"note\"\n"                                              \
 	".balign 4\n"                                                                              \
 	".4byte 992f-991f, 994f-993f, 3\n"                                                         \
-	"991:	.asciz \"stapsdt\"\n"                                                                 \
-	"992:	.balign 4\n"                                                                          \
-	"993:	.8byte 990b\n"                                                                        \
-	"	.8byte _.stapsdt.base\n"                                                                  \
-	"	.8byte poolscope_" #verb "_semaphore\n"                                                   \
-	"	.asciz \"poolscope\"\n"                                                                   \
-	"	.asciz \"" #verb "\"\n"                                                                   \
-	"	.asciz \"" args "\"\n"                                                                    \
-	"994:	.balign 4\n"                                                                          \
+	"991:	.asciz \"stapsdt\"\n"                                                                \
+	"992:	.balign 4\n"                                                                         \
+	"993:	.8byte 990b\n"                                                                       \
+	"	.8byte _.stapsdt.base\n"                                                                 \
+	"	.8byte poolscope_" #verb "_semaphore\n"                                            \
+	"	.asciz \"poolscope\"\n"                                                                  \
+	"	.asciz \"" #verb "\"\n"                                                            \
+	"	.asciz \"" args "\"\n"                                                             \
+	"994:	.balign 4\n"                                                                         \
 	".popsection\n"                                                                            \
 	".ifndef _.stapsdt.base\n"                                                                 \
 	".pushsection .stapsdt.base,\"aG\",\"progbits\",.stapsdt.base,comdat\n"                    \
@@ -212,15 +212,16 @@ static inline __attribute__((unused)) void poolscope_unused_(int n, ...)
 #endif
 
 /* Where the pool keeps its own counts of items in use and of open items; either may be NULL. Before poolscope_pool_create(). */
-POOLSCOPE_FN_ poolscope_pool_counters(struct poolscope_pool *pool, const uint32_t *in_use, const uint32_t *open)
+POOLSCOPE_FN_ poolscope_pool_counters(struct poolscope_pool *pool, const uint32_t *in_use,
+				      const uint32_t *open)
 {
 	pool->in_use_at_ = (uint64_t)(uintptr_t)in_use;
 	pool->open_at_ = (uint64_t)(uintptr_t)open;
 }
 
 /* A pool exists. The name is copied, cut at 63 bytes; capacity 0 = unbounded or unknown. */
-POOLSCOPE_FN_ poolscope_pool_create(struct poolscope_pool *pool, enum poolscope_kind kind, const char *name, uint64_t capacity,
-				    uint64_t min_idle)
+POOLSCOPE_FN_ poolscope_pool_create(struct poolscope_pool *pool, enum poolscope_kind kind,
+				    const char *name, uint64_t capacity, uint64_t min_idle)
 {
 	size_t n = strlen(name);
 
@@ -233,15 +234,17 @@ POOLSCOPE_FN_ poolscope_pool_create(struct poolscope_pool *pool, enum poolscope_
 	pool->capacity_ = capacity;
 	pool->min_idle_ = min_idle;
 	__atomic_store_n(&pool->magic_, POOLSCOPE_MAGIC_, __ATOMIC_RELEASE);
-	POOLSCOPE_PROBE_(pool_create, "8@%0 8@%1 8@%2 8@%3 8@%4", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(kind),
-			 POOLSCOPE_A_((uintptr_t)name), POOLSCOPE_A_(capacity), POOLSCOPE_A_(min_idle));
+	POOLSCOPE_PROBE_(pool_create, "8@%0 8@%1 8@%2 8@%3 8@%4", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(kind), POOLSCOPE_A_((uintptr_t)name), POOLSCOPE_A_(capacity),
+			 POOLSCOPE_A_(min_idle));
 }
 
 /* The limit changed. */
 POOLSCOPE_FN_ poolscope_pool_resize(struct poolscope_pool *pool, uint64_t capacity)
 {
 	pool->capacity_ = capacity;
-	POOLSCOPE_PROBE_(pool_resize, "8@%0 8@%1", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(capacity));
+	POOLSCOPE_PROBE_(pool_resize, "8@%0 8@%1", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(capacity));
 }
 
 /* The pool is gone, with all its leases and waits. */
@@ -254,51 +257,62 @@ POOLSCOPE_FN_ poolscope_pool_destroy(struct poolscope_pool *pool)
 /* The caller is about to block for an item. */
 POOLSCOPE_FN_ poolscope_wait_begin(struct poolscope_pool *pool, uint64_t waiter)
 {
-	POOLSCOPE_PROBE_(wait_begin, "8@%0 8@%1", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(waiter));
+	POOLSCOPE_PROBE_(wait_begin, "8@%0 8@%1", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(waiter));
 }
 
 /* The caller gave up. */
-POOLSCOPE_FN_ poolscope_wait_end(struct poolscope_pool *pool, uint64_t waiter, enum poolscope_outcome outcome)
+POOLSCOPE_FN_ poolscope_wait_end(struct poolscope_pool *pool, uint64_t waiter,
+				 enum poolscope_outcome outcome)
 {
-	POOLSCOPE_PROBE_(wait_end, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(waiter), POOLSCOPE_A_(outcome));
+	POOLSCOPE_PROBE_(wait_end, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(waiter), POOLSCOPE_A_(outcome));
 }
 
 /* The caller has the item; ends its wait if one began. */
-POOLSCOPE_FN_ poolscope_acquired(struct poolscope_pool *pool, uint64_t item, uint64_t waiter, unsigned int flags)
+POOLSCOPE_FN_ poolscope_acquired(struct poolscope_pool *pool, uint64_t item, uint64_t waiter,
+				 unsigned int flags)
 {
-	POOLSCOPE_PROBE_(acquired, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(item), POOLSCOPE_A_(waiter),
-			 POOLSCOPE_A_(flags));
+	POOLSCOPE_PROBE_(acquired, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(item), POOLSCOPE_A_(waiter), POOLSCOPE_A_(flags));
 }
 
 /* The item was given back. */
 POOLSCOPE_FN_ poolscope_released(struct poolscope_pool *pool, uint64_t item, unsigned int flags)
 {
-	POOLSCOPE_PROBE_(released, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(item), POOLSCOPE_A_(flags));
+	POOLSCOPE_PROBE_(released, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(item), POOLSCOPE_A_(flags));
 }
 
 /* An item was made in took_ns, or could not be made (outcome not OK; item may be 0 then). */
-POOLSCOPE_FN_ poolscope_item_opened(struct poolscope_pool *pool, uint64_t item, uint64_t took_ns, enum poolscope_outcome outcome)
+POOLSCOPE_FN_ poolscope_item_opened(struct poolscope_pool *pool, uint64_t item, uint64_t took_ns,
+				    enum poolscope_outcome outcome)
 {
-	POOLSCOPE_PROBE_(item_opened, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(item), POOLSCOPE_A_(took_ns),
-			 POOLSCOPE_A_(outcome));
+	POOLSCOPE_PROBE_(item_opened, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(item), POOLSCOPE_A_(took_ns), POOLSCOPE_A_(outcome));
 }
 
 /* An item was closed. */
-POOLSCOPE_FN_ poolscope_item_closed(struct poolscope_pool *pool, uint64_t item, enum poolscope_close reason)
+POOLSCOPE_FN_ poolscope_item_closed(struct poolscope_pool *pool, uint64_t item,
+				    enum poolscope_close reason)
 {
-	POOLSCOPE_PROBE_(item_closed, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(item), POOLSCOPE_A_(reason));
+	POOLSCOPE_PROBE_(item_closed, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(item), POOLSCOPE_A_(reason));
 }
 
 /* Backpressure: a request was refused. */
 POOLSCOPE_FN_ poolscope_rejected(struct poolscope_pool *pool, enum poolscope_reject reason)
 {
-	POOLSCOPE_PROBE_(rejected, "8@%0 8@%1", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(reason));
+	POOLSCOPE_PROBE_(rejected, "8@%0 8@%1", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(reason));
 }
 
 /* A health check ran. */
-POOLSCOPE_FN_ poolscope_health(struct poolscope_pool *pool, uint64_t item, enum poolscope_outcome outcome)
+POOLSCOPE_FN_ poolscope_health(struct poolscope_pool *pool, uint64_t item,
+			       enum poolscope_outcome outcome)
 {
-	POOLSCOPE_PROBE_(health, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(item), POOLSCOPE_A_(outcome));
+	POOLSCOPE_PROBE_(health, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(item), POOLSCOPE_A_(outcome));
 }
 
 /* The runtime stopped the world of this process. */

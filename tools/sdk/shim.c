@@ -11,12 +11,14 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-EXPORT struct poolscope_pool *poolscope_usdt_pool_new(uint32_t kind, const char *name, uint64_t capacity, uint64_t min_idle)
+EXPORT struct poolscope_pool *poolscope_usdt_pool_new(uint32_t kind, const char *name,
+						      uint64_t capacity, uint64_t min_idle)
 {
 	struct poolscope_pool *pool = calloc(1, sizeof(*pool));
 
 	if (pool)
-		poolscope_pool_create(pool, (enum poolscope_kind)kind, name ? name : "", capacity, min_idle);
+		poolscope_pool_create(pool, (enum poolscope_kind)kind, name ? name : "", capacity,
+				      min_idle);
 	return pool;
 }
 
@@ -43,7 +45,8 @@ EXPORT void poolscope_usdt_wait_end(struct poolscope_pool *pool, uint64_t waiter
 	poolscope_wait_end(pool, waiter, (enum poolscope_outcome)outcome);
 }
 
-EXPORT void poolscope_usdt_acquired(struct poolscope_pool *pool, uint64_t item, uint64_t waiter, uint32_t flags)
+EXPORT void poolscope_usdt_acquired(struct poolscope_pool *pool, uint64_t item, uint64_t waiter,
+				    uint32_t flags)
 {
 	poolscope_acquired(pool, item, waiter, flags);
 }
@@ -53,7 +56,8 @@ EXPORT void poolscope_usdt_released(struct poolscope_pool *pool, uint64_t item, 
 	poolscope_released(pool, item, flags);
 }
 
-EXPORT void poolscope_usdt_item_opened(struct poolscope_pool *pool, uint64_t item, uint64_t took_ns, uint32_t outcome)
+EXPORT void poolscope_usdt_item_opened(struct poolscope_pool *pool, uint64_t item, uint64_t took_ns,
+				       uint32_t outcome)
 {
 	poolscope_item_opened(pool, item, took_ns, (enum poolscope_outcome)outcome);
 }

@@ -144,8 +144,10 @@ static bool take_fault(struct running *r, const char *what)
 	if (r->faults_left) {
 		r->faults_left--;
 		is_mine = true;
-		json_array_append_new(r->faults, json_pack("{s:s s:s s:I s:s s:I}", "fault", what, "pool", r->load->pool, "tid",
-							   (json_int_t)syscall(SYS_gettid), "thread", name, "at_ns", (json_int_t)now_ns()));
+		json_array_append_new(
+			r->faults, json_pack("{s:s s:s s:I s:s s:I}", "fault", what, "pool",
+					     r->load->pool, "tid", (json_int_t)syscall(SYS_gettid),
+					     "thread", name, "at_ns", (json_int_t)now_ns()));
 	}
 	pthread_mutex_unlock(&r->lock);
 	return is_mine;
@@ -196,12 +198,14 @@ static void *run_thread(void *arg)
 	return NULL;
 }
 
-struct running *load_start(const struct load *load, struct pool *pool, double seconds, unsigned int seed, json_t *faults)
+struct running *load_start(const struct load *load, struct pool *pool, double seconds,
+			   unsigned int seed, json_t *faults)
 {
 	struct running *r = calloc(1, sizeof(*r));
 	pthread_condattr_t attr;
 
-	if (!r || !(r->thread = calloc(load->threads, sizeof(*r->thread))) || !(r->heap = calloc(HEAP_MAX, sizeof(*r->heap)))) {
+	if (!r || !(r->thread = calloc(load->threads, sizeof(*r->thread))) ||
+	    !(r->heap = calloc(HEAP_MAX, sizeof(*r->heap)))) {
 		fprintf(stderr, "poolsim: out of memory\n");
 		exit(1);
 	}
@@ -269,14 +273,17 @@ static void *serve(void *arg)
 
 uint16_t server_start(void)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t size = sizeof(at);
 	pthread_t thread;
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) || listen(fd, 128) || getsockname(fd, (struct sockaddr *)&at, &size) ||
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) || listen(fd, 128) ||
+	    getsockname(fd, (struct sockaddr *)&at, &size) ||
 	    pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd)) {
-		fprintf(stderr, "poolsim: the echo server cannot listen on 127.0.0.1: %s\n", strerror(errno));
+		fprintf(stderr, "poolsim: the echo server cannot listen on 127.0.0.1: %s\n",
+			strerror(errno));
 		exit(1);
 	}
 	pthread_detach(thread);

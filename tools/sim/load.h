@@ -14,7 +14,8 @@
 struct running;
 
 /* Starts the threads of one load on its pool, for so many seconds. Faults that are done are appended to `faults`. */
-struct running *load_start(const struct load *load, struct pool *pool, double seconds, unsigned int seed, json_t *faults);
+struct running *load_start(const struct load *load, struct pool *pool, double seconds,
+			   unsigned int seed, json_t *faults);
 
 /* Waits until all threads are done and everything but what was leaked is back. Frees. */
 void load_join(struct running *r);

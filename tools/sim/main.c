@@ -95,7 +95,9 @@ static int parse(int argc, char **argv, struct options *o)
 			o->is_waiting = true;
 			continue;
 		}
-		if (!parse_number(optarg, c == 'r' || c == 'm' || c == 'l' || c == 'f' || c == 'e' ? 0 : 1, c == 't' ? 2000 : 1e7, &n)) {
+		if (!parse_number(optarg,
+				  c == 'r' || c == 'm' || c == 'l' || c == 'f' || c == 'e' ? 0 : 1,
+				  c == 't' ? 2000 : 1e7, &n)) {
 			fprintf(stderr, "poolsim: %s is not a number in range\n", optarg);
 			return 1 + 2;
 		}
@@ -108,14 +110,18 @@ static int parse(int argc, char **argv, struct options *o)
 		else if (c == 'l')
 			o->linger_s = n;
 		else
-			*(c == 't' ? &o->threads : c == 'c' ? &o->capacity : c == 'f' ? &o->faults : &o->seed) = (long)n;
+			*(c == 't'   ? &o->threads
+			  : c == 'c' ? &o->capacity
+			  : c == 'f' ? &o->faults
+				     : &o->seed) = (long)n;
 	}
 	if (optind + 1 != argc)
 		return 1 + usage(stderr, 2);
 	o->scenario = scenario_find(argv[optind]);
 	if (o->scenario)
 		return 0;
-	fprintf(stderr, "poolsim: there is no scenario %s; `poolsim --list` has them\n", argv[optind]);
+	fprintf(stderr, "poolsim: there is no scenario %s; `poolsim --list` has them\n",
+		argv[optind]);
 	return 1 + 2;
 }
 
@@ -222,7 +228,13 @@ static void make_pools(struct simulation *s)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .seconds = 10, .rate = -1, .hold_ms = -1, .threads = -1, .capacity = -1, .faults = -1, .seed = 1 };
+	struct options o = { .seconds = 10,
+			     .rate = -1,
+			     .hold_ms = -1,
+			     .threads = -1,
+			     .capacity = -1,
+			     .faults = -1,
+			     .seed = 1 };
 	static struct simulation s;
 	int status = parse(argc, argv, &o);
 
@@ -237,7 +249,8 @@ int main(int argc, char **argv)
 		wait_for_start();
 	make_pools(&s);
 	for (size_t i = 0; i < s.n; i++)
-		s.running[i] = load_start(&s.load[i], &s.pool[i], o.seconds, (unsigned int)o.seed + (unsigned int)i, s.faults);
+		s.running[i] = load_start(&s.load[i], &s.pool[i], o.seconds,
+					  (unsigned int)o.seed + (unsigned int)i, s.faults);
 	listen_until(&s, now_ns() + (int64_t)(o.seconds * 1e9));
 	for (size_t i = 0; i < s.n; i++)
 		load_join(s.running[i]);

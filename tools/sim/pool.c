@@ -46,7 +46,9 @@ void pool_init(struct pool *p, const struct pool_options *options)
 
 static int connect_to(uint16_t port)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to))) {
@@ -131,7 +133,8 @@ static struct item *queue_wait(struct pool *p, int64_t deadline_ns)
 	p->last = &w;
 	p->n_waiting++;
 	while (!w.item && error != ETIMEDOUT)
-		error = deadline_ns ? pthread_cond_timedwait(&w.wake, &p->lock, &until) : pthread_cond_wait(&w.wake, &p->lock);
+		error = deadline_ns ? pthread_cond_timedwait(&w.wake, &p->lock, &until)
+				    : pthread_cond_wait(&w.wake, &p->lock);
 	if (!w.item)
 		queue_remove(p, &w);
 	pthread_cond_destroy(&w.wake);
@@ -145,8 +148,9 @@ static size_t op_new(struct pool *p, int64_t begin_ns)
 {
 	if (p->n_ops == p->room) {
 		if (p->room >= OPS_MAX) {
-			fprintf(stderr, "poolsim: pool %s: more than %u operations, the truth would be incomplete\n", p->options.name,
-				OPS_MAX);
+			fprintf(stderr,
+				"poolsim: pool %s: more than %u operations, the truth would be incomplete\n",
+				p->options.name, OPS_MAX);
 			exit(1);
 		}
 		p->room = p->room ? 2 * p->room : 65536;

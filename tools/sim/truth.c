@@ -33,8 +33,9 @@ static json_t *statistics(struct values *s)
 	qsort(s->v, s->n, sizeof(*s->v), by_size);
 	for (size_t i = 0; i < s->n; i++)
 		sum += (double)s->v[i] / 1e9;
-	return json_pack("{s:I s:f s:f s:f s:f s:f}", "count", (json_int_t)s->n, "sum_seconds", sum, "p50_seconds", quantile(s, .5),
-			 "p90_seconds", quantile(s, .9), "p99_seconds", quantile(s, .99), "max_seconds", quantile(s, 1));
+	return json_pack("{s:I s:f s:f s:f s:f s:f}", "count", (json_int_t)s->n, "sum_seconds", sum,
+			 "p50_seconds", quantile(s, .5), "p90_seconds", quantile(s, .9),
+			 "p99_seconds", quantile(s, .99), "max_seconds", quantile(s, 1));
 }
 
 struct sums {
@@ -45,7 +46,8 @@ struct sums {
 
 static void add_op(const struct op *o, int64_t since_ns, int64_t at_ns, struct sums *s)
 {
-	int64_t from = o->acquired_ns > since_ns ? o->acquired_ns : since_ns, to = o->end_ns ? o->end_ns : at_ns;
+	int64_t from = o->acquired_ns > since_ns ? o->acquired_ns : since_ns,
+		to = o->end_ns ? o->end_ns : at_ns;
 
 	if (!o->acquired_ns) {
 		if (o->end_ns && o->end_ns >= since_ns) {
@@ -70,7 +72,8 @@ static void add_op(const struct op *o, int64_t since_ns, int64_t at_ns, struct s
 
 static const char *kind_name(enum poolscope_kind kind)
 {
-	static const char *const names[] = { "unknown", "connection", "worker", "object", "semaphore", "lock", "listener" };
+	static const char *const names[] = { "unknown",   "connection", "worker",  "object",
+					     "semaphore", "lock",       "listener" };
 
 	return names[kind];
 }
@@ -92,13 +95,17 @@ json_t *truth_pool(struct pool *p, int64_t since_ns)
 	for (size_t i = 0; i < p->n_ops; i++)
 		add_op(&p->ops[i], since_ns, at_ns, &s);
 	create = (struct values){ p->create_ns, p->n_creates };
-	truth = json_pack("{s:s s:s s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:f s:o s:o s:o s:o s:I}", "name", p->options.name, "kind",
-			  kind_name(p->options.kind), "capacity", (json_int_t)p->options.capacity, "acquires", (json_int_t)s.acquires,
-			  "releases", (json_int_t)s.releases, "timeouts", (json_int_t)s.timeouts, "rejections",
-			  (json_int_t)p->rejections, "opened", (json_int_t)p->opened, "open_failures", (json_int_t)p->open_failures,
-			  "closed", (json_int_t)p->closed, "in_use", (json_int_t)p->n_in_use, "before_start", (json_int_t)s.before,
-			  "in_use_seconds", s.in_use_s, "wait", statistics(&s.wait), "wait_failed", statistics(&s.wait_failed), "hold",
-			  statistics(&s.hold), "create", statistics(&create), "at_ns", (json_int_t)at_ns);
+	truth = json_pack(
+		"{s:s s:s s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:f s:o s:o s:o s:o s:I}", "name",
+		p->options.name, "kind", kind_name(p->options.kind), "capacity",
+		(json_int_t)p->options.capacity, "acquires", (json_int_t)s.acquires, "releases",
+		(json_int_t)s.releases, "timeouts", (json_int_t)s.timeouts, "rejections",
+		(json_int_t)p->rejections, "opened", (json_int_t)p->opened, "open_failures",
+		(json_int_t)p->open_failures, "closed", (json_int_t)p->closed, "in_use",
+		(json_int_t)p->n_in_use, "before_start", (json_int_t)s.before, "in_use_seconds",
+		s.in_use_s, "wait", statistics(&s.wait), "wait_failed", statistics(&s.wait_failed),
+		"hold", statistics(&s.hold), "create", statistics(&create), "at_ns",
+		(json_int_t)at_ns);
 	pthread_mutex_unlock(&p->lock);
 	free(s.wait.v);
 	free(s.wait_failed.v);

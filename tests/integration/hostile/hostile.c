@@ -25,17 +25,21 @@ static void garbage(void)
 	unsigned int seed = 23;
 
 	for (int i = 0; i < 20000; i++) {
-		struct poolscope_pool *pool = (struct poolscope_pool *)(uintptr_t)(rand_r(&seed) % 64 * 4097ul);
+		struct poolscope_pool *pool =
+			(struct poolscope_pool *)(uintptr_t)(rand_r(&seed) % 64 * 4097ul);
 		uint64_t item = (uint64_t)rand_r(&seed) % 128;
 		unsigned int what = (unsigned int)rand_r(&seed);
 
-		POOLSCOPE_PROBE_(pool_create, "8@%0 8@%1 8@%2 8@%3 8@%4", POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(what),
-				 POOLSCOPE_A_((uintptr_t)what << 20), POOLSCOPE_A_(~(uint64_t)what), POOLSCOPE_A_(what));
+		POOLSCOPE_PROBE_(pool_create, "8@%0 8@%1 8@%2 8@%3 8@%4",
+				 POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(what),
+				 POOLSCOPE_A_((uintptr_t)what << 20), POOLSCOPE_A_(~(uint64_t)what),
+				 POOLSCOPE_A_(what));
 		poolscope_wait_begin(pool, item);
 		poolscope_wait_end(pool, item * 3, (enum poolscope_outcome)what);
 		poolscope_acquired(pool, item, item, what);
 		poolscope_released(pool, item * 5, what);
-		poolscope_item_opened(pool, item, (uint64_t)what << 32, (enum poolscope_outcome)what);
+		poolscope_item_opened(pool, item, (uint64_t)what << 32,
+				      (enum poolscope_outcome)what);
 		poolscope_item_closed(pool, item, (enum poolscope_close)what);
 		poolscope_rejected(pool, (enum poolscope_reject)what);
 		poolscope_health(pool, item, (enum poolscope_outcome)what);
@@ -87,7 +91,8 @@ static void odd_releases(void)
 /* Handles whose memory is gone when the first event comes. */
 static void unmapped(void)
 {
-	struct poolscope_pool *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct poolscope_pool *p =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		exit(1);

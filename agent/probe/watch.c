@@ -3,7 +3,7 @@
  * watch.c - see watch.h. The surprise: a burst of mappings at the start of a process is looked at more than once, and that is
  * right: the executable itself may carry points, and its first pool may be made before the last library is loaded.
  */
-#include "cmd/watch.h"
+#include "probe/watch.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -155,7 +155,8 @@ int watch_new(struct targets *t, struct watch **ret)
 	if (!error)
 		epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, arrivals_fd(w->arrivals), &interest);
 	else
-		snprintf(w->problem, sizeof(w->problem), "the kernel does not tell of library loads: %s", strerror(-error));
+		snprintf(w->problem, sizeof(w->problem),
+			 "the kernel does not tell of library loads: %s", strerror(-error));
 	look_through_proc(w); /* after the subscription, so that nobody slips between */
 	*ret = w;
 	return 0;
@@ -167,7 +168,7 @@ void watch_free(struct watch *w)
 
 	if (!w)
 		return;
-	HASH_ITER(hh, w->users, u, next)
+	HASH_ITER (hh, w->users, u, next)
 		user_free(w, u);
 	arrivals_free(w->arrivals);
 	close(w->epoll_fd);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * watch.h - which processes use which targets: at start by a look through /proc, then by arrivals (discover/arrivals.h); a
- * process's end is told by its pidfd. Joins discover and probe; part of the daemon.
+ * process's end is told by its pidfd. Joins discovery with the targets.
  */
-#ifndef POOLSCOPE_CMD_WATCH_H
-#define POOLSCOPE_CMD_WATCH_H
+#ifndef POOLSCOPE_PROBE_WATCH_H
+#define POOLSCOPE_PROBE_WATCH_H
 
 #include <stddef.h>
 
