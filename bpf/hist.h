@@ -3,8 +3,8 @@
  * hist.h - which bucket a duration falls into. Pure; the kernel side and the agent compile the same lines.
  *
  * Buckets are powers of 2^(1/8) seconds (abi.h). A duration in ns is first scaled to units of 2^-54 s, so that an octave of
- * seconds is an octave of the integer: 2^54 / 10^9 = 18014398.509. The rounding of that factor is 3e-8, far below the width of
- * a bucket (9 %).
+ * seconds is an octave of the integer: 2^54 / 10^9 = 18014398.509. The factor is rounded down, by 3e-8 (a bucket is 9 % wide),
+ * so that 0.25 s and 1 s stay in the buckets that they bound.
  */
 #ifndef POOLSCOPE_BPF_HIST_H
 #define POOLSCOPE_BPF_HIST_H
@@ -18,7 +18,7 @@
 #endif
 
 #define PS_HIST_UNIT_EXP 54
-#define PS_HIST_UNITS_PER_NS 18014399ull
+#define PS_HIST_UNITS_PER_NS 18014398ull
 #define PS_HIST_LONGEST_NS (1ull << 39)	/* more would overflow; 550 s are in the second last octave */
 
 /* floor(log2(v)), v > 0 */

@@ -40,7 +40,7 @@ int hist_copy(const struct hist *h, struct hist *ret);
 uint64_t hist_get(const struct hist *h, unsigned int bucket);
 
 /*
- * The quantile q (0..1) in seconds, log-linear within a bucket and never over the maximum; NaN when the histogram is empty.
+ * The quantile q (0..1) in seconds: the logarithmic middle of its bucket, never over the maximum; NaN when the histogram is empty.
  * Bucket 0 answers 0. At most 4.4 % off (half a bucket of scale 3).
  */
 double hist_quantile_s(const struct hist *h, double q);

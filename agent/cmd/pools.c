@@ -196,6 +196,7 @@ static const struct column columns[] = {
 	{ "SOURCE", false, 10, 0 },
 	{ "ENDPOINT", false, 9, 24 },
 	{ "CAP", true, 0, 0 },
+	{ "OPEN", true, 0, 0 },
 	{ "USE", true, 0, 0 },
 	{ "IDLE", true, 7, 0 },
 	{ "WAIT", true, 0, 0 },
@@ -259,6 +260,7 @@ void pools_tabulate(struct table *t, const json_t *pools)
 		table_add(t, field_text(pool, "source"));
 		table_add(t, field_text(pool, "endpoint"));
 		add_count(t, pool, "capacity");
+		add_count(t, pool, "open");
 		add_count(t, pool, "in_use");
 		add_count(t, pool, "idle");
 		add_count(t, pool, "pending");

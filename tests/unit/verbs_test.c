@@ -474,6 +474,10 @@ static void buckets_are_powers_of_the_eighth_root_of_two_seconds(void **state)
 		if (fabs(off) > 1e-5) /* on a boundary the factor's rounding decides, 3e-8 wide */
 			assert_int_equal(ps_hist_bucket(v), expected);
 	}
+	/* an upper bound belongs to its bucket: 0.25 s and 1 s are counted by le="0.25" and le="1" */
+	assert_int_equal(ps_hist_bucket(250000000), 1 + 8 * 20 - 1);
+	assert_int_equal(ps_hist_bucket(1000000000), 1 + 8 * 22 - 1);
+	assert_int_equal(ps_hist_bucket(1000000100), 1 + 8 * 22);
 	assert_int_equal(ps_hist_bucket(0), 0);
 	assert_int_equal(ps_hist_bucket(~0ull), PS_HIST_BUCKETS - 1);
 }

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# Benchmarks: what watching costs. They print a table and fail on nothing but a program that does not start.
+
+$(B)/tests/bench-target: tests/bench/target.c tools/sdk/poolscope.h
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
+
+$(B)/tests/bench-empty: tests/bench/empty.c $(B)/libagent.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) $(CPPFLAGS) $^ $(AGENT_LIBS) -o $@
+
+.PHONY: bench
+bench: # measure ns per probe hit and the agent's own cost, as a table (needs root)
+bench: $(B)/poolscope $(B)/tests/bench-target $(B)/tests/bench-empty
+	@tests/bench/run $(B)
