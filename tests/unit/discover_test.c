@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * discover_test.c - notes and mappings of real files against an independent reader, and the hostile files of the fuzzers' corpus
+ * with what must come of each.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "discover/mapped.h"
+#include "discover/notes.h"
+#include "ingest/process_info.h"
+
+static int take_libc(void *context, uint32_t pid, int fd, const char *path)
+{
+	(void)pid;
+	if (strstr(path, "/libc.so"))
+		*(int *)context = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return 0;
+}
+
+static size_t readelf_count(const char *path)
+{
+	char command[512];
+	unsigned long n = 0;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "readelf -n %s 2>/dev/null | grep -c 'Provider: libc'",
+		 path);
+	f = popen(command, "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &n), 1);
+	pclose(f);
+	return n;
+}
+
+static void the_notes_of_this_process_libc_are_those_that_readelf_lists(void **state)
+{
+	struct notes notes;
+	struct diag d = { 0 };
+	char path[64];
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(mapped_files((uint32_t)getpid(), take_libc, &fd), 0);
+	assert_true(fd >= 0);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
+	assert_int_equal(notes_read(fd, "libc", 100000, &notes, &d), 0);
+	assert_int_equal(notes.n, readelf_count(path));
+	assert_int_equal(notes.n_bad, 0);
+	notes_done(&notes);
+	close(fd);
+}
+
+static void a_limit_on_notes_counts_what_it_leaves_out(void **state)
+{
+	int fd = open("tests/fuzz/corpus/notes/two", O_RDONLY | O_CLOEXEC);
+	struct notes notes;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(notes_read(fd, "poolscope", 1, &notes, NULL), 0);
+	assert_int_equal(notes.n, 1);
+	assert_int_equal(notes.n_over, 1);
+	notes_done(&notes);
+	close(fd);
+}
+
+static void hostile_files_give_what_can_be_believed_and_nothing_more(void **state)
+{
+	static const struct {
+		const char *file;
+		int error;
+		size_t n, n_bad;
+	} cases[] = {
+		{ "good", 0, 1, 0 },
+		{ "arm", 0, 1, 0 },
+		{ "namesz-lies", 0, 0, 1 },
+		{ "descsz-lies", 0, 0, 1 },
+		{ "section-huge", -EBADMSG, 0, 1 },
+		{ "section-outside", -EBADMSG, 0, 1 },
+		{ "pc-outside", 0, 0, 1 },
+		{ "pc-not-executable", 0, 0, 1 },
+		{ "semaphore-outside", 0, 0, 1 },
+		{ "semaphore-not-writable", 0, 0, 1 },
+		{ "no-nul", 0, 0, 1 },
+		{ "other-type", 0, 0, 0 },
+		{ "other-owner", 0, 0, 0 },
+		{ "32-bit", -ENOEXEC, 0, 0 },
+		{ "empty", -ENOEXEC, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct notes notes;
+		char path[128];
+		int fd;
+
+		snprintf(path, sizeof(path), "tests/fuzz/corpus/notes/%s", cases[i].file);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		if (notes_read(fd, "poolscope", 100, &notes, NULL) != cases[i].error ||
+		    notes.n != cases[i].n || notes.n_bad != cases[i].n_bad)
+			fail_msg("%s: %zu notes, %zu bad", cases[i].file, notes.n, notes.n_bad);
+		notes_done(&notes);
+		close(fd);
+	}
+}
+
+static void a_line_of_maps_is_read_with_blanks_in_its_path(void **state)
+{
+	char line[] =
+		"55d0c0000000-55d0c0001000 r-xp 00002000 fe:01 123456      /opt/my app/x (deleted)\n";
+	char bad[] = "55d0c0001000-55d0c0000000 r-xp 00002000 fe:01 123456 /x";
+	struct mapping m;
+
+	(void)state;
+	assert_true(mapping_parse(line, &m));
+	assert_true(m.is_executable);
+	assert_int_equal(m.inode, 123456);
+	assert_int_equal(m.device_minor, 1);
+	assert_int_equal(m.offset, 0x2000);
+	assert_string_equal(m.path, "/opt/my app/x (deleted)");
+	assert_false(mapping_parse(bad, &m));
+}
+
+static void a_cgroup_names_the_service_and_the_container(void **state)
+{
+	struct process_names names = { .name = "" };
+
+	(void)state;
+	cgroup_line_parse("0::/system.slice/nginx.service", &names);
+	assert_string_equal(names.service, "nginx");
+	assert_string_equal(names.container_id, "");
+	cgroup_line_parse(
+		"0::/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope",
+		&names);
+	assert_string_equal(names.container_id,
+			    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_notes_of_this_process_libc_are_those_that_readelf_lists),
+		cmocka_unit_test(a_limit_on_notes_counts_what_it_leaves_out),
+		cmocka_unit_test(hostile_files_give_what_can_be_believed_and_nothing_more),
+		cmocka_unit_test(a_line_of_maps_is_read_with_blanks_in_its_path),
+		cmocka_unit_test(a_cgroup_names_the_service_and_the_container),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
