@@ -36,7 +36,7 @@
  * wait_begin is not 0, give the same one to acquired.
  *
  * Cost: each verb is a USDT point (provider "poolscope", one probe per verb) behind a semaphore: one load and one branch when
- * nobody watches, one trap (0.5 us) when somebody does. bpftrace, perf and bcc can read the points as well.
+ * nobody watches, one trap and its booking (about 1 us) when somebody does. bpftrace, perf and bcc can read the points as well.
  *
  * POOLSCOPE_DISABLE compiles everything to nothing. POOLSCOPE_USDT_ONLY is accepted, and today the only way there is.
  * The handle is opaque: an agent that comes late reads it out of the process's memory to learn name, kind and capacity.
