@@ -166,8 +166,19 @@ PS_INLINE struct ps_pool *ps_pool_make(const struct ps_event *e)
 	return p;
 }
 
+/* A process may make and destroy pools without end; only those that live count against its limit. */
+PS_INLINE void ps_pool_count(const struct ps_event *e, int change)
+{
+	struct ps_proc *proc = bpf_map_lookup_elem(&ps_procs, &e->pool.proc);
+
+	if (proc)
+		__sync_fetch_and_add(&proc->n_pools, change);
+}
+
 PS_INLINE void ps_on_pool_create(struct ps_pool *p, const struct ps_event *e)
 {
+	if (p->flags & PS_POOL_DESTROYED)
+		ps_pool_count(e, 1);
 	p->flags &= ~(__u32)(PS_POOL_IMPLICIT | PS_POOL_DESTROYED);
 	ps_pool_set_kind(p, e->arg[1]);
 	ps_pool_set_capacity(p, e->arg[3], e->now);
@@ -180,6 +191,8 @@ PS_INLINE void ps_on_pool_create(struct ps_pool *p, const struct ps_event *e)
 /* All leases and waits end with the pool: the sums are closed here, the records are void from destroyed_ns on. */
 PS_INLINE void ps_on_pool_destroy(struct ps_pool *p, const struct ps_event *e)
 {
+	if (!(p->flags & PS_POOL_DESTROYED))
+		ps_pool_count(e, -1);
 	p->released_sum += (__u64)p->in_use * e->now;
 	p->in_use = 0;
 	p->wait_end_sum += (__u64)p->waiting * e->now;

@@ -298,6 +298,23 @@ static void a_pool_that_is_destroyed_takes_its_leases_along(void **state)
 	assert_int_equal(books()->in_use, 1);
 }
 
+static void pools_that_were_destroyed_do_not_count_against_the_limit(void **state)
+{
+	struct ps_proc *proc;
+
+	(void)state;
+	for (int i = 0; i < 101; i++) {
+		create(1);
+		feed(PS_VERB_pool_destroy, 0, 0, 0, 0);
+		feed(PS_VERB_pool_destroy, 0, 0, 0, 0);
+	}
+	proc = bpf_map_lookup_elem(&ps_procs, &the_pool.proc);
+	assert_int_equal(proc->n_pools, 0);
+	create(1);
+	assert_int_equal(proc->n_pools, 1);
+	assert_int_equal(lost(PS_LOSS_pools_per_process), 0);
+}
+
 /* ---- probe specs ------------------------------------------------------------------------------------------------------- */
 
 static void a_probe_reads_its_arguments_as_the_spec_says(void **state)
@@ -510,6 +527,8 @@ int main(void)
 			a_late_agent_reads_the_handle_and_counts_leases_from_before, reset, reset),
 		cmocka_unit_test_setup_teardown(a_pool_that_is_destroyed_takes_its_leases_along,
 						reset, reset),
+		cmocka_unit_test_setup_teardown(
+			pools_that_were_destroyed_do_not_count_against_the_limit, reset, reset),
 		cmocka_unit_test_setup_teardown(a_probe_reads_its_arguments_as_the_spec_says, reset,
 						reset),
 		cmocka_unit_test_setup_teardown(random_verbs_agree_with_a_slow_reference_model,
