@@ -22,12 +22,26 @@ all: $(B)/poolsim $(B)/poolsim-plain
 
 SHIM := $(B)/libpoolscope-usdt.so
 
-$(SHIM): tools/sdk/shim.c tools/sdk/poolscope.h tools/sdk/poolscope-usdt.h
+$(SHIM): tools/sdk/shim.c tools/sdk/poolscope.h tools/sdk/poolscope-usdt.h bpf/verbs.def
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -fPIC -fvisibility=hidden -I. -shared -Wl,-soname,libpoolscope-usdt.so.0 $< -o $@
+
+# What is installed stands alone: each #include of verbs.def gives way to the rows of the one macro that was defined before it.
+SDK_HEADER := $(B)/include/poolscope.h
+
+$(SDK_HEADER): tools/sdk/poolscope.h bpf/verbs.def
+	@mkdir -p $(@D)
+	awk '/^#define [A-Z_]+\(id, name,/ { macro = $$2; sub(/\(.*/, "", macro) } \
+		!/#include ".*verbs\.def"/ { print; next } \
+		{ while ((getline row < "bpf/verbs.def") > 0) if (index(row, macro "(") == 1) print row; \
+		  close("bpf/verbs.def"); print "#undef " macro }' $< > $@
+
+$(B)/include/poolscope-usdt.h: tools/sdk/poolscope-usdt.h
+	@mkdir -p $(@D)
+	cp $< $@
 
 $(B)/pkgconfig/%.pc: tools/sdk/%.pc.in Makefile
 	@mkdir -p $(@D)
 	sed 's/@VERSION@/$(VERSION)/' $< > $@
 
-all: $(SHIM) $(B)/pkgconfig/poolscope.pc $(B)/pkgconfig/poolscope-usdt.pc
+all: $(SHIM) $(SDK_HEADER) $(B)/include/poolscope-usdt.h $(B)/pkgconfig/poolscope.pc $(B)/pkgconfig/poolscope-usdt.pc

@@ -5,7 +5,7 @@
  * A pool author's five minutes:
  *
  *	struct my_pool {
- *		struct poolscope_pool scope;	// the handle; lives as long as the pool
+ *		struct poolscope_pool scope;	// the handle; lives as long as the pool, opaque
  *		uint32_t n_in_use, n_open;	// your own counters
  *		...
  *	};
@@ -14,32 +14,60 @@
  *	poolscope_pool_counters(&p->scope, &p->n_in_use, &p->n_open);
  *	poolscope_pool_create(&p->scope, POOLSCOPE_KIND_CONNECTION, "orders-db", 20, 0);
  *
- *	// acquire: only when the caller must block
- *	poolscope_wait_begin(&p->scope, 0);		// 0 = the calling thread
- *	...						// gave up:
- *	poolscope_wait_end(&p->scope, 0, POOLSCOPE_OUTCOME_TIMEOUT);
- *	...						// got one, with or without a wait; ends the wait
- *	poolscope_acquired(&p->scope, (uintptr_t)conn, 0, was_made_for_me ? POOLSCOPE_NEW : 0);
+ *	struct conn *my_acquire(struct my_pool *p)
+ *	{
+ *		lock(p);
+ *		while (!(conn = take_idle(p))) {
+ *			if (!is_waiting)		// only now, on the slow path, and once
+ *				poolscope_wait_begin(&p->scope, 0);	// 0 = the calling thread
+ *			is_waiting = true;
+ *			if (sleep_until_free_or(p, deadline) == TIMED_OUT) {
+ *				poolscope_wait_end(&p->scope, 0, POOLSCOPE_OUTCOME_TIMEOUT);
+ *				unlock(p);
+ *				return NULL;
+ *			}
+ *		}
+ *		p->n_in_use++;
+ *		poolscope_acquired(&p->scope, (uintptr_t)conn, 0, 0);	// ends the wait, if one began
+ *		unlock(p);
+ *		return conn;
+ *	}
  *
- *	// release
+ *	// given back
  *	poolscope_released(&p->scope, (uintptr_t)conn, is_broken ? POOLSCOPE_BROKEN : 0);
  *
- *	// items: made (how long it took, in ns), closed
+ *	// items: made (how long it took, in ns) or not made, closed and why, checked
  *	poolscope_item_opened(&p->scope, (uintptr_t)conn, took_ns, POOLSCOPE_OUTCOME_OK);
+ *	poolscope_item_opened(&p->scope, 0, took_ns, POOLSCOPE_OUTCOME_FAILED);
  *	poolscope_item_closed(&p->scope, (uintptr_t)conn, POOLSCOPE_CLOSE_IDLE_TIMEOUT);
+ *	poolscope_health(&p->scope, (uintptr_t)conn, POOLSCOPE_OUTCOME_OK);
  *
- *	// the end
+ *	// the queue was full, the limit changed, the end
+ *	poolscope_rejected(&p->scope, POOLSCOPE_REJECT_QUEUE_FULL);
+ *	poolscope_pool_resize(&p->scope, 40);
  *	poolscope_pool_destroy(&p->scope);
  *
- * Call them where your pool changes its own books, best under its lock: then the order that is seen is the order that was.
- * Items and waiters are any 64-bit values that are unique within the pool, a pointer or an index. If the waiter given to
- * wait_begin is not 0, give the same one to acquired.
+ * The order of calls
+ *	wait_begin only when the caller really is about to block. A wait ends by exactly one of acquired (got an item) and wait_end
+ *	(gave up). An acquire without wait_begin has waited 0. Call each verb where the pool changes its own books, best under its
+ *	lock, else right after: then the order that is seen is the order that was. Mistakes are counted, never fatal.
  *
- * Cost: each verb is a USDT point (provider "poolscope", one probe per verb) behind a semaphore: one load and one branch when
- * nobody watches, one trap and its booking (about 1 us) when somebody does. bpftrace, perf and bcc can read the points as well.
+ * Items and waiters
+ *	Any 64-bit values that are unique within the pool: a pointer, a descriptor, an index from 1. Waiter 0 is the calling thread.
+ *	If who waits is not the thread that will run acquired (a task in a queue, a coroutine), give both verbs the same other value.
  *
- * POOLSCOPE_DISABLE compiles everything to nothing. POOLSCOPE_USDT_ONLY is accepted, and today the only way there is.
- * The handle is opaque: an agent that comes late reads it out of the process's memory to learn name, kind and capacity.
+ * What it costs
+ *	Each verb is a USDT point (provider "poolscope", one probe per verb) behind a semaphore: one load and one branch while
+ *	nobody watches, one trap and its booking (about 1 us) while somebody does. bpftrace, perf and bcc can read the points too.
+ *	Where an argument is dear to work out, ask first: if (POOLSCOPE_WATCHED(item_opened)) ...
+ *
+ * What an agent reads that comes late
+ *	The handle, out of the process's memory: name (cut at 63 bytes), kind, capacity, min_idle, and the two counters if you gave
+ *	them. So the handle must not move, and the counters must live as long as it does.
+ *
+ * Switches, to be defined before the #include
+ *	POOLSCOPE_DISABLE	everything compiles to nothing
+ *	POOLSCOPE_USDT_ONLY	every verb is a USDT point: today the only way there is, so it changes nothing yet
  */
 #ifndef POOLSCOPE_H
 #define POOLSCOPE_H
@@ -54,56 +82,83 @@ extern "C" {
 
 #define POOLSCOPE_NAME_MAX 64
 
+/*
+ * The numbers come from the list of verbs, which uses short macro names; those of the program that includes this header are put
+ * aside meanwhile. Programs use the names in capitals.
+ */
+#pragma push_macro("VERB")
+#pragma push_macro("KIND")
+#pragma push_macro("OUTCOME")
+#pragma push_macro("CLOSE_REASON")
+#pragma push_macro("REJECT_REASON")
+#pragma push_macro("STALL_CAUSE")
+#undef VERB
+#undef KIND
+#undef OUTCOME
+#undef CLOSE_REASON
+#undef REJECT_REASON
+#undef STALL_CAUSE
+
 enum poolscope_kind {
-	POOLSCOPE_KIND_UNKNOWN = 0,
-	POOLSCOPE_KIND_CONNECTION = 1,
-	POOLSCOPE_KIND_WORKER = 2,
-	POOLSCOPE_KIND_OBJECT = 3,
-	POOLSCOPE_KIND_SEMAPHORE = 4,
-	POOLSCOPE_KIND_LOCK = 5,
-	POOLSCOPE_KIND_LISTENER = 6
+#define KIND(id, name, text) POOLSCOPE_KIND_##name##_ = (id),
+#include "../../bpf/verbs.def"
+	POOLSCOPE_KIND_UNKNOWN = POOLSCOPE_KIND_unknown_,
+	POOLSCOPE_KIND_CONNECTION = POOLSCOPE_KIND_connection_,
+	POOLSCOPE_KIND_WORKER = POOLSCOPE_KIND_worker_,
+	POOLSCOPE_KIND_OBJECT = POOLSCOPE_KIND_object_,
+	POOLSCOPE_KIND_SEMAPHORE = POOLSCOPE_KIND_semaphore_,
+	POOLSCOPE_KIND_LOCK = POOLSCOPE_KIND_lock_,
+	POOLSCOPE_KIND_LISTENER = POOLSCOPE_KIND_listener_
 };
 
 /* How a wait, an opening or a health check ended. */
 enum poolscope_outcome {
-	POOLSCOPE_OUTCOME_OK = 0,
-	POOLSCOPE_OUTCOME_TIMEOUT = 1,
-	POOLSCOPE_OUTCOME_CANCELLED = 2,
-	POOLSCOPE_OUTCOME_CLOSED = 3,
-	POOLSCOPE_OUTCOME_REJECTED = 4,
-	POOLSCOPE_OUTCOME_FAILED = 5
+#define OUTCOME(id, name, text) POOLSCOPE_OUTCOME_##name##_ = (id),
+#include "../../bpf/verbs.def"
+	POOLSCOPE_OUTCOME_OK = POOLSCOPE_OUTCOME_ok_,
+	POOLSCOPE_OUTCOME_TIMEOUT = POOLSCOPE_OUTCOME_timeout_,
+	POOLSCOPE_OUTCOME_CANCELLED = POOLSCOPE_OUTCOME_cancelled_,
+	POOLSCOPE_OUTCOME_CLOSED = POOLSCOPE_OUTCOME_closed_,
+	POOLSCOPE_OUTCOME_REJECTED = POOLSCOPE_OUTCOME_rejected_,
+	POOLSCOPE_OUTCOME_FAILED = POOLSCOPE_OUTCOME_failed_
 };
 
 /* Why an item was closed. */
 enum poolscope_close {
-	POOLSCOPE_CLOSE_UNKNOWN = 0,
-	POOLSCOPE_CLOSE_IDLE_TIMEOUT = 1,
-	POOLSCOPE_CLOSE_MAX_LIFETIME = 2,
-	POOLSCOPE_CLOSE_BROKEN = 3,
-	POOLSCOPE_CLOSE_SHRINK = 4,
-	POOLSCOPE_CLOSE_SHUTDOWN = 5,
-	POOLSCOPE_CLOSE_PEER_CLOSED = 6,
-	POOLSCOPE_CLOSE_LOCAL_CLOSED = 7
+#define CLOSE_REASON(id, name, text) POOLSCOPE_CLOSE_##name##_ = (id),
+#include "../../bpf/verbs.def"
+	POOLSCOPE_CLOSE_UNKNOWN = POOLSCOPE_CLOSE_unknown_,
+	POOLSCOPE_CLOSE_IDLE_TIMEOUT = POOLSCOPE_CLOSE_idle_timeout_,
+	POOLSCOPE_CLOSE_MAX_LIFETIME = POOLSCOPE_CLOSE_max_lifetime_,
+	POOLSCOPE_CLOSE_BROKEN = POOLSCOPE_CLOSE_broken_,
+	POOLSCOPE_CLOSE_SHRINK = POOLSCOPE_CLOSE_shrink_,
+	POOLSCOPE_CLOSE_SHUTDOWN = POOLSCOPE_CLOSE_shutdown_,
+	POOLSCOPE_CLOSE_PEER_CLOSED = POOLSCOPE_CLOSE_peer_closed_,
+	POOLSCOPE_CLOSE_LOCAL_CLOSED = POOLSCOPE_CLOSE_local_closed_
 };
 
 /* Why a request was refused. */
 enum poolscope_reject {
-	POOLSCOPE_REJECT_UNKNOWN = 0,
-	POOLSCOPE_REJECT_QUEUE_FULL = 1,
-	POOLSCOPE_REJECT_DROPPED = 2,
-	POOLSCOPE_REJECT_CIRCUIT_OPEN = 3,
-	POOLSCOPE_REJECT_CALLER_BLOCKED = 4
+#define REJECT_REASON(id, name, text) POOLSCOPE_REJECT_##name##_ = (id),
+#include "../../bpf/verbs.def"
+	POOLSCOPE_REJECT_UNKNOWN = POOLSCOPE_REJECT_unknown_,
+	POOLSCOPE_REJECT_QUEUE_FULL = POOLSCOPE_REJECT_queue_full_,
+	POOLSCOPE_REJECT_DROPPED = POOLSCOPE_REJECT_dropped_,
+	POOLSCOPE_REJECT_CIRCUIT_OPEN = POOLSCOPE_REJECT_circuit_open_,
+	POOLSCOPE_REJECT_CALLER_BLOCKED = POOLSCOPE_REJECT_caller_blocked_
 };
 
 /* Why the world stands still. */
 enum poolscope_stall {
-	POOLSCOPE_STALL_UNKNOWN = 0,
-	POOLSCOPE_STALL_GC = 1,
-	POOLSCOPE_STALL_SAFEPOINT = 2,
-	POOLSCOPE_STALL_BARRIER = 3,
-	POOLSCOPE_STALL_THROTTLED = 4,
-	POOLSCOPE_STALL_STOPPED = 5,
-	POOLSCOPE_STALL_CONVOY = 6
+#define STALL_CAUSE(id, name, text) POOLSCOPE_STALL_##name##_ = (id),
+#include "../../bpf/verbs.def"
+	POOLSCOPE_STALL_UNKNOWN = POOLSCOPE_STALL_unknown_,
+	POOLSCOPE_STALL_GC = POOLSCOPE_STALL_gc_,
+	POOLSCOPE_STALL_SAFEPOINT = POOLSCOPE_STALL_safepoint_,
+	POOLSCOPE_STALL_BARRIER = POOLSCOPE_STALL_barrier_,
+	POOLSCOPE_STALL_THROTTLED = POOLSCOPE_STALL_throttled_,
+	POOLSCOPE_STALL_STOPPED = POOLSCOPE_STALL_stopped_,
+	POOLSCOPE_STALL_CONVOY = POOLSCOPE_STALL_convoy_
 };
 
 #define POOLSCOPE_NEW 1u	/* of acquired: the item was made for this caller */
@@ -111,7 +166,7 @@ enum poolscope_stall {
 
 /* The handle. Do not touch the members; zeroed memory is a handle without a pool. */
 struct poolscope_pool {
-	uint64_t magic_;
+	uint64_t magic_; /* set last, cleared first */
 	uint32_t version_;
 	uint32_t kind_;
 	uint64_t capacity_;
@@ -123,40 +178,34 @@ struct poolscope_pool {
 };
 
 #define POOLSCOPE_MAGIC_ 0x31304c4f4f505350ull
+#define POOLSCOPE_FN_ static inline __attribute__((unused, always_inline)) void
+#define POOLSCOPE_ID_(pool) ((uint64_t)(uintptr_t)(pool))
 
 #if defined(POOLSCOPE_DISABLE)
 
-#define POOLSCOPE_PROBE_(verb, args) ((void)0)
-#define POOLSCOPE_ENABLED_(verb) 0
+#define POOLSCOPE_ON_ 0
+#define POOLSCOPE_WATCHED(verb) 0
+#define POOLSCOPE_A_(value) (void)(value)
+#define POOLSCOPE_PROBE_(verb, args, ...) ((void)0, __VA_ARGS__)
 
 #else
+
+#define POOLSCOPE_ON_ 1
 
 #if !defined(__x86_64__) && !defined(__aarch64__)
 #error "poolscope.h: x86-64 and aarch64 are supported; define POOLSCOPE_DISABLE elsewhere"
 #endif
 
 /*
- * One semaphore per probe, shared by all translation units of a program or library and by nobody else. A tracer raises it in
- * memory, so the compiler must not remember its value.
+ * One semaphore per probe, shared by all translation units of a program or library and by nobody else ("used": the assembler
+ * text names it, which link-time optimisation does not see). A tracer raises it in memory, so the compiler must not remember
+ * its value.
  */
-#define POOLSCOPE_SEMAPHORE_(verb)                                                                 \
-	extern volatile unsigned short poolscope_##verb##_semaphore                                \
+#define VERB(id, name, n_args, args, text)                                                         \
+	extern volatile unsigned short poolscope_##name##_semaphore                                \
 		__attribute__((weak, visibility("hidden"), section(".probes")));                   \
-	volatile unsigned short poolscope_##verb##_semaphore = 0
-
-POOLSCOPE_SEMAPHORE_(pool_create);
-POOLSCOPE_SEMAPHORE_(pool_resize);
-POOLSCOPE_SEMAPHORE_(pool_destroy);
-POOLSCOPE_SEMAPHORE_(wait_begin);
-POOLSCOPE_SEMAPHORE_(wait_end);
-POOLSCOPE_SEMAPHORE_(acquired);
-POOLSCOPE_SEMAPHORE_(released);
-POOLSCOPE_SEMAPHORE_(item_opened);
-POOLSCOPE_SEMAPHORE_(item_closed);
-POOLSCOPE_SEMAPHORE_(rejected);
-POOLSCOPE_SEMAPHORE_(health);
-POOLSCOPE_SEMAPHORE_(stall_begin);
-POOLSCOPE_SEMAPHORE_(stall_end);
+	__attribute__((used)) volatile unsigned short poolscope_##name##_semaphore = 0;
+#include "../../bpf/verbs.def"
 
 /*
  * A probe point: one nop, and a note that says where it is, where its semaphore is, and in which registers or constants the
@@ -187,62 +236,71 @@ POOLSCOPE_SEMAPHORE_(stall_end);
 	".popsection\n"                                                                            \
 	".endif\n"
 
-#define POOLSCOPE_ENABLED_(verb) __builtin_expect(poolscope_##verb##_semaphore != 0, 0)
+/* True while somebody watches the verb: POOLSCOPE_WATCHED(acquired). For arguments that are dear to work out. */
+#define POOLSCOPE_WATCHED(verb) __builtin_expect(poolscope_##verb##_semaphore != 0, 0)
+
+/* Arguments are 64 bits wide, in registers or constants: never on the stack, whose offsets the point could not promise. */
+#define POOLSCOPE_A_(value) "nr"((uint64_t)(value))
 #define POOLSCOPE_PROBE_(verb, args, ...)                                                          \
 	do {                                                                                       \
-		if (POOLSCOPE_ENABLED_(verb))                                                      \
+		if (POOLSCOPE_WATCHED(verb))                                                       \
 			__asm__ __volatile__(POOLSCOPE_NOTE_(verb, args)::__VA_ARGS__);            \
 	} while (0)
 
 #endif
 
-#define POOLSCOPE_A_(value) "nr"((uint64_t)(value))
-#define POOLSCOPE_FN_ static inline __attribute__((unused, always_inline)) void
-#define POOLSCOPE_ID_(pool) ((uint64_t)(uintptr_t)(pool))
-
-#if defined(POOLSCOPE_DISABLE)
-#undef POOLSCOPE_PROBE_
-#define POOLSCOPE_PROBE_(verb, args, ...) poolscope_unused_(0, __VA_ARGS__)
-#undef POOLSCOPE_A_
-#define POOLSCOPE_A_(value) (uint64_t)(value)
-static inline __attribute__((unused)) void poolscope_unused_(int n, ...)
-{
-	(void)n;
-}
-#endif
+#pragma pop_macro("VERB")
+#pragma pop_macro("KIND")
+#pragma pop_macro("OUTCOME")
+#pragma pop_macro("CLOSE_REASON")
+#pragma pop_macro("REJECT_REASON")
+#pragma pop_macro("STALL_CAUSE")
 
 /* Where the pool keeps its own counts of items in use and of open items; either may be NULL. Before poolscope_pool_create(). */
 POOLSCOPE_FN_ poolscope_pool_counters(struct poolscope_pool *pool, const uint32_t *in_use,
 				      const uint32_t *open)
 {
+	if (!POOLSCOPE_ON_)
+		return;
 	pool->in_use_at_ = (uint64_t)(uintptr_t)in_use;
 	pool->open_at_ = (uint64_t)(uintptr_t)open;
 }
 
-/* A pool exists. The name is copied, cut at 63 bytes; capacity 0 = unbounded or unknown. */
-POOLSCOPE_FN_ poolscope_pool_create(struct poolscope_pool *pool, enum poolscope_kind kind,
-				    const char *name, uint64_t capacity, uint64_t min_idle)
+/* Writes down for an agent that comes later what pool_create says to one that is there. */
+POOLSCOPE_FN_ poolscope_describe_(struct poolscope_pool *pool, enum poolscope_kind kind,
+				  const char *name, uint64_t capacity, uint64_t min_idle)
 {
-	size_t n = strlen(name);
+	size_t n = POOLSCOPE_ON_ && name ? strlen(name) : 0;
 
+	if (!POOLSCOPE_ON_)
+		return;
 	if (n >= sizeof(pool->name_))
 		n = sizeof(pool->name_) - 1;
-	memcpy(pool->name_, name, n);
+	if (n)
+		memcpy(pool->name_, name, n);
 	memset(pool->name_ + n, 0, sizeof(pool->name_) - n);
 	pool->version_ = 1;
 	pool->kind_ = (uint32_t)kind;
 	pool->capacity_ = capacity;
 	pool->min_idle_ = min_idle;
 	__atomic_store_n(&pool->magic_, POOLSCOPE_MAGIC_, __ATOMIC_RELEASE);
+}
+
+/* A pool exists. The name is copied, cut at 63 bytes; capacity 0 = unbounded or unknown. */
+POOLSCOPE_FN_ poolscope_pool_create(struct poolscope_pool *pool, enum poolscope_kind kind,
+				    const char *name, uint64_t capacity, uint64_t min_idle)
+{
+	poolscope_describe_(pool, kind, name, capacity, min_idle);
 	POOLSCOPE_PROBE_(pool_create, "8@%0 8@%1 8@%2 8@%3 8@%4", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
-			 POOLSCOPE_A_(kind), POOLSCOPE_A_((uintptr_t)name), POOLSCOPE_A_(capacity),
-			 POOLSCOPE_A_(min_idle));
+			 POOLSCOPE_A_(kind), POOLSCOPE_A_((uintptr_t)pool->name_),
+			 POOLSCOPE_A_(capacity), POOLSCOPE_A_(min_idle));
 }
 
 /* The limit changed. */
 POOLSCOPE_FN_ poolscope_pool_resize(struct poolscope_pool *pool, uint64_t capacity)
 {
-	pool->capacity_ = capacity;
+	if (POOLSCOPE_ON_)
+		pool->capacity_ = capacity;
 	POOLSCOPE_PROBE_(pool_resize, "8@%0 8@%1", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
 			 POOLSCOPE_A_(capacity));
 }
@@ -250,7 +308,8 @@ POOLSCOPE_FN_ poolscope_pool_resize(struct poolscope_pool *pool, uint64_t capaci
 /* The pool is gone, with all its leases and waits. */
 POOLSCOPE_FN_ poolscope_pool_destroy(struct poolscope_pool *pool)
 {
-	__atomic_store_n(&pool->magic_, 0, __ATOMIC_RELEASE);
+	if (POOLSCOPE_ON_)
+		__atomic_store_n(&pool->magic_, 0, __ATOMIC_RELEASE);
 	POOLSCOPE_PROBE_(pool_destroy, "8@%0", POOLSCOPE_A_(POOLSCOPE_ID_(pool)));
 }
 
