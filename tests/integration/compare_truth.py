@@ -8,11 +8,13 @@ TRUTH.json is the object of the simulator's TRUTH line, LIST.json the answer of 
 name and pid. A number that the truth does not have is not compared; one that the truth has and the agent does not know is a
 mismatch.
 
-  counts          equal
-  in_use_seconds  within 0.5 %; the truth's is carried on to the agent's time for items that are still out
+  counts          equal, also by reason
+  levels          in use, pending, open, capacity: equal; a capacity of 0 is unbounded, which the agent says as null
+  ..._seconds     integrals and sums within 0.5 %, or within 5 us for each event (acquire or wait), see below; the
+                  truth's is carried on to the agent's time for what goes on after it: items still out, capacity
   p50, p90, p99   of wait and hold: within 10 %, or within --floor-us (default 5) when that is more. Reason of the floor: the
-                  simulator reads its clock before and after the probe, the agent in it; so the cost of the probe itself (0.5
-                  to 1 us each, more when a CPU is shared) lies between the two, and no quantile of that size can be compared.
+                  simulator reads its clock before the probe, the agent in it; so the cost of the probe itself (0.5 to 1 us
+                  each, more when a CPU is shared) lies between the two, and no quantile of that size can be compared.
   trusted         true
 
 Prints a table; ends with 1 when anything does not match, 2 on bad usage.
@@ -22,8 +24,10 @@ import json
 import math
 import sys
 
-COUNTS = ("acquires", "releases", "timeouts", "rejections", "opened", "open_failures", "closed")
-HISTOGRAMS = ("wait", "hold")
+COUNTS = ("acquires", "acquires_new", "releases", "timeouts", "rejections", "opened", "open_failures", "closed", "in_use", "pending")
+BY_REASON = ("outcomes", "closed_by", "rejected_by")
+HISTOGRAMS = ("wait", "wait_failed", "hold")
+EVENT_US = 5  # what a probe costs at most on average, being preempted in it included
 QUANTILES = ("p50_seconds", "p90_seconds", "p99_seconds")
 
 
@@ -36,11 +40,21 @@ def agrees(truth, found, ratio, floor):
     return is_number(found) and not math.isnan(found) and abs(found - truth) <= max(ratio * abs(truth), floor)
 
 
-def still_out(truth, found):
-    """What the items that are never given back have added between the truth and the agent's snapshot, in seconds."""
-    if not truth.get("in_use") or not is_number(truth.get("at_ns")):
+def since_truth(truth, found):
+    """How long after the truth the agent's snapshot was taken, in seconds."""
+    if not is_number(truth.get("at_ns")):
         return 0
-    return truth["in_use"] * (found["since_monotonic_seconds"] + found["since_seconds"] - truth["at_ns"] / 1e9)
+    return found["since_monotonic_seconds"] + found["since_seconds"] - truth["at_ns"] / 1e9
+
+
+def expected_seconds(truth, found):
+    """Yields (key, expected) for the integrals, carried on to the agent's time."""
+    later = since_truth(truth, found)
+    for key, level in (("in_use_seconds", "in_use"), ("capacity_seconds", "capacity"), ("pending_seconds", "pending")):
+        if is_number(truth.get(key)) and not (key == "capacity_seconds" and not truth.get("capacity")):
+            yield key, truth[key] + (truth.get(level) or 0) * later
+    if is_number(truth.get("saturated_seconds")) and truth.get("capacity"):
+        yield "saturated_seconds", truth["saturated_seconds"]
 
 
 def compare_pool(truth, found, options):
@@ -48,18 +62,30 @@ def compare_pool(truth, found, options):
     for key in COUNTS:
         if is_number(truth.get(key)):
             yield key, truth[key], found.get(key), truth[key] == found.get(key)
-    key = "in_use_seconds"
-    if is_number(truth.get(key)):
-        expected = truth[key] + still_out(truth, found)
-        yield key, expected, found.get(key), agrees(expected, found.get(key), options.use_percent / 100, 0)
+    if is_number(truth.get("capacity")):
+        yield "capacity", truth["capacity"], found.get("capacity"), (truth["capacity"] or None) == found.get("capacity")
+    if truth.get("open"):
+        yield "open", truth["open"], found.get("open"), truth["open"] == found.get("open")
+    for key in BY_REASON:
+        if key in truth:
+            got = {k: n for k, n in (found.get(key) or {}).items() if n}
+            yield key, truth[key], got, truth[key] == got
+    floor, per_event = options.floor_us / 1e6, EVENT_US / 1e6
+    n_events = (truth.get("acquires") or 0) + ((truth.get("wait_failed") or {}).get("count") or 0)
+    for key, expected in expected_seconds(truth, found):
+        yield key, expected, found.get(key), agrees(expected, found.get(key), options.use_percent / 100, n_events * per_event)
     for name in HISTOGRAMS:
         expected, seen = truth.get(name), found.get(name) or {}
         if not expected or not expected.get("count"):
             continue
+        yield name + ".count", expected["count"], seen.get("count"), expected["count"] == seen.get("count")
+        key = "sum_seconds"
+        yield ("%s.%s" % (name, key), expected[key], seen.get(key),
+               agrees(expected[key], seen.get(key), options.use_percent / 100, expected["count"] * per_event))
         for q in QUANTILES:
             if is_number(expected.get(q)):
                 yield ("%s.%s" % (name, q), expected[q], seen.get(q),
-                       agrees(expected[q], seen.get(q), options.quantile_percent / 100, options.floor_us / 1e6))
+                       agrees(expected[q], seen.get(q), options.quantile_percent / 100, floor))
     yield "trusted", True, found.get("trusted"), found.get("trusted") is True
 
 

@@ -1,291 +1,318 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load.c - see load.h. The surprise: an asynchronous hold is given back by one returner thread with a heap of due times, so that
- * eight threads can keep twenty items busy, as event-driven clients do.
+ * load.c - see load.h. The surprise: a task of a worker pool begins in a worker's thread, not in that of the load; so what is
+ * done while an item is held (hold_item) knows nothing of who does it.
  */
 #include "tools/sim/load.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
-#define HEAP_MAX 65536
+#include "tools/sim/faults.h"
+#include "tools/sim/mutex.h"
+#include "tools/sim/returner.h"
+#include "tools/sim/running.h"
 
-struct due {
-	int64_t at_ns;
-	struct item *item;
-};
-
-struct running {
-	const struct load *load;
-	struct pool *pool;
-	int64_t begin_ns, end_ns;
-	unsigned int seed;
-	json_t *faults;
-	pthread_t *thread;
-	pthread_t returner;
-	pthread_mutex_t lock; /* of the heap and the faults */
-	pthread_cond_t wake;
-	struct due *heap;
-	size_t n_heap;
-	uint32_t faults_left;
-	uint32_t next_thread;
-	bool is_over;
-};
-
-static void sleep_until(int64_t at_ns)
-{
-	struct timespec t = { at_ns / 1000000000, at_ns % 1000000000 };
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
-		;
-}
+#define TEND_EVERY_NS 20000000
+#define BUFFER_BYTES 4096
 
 static double exponential(unsigned int *seed, double mean)
 {
 	return -log(1 - (double)rand_r(seed) / ((double)RAND_MAX + 1)) * mean;
 }
 
-/* ---- returning asynchronously ------------------------------------------------------------------------------------------ */
+/* ---- items of memory --------------------------------------------------------------------------------------------------- */
 
-static void heap_swap(struct due *a, struct due *b)
+static bool buffer_open(void *context, struct item *item)
 {
-	struct due t = *a;
-
-	*a = *b;
-	*b = t;
+	(void)context;
+	item->memory = malloc(BUFFER_BYTES);
+	return item->memory != NULL;
 }
 
-static void heap_push(struct running *r, struct due d)
+static void buffer_close(void *context, struct item *item)
 {
-	size_t i = r->n_heap++;
-
-	r->heap[i] = d;
-	for (; i && r->heap[(i - 1) / 2].at_ns > r->heap[i].at_ns; i = (i - 1) / 2)
-		heap_swap(&r->heap[i], &r->heap[(i - 1) / 2]);
+	(void)context;
+	free(item->memory);
 }
 
-static struct due heap_pop(struct running *r)
-{
-	struct due first = r->heap[0];
-	size_t i = 0, child;
+/* ---- one use ----------------------------------------------------------------------------------------------------------- */
 
-	r->heap[0] = r->heap[--r->n_heap];
-	for (; (child = 2 * i + 1) < r->n_heap; i = child) {
-		if (child + 1 < r->n_heap && r->heap[child + 1].at_ns < r->heap[child].at_ns)
-			child++;
-		if (r->heap[i].at_ns <= r->heap[child].at_ns)
-			break;
-		heap_swap(&r->heap[i], &r->heap[child]);
+static struct item *take(struct running *r)
+{
+	struct item *item;
+
+	if (r->load->item == ITEM_MUTEX) {
+		mutex_take(&r->mutex);
+		return &r->the_lock;
 	}
-	return first;
+	item = pool_acquire(&r->pool, (int64_t)(r->load->timeout_ms * 1e6), NULL);
+	if (item && r->server)
+		item->is_broken = !tcp_send(item);
+	return item;
 }
 
-static void *return_items(void *arg)
+static void give(void *context, struct item *item)
 {
-	struct running *r = arg;
+	struct running *r = context;
 
-	prctl(PR_SET_TIMERSLACK, 1);
-	pthread_setname_np(pthread_self(), "returner");
-	pthread_mutex_lock(&r->lock);
-	while (r->n_heap || !r->is_over) {
-		if (!r->n_heap) {
-			pthread_cond_wait(&r->wake, &r->lock);
-			continue;
-		}
-		int64_t at = r->heap[0].at_ns;
-
-		if (at > now_ns()) {
-			struct timespec t = { at / 1000000000, at % 1000000000 };
-
-			pthread_cond_timedwait(&r->wake, &r->lock, &t);
-			continue;
-		}
-		struct due d = heap_pop(r);
-
-		pthread_mutex_unlock(&r->lock);
-		pool_release(r->pool, d.item, false);
-		pthread_mutex_lock(&r->lock);
+	world_safepoint();
+	if (r->load->item == ITEM_MUTEX) {
+		mutex_give(&r->mutex);
+		return;
 	}
-	pthread_mutex_unlock(&r->lock);
-	return NULL;
+	if (r->server && !item->is_broken)
+		item->is_broken = !tcp_receive(item);
+	pool_release(&r->pool, item, item->is_broken);
 }
 
-static void return_later(struct running *r, struct item *item, int64_t at_ns)
+/* What a caller does while it holds an item: it takes its time, with an item of the pool behind or without. */
+static void hold_item(struct running *r, int64_t hold_ns)
 {
-	pthread_mutex_lock(&r->lock);
-	heap_push(r, (struct due){ at_ns, item });
-	if (r->heap[0].item == item)
-		pthread_cond_signal(&r->wake);
-	pthread_mutex_unlock(&r->lock);
-}
+	const bool is_fault = r->load->fault == FAULT_DEADLOCK;
+	struct item *second;
 
-/* ---- one thread of the load -------------------------------------------------------------------------------------------- */
-
-/* True: this lease is a fault, and has been written down as one. */
-static bool take_fault(struct running *r, const char *what)
-{
-	bool is_mine = false;
-	char name[16] = "";
-
-	if (!r->faults_left || now_ns() < r->begin_ns + (r->end_ns - r->begin_ns) / 4)
-		return false;
-	pthread_getname_np(pthread_self(), name, sizeof(name));
-	pthread_mutex_lock(&r->lock);
-	if (r->faults_left) {
-		r->faults_left--;
-		is_mine = true;
-		json_array_append_new(
-			r->faults, json_pack("{s:s s:s s:I s:s s:I}", "fault", what, "pool",
-					     r->load->pool, "tid", (json_int_t)syscall(SYS_gettid),
-					     "thread", name, "at_ns", (json_int_t)now_ns()));
+	if (!r->behind || (is_fault && !fault_is_due(r))) {
+		sleep_until(now_ns() + hold_ns);
+		return;
 	}
-	pthread_mutex_unlock(&r->lock);
-	return is_mine;
+	if (is_fault) {
+		sleep_until(now_ns() + hold_ns);
+		fault_take(r, "deadlock", 0);
+	}
+	second = take(r->behind);
+	if (!second)
+		return;
+	sleep_until(now_ns() + hold_ns);
+	give(r->behind, second);
+}
+
+static void run_task(void *context, int64_t hold_ns)
+{
+	world_safepoint();
+	hold_item(context, hold_ns);
+	world_safepoint();
 }
 
 static void use_once(struct running *r, unsigned int *seed)
 {
-	struct item *item = pool_acquire(r->pool, (int64_t)(r->load->timeout_ms * 1e6));
-	int64_t until;
+	int64_t hold_ns = (int64_t)(exponential(seed, r->load->hold_ms) * 1e6), due_ns;
+	struct item *item;
 
-	if (!item)
-		return;
-	until = now_ns() + (int64_t)(exponential(seed, r->load->hold_ms) * 1e6);
-	if (r->load->fault == FAULT_LEAK && take_fault(r, "leak"))
-		return;
-	if (r->load->fault == FAULT_HANG && take_fault(r, "hang"))
-		until = r->end_ns;
-	if (r->load->is_async) {
-		return_later(r, item, until);
+	if (r->load->item == ITEM_WORKER) {
+		workers_submit(&r->workers, hold_ns);
 		return;
 	}
-	sleep_until(until);
-	pool_release(r->pool, item, false);
+	item = take(r);
+	if (!item)
+		return;
+	due_ns = now_ns() + hold_ns;
+	if (r->load->fault == FAULT_LEAK && fault_take(r, "leak", 0)) {
+		pool_leak(&r->pool);
+		return;
+	}
+	if (r->load->fault == FAULT_HANG && fault_take(r, "hang", 0))
+		due_ns = r->load->fault_ms > 0 ? now_ns() + (int64_t)(r->load->fault_ms * 1e6)
+					       : r->world->end_ns;
+	if (r->load->is_async) {
+		returner_add(r->returner, item, due_ns);
+		return;
+	}
+	hold_item(r, due_ns - now_ns());
+	give(r, item);
 }
+
+/* ---- threads ----------------------------------------------------------------------------------------------------------- */
 
 static void *run_thread(void *arg)
 {
 	struct running *r = arg;
+	const struct load *l = r->load;
 	uint32_t index = __atomic_fetch_add(&r->next_thread, 1, __ATOMIC_RELAXED);
 	unsigned int seed = r->seed * 7919 + index;
-	double every_ns = r->load->rate > 0 ? 1e9 * r->load->threads / r->load->rate : 0;
-	double at = (double)r->begin_ns + every_ns * index / r->load->threads;
+	double every_ns = l->rate > 0 ? 1e9 * l->threads / l->rate : 0;
+	double at = (double)r->world->begin_ns + every_ns * index / l->threads;
+	double end_ns = (double)r->world->end_ns;
 	char name[32];
 
 	prctl(PR_SET_TIMERSLACK, 1);
 	snprintf(name, sizeof(name), "load-%u", index);
 	name[15] = 0;
 	pthread_setname_np(pthread_self(), name);
-	while (at < (double)r->end_ns && now_ns() < r->end_ns) {
+	while (at < end_ns && (double)now_ns() < end_ns) {
 		double due = at;
 
-		if (r->load->is_burst) /* the same number, squeezed into the first fifth of the second */
+		if (l->is_burst) /* the same number, squeezed into the first fifth of the second */
 			due = floor(at / 1e9) * 1e9 + fmod(at, 1e9) / 5;
 		sleep_until((int64_t)due);
+		world_safepoint();
 		use_once(r, &seed);
 		at += every_ns > 0 ? exponential(&seed, every_ns) : 0;
 	}
 	return NULL;
 }
 
-struct running *load_start(const struct load *load, struct pool *pool, double seconds,
-			   unsigned int seed, json_t *faults)
+/* Housekeeping; in a deadlock also who ends it when the time is up. */
+static void *tend(void *arg)
 {
-	struct running *r = calloc(1, sizeof(*r));
-	pthread_condattr_t attr;
+	struct running *r = arg;
 
-	if (!r || !(r->thread = calloc(load->threads, sizeof(*r->thread))) ||
-	    !(r->heap = calloc(HEAP_MAX, sizeof(*r->heap)))) {
-		fprintf(stderr, "poolsim: out of memory\n");
+	pthread_setname_np(pthread_self(), "housekeeper");
+	while (!__atomic_load_n(&r->is_over, __ATOMIC_RELAXED)) {
+		pool_tend(&r->pool);
+		if (r->load->fault == FAULT_DEADLOCK && now_ns() > r->world->end_ns)
+			pool_cancel(&r->pool);
+		sleep_until(now_ns() + TEND_EVERY_NS);
+	}
+	return NULL;
+}
+
+static bool is_pool(const struct running *r)
+{
+	return r->load->item != ITEM_WORKER && r->load->item != ITEM_MUTEX;
+}
+
+static void start_thread(pthread_t *thread, void *(*run)(void *arg), struct running *r)
+{
+	if (pthread_create(thread, NULL, run, r)) {
+		fprintf(stderr, "poolsim: pool %s: cannot start a thread\n", r->load->pool);
 		exit(1);
 	}
+}
+
+/* ---- beginning and end ------------------------------------------------------------------------------------------------- */
+
+static int64_t ms(double n)
+{
+	return (int64_t)(n * 1e6);
+}
+
+static void open_pool(struct running *r)
+{
+	const struct load *l = r->load;
+	struct pool_options options = {
+		.name = l->pool,
+		.kind = l->kind,
+		.capacity = l->capacity,
+		.min_idle = l->min,
+		.max_waiters = l->max_waiters,
+		.idle_timeout_ns = ms(l->idle_timeout_ms),
+		.max_lifetime_ns = ms(l->max_lifetime_ms),
+		.check_every_ns = ms(l->check_every_ms),
+		.circuit_ns = ms(l->circuit_ms),
+		.is_checked_at_use = l->is_checked_at_use,
+		.is_one_way = l->is_one_way,
+		.is_unfair = l->is_unfair,
+		.is_token = l->item == ITEM_NUMBER,
+	};
+
+	if (l->item == ITEM_CONNECTION) {
+		r->server = server_start();
+		options.ops = tcp_items(r->server);
+	} else if (l->item == ITEM_BUFFER) {
+		options.ops = (struct item_ops){ .open = buffer_open, .close = buffer_close };
+	}
+	pool_init(&r->pool, &options);
+}
+
+static void open_workers(struct running *r)
+{
+	const struct load *l = r->load;
+	const struct workers_options options = {
+		.name = l->pool,
+		.min = l->min < l->capacity ? l->min : l->capacity,
+		.max = l->capacity,
+		.max_queue = l->max_waiters,
+		.backpressure = l->backpressure,
+		.idle_timeout_ns = ms(l->idle_timeout_ms),
+		.run = run_task,
+		.context = r,
+	};
+
+	workers_init(&r->workers, &options);
+}
+
+struct running *load_open(const struct load *load, struct world *world)
+{
+	struct running *r = must(calloc(1, sizeof(*r)));
+
 	r->load = load;
-	r->pool = pool;
-	r->begin_ns = now_ns();
-	r->end_ns = r->begin_ns + (int64_t)(seconds * 1e9);
-	r->seed = seed;
-	r->faults = faults;
+	r->world = world;
 	r->faults_left = load->faults;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->wake, &attr);
-	pthread_create(&r->returner, NULL, return_items, r);
-	for (uint32_t i = 0; i < load->threads; i++)
-		pthread_create(&r->thread[i], NULL, run_thread, r);
+	if (load->item == ITEM_WORKER)
+		open_workers(r);
+	else if (load->item == ITEM_MUTEX)
+		mutex_init(&r->mutex, load->kind, load->pool);
+	else
+		open_pool(r);
 	return r;
+}
+
+void load_behind(struct running *r, struct running *behind)
+{
+	r->behind = behind;
+}
+
+void load_start(struct running *r, unsigned int seed)
+{
+	r->seed = seed;
+	r->thread = must(calloc(r->load->threads + 1, sizeof(*r->thread)));
+	if (is_pool(r)) {
+		r->returner = returner_start(give, r);
+		start_thread(&r->housekeeper, tend, r);
+	}
+	if (r->load->fault >= FAULT_SCHEDULED && r->load->faults)
+		start_thread(&r->director, faults_run, r);
+	for (uint32_t i = 0; i < r->load->threads; i++)
+		start_thread(&r->thread[i], run_thread, r);
 }
 
 void load_join(struct running *r)
 {
 	for (uint32_t i = 0; i < r->load->threads; i++)
 		pthread_join(r->thread[i], NULL);
-	pthread_mutex_lock(&r->lock);
-	r->is_over = true;
-	pthread_cond_signal(&r->wake);
-	pthread_mutex_unlock(&r->lock);
-	pthread_join(r->returner, NULL);
-	free(r->heap);
-	free(r->thread);
-	free(r);
-}
-
-/* ---- the server that connections go to --------------------------------------------------------------------------------- */
-
-static void *serve_one(void *arg)
-{
-	int fd = (int)(intptr_t)arg;
-	char data[512];
-	ssize_t n;
-
-	while ((n = read(fd, data, sizeof(data))) > 0)
-		if (write(fd, data, (size_t)n) != n)
-			break;
-	close(fd);
-	return NULL;
-}
-
-static void *serve(void *arg)
-{
-	int listener = (int)(intptr_t)arg, fd;
-	pthread_attr_t attr;
-	pthread_t thread;
-
-	pthread_setname_np(pthread_self(), "echo-server");
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 65536);
-	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-		if (pthread_create(&thread, &attr, serve_one, (void *)(intptr_t)fd))
-			close(fd);
-	return NULL;
-}
-
-uint16_t server_start(void)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t size = sizeof(at);
-	pthread_t thread;
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) || listen(fd, 128) ||
-	    getsockname(fd, (struct sockaddr *)&at, &size) ||
-	    pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd)) {
-		fprintf(stderr, "poolsim: the echo server cannot listen on 127.0.0.1: %s\n",
-			strerror(errno));
-		exit(1);
+	if (r->director)
+		pthread_join(r->director, NULL);
+	if (r->load->item == ITEM_WORKER)
+		workers_drain(&r->workers);
+	if (is_pool(r)) {
+		returner_join(r->returner);
+		__atomic_store_n(&r->is_over, true, __ATOMIC_RELAXED);
+		pthread_join(r->housekeeper, NULL);
 	}
-	pthread_detach(thread);
-	return ntohs(at.sin_port);
+	free(r->thread);
+}
+
+static pthread_mutex_t *books_lock(struct running *r)
+{
+	return r->load->item == ITEM_WORKER  ? &r->workers.lock
+	       : r->load->item == ITEM_MUTEX ? &r->mutex.lock
+					     : &r->pool.lock;
+}
+
+struct books *load_books(struct running *r)
+{
+	pthread_mutex_lock(books_lock(r));
+	return r->load->item == ITEM_WORKER  ? &r->workers.books
+	       : r->load->item == ITEM_MUTEX ? &r->mutex.books
+					     : &r->pool.books;
+}
+
+void load_books_end(struct running *r)
+{
+	pthread_mutex_unlock(books_lock(r));
+}
+
+void load_close(struct running *r)
+{
+	if (r->load->item == ITEM_WORKER)
+		workers_done(&r->workers);
+	else if (r->load->item == ITEM_MUTEX)
+		mutex_done(&r->mutex);
+	else
+		pool_done(&r->pool);
+	free(r);
 }

@@ -27,10 +27,9 @@ struct options {
 
 struct simulation {
 	struct load load[SCENARIO_LOADS_MAX];
-	struct pool pool[SCENARIO_LOADS_MAX];
 	struct running *running[SCENARIO_LOADS_MAX];
 	size_t n;
-	json_t *faults;
+	struct world world;
 	char input[256];
 	size_t n_input;
 	bool is_input_over, is_quit;
@@ -131,9 +130,12 @@ static void tell_truth(struct simulation *s, int64_t since_ns)
 {
 	json_t *pools = json_array(), *all;
 
-	for (size_t i = 0; i < s->n; i++)
-		json_array_append_new(pools, truth_pool(&s->pool[i], since_ns));
-	all = json_pack("{s:i s:o s:O}", "pid", (int)getpid(), "pools", pools, "faults", s->faults);
+	for (size_t i = 0; i < s->n; i++) {
+		json_array_append_new(pools, truth_of(load_books(s->running[i]), since_ns));
+		load_books_end(s->running[i]);
+	}
+	all = json_pack("{s:i s:o s:o s:o}", "pid", (int)getpid(), "pools", pools, "faults",
+			world_faults(&s->world), "stalls", world_stalls(&s->world));
 	fputs("TRUTH ", stdout);
 	json_dumpf(all, stdout, JSON_COMPACT);
 	fputs("\n", stdout);
@@ -207,23 +209,23 @@ static void plan(struct simulation *s, const struct options *o)
 		first->faults = (uint32_t)o->faults;
 }
 
-static void make_pools(struct simulation *s)
+static void start(struct simulation *s, const struct options *o)
 {
-	uint16_t port = server_start();
+	world_init(&s->world, o->seconds);
+	for (size_t i = 0; i < s->n; i++)
+		s->running[i] = load_open(&s->load[i], &s->world);
+	for (size_t i = 0; i < s->n; i++)
+		if (s->load[i].behind)
+			load_behind(s->running[i], s->running[s->load[i].behind - 1]);
+	for (size_t i = 0; i < s->n; i++)
+		load_start(s->running[i], (unsigned int)o->seed + (unsigned int)i);
+}
 
-	for (size_t i = 0; i < s->n; i++) {
-		const struct load *l = &s->load[i];
-		const struct pool_options options = {
-			.name = l->pool,
-			.kind = l->kind,
-			.capacity = l->capacity,
-			.max_waiters = l->max_waiters,
-			.port = l->is_connection ? port : 0,
-			.is_reused = !l->is_one_way,
-		};
-
-		pool_init(&s->pool[i], &options);
-	}
+static void finish(struct simulation *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		load_close(s->running[i]);
+	world_done(&s->world);
 }
 
 int main(int argc, char **argv)
@@ -241,24 +243,18 @@ int main(int argc, char **argv)
 	if (status)
 		return status - 1;
 	signal(SIGPIPE, SIG_IGN);
-	s.faults = json_array();
 	plan(&s, &o);
 	printf("READY pid=%d\n", (int)getpid());
 	fflush(stdout);
 	if (o.is_waiting)
 		wait_for_start();
-	make_pools(&s);
-	for (size_t i = 0; i < s.n; i++)
-		s.running[i] = load_start(&s.load[i], &s.pool[i], o.seconds,
-					  (unsigned int)o.seed + (unsigned int)i, s.faults);
-	listen_until(&s, now_ns() + (int64_t)(o.seconds * 1e9));
+	start(&s, &o);
+	listen_until(&s, s.world.end_ns);
 	for (size_t i = 0; i < s.n; i++)
 		load_join(s.running[i]);
 	tell_truth(&s, 0);
 	s.is_quit = false;
 	listen_until(&s, now_ns() + (int64_t)(o.linger_s * 1e9));
-	for (size_t i = 0; i < s.n; i++)
-		pool_done(&s.pool[i]);
-	json_decref(s.faults);
+	finish(&s);
 	return 0;
 }

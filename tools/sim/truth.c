@@ -7,10 +7,42 @@
 
 #include <stdlib.h>
 
+static const char *kind_name(enum poolscope_kind kind)
+{
+	switch ((int)kind) {
+#define KIND(id, name, text)                                                                       \
+	case (id):                                                                                 \
+		return #name;
+#include "bpf/verbs.def"
+	}
+	return "unknown";
+}
+
+static const char *const outcome_names[] = {
+#define OUTCOME(id, name, text) [id] = #name,
+#include "bpf/verbs.def"
+};
+static const char *const close_names[] = {
+#define CLOSE_REASON(id, name, text) [id] = #name,
+#include "bpf/verbs.def"
+};
+static const char *const reject_names[] = {
+#define REJECT_REASON(id, name, text) [id] = #name,
+#include "bpf/verbs.def"
+};
+#define REASONS_MAX 8
+
+/* ---- times and counts -------------------------------------------------------------------------------------------------- */
+
 struct values {
 	int64_t *v;
 	size_t n;
 };
+
+static struct values values_new(size_t room)
+{
+	return (struct values){ .v = must(calloc(room + 1, sizeof(int64_t))) };
+}
 
 static int by_size(const void *a, const void *b)
 {
@@ -26,38 +58,62 @@ static double quantile(const struct values *s, double q)
 	return s->n ? (double)s->v[i < s->n ? i : s->n - 1] / 1e9 : 0;
 }
 
+/* Ends the values. */
 static json_t *statistics(struct values *s)
 {
+	json_t *all;
 	double sum = 0;
 
 	qsort(s->v, s->n, sizeof(*s->v), by_size);
 	for (size_t i = 0; i < s->n; i++)
 		sum += (double)s->v[i] / 1e9;
-	return json_pack("{s:I s:f s:f s:f s:f s:f}", "count", (json_int_t)s->n, "sum_seconds", sum,
-			 "p50_seconds", quantile(s, .5), "p90_seconds", quantile(s, .9),
-			 "p99_seconds", quantile(s, .99), "max_seconds", quantile(s, 1));
+	all = json_pack("{s:I s:f s:f s:f s:f s:f}", "count", (json_int_t)s->n, "sum_seconds", sum,
+			"p50_seconds", quantile(s, .5), "p90_seconds", quantile(s, .9),
+			"p99_seconds", quantile(s, .99), "max_seconds", quantile(s, 1));
+	free(s->v);
+	return all;
 }
 
+static json_t *by_name(const int64_t *n, const char *const *names, size_t n_names)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < n_names && i < REASONS_MAX; i++)
+		if (n[i])
+			json_object_set_new(all, names[i], json_integer(n[i]));
+	return all;
+}
+
+/* The part of [begin, end) that lies after since, in seconds. */
+static double overlap_s(int64_t begin_ns, int64_t end_ns, int64_t since_ns)
+{
+	if (begin_ns < since_ns)
+		begin_ns = since_ns;
+	return end_ns > begin_ns ? (double)(end_ns - begin_ns) / 1e9 : 0;
+}
+
+/* ---- reading the books ------------------------------------------------------------------------------------------------- */
+
 struct sums {
-	struct values wait, wait_failed, hold;
-	int64_t acquires, releases, timeouts, before;
-	double in_use_s;
+	struct values wait, wait_failed, hold, create;
+	int64_t acquires, acquires_new, releases, before, opened, open_failures;
+	int64_t outcome[REASONS_MAX], closed[REASONS_MAX], rejected[REASONS_MAX];
+	double in_use_s, capacity_s, saturated_s, pending_s;
 };
 
 static void add_op(const struct op *o, int64_t since_ns, int64_t at_ns, struct sums *s)
 {
-	int64_t from = o->acquired_ns > since_ns ? o->acquired_ns : since_ns,
-		to = o->end_ns ? o->end_ns : at_ns;
+	int64_t end_ns = o->end_ns ? o->end_ns : at_ns;
 
+	s->pending_s += overlap_s(o->begin_ns, o->acquired_ns ? o->acquired_ns : end_ns, since_ns);
 	if (!o->acquired_ns) {
 		if (o->end_ns && o->end_ns >= since_ns) {
-			s->timeouts++;
+			s->outcome[o->outcome % REASONS_MAX]++;
 			s->wait_failed.v[s->wait_failed.n++] = o->end_ns - o->begin_ns;
 		}
 		return;
 	}
-	if (to > from)
-		s->in_use_s += (double)(to - from) / 1e9;
+	s->in_use_s += overlap_s(o->acquired_ns, end_ns, since_ns);
 	if (o->end_ns && o->end_ns >= since_ns)
 		s->releases++;
 	if (o->acquired_ns < since_ns) {
@@ -65,50 +121,110 @@ static void add_op(const struct op *o, int64_t since_ns, int64_t at_ns, struct s
 		return;
 	}
 	s->acquires++;
+	s->acquires_new += o->is_new;
 	s->wait.v[s->wait.n++] = o->acquired_ns - o->begin_ns;
 	if (o->end_ns)
 		s->hold.v[s->hold.n++] = o->end_ns - o->acquired_ns;
 }
 
-static const char *kind_name(enum poolscope_kind kind)
+static void add_mark(const struct mark *m, struct sums *s)
 {
-	static const char *const names[] = { "unknown",   "connection", "worker",  "object",
-					     "semaphore", "lock",       "listener" };
-
-	return names[kind];
+	switch (m->what) {
+	case MARK_OPENED:
+		s->opened++;
+		s->create.v[s->create.n++] = m->took_ns;
+		break;
+	case MARK_OPEN_FAILED:
+		s->open_failures++;
+		break;
+	case MARK_CLOSED:
+		s->closed[m->reason % REASONS_MAX]++;
+		break;
+	case MARK_REJECTED:
+		s->rejected[m->reason % REASONS_MAX]++;
+		break;
+	case MARK_CAPACITY:
+		break;
+	}
 }
 
-json_t *truth_pool(struct pool *p, int64_t since_ns)
+static double capacity_seconds(const struct books *b, int64_t since_ns, int64_t at_ns)
 {
-	struct sums s = { 0 };
-	struct values create = { 0 };
-	int64_t at_ns;
-	json_t *truth;
+	const struct mark *before = NULL;
+	double sum = 0;
 
-	pthread_mutex_lock(&p->lock);
-	at_ns = now_ns();
-	s.wait.v = malloc((p->n_ops + 1) * sizeof(int64_t));
-	s.wait_failed.v = malloc((p->n_ops + 1) * sizeof(int64_t));
-	s.hold.v = malloc((p->n_ops + 1) * sizeof(int64_t));
-	if (!s.wait.v || !s.wait_failed.v || !s.hold.v)
-		exit(1);
-	for (size_t i = 0; i < p->n_ops; i++)
-		add_op(&p->ops[i], since_ns, at_ns, &s);
-	create = (struct values){ p->create_ns, p->n_creates };
-	truth = json_pack(
-		"{s:s s:s s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:f s:o s:o s:o s:o s:I}", "name",
-		p->options.name, "kind", kind_name(p->options.kind), "capacity",
-		(json_int_t)p->options.capacity, "acquires", (json_int_t)s.acquires, "releases",
-		(json_int_t)s.releases, "timeouts", (json_int_t)s.timeouts, "rejections",
-		(json_int_t)p->rejections, "opened", (json_int_t)p->opened, "open_failures",
-		(json_int_t)p->open_failures, "closed", (json_int_t)p->closed, "in_use",
-		(json_int_t)p->n_in_use, "before_start", (json_int_t)s.before, "in_use_seconds",
-		s.in_use_s, "wait", statistics(&s.wait), "wait_failed", statistics(&s.wait_failed),
-		"hold", statistics(&s.hold), "create", statistics(&create), "at_ns",
-		(json_int_t)at_ns);
-	pthread_mutex_unlock(&p->lock);
-	free(s.wait.v);
-	free(s.wait_failed.v);
-	free(s.hold.v);
+	for (size_t i = 0; i < b->n_marks; i++) {
+		if (b->marks[i].what != MARK_CAPACITY)
+			continue;
+		if (before)
+			sum += before->reason *
+			       overlap_s(before->at_ns, b->marks[i].at_ns, since_ns);
+		before = &b->marks[i];
+	}
+	return before ? sum + before->reason * overlap_s(before->at_ns, at_ns, since_ns) : sum;
+}
+
+static int64_t sum_of(const int64_t *n)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < REASONS_MAX; i++)
+		sum += n[i];
+	return sum;
+}
+
+static json_t *write_down(const struct books *b, struct sums *s, int64_t at_ns)
+{
+	json_t *truth = json_pack(
+		"{s:s s:s s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I}", "name",
+		b->name, "kind", kind_name(b->kind), "at_ns", (json_int_t)at_ns, "capacity",
+		(json_int_t)b->capacity, "in_use", (json_int_t)b->n_in_use, "pending",
+		(json_int_t)b->n_waiting, "open", (json_int_t)b->n_open, "leaked",
+		(json_int_t)b->n_leaked, "acquires", (json_int_t)s->acquires, "releases",
+		(json_int_t)s->releases, "before_start", (json_int_t)s->before, "timeouts",
+		(json_int_t)s->outcome[POOLSCOPE_OUTCOME_TIMEOUT], "rejections",
+		(json_int_t)sum_of(s->rejected), "opened", (json_int_t)s->opened, "open_failures",
+		(json_int_t)s->open_failures, "closed", (json_int_t)sum_of(s->closed),
+		"acquires_new", (json_int_t)s->acquires_new);
+
+	json_object_update_new(
+		truth, json_pack("{s:f s:f s:f s:f s:o s:o s:o}", "in_use_seconds", s->in_use_s,
+				 "capacity_seconds", s->capacity_s, "saturated_seconds",
+				 s->saturated_s, "pending_seconds", s->pending_s, "outcomes",
+				 by_name(s->outcome, outcome_names,
+					 sizeof(outcome_names) / sizeof(*outcome_names)),
+				 "closed_by",
+				 by_name(s->closed, close_names,
+					 sizeof(close_names) / sizeof(*close_names)),
+				 "rejected_by",
+				 by_name(s->rejected, reject_names,
+					 sizeof(reject_names) / sizeof(*reject_names))));
+	json_object_update_new(truth,
+			       json_pack("{s:o s:o s:o s:o}", "wait", statistics(&s->wait),
+					 "wait_failed", statistics(&s->wait_failed), "hold",
+					 statistics(&s->hold), "create", statistics(&s->create)));
 	return truth;
+}
+
+json_t *truth_of(const struct books *b, int64_t since_ns)
+{
+	int64_t at_ns = now_ns();
+	struct sums s = {
+		.wait = values_new(b->n_ops),
+		.wait_failed = values_new(b->n_ops),
+		.hold = values_new(b->n_ops),
+		.create = values_new(b->n_marks),
+		.capacity_s = capacity_seconds(b, since_ns, at_ns),
+	};
+
+	for (size_t i = 0; i < b->n_ops; i++)
+		add_op(&b->ops[i], since_ns, at_ns, &s);
+	for (size_t i = 0; i < b->n_marks; i++)
+		if (b->marks[i].at_ns >= since_ns)
+			add_mark(&b->marks[i], &s);
+	for (size_t i = 0; i < b->n_spans; i++)
+		s.saturated_s += overlap_s(b->spans[i].begin_ns, b->spans[i].end_ns, since_ns);
+	if (b->saturated_since_ns)
+		s.saturated_s += overlap_s(b->saturated_since_ns, at_ns, since_ns);
+	return write_down(b, &s, at_ns);
 }

@@ -7,9 +7,9 @@
 
 #include <jansson.h>
 
-#include "tools/sim/pool.h"
+#include "tools/sim/books.h"
 
-/* The truth about one pool since since_ns (0 = ever), taken under its lock. */
-json_t *truth_pool(struct pool *p, int64_t since_ns);
+/* The truth since since_ns (0 = ever); the books are locked by the caller. A new reference. */
+json_t *truth_of(const struct books *b, int64_t since_ns);
 
 #endif
