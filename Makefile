@@ -11,7 +11,7 @@ B := build
 CC := gcc
 CLANG := clang
 BPFTOOL := $(or $(wildcard /usr/sbin/bpftool),bpftool)
-PKGS := libbpf libelf zlib libmicrohttpd jansson libcurl ncursesw libcap
+PKGS := libbpf libelf zlib libmicrohttpd jansson libcurl ncursesw libcap capstone libdw
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -linih
 
