@@ -275,6 +275,24 @@ static int sum_pools(const struct snapshot *snapshot, const struct prometheus_op
 	return 0;
 }
 
+/* What is gone stays in the sum of a series that is there; it never makes one. */
+static int sum_retired(const struct snapshot *snapshot, struct series *all)
+{
+	CLEANUP(buffer_done) struct buffer labels = { 0 };
+
+	for (size_t i = 0; i < snapshot->n_retired; i++) {
+		struct series *s;
+		int r = make_labels(&snapshot->retired[i], false, &labels);
+
+		if (r)
+			return r;
+		HASH_FIND(hh, all, labels.data, labels.n, s);
+		if (s)
+			merge_pool(s, &snapshot->retired[i]);
+	}
+	return 0;
+}
+
 /* ---- from series to text ------------------------------------------------------------------------------------------------- */
 
 static void add_header(struct buffer *b, const char *name, const char *type, const char *help)
@@ -551,6 +569,8 @@ int prometheus_write_text(const struct snapshot *snapshot, const struct promethe
 	struct page page = { .snapshot = snapshot };
 	int r = sum_pools(snapshot, options, &all, &page.series_overflow);
 
+	if (!r && !(options && options->has_pid)) /* a series per process ends with it */
+		r = sum_retired(snapshot, all);
 	if (r)
 		return r;
 	add_pools(ret, all);

@@ -2,8 +2,9 @@
 /*
  * prometheus.h - a snapshot as Prometheus text, version 0.0.4. Pure: no clock, no I/O, no memory between calls.
  *
- * The families are those of metrics.def. Pools with the same labels (two processes of one name) are one series. What is unknown
- * is left out, never written as 0. Names are cleaned and escaped.
+ * The families are those of metrics.def. Pools with the same labels (two processes of one name) are one series, in which the
+ * counters of those that are gone stay until the last is gone. What is unknown is left out, never written as 0. Names are
+ * cleaned and escaped.
  */
 #ifndef POOLSCOPE_EXPORTERS_PROMETHEUS_H
 #define POOLSCOPE_EXPORTERS_PROMETHEUS_H

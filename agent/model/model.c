@@ -18,8 +18,23 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "model/retired.h"
 
 #define MODEL_REFS_MAX SNAPSHOT_REFS_MAX
+#define DRIFT_TICKS 4
+#define NAME_BYTES (PS_UNIX_PATH_MAX + 32) /* of a pool, or of an endpoint */
+_Static_assert(NAME_BYTES >= PS_NAME_MAX, "a pool's name does not fit");
+
+/*
+ * Seconds are told in steps of 2^-24 (60 ns): then adding up those of many pools is exact, whatever the order, up to 17 years
+ * of one item. Else a sum could fall by its last bit when one of its parts comes to stand behind the others.
+ */
+#define STEPS_PER_SECOND 16777216.0
+
+static double whole_steps(double s)
+{
+	return floor(s * STEPS_PER_SECOND) / STEPS_PER_SECOND;
+}
 
 struct refs {
 	struct ref_row *row; /* the oldest MODEL_REFS_MAX, unsorted while fed */
@@ -41,9 +56,16 @@ struct window {
 	uint64_t acquires, timeouts;
 };
 
+/* Integrals as they are told: they never fall, and are whole steps. */
+struct sums {
+	double in_use_s, capacity_s, pending_s, saturated_s;
+};
+
 struct pool {
 	struct ps_pool_key key;
 	uint64_t id;
+	struct group *group; /* NULL = in none */
+	bool is_grouped; /* by its present labels */
 	char *library;
 	struct ps_pool books;
 	int64_t t_ns; /* of the books */
@@ -51,8 +73,12 @@ struct pool {
 	uint64_t hists_seen; /* acquires + releases + ... at the last histograms */
 	double counted_in_use_s, counted_pending_s, counted_capacity_s; /* integrals of what the books count */
 	uint64_t last_in_use_integral, last_pending_integral, last_capacity_integral;
+	struct sums sums;
 	int64_t before_total, before_candidate; /* UNKNOWN */
-	int64_t counted_open;
+	int64_t counted_open, counted_capacity, counted_waiting; /* by the library itself; UNKNOWN */
+	int64_t drift, drift_candidate; /* its count of items in use less ours */
+	unsigned int drift_ticks;
+	bool is_partial;
 	struct refs holders, waiters;
 	struct window window, former;
 	bool is_fed;
@@ -62,6 +88,8 @@ struct pool {
 struct endpoint {
 	struct ps_endpoint_key key;
 	uint64_t id;
+	struct group *group; /* NULL = in none */
+	bool is_grouped; /* by its present labels */
 	struct ps_endpoint books;
 	struct hist create;
 	bool is_sampled, is_fed;
@@ -73,6 +101,7 @@ struct model {
 	struct process *processes;
 	struct pool *pools;
 	struct endpoint *endpoints;
+	struct retired retired;
 	uint64_t next_id;
 	int64_t now_ns;
 };
@@ -129,6 +158,7 @@ void model_free(struct model *m)
 		pool_free(m, p);
 	HASH_ITER (hh, m->endpoints, e, next_endpoint)
 		endpoint_free(m, e);
+	retired_done(&m->retired);
 	free(m);
 }
 
@@ -149,23 +179,6 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 	}
 	for (e = m->endpoints; e; e = e->hh.next)
 		e->is_fed = false;
-}
-
-void model_tick_end(struct model *m)
-{
-	struct process *proc, *next_proc;
-	struct pool *p, *next_pool;
-	struct endpoint *e, *next_endpoint;
-
-	HASH_ITER (hh, m->pools, p, next_pool)
-		if (!p->is_fed)
-			pool_free(m, p);
-	HASH_ITER (hh, m->endpoints, e, next_endpoint)
-		if (!e->is_fed)
-			endpoint_free(m, e);
-	HASH_ITER (hh, m->processes, proc, next_proc)
-		if (!proc->is_fed)
-			process_free(m, proc);
 }
 
 size_t model_n_pools(const struct model *m)
@@ -202,6 +215,25 @@ static int replace_string(char **at, const char *with)
 	return 0;
 }
 
+static bool is_same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* The name of a process is a label of its pools. */
+static void process_is_renamed(struct model *m, const struct process *proc)
+{
+	struct pool *p;
+	struct endpoint *e;
+
+	for (p = m->pools; p; p = p->hh.next)
+		if (!memcmp(&p->key.proc, &proc->key, sizeof(proc->key)))
+			p->is_grouped = false;
+	for (e = m->endpoints; e; e = e->hh.next)
+		if (!memcmp(&e->key.proc, &proc->key, sizeof(proc->key)))
+			e->is_grouped = false;
+}
+
 int model_feed_process(struct model *m, const struct process_info *info)
 {
 	struct process *p = process_find(m, &info->key);
@@ -216,6 +248,8 @@ int model_feed_process(struct model *m, const struct process_info *info)
 	p->is_fed = true;
 	if (!info->name)
 		return 0;
+	if (!is_same(p->name, info->name) || !is_same(p->service, info->service))
+		process_is_renamed(m, p);
 	if (replace_string(&p->name, info->name) || replace_string(&p->service, info->service) ||
 	    replace_string(&p->container_id, info->container_id))
 		return -ENOMEM;
@@ -232,6 +266,11 @@ static struct pool *pool_find(const struct model *m, const struct ps_pool_key *k
 	return p;
 }
 
+bool model_has_pool(const struct model *m, const struct ps_pool_key *key)
+{
+	return pool_find(m, key);
+}
+
 static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 {
 	struct pool *p = pool_find(m, key);
@@ -244,7 +283,7 @@ static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 	p->key = *key;
 	p->id = m->next_id++;
 	p->before_total = p->before_candidate = UNKNOWN;
-	p->counted_open = UNKNOWN;
+	p->counted_open = p->counted_capacity = p->counted_waiting = UNKNOWN;
 	HASH_ADD(hh, m->pools, key, sizeof(p->key), p);
 	return p;
 }
@@ -277,6 +316,28 @@ static int64_t pool_before_out(const struct pool *p)
 	return p->before_total == UNKNOWN || out < 0 ? 0 : out;
 }
 
+/*
+ * The library's own count against ours. It may differ for a moment, while an item is on its way; when the same difference stands
+ * for DRIFT_TICKS looks in a row, ours is wrong.
+ */
+static void pool_check_count(struct pool *p, const struct pool_extra *extra)
+{
+	int64_t diff = 0;
+
+	if (extra->counted_in_use != UNKNOWN && p->before_total != UNKNOWN)
+		diff = extra->counted_in_use - p->books.in_use - pool_before_out(p);
+	p->drift_ticks = diff && diff == p->drift_candidate ? p->drift_ticks + 1 : 0;
+	p->drift_candidate = diff;
+	if (!diff || p->drift_ticks >= DRIFT_TICKS)
+		p->drift = diff;
+}
+
+/* 0 = unbounded or unknown */
+static int64_t pool_capacity(const struct pool *p)
+{
+	return p->counted_capacity != UNKNOWN ? p->counted_capacity : (int64_t)p->books.capacity;
+}
+
 static double pool_in_use_s(const struct pool *p)
 {
 	double before = (double)p->books.before_sum_ns +
@@ -295,6 +356,24 @@ static double pool_saturated_s(const struct pool *p)
 	return ((double)b->saturated_ns + now) / 1e9;
 }
 
+/*
+ * The clock is read a little after the books, so what ended in between was counted for too long by the tick before. A counter
+ * must not take that back; it waits until the truth has caught up.
+ */
+static void sum_raise(double *sum, double to)
+{
+	if (to > *sum)
+		*sum = whole_steps(to);
+}
+
+static void pool_raise_sums(struct pool *p)
+{
+	sum_raise(&p->sums.in_use_s, pool_in_use_s(p));
+	sum_raise(&p->sums.capacity_s, p->counted_capacity_s);
+	sum_raise(&p->sums.pending_s, p->counted_pending_s);
+	sum_raise(&p->sums.saturated_s, pool_saturated_s(p));
+}
+
 int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,
 		    const struct pool_extra *extra, int64_t t_ns)
 {
@@ -303,13 +382,24 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 
 	if (!p)
 		return -ENOMEM;
-	if (extra->library && !p->library && replace_string(&p->library, extra->library))
-		return -ENOMEM;
+	if (extra->library && !p->library) {
+		if (replace_string(&p->library, extra->library))
+			return -ENOMEM;
+		p->is_grouped = false; /* it is the name of a pool without one */
+	}
 	p->is_fed = true;
+	if (p->books.kind != books->kind || strncmp(p->books.name, books->name, PS_NAME_MAX - 1))
+		p->is_grouped = false;
 	p->books = *books;
 	p->books.name[PS_NAME_MAX - 1] = 0;
+	if (!books->capacity && p->counted_capacity > 0 && t_ns > p->t_ns && p->t_ns)
+		p->counted_capacity_s +=
+			(double)p->counted_capacity * (double)(t_ns - p->t_ns) / 1e9;
 	p->t_ns = t_ns;
 	p->counted_open = extra->counted_open;
+	p->counted_capacity = extra->counted_capacity;
+	p->counted_waiting = extra->counted_waiting;
+	p->is_partial = extra->is_partial;
 	/* modulo 2^64; only differences between ticks are used, and those are small */
 	in_use = (uint64_t)books->in_use * (uint64_t)t_ns - books->acquired_sum +
 		 books->released_sum;
@@ -324,12 +414,14 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	p->last_pending_integral = pending;
 	p->last_capacity_integral = capacity;
 	pool_learn_before(p, extra);
+	pool_check_count(p, extra);
+	pool_raise_sums(p);
 
 	p->former = p->window;
 	p->window = (struct window){
 		.t_ns = t_ns,
-		.in_use_s = pool_in_use_s(p),
-		.capacity_s = p->counted_capacity_s,
+		.in_use_s = p->sums.in_use_s,
+		.capacity_s = p->sums.capacity_s,
 		.acquires = books->acquires,
 		.timeouts = books->outcome[PS_OUTCOME_timeout],
 	};
@@ -366,7 +458,7 @@ static int hist_catch_up(struct hist *h, const struct ps_hist *kernel)
 		if (error)
 			return error;
 	}
-	h->sum_s = (double)kernel->sum_ns / 1e9;
+	h->sum_s = whole_steps((double)kernel->sum_ns / 1e9);
 	h->max_ns = kernel->max_ns;
 	return 0;
 }
@@ -455,6 +547,255 @@ int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 	return hist_catch_up(&e->create, &books->create);
 }
 
+/* ---- labels and counters of a row -------------------------------------------------------------------------------------- */
+
+static void row_process(const struct model *m, const struct ps_proc_key *key, struct pool_row *row)
+{
+	const struct process *p = process_find(m, key);
+
+	row->pid = (int32_t)key->tgid;
+	row->process = p && p->name ? p->name : "?";
+	row->service = p ? p->service : NULL;
+	row->container_id = p ? p->container_id : NULL;
+}
+
+static uint64_t sum8(const __u64 counts[8])
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < 8; i++)
+		sum += counts[i];
+	return sum;
+}
+
+static void pool_counters(const struct pool *p, struct pool_row *row)
+{
+	const struct ps_pool *b = &p->books;
+
+	row->in_use_s = p->sums.in_use_s;
+	row->capacity_s = b->capacity || p->sums.capacity_s > 0 ? p->sums.capacity_s : NAN;
+	row->pending_s = p->sums.pending_s;
+	row->saturated_s = b->capacity || pool_capacity(p) <= 0 ? p->sums.saturated_s : NAN;
+	row->acquires = (int64_t)b->acquires;
+	row->acquires_new = (int64_t)b->acquires_new;
+	row->releases = (int64_t)b->releases;
+	row->timeouts = (int64_t)b->outcome[PS_OUTCOME_timeout];
+	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
+		row->outcome[i] = (int64_t)b->outcome[i];
+	row->opened = (int64_t)b->opened;
+	row->open_failures = (int64_t)b->open_failures;
+	row->closed = (int64_t)sum8(b->closed);
+	for (int i = 0; i < PS_CLOSE_COUNT; i++)
+		row->closed_by[i] = (int64_t)b->closed[i];
+	row->rejections = (int64_t)sum8(b->rejected);
+	for (int i = 0; i < PS_REJECT_COUNT; i++)
+		row->rejected_by[i] = (int64_t)b->rejected[i];
+	row->health_ok = (int64_t)b->health_ok;
+	row->health_failed = (int64_t)b->health_failed;
+	row->odd_events = (int64_t)(b->odd_release + b->odd_acquire + b->odd_wait);
+}
+
+/* A row with labels, counters and histograms, all borrowed: the name from `name`, the rest from the model. */
+static void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_BYTES],
+			   struct pool_row *row)
+{
+	const struct ps_pool *b = &p->books;
+
+	*row = pool_row_unknown;
+	row_process(m, &p->key.proc, row);
+	if (!text_clean(b->name, PS_NAME_MAX, name, NAME_BYTES) && p->library)
+		snprintf(name, NAME_BYTES, "%s", p->library);
+	else if (!name[0])
+		snprintf(name, NAME_BYTES, "pool-%llx", (unsigned long long)p->key.pool);
+	row->name = name;
+	row->kind = b->kind < PS_KIND_COUNT ? (enum ps_kind)b->kind : PS_KIND_unknown;
+	row->source = p->library ? "recipe" : "usdt";
+	pool_counters(p, row);
+	row->wait = &p->hist[PS_HIST_WAIT];
+	row->wait_failed = &p->hist[PS_HIST_WAIT_FAILED];
+	row->hold = &p->hist[PS_HIST_HOLD];
+	row->create = &p->hist[PS_HIST_CREATE];
+}
+
+/* "127.0.0.1:5432", "[::1]:80", "*:80", "/run/x.sock" */
+static void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const uint8_t any[16];
+	char hex[64] = "";
+
+	if (a->family == 1) {
+		text_clean(a->path, PS_UNIX_PATH_MAX - 1, ret, NAME_BYTES);
+		return;
+	}
+	if (!memcmp(a->ip, any, 16)) {
+		snprintf(ret, NAME_BYTES, "*:%u", a->port);
+		return;
+	}
+	if (!memcmp(a->ip, mapped, 12)) {
+		snprintf(ret, NAME_BYTES, "%u.%u.%u.%u:%u", a->ip[12], a->ip[13], a->ip[14],
+			 a->ip[15], a->port);
+		return;
+	}
+	for (int i = 0; i < 16; i += 2)
+		snprintf(hex + strlen(hex), sizeof(hex) - strlen(hex), "%s%x", i ? ":" : "",
+			 a->ip[i] << 8 | a->ip[i + 1]);
+	snprintf(ret, NAME_BYTES, "[%s]:%u", hex, a->port);
+}
+
+/* As pool_row_begin(). */
+static void endpoint_row_begin(const struct model *m, const struct endpoint *e,
+			       char name[NAME_BYTES], struct pool_row *row)
+{
+	const struct ps_endpoint *b = &e->books;
+	bool is_listener = e->key.role == PS_SOCK_LISTEN;
+
+	*row = pool_row_unknown;
+	row_process(m, &e->key.proc, row);
+	endpoint_name(&e->key.addr, name);
+	row->name = row->endpoint = name;
+	row->kind = is_listener ? PS_KIND_listener : PS_KIND_connection;
+	row->source = "inferred";
+	row->opened = (int64_t)b->opened;
+	row->open_failures = is_listener || e->is_sampled ? UNKNOWN : (int64_t)b->failed;
+	row->closed = (int64_t)(b->closed_by_peer + b->closed_by_us);
+	memset(row->closed_by, 0, sizeof(row->closed_by));
+	row->closed_by[PS_CLOSE_peer_closed] = (int64_t)b->closed_by_peer;
+	row->closed_by[PS_CLOSE_local_closed] = (int64_t)b->closed_by_us;
+	if (!is_listener && !e->is_sampled)
+		row->create = &e->create;
+}
+
+static int string_keep(const char **s, struct arena *arena)
+{
+	const char *copy = arena_strdup(arena, *s);
+
+	if (*s && !copy)
+		return -ENOMEM;
+	*s = copy;
+	return 0;
+}
+
+static int hist_keep(const struct hist **h, struct arena *arena)
+{
+	struct hist *copy;
+
+	if (!*h)
+		return 0;
+	copy = arena_alloc(arena, 1, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*copy = **h;
+	if (copy->n) {
+		copy->bucket = arena_alloc(arena, copy->n, sizeof(*copy->bucket));
+		if (!copy->bucket)
+			return -ENOMEM;
+		memcpy(copy->bucket, (*h)->bucket, copy->n * sizeof(*copy->bucket));
+	}
+	*h = copy;
+	return 0;
+}
+
+/* Copies what is borrowed into the arena. */
+static int row_keep(struct pool_row *row, struct arena *arena)
+{
+	if (string_keep(&row->name, arena) || string_keep(&row->endpoint, arena) ||
+	    string_keep(&row->library, arena) || string_keep(&row->process, arena) ||
+	    string_keep(&row->service, arena) || string_keep(&row->container_id, arena))
+		return -ENOMEM;
+	if (hist_keep(&row->wait, arena) || hist_keep(&row->wait_failed, arena) ||
+	    hist_keep(&row->hold, arena) || hist_keep(&row->create, arena))
+		return -ENOMEM;
+	return 0;
+}
+
+/* ---- groups, and the end of a tick ------------------------------------------------------------------------------------- */
+
+/* A pool changes its labels when it is made again under another name at the same address; its books go on. */
+static void pool_join(struct model *m, struct pool *p)
+{
+	char name[NAME_BYTES];
+	struct pool_row row;
+	struct group *to;
+
+	pool_row_begin(m, p, name, &row);
+	to = retired_join(&m->retired, p->group, &row);
+	if (!to)
+		return; /* out of memory: perhaps at the next tick */
+	p->group = to;
+	p->is_grouped = true;
+}
+
+static void pool_leave(struct model *m, struct pool *p)
+{
+	char name[NAME_BYTES];
+	struct pool_row row;
+
+	pool_row_begin(m, p, name, &row);
+	retired_leave(&m->retired, p->group, &row);
+}
+
+static void endpoint_join(struct model *m, struct endpoint *e)
+{
+	char name[NAME_BYTES];
+	struct pool_row row;
+	struct group *to;
+
+	endpoint_row_begin(m, e, name, &row);
+	to = retired_join(&m->retired, e->group, &row);
+	if (!to)
+		return;
+	e->group = to;
+	e->is_grouped = true;
+}
+
+static void endpoint_leave(struct model *m, struct endpoint *e)
+{
+	char name[NAME_BYTES];
+	struct pool_row row;
+
+	endpoint_row_begin(m, e, name, &row);
+	retired_leave(&m->retired, e->group, &row);
+}
+
+static void forget_unfed(struct model *m)
+{
+	struct process *proc, *next_proc;
+	struct pool *p, *next_pool;
+	struct endpoint *e, *next_endpoint;
+
+	HASH_ITER (hh, m->pools, p, next_pool) {
+		if (p->is_fed)
+			continue;
+		pool_leave(m, p);
+		pool_free(m, p);
+	}
+	HASH_ITER (hh, m->endpoints, e, next_endpoint) {
+		if (e->is_fed)
+			continue;
+		endpoint_leave(m, e);
+		endpoint_free(m, e);
+	}
+	HASH_ITER (hh, m->processes, proc, next_proc)
+		if (!proc->is_fed)
+			process_free(m, proc);
+}
+
+/* Those who came join before the others leave, so that who follows a pool in the same tick takes over the sums. */
+void model_tick_end(struct model *m)
+{
+	struct pool *p;
+	struct endpoint *e;
+
+	for (p = m->pools; p; p = p->hh.next)
+		if (p->is_fed && !p->is_grouped)
+			pool_join(m, p);
+	for (e = m->endpoints; e; e = e->hh.next)
+		if (e->is_fed && !e->is_grouped)
+			endpoint_join(m, e);
+	forget_unfed(m);
+}
+
 /* ---- rows -------------------------------------------------------------------------------------------------------------- */
 
 static int by_beginning(const void *a, const void *b)
@@ -488,33 +829,6 @@ static int refs_rows(const struct refs *r, int64_t now_ns, uint32_t tgid, struct
 	return 0;
 }
 
-static const struct hist *hist_row(struct arena *arena, const struct hist *h)
-{
-	struct hist *copy = arena_alloc(arena, 1, sizeof(*copy));
-
-	if (!copy)
-		return NULL;
-	*copy = *h;
-	if (h->n) {
-		copy->bucket = arena_alloc(arena, h->n, sizeof(*copy->bucket));
-		if (!copy->bucket)
-			return NULL;
-		memcpy(copy->bucket, h->bucket, h->n * sizeof(*copy->bucket));
-	}
-	return copy;
-}
-
-static void row_process(const struct model *m, const struct ps_proc_key *key, struct pool_row *row,
-			struct arena *arena)
-{
-	const struct process *p = process_find(m, key);
-
-	row->pid = (int32_t)key->tgid;
-	row->process = arena_strdup(arena, p && p->name ? p->name : "?");
-	row->service = p ? arena_strdup(arena, p->service) : NULL;
-	row->container_id = p ? arena_strdup(arena, p->container_id) : NULL;
-}
-
 /* acquires - releases = in use; and nothing of this pool was lost. NULL = trusted. */
 static const char *pool_doubt(const struct pool *p)
 {
@@ -525,18 +839,13 @@ static const char *pool_doubt(const struct pool *p)
 		return "leases or waiters of it found no room in the tables";
 	if (!(b->flags & PS_POOL_DESTROYED) && !b->destroyed_ns && out != b->in_use)
 		return "acquires less releases is not in use";
+	if (p->is_partial)
+		return "some probes of its recipe could not be attached: `poolscope probes` has the reasons";
+	if (p->drift)
+		return "the library's own count of items in use is another one";
 	if (p->before_total == UNKNOWN)
 		return "it was there before the agent, and how many items were out then is not known";
 	return NULL;
-}
-
-static uint64_t sum8(const __u64 counts[8])
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < 8; i++)
-		sum += counts[i];
-	return sum;
 }
 
 static int64_t pool_idle(const struct pool *p, const struct pool_row *row)
@@ -562,45 +871,19 @@ static int64_t pool_open(const struct pool *p)
 	return open < 0 ? UNKNOWN : open;
 }
 
-static void row_counts(const struct pool *p, struct pool_row *row)
-{
-	const struct ps_pool *b = &p->books;
-
-	row->acquires = (int64_t)b->acquires;
-	row->acquires_new = (int64_t)b->acquires_new;
-	row->releases = (int64_t)b->releases;
-	row->before_start =
-		p->before_total == UNKNOWN ? (int64_t)b->before_releases : p->before_total;
-	row->timeouts = (int64_t)b->outcome[PS_OUTCOME_timeout];
-	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
-		row->outcome[i] = (int64_t)b->outcome[i];
-	row->opened = (int64_t)b->opened;
-	row->open_failures = (int64_t)b->open_failures;
-	row->closed = (int64_t)sum8(b->closed);
-	for (int i = 0; i < PS_CLOSE_COUNT; i++)
-		row->closed_by[i] = (int64_t)b->closed[i];
-	row->rejections = (int64_t)sum8(b->rejected);
-	for (int i = 0; i < PS_REJECT_COUNT; i++)
-		row->rejected_by[i] = (int64_t)b->rejected[i];
-	row->health_ok = (int64_t)b->health_ok;
-	row->health_failed = (int64_t)b->health_failed;
-	row->odd_events = (int64_t)(b->odd_release + b->odd_acquire + b->odd_wait);
-	row->reuse_ratio = NAN;
-	if (b->acquires && (b->opened || b->acquires_new))
-		row->reuse_ratio = fmax(0, 1 - (double)(b->opened ? b->opened : b->acquires_new) /
-							   (double)b->acquires);
-}
-
 static void row_levels(const struct pool *p, struct pool_row *row)
 {
 	const struct ps_pool *b = &p->books;
 	double seconds = (double)(p->window.t_ns - p->former.t_ns) / 1e9;
 	int64_t before = pool_before_out(p);
 
-	row->capacity = b->capacity ? (int64_t)b->capacity : UNKNOWN;
-	row->capacity_basis = b->capacity ? "configured" : "unknown";
+	row->since_ns = (int64_t)b->since_ns;
+	row->capacity = pool_capacity(p) > 0 ? pool_capacity(p) : UNKNOWN;
+	row->capacity_basis = row->capacity != UNKNOWN ? "configured" : "unknown";
 	row->min_idle = (int64_t)b->min_idle;
-	row->in_use = (b->in_use > 0 ? b->in_use : 0) + before;
+	row->in_use = (b->in_use > 0 ? b->in_use : 0) + before + p->drift;
+	if (row->in_use < 0)
+		row->in_use = 0;
 	row->pending = b->waiting > 0 ? b->waiting : 0;
 	row->in_use_peak = (int64_t)b->in_use_peak + before > row->in_use
 				   ? (int64_t)b->in_use_peak + before
@@ -609,12 +892,11 @@ static void row_levels(const struct pool *p, struct pool_row *row)
 		(int64_t)b->waiting_peak > row->pending ? (int64_t)b->waiting_peak : row->pending;
 	row->open = pool_open(p);
 	row->idle = pool_idle(p, row);
-	row->in_use_s = pool_in_use_s(p);
-	row->capacity_s = b->capacity || p->counted_capacity_s > 0 ? p->counted_capacity_s : NAN;
-	row->pending_s = p->counted_pending_s;
-	row->saturated_s = pool_saturated_s(p);
-	row->stalled_s = NAN;
-	row->utilization = row->mean_in_use = row->acquires_per_s = row->timeouts_per_s = NAN;
+	row->before_start =
+		p->before_total == UNKNOWN ? (int64_t)b->before_releases : p->before_total;
+	if (b->acquires && (b->opened || b->acquires_new))
+		row->reuse_ratio = fmax(0, 1 - (double)(b->opened ? b->opened : b->acquires_new) /
+							   (double)b->acquires);
 	if (p->former.t_ns && seconds > 0) {
 		double capacity = p->window.capacity_s - p->former.capacity_s;
 		double used = p->window.in_use_s - p->former.in_use_s;
@@ -627,73 +909,37 @@ static void row_levels(const struct pool *p, struct pool_row *row)
 	}
 }
 
-static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row *row,
-			 struct arena *arena, thread_name_fn *name, void *context)
+static int64_t age_of_oldest(const struct refs *r, int64_t now_ns)
 {
-	const struct ps_pool *b = &p->books;
-	char clean[4 * PS_NAME_MAX];
+	return r->total && now_ns > r->oldest_since_ns ? now_ns - r->oldest_since_ns : 0;
+}
 
+static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row *row,
+			 struct arena *arena, thread_name_fn *name_thread, void *context)
+{
+	char name[NAME_BYTES];
+	uint32_t tgid = p->key.proc.tgid;
+
+	pool_row_begin(m, p, name, row);
 	row->id = p->id;
-	text_clean(b->name, strlen(b->name), clean, sizeof(clean));
-	row->name = clean[0] ? arena_strdup(arena, clean)
-			     : arena_printf(arena, "pool-%llx", (unsigned long long)p->key.pool);
-	row->kind = b->kind < PS_KIND_COUNT ? (enum ps_kind)b->kind : PS_KIND_unknown;
-	row->source = "usdt";
-	row->library = arena_strdup(arena, p->library);
-	row_process(m, &p->key.proc, row, arena);
-	row->since_ns = (int64_t)b->since_ns;
+	row->library = p->library;
 	row_levels(p, row);
-	row_counts(p, row);
-	row->oldest_wait_ns = p->waiters.total ? m->now_ns - p->waiters.oldest_since_ns : 0;
-	row->oldest_hold_ns = p->holders.total ? m->now_ns - p->holders.oldest_since_ns : 0;
-	if (row->oldest_wait_ns < 0)
-		row->oldest_wait_ns = 0;
-	if (row->oldest_hold_ns < 0)
-		row->oldest_hold_ns = 0;
+	row->oldest_wait_ns = age_of_oldest(&p->waiters, m->now_ns);
+	row->oldest_hold_ns = age_of_oldest(&p->holders, m->now_ns);
 	if (pool_before_out(p) && m->now_ns - row->since_ns > row->oldest_hold_ns)
 		row->oldest_hold_ns = m->now_ns - row->since_ns; /* at least */
-	row->wait = hist_row(arena, &p->hist[PS_HIST_WAIT]);
-	row->wait_failed = hist_row(arena, &p->hist[PS_HIST_WAIT_FAILED]);
-	row->hold = hist_row(arena, &p->hist[PS_HIST_HOLD]);
-	row->create = hist_row(arena, &p->hist[PS_HIST_CREATE]);
 	row->confidence = "high";
-	row->evidence = "the pool's own probe points";
+	row->evidence =
+		p->library ? "probes on the library's functions" : "the pool's own probe points";
 	row->untrusted_why = pool_doubt(p);
 	row->trusted = !row->untrusted_why;
-	row->verdict = "healthy";
-	row->accept_queue = row->accept_backlog = UNKNOWN;
-	if (!row->name || !row->wait || !row->wait_failed || !row->hold || !row->create ||
-	    refs_rows(&p->holders, m->now_ns, p->key.proc.tgid, arena, name, context, &row->holders,
+	if (row_keep(row, arena) ||
+	    refs_rows(&p->holders, m->now_ns, tgid, arena, name_thread, context, &row->holders,
 		      &row->n_holders) ||
-	    refs_rows(&p->waiters, m->now_ns, p->key.proc.tgid, arena, name, context, &row->waiters,
+	    refs_rows(&p->waiters, m->now_ns, tgid, arena, name_thread, context, &row->waiters,
 		      &row->n_waiters))
 		return -ENOMEM;
 	return 0;
-}
-
-/* "127.0.0.1:5432", "[::1]:80", "*:80", "/run/x.sock" */
-static const char *endpoint_text(const struct ps_addr *a, struct arena *arena)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	static const uint8_t any[16];
-	char path[4 * PS_UNIX_PATH_MAX], hex[64] = "";
-	char raw[PS_UNIX_PATH_MAX];
-
-	if (a->family == 1) {
-		memcpy(raw, a->path, sizeof(raw));
-		raw[sizeof(raw) - 1] = 0;
-		text_clean(raw, strlen(raw), path, sizeof(path));
-		return arena_strdup(arena, path);
-	}
-	if (!memcmp(a->ip, any, 16))
-		return arena_printf(arena, "*:%u", a->port);
-	if (!memcmp(a->ip, mapped, 12))
-		return arena_printf(arena, "%u.%u.%u.%u:%u", a->ip[12], a->ip[13], a->ip[14],
-				    a->ip[15], a->port);
-	for (int i = 0; i < 16; i += 2)
-		snprintf(hex + strlen(hex), sizeof(hex) - strlen(hex), "%s%x", i ? ":" : "",
-			 a->ip[i] << 8 | a->ip[i + 1]);
-	return arena_printf(arena, "[%s]:%u", hex, a->port);
 }
 
 static int endpoint_row_fill(const struct model *m, const struct endpoint *e, struct pool_row *row,
@@ -701,47 +947,88 @@ static int endpoint_row_fill(const struct model *m, const struct endpoint *e, st
 {
 	const struct ps_endpoint *b = &e->books;
 	bool is_listener = e->key.role == PS_SOCK_LISTEN;
+	char name[NAME_BYTES];
 
+	endpoint_row_begin(m, e, name, row);
 	row->id = e->id;
-	row->endpoint = endpoint_text(&e->key.addr, arena);
-	row->name = row->endpoint;
-	row->kind = is_listener ? PS_KIND_listener : PS_KIND_connection;
-	row->source = "inferred";
-	row_process(m, &e->key.proc, row, arena);
 	row->since_ns = (int64_t)b->since_ns;
 	row->capacity = is_listener ? e->accept_backlog : UNKNOWN;
 	row->capacity_basis = row->capacity != UNKNOWN ? "configured" : "unknown";
 	row->open = b->open > 0 ? b->open : 0;
-	row->opened = (int64_t)b->opened;
-	row->open_failures = is_listener || e->is_sampled ? UNKNOWN : (int64_t)b->failed;
-	row->closed = (int64_t)(b->closed_by_peer + b->closed_by_us);
-	row->closed_by[PS_CLOSE_peer_closed] = (int64_t)b->closed_by_peer;
-	row->closed_by[PS_CLOSE_local_closed] = (int64_t)b->closed_by_us;
 	row->before_start = (int64_t)b->found;
-	row->min_idle = row->in_use = row->idle = row->in_use_peak = row->pending_peak = UNKNOWN;
 	row->pending = is_listener ? e->accept_queue : UNKNOWN;
-	row->acquires = row->acquires_new = row->releases = row->timeouts = row->rejections =
-		UNKNOWN;
-	row->health_ok = row->health_failed = row->oldest_wait_ns = row->oldest_hold_ns = UNKNOWN;
-	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
-		row->outcome[i] = UNKNOWN;
-	for (int i = 0; i < PS_REJECT_COUNT; i++)
-		row->rejected_by[i] = UNKNOWN;
-	row->utilization = row->mean_in_use = row->in_use_s = row->capacity_s = row->pending_s =
-		row->saturated_s = NAN;
-	row->stalled_s = row->reuse_ratio = row->acquires_per_s = row->timeouts_per_s = NAN;
 	row->accept_queue = e->accept_queue;
 	row->accept_backlog = e->accept_backlog;
-	if (!is_listener && !e->is_sampled)
-		row->create = hist_row(arena, &e->create);
 	row->confidence = e->is_sampled ? "medium" : "high";
 	row->evidence =
 		e->is_sampled ? "socket inventory at each tick: shorter connections are not counted"
 			      : "TCP state changes";
 	row->trusted = b->open >= 0;
 	row->untrusted_why = row->trusted ? NULL : "more connections were closed than seen open";
-	row->verdict = "healthy";
-	return row->name ? 0 : -ENOMEM;
+	return row_keep(row, arena);
+}
+
+/* A destroyed pool stays in the kernel's table for a moment; it may be made again, and its books go on. */
+static bool pool_is_shown(const struct pool *p)
+{
+	return !(p->books.flags & PS_POOL_DESTROYED);
+}
+
+/* A place to which nothing leads any more, and nothing ever did before our eyes. */
+static bool endpoint_is_shown(const struct endpoint *e)
+{
+	const struct ps_endpoint *b = &e->books;
+
+	return b->open || b->connecting || e->key.role != PS_SOCK_CONNECT || b->opened || b->failed;
+}
+
+/* Whether sums of others need its counters, though it is not shown. */
+static bool is_missed(bool is_shown, const struct group *g)
+{
+	return !is_shown && g && retired_is_shared(g);
+}
+
+static size_t n_missed(const struct model *m)
+{
+	size_t n = 0;
+
+	for (const struct pool *p = m->pools; p; p = p->hh.next)
+		n += is_missed(pool_is_shown(p), p->group);
+	for (const struct endpoint *e = m->endpoints; e; e = e->hh.next)
+		n += is_missed(endpoint_is_shown(e), e->group);
+	return n;
+}
+
+/* What is gone for good, and what is there but not shown. */
+static int snapshot_retired(const struct model *m, struct snapshot *s)
+{
+	size_t n = retired_n(&m->retired);
+	struct pool_row *rows = arena_alloc(s->arena, n + n_missed(m), sizeof(*rows));
+	char name[NAME_BYTES];
+
+	if (!rows)
+		return -ENOMEM;
+	retired_rows(&m->retired, rows);
+	for (size_t i = 0; i < n; i++)
+		if (row_keep(&rows[i], s->arena))
+			return -ENOMEM;
+	for (const struct pool *p = m->pools; p; p = p->hh.next) {
+		if (!is_missed(pool_is_shown(p), p->group))
+			continue;
+		pool_row_begin(m, p, name, &rows[n]);
+		if (row_keep(&rows[n++], s->arena))
+			return -ENOMEM;
+	}
+	for (const struct endpoint *e = m->endpoints; e; e = e->hh.next) {
+		if (!is_missed(endpoint_is_shown(e), e->group))
+			continue;
+		endpoint_row_begin(m, e, name, &rows[n]);
+		if (row_keep(&rows[n++], s->arena))
+			return -ENOMEM;
+	}
+	s->retired = rows;
+	s->n_retired = n;
+	return 0;
 }
 
 int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thread, void *context)
@@ -753,20 +1040,14 @@ int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thr
 
 	if (!rows)
 		return -ENOMEM;
-	for (p = m->pools; p; p = p->hh.next) {
-		if (p->books.flags & PS_POOL_DESTROYED)
-			continue;
-		if (pool_row_fill(m, p, &rows[n++], s->arena, name_thread, context))
+	for (p = m->pools; p; p = p->hh.next)
+		if (pool_is_shown(p) &&
+		    pool_row_fill(m, p, &rows[n++], s->arena, name_thread, context))
 			return -ENOMEM;
-	}
-	for (e = m->endpoints; e; e = e->hh.next) {
-		if (!e->books.open && !e->books.connecting && e->key.role == PS_SOCK_CONNECT &&
-		    !e->books.opened && !e->books.failed)
-			continue;
-		if (endpoint_row_fill(m, e, &rows[n++], s->arena))
+	for (e = m->endpoints; e; e = e->hh.next)
+		if (endpoint_is_shown(e) && endpoint_row_fill(m, e, &rows[n++], s->arena))
 			return -ENOMEM;
-	}
 	s->pools = rows;
 	s->n_pools = n;
-	return 0;
+	return snapshot_retired(m, s);
 }

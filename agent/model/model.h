@@ -2,8 +2,11 @@
 /*
  * model.h - what is known of all pools, from tick to tick. Pure: no clock, no I/O; time and data are passed in.
  *
- * A tick is: model_tick_begin, any number of model_feed_*, model_tick_end (what was not fed is gone), model_snapshot.
- * Feeding copies; nothing passed in is kept. All times are CLOCK_MONOTONIC ns.
+ * A tick is: model_tick_begin, any number of model_feed_*, model_tick_end (what was not fed is gone, but for what it counted,
+ * see model/retired.h), model_snapshot. Feeding copies; nothing passed in is kept. All times are CLOCK_MONOTONIC ns.
+ *
+ * No counter of a row falls from tick to tick. Its sums of seconds are whole steps of 2^-24, so that adding up those of many
+ * pools is exact.
  */
 #ifndef POOLSCOPE_MODEL_MODEL_H
 #define POOLSCOPE_MODEL_MODEL_H
@@ -29,8 +32,16 @@ struct process_info {
 struct pool_extra {
 	int64_t counted_in_use;	/* the pool author's own count, read while the books stood still; UNKNOWN */
 	int64_t counted_open;
-	const char *library;	/* NULL = unknown */
+	int64_t counted_capacity;	/* 0 = unbounded */
+	int64_t counted_waiting;
+	const char *library;	/* NULL = the SDK's points showed it; else the recipe's name for it */
+	bool is_partial;	/* some probes of the recipe could not be attached: counts are incomplete */
 };
+#define POOL_EXTRA_UNKNOWN                                                                         \
+	{                                                                                          \
+		.counted_in_use = UNKNOWN, .counted_open = UNKNOWN, .counted_capacity = UNKNOWN,   \
+		.counted_waiting = UNKNOWN                                                         \
+	}
 
 struct model *model_new(void);
 void model_free(struct model *m);
@@ -40,6 +51,8 @@ void model_tick_begin(struct model *m, int64_t now_ns);
 /* Each returns 0 or -ENOMEM; on -ENOMEM the pool keeps its former state. */
 int model_feed_process(struct model *m, const struct process_info *info);
 bool model_has_process(const struct model *m, const struct ps_proc_key *key);
+
+bool model_has_pool(const struct model *m, const struct ps_pool_key *key);
 
 /* The books of one pool as they were at t_ns, copied while nobody wrote. */
 int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,

@@ -6,8 +6,52 @@
 #include "model/snapshot.h"
 
 #include <assert.h>
+#include <math.h>
 
 #include "base/arena.h"
+
+const struct pool_row pool_row_unknown = {
+	.kind = PS_KIND_unknown,
+	.capacity = UNKNOWN,
+	.capacity_basis = "unknown",
+	.min_idle = UNKNOWN,
+	.open = UNKNOWN,
+	.in_use = UNKNOWN,
+	.idle = UNKNOWN,
+	.pending = UNKNOWN,
+	.in_use_peak = UNKNOWN,
+	.pending_peak = UNKNOWN,
+	.utilization = NAN,
+	.mean_in_use = NAN,
+	.in_use_s = NAN,
+	.capacity_s = NAN,
+	.pending_s = NAN,
+	.saturated_s = NAN,
+	.stalled_s = NAN,
+	.acquires = UNKNOWN,
+	.acquires_new = UNKNOWN,
+	.releases = UNKNOWN,
+	.before_start = UNKNOWN,
+	.timeouts = UNKNOWN,
+	.outcome = { [0 ... PS_OUTCOME_COUNT - 1] = UNKNOWN },
+	.opened = UNKNOWN,
+	.open_failures = UNKNOWN,
+	.closed = UNKNOWN,
+	.closed_by = { [0 ... PS_CLOSE_COUNT - 1] = UNKNOWN },
+	.rejections = UNKNOWN,
+	.rejected_by = { [0 ... PS_REJECT_COUNT - 1] = UNKNOWN },
+	.health_ok = UNKNOWN,
+	.health_failed = UNKNOWN,
+	.reuse_ratio = NAN,
+	.acquires_per_s = NAN,
+	.timeouts_per_s = NAN,
+	.oldest_wait_ns = UNKNOWN,
+	.oldest_hold_ns = UNKNOWN,
+	.trusted = true,
+	.verdict = "healthy",
+	.accept_queue = UNKNOWN,
+	.accept_backlog = UNKNOWN,
+};
 
 const struct snapshot *snapshot_ref(const struct snapshot *s)
 {

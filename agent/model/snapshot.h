@@ -103,6 +103,9 @@ struct pool_row {
 
 #define SNAPSHOT_REFS_MAX 64
 
+/* A row of which nothing is known, and nothing doubted. */
+extern const struct pool_row pool_row_unknown;
+
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL };
 
 struct finding_row {
@@ -124,16 +127,29 @@ struct finding_row {
 /* One probe site of one file. */
 struct probe_row {
 	const char *file;
-	const char *provider;
-	const char *probe;	/* "poolscope:acquired" without the provider */
+	const char *provider;	/* "poolscope", or the recipe's name */
+	const char *probe;	/* the verb of the SDK's points, the label of a recipe's */
+	const char *symbol;	/* "return apr_reslist_acquire"; NULL for the SDK's */
 	uint64_t offset;	/* in the file */
 	const char *verb;
 	const char *method;	/* "uprobe_multi", "perf", "none" */
 	uint64_t hits;
 	uint64_t errors;	/* arguments that could not be read */
-	double cost_ns;		/* of our program per hit; NaN = not measured */
+	double cost_ns;		/* of our program per hit, without the trap; NaN = not measured */
+	const char *cost_class;	/* of the trap: "emulated", "stepped" (about 20 times as dear); NULL = not attached */
 	const char *problem;	/* NULL = attached */
 	int32_t n_processes;	/* that map the file now */
+};
+
+/* A library known by data. */
+struct recipe_row {
+	const char *name;
+	const char *library;
+	enum ps_kind kind;
+	int32_t n_files;	/* that it matches */
+	int32_t n_processes;	/* that map one of them */
+	int32_t n_probes;	/* attached */
+	const char *problem;	/* NULL = none; of the recipe, or of the first probe that has one */
 };
 
 /* One check of `doctor`. */
@@ -179,10 +195,19 @@ struct snapshot {
 
 	const struct pool_row *pools;
 	size_t n_pools;
+	/*
+	 * For those who sum pools by process, name, kind and source: counters and histograms of what is gone, so that a sum does
+	 * not fall while a pool of the same labels lives. Only labels, counters and histograms are set, the rest is as in
+	 * pool_row_unknown; several rows may have the same labels. A row without a pool of its labels stands for nothing.
+	 */
+	const struct pool_row *retired;
+	size_t n_retired;
 	const struct finding_row *findings;
 	size_t n_findings;
 	const struct probe_row *probes;
 	size_t n_probes;
+	const struct recipe_row *recipes;
+	size_t n_recipes;
 	const struct check_row *checks;
 	size_t n_checks;
 	const struct table_row *tables;

@@ -172,6 +172,21 @@ static void one_pool_comes_with_its_holders_and_waiters(void **state)
 	snapshot_unref(s);
 }
 
+static void what_is_gone_is_not_among_the_pools(void **state)
+{
+	struct snapshot *s = fixture_full();
+	json_t *before = encode_pools(s), *after;
+
+	(void)state;
+	s->retired = s->pools;
+	s->n_retired = 1;
+	after = encode_pools(s);
+	assert_true(json_equal(before, after));
+	json_decref(before);
+	json_decref(after);
+	snapshot_unref(s);
+}
+
 static void hostile_names_stay_valid_and_are_cut(void **state)
 {
 	static const char *const name[] = {
@@ -297,6 +312,7 @@ int main(void)
 		cmocka_unit_test(what_is_unknown_is_null_and_never_0),
 		cmocka_unit_test(an_empty_histogram_has_a_count_and_no_quantiles),
 		cmocka_unit_test(one_pool_comes_with_its_holders_and_waiters),
+		cmocka_unit_test(what_is_gone_is_not_among_the_pools),
 		cmocka_unit_test(hostile_names_stay_valid_and_are_cut),
 		cmocka_unit_test(findings_stalls_status_and_probes_have_the_keys_of_the_contract),
 		cmocka_unit_test(paths_that_do_not_exist_are_refused),

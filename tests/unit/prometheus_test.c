@@ -15,7 +15,9 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "exporters/prometheus.h"
+#include "model/retired.h"
 #include "snapshot_fixture.h"
 
 #define ORDERS "process=\"orders.service\",pool=\"main-db\",kind=\"connection\",source=\"usdt\""
@@ -183,6 +185,104 @@ static void processes_of_one_name_are_one_series_and_max_keeps_the_worst(void **
 	snapshot_unref(s);
 }
 
+/* Whether a line is a sample of something that may only rise, by its name. */
+static int is_counter(const char *line)
+{
+	static const char *const ends[] = { "_total{", "_sum{", "_count{", "_bucket{" };
+	const char *labels = strchr(line, '{');
+
+	for (size_t i = 0; labels && i < sizeof(ends) / sizeof(*ends); i++) {
+		size_t n = strlen(ends[i]) - 1;
+
+		if (labels - line > (long)n && !strncmp(labels - n, ends[i], n))
+			return 1;
+	}
+	return 0;
+}
+
+/* The value of the sample that begins as the line does, up to its value. */
+static double same_sample(const struct buffer *b, const char *line)
+{
+	size_t n = (size_t)(strstr(line, "} ") + 2 - line);
+	const char *at = b->data;
+
+	while (at && strncmp(at, line, n) != 0) {
+		at = strchr(at, '\n');
+		at = at ? at + 1 : NULL;
+	}
+	if (!at)
+		fail_msg("there is no sample %.*s", (int)n, line);
+	return at ? strtod(at + n, NULL) : NAN;
+}
+
+/* Makes one more pool of the row's labels come and go; what stays of it is s->retired then. The caller ends *r. */
+static void retire(struct snapshot *s, const struct pool_row *row, struct retired *r)
+{
+	struct group *group = retired_join(r, NULL, row);
+	struct pool_row *rows = arena_alloc(s->arena, 1, sizeof(*rows));
+
+	assert_ptr_equal(retired_join(r, NULL, row), group);
+	retired_leave(r, group, row);
+	assert_int_equal(retired_n(r), 1);
+	retired_rows(r, rows);
+	s->retired = rows;
+	s->n_retired = 1;
+}
+
+/* Every family is asked, so a counter that the totals do not know is found here. */
+static void every_counter_keeps_what_is_gone_and_no_gauge_does(void **state)
+{
+	struct prometheus_options with_pid = { .has_pid = true };
+	CLEANUP(retired_done) struct retired retired = { 0 };
+	struct snapshot *s = fixture_full();
+	struct buffer alone = encode(s, NULL), pid = encode(s, &with_pid), b;
+	int n_counters = 0;
+
+	(void)state;
+	retire(s, &s->pools[0], &retired);
+	b = encode(s, NULL);
+	for (const char *line = alone.data; line; line = strchr(line, '\n')) {
+		double before, after;
+
+		line += *line == '\n';
+		if (strncmp(line, "poolscope_pool_", 15) != 0)
+			continue;
+		before = strtod(strstr(line, "} ") + 2, NULL);
+		after = same_sample(&b, line);
+		if (after != (is_counter(line) ? 2 * before : before))
+			fail_msg("%.*s is %g, was %g", (int)strcspn(line, " "), line, after,
+				 before);
+		n_counters += is_counter(line) && before > 0;
+	}
+	assert_true(n_counters > 60);
+	check_by_promtool(&b);
+	buffer_done(&b);
+	/* a series per process ends with it */
+	b = encode(s, &with_pid);
+	assert_string_equal(b.data, pid.data);
+	buffer_done(&b);
+	buffer_done(&pid);
+	buffer_done(&alone);
+	snapshot_unref(s);
+}
+
+static void what_is_gone_makes_no_series(void **state)
+{
+	CLEANUP(retired_done) struct retired retired = { 0 };
+	struct snapshot *s = fixture_full();
+	struct buffer before = encode(s, NULL), after;
+	struct pool_row other = s->pools[0];
+
+	(void)state;
+	other.name = "other-db";
+	retire(s, &other, &retired);
+	after = encode(s, NULL);
+	assert_string_equal(before.data, after.data);
+	buffer_done(&before);
+	buffer_done(&after);
+	snapshot_unref(s);
+}
+
 static void hostile_names_are_cleaned_escaped_and_cut(void **state)
 {
 	static const char *const name[] = {
@@ -293,6 +393,8 @@ int main(void)
 		cmocka_unit_test(classic_buckets_are_cut_exactly),
 		cmocka_unit_test(what_is_unknown_is_left_out_and_never_0),
 		cmocka_unit_test(processes_of_one_name_are_one_series_and_max_keeps_the_worst),
+		cmocka_unit_test(every_counter_keeps_what_is_gone_and_no_gauge_does),
+		cmocka_unit_test(what_is_gone_makes_no_series),
 		cmocka_unit_test(hostile_names_are_cleaned_escaped_and_cut),
 		cmocka_unit_test(too_many_series_are_summed_into_other_the_oldest_keep_theirs),
 		cmocka_unit_test(ten_thousand_pools_are_quick),

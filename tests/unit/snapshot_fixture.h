@@ -16,61 +16,17 @@
 /* A row that knows nothing but who it is. */
 static inline struct pool_row fixture_unknown_pool(uint64_t id)
 {
-	struct pool_row p = {
-		.id = id,
-		.name = "main-db",
-		.kind = PS_KIND_connection,
-		.source = "usdt",
-		.pid = 4242,
-		.process = "orders",
-		.since_ns = 1000000000,
-		.capacity = UNKNOWN,
-		.capacity_basis = "unknown",
-		.min_idle = UNKNOWN,
-		.open = UNKNOWN,
-		.in_use = UNKNOWN,
-		.idle = UNKNOWN,
-		.pending = UNKNOWN,
-		.in_use_peak = UNKNOWN,
-		.pending_peak = UNKNOWN,
-		.utilization = NAN,
-		.mean_in_use = NAN,
-		.in_use_s = NAN,
-		.capacity_s = NAN,
-		.pending_s = NAN,
-		.saturated_s = NAN,
-		.stalled_s = NAN,
-		.acquires = UNKNOWN,
-		.acquires_new = UNKNOWN,
-		.releases = UNKNOWN,
-		.before_start = UNKNOWN,
-		.timeouts = UNKNOWN,
-		.opened = UNKNOWN,
-		.open_failures = UNKNOWN,
-		.closed = UNKNOWN,
-		.rejections = UNKNOWN,
-		.health_ok = UNKNOWN,
-		.health_failed = UNKNOWN,
-		.reuse_ratio = NAN,
-		.odd_events = 0,
-		.acquires_per_s = NAN,
-		.timeouts_per_s = NAN,
-		.oldest_wait_ns = UNKNOWN,
-		.oldest_hold_ns = UNKNOWN,
-		.confidence = "high",
-		.evidence = "acquire and release points",
-		.trusted = true,
-		.verdict = "healthy",
-		.accept_queue = UNKNOWN,
-		.accept_backlog = UNKNOWN,
-	};
+	struct pool_row p = pool_row_unknown;
 
-	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
-		p.outcome[i] = UNKNOWN;
-	for (int i = 0; i < PS_CLOSE_COUNT; i++)
-		p.closed_by[i] = UNKNOWN;
-	for (int i = 0; i < PS_REJECT_COUNT; i++)
-		p.rejected_by[i] = UNKNOWN;
+	p.id = id;
+	p.name = "main-db";
+	p.kind = PS_KIND_connection;
+	p.source = "usdt";
+	p.pid = 4242;
+	p.process = "orders";
+	p.since_ns = 1000000000;
+	p.confidence = "high";
+	p.evidence = "acquire and release points";
 	return p;
 }
 
