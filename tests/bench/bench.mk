@@ -9,6 +9,15 @@ $(B)/tests/bench-empty: tests/bench/empty.c $(B)/libagent.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) $(CPPFLAGS) $^ $(AGENT_LIBS) -o $@
 
+$(B)/tests/bench-instructions: tests/bench/instructions.c $(B)/libagent.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) $(CPPFLAGS) $^ $(AGENT_LIBS) -o $@
+
+.PHONY: bench-instructions
+bench-instructions: # measure ns per probe hit by the instruction that is probed, as a table (needs root, kernel 6.6)
+bench-instructions: $(B)/tests/bench-instructions
+	@$<
+
 .PHONY: bench
 bench: # measure ns per probe hit and the agent's own cost, as a table (needs root)
 bench: $(B)/poolscope $(B)/tests/bench-target $(B)/tests/bench-empty
