@@ -4,7 +4,8 @@
 AGENT_SRCS := $(filter-out agent/cmd/main.c,$(wildcard agent/*/*.c exporters/*.c))
 AGENT_OBJS := $(AGENT_SRCS:%.c=$(B)/obj/%.o)
 AGENT_SAN_OBJS := $(AGENT_SRCS:%.c=$(B)/san/%.o)
-AGENT_LIBS = $(PKG_LIBS) -lm
+# libstdc++ only for __cxa_demangle()
+AGENT_LIBS = $(PKG_LIBS) -lstdc++ -lm
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)

@@ -179,7 +179,7 @@ struct ps_pool {
 	__u32 epoch;		/* the tick for which the peaks hold */
 	__u32 in_use_peak;
 	__u32 waiting_peak;
-	__u32 domain;		/* reserved for the library that reports it */
+	__u32 domain;		/* of the spec that showed it first: which library */
 
 	char name[PS_NAME_MAX];
 
@@ -294,10 +294,11 @@ struct ps_inventory {
 enum ps_arg_kind {
 	PS_ARG_NONE,
 	PS_ARG_CONST,		/* value */
-	PS_ARG_REG,		/* register */
+	PS_ARG_REG,		/* register + offset */
 	PS_ARG_MEM,		/* *(register + index register * scale + offset) */
 	PS_ARG_IP_REL,		/* *(probe address + offset): a variable of the file */
 	PS_ARG_THREAD,		/* id of the calling thread */
+	PS_ARG_SAVED,		/* what another probe of the same call saved: number `value`, + offset */
 	PS_ARG_KIND_COUNT
 };
 
@@ -318,17 +319,67 @@ struct ps_arg {
 	__s32 deref[PS_MAX_DEREFS];
 };
 
-enum ps_spec_flag {
-	PS_SPEC_SDK_HANDLE = 1,	/* the pool argument points to a struct poolscope_pool */
+enum ps_compare {
+	PS_COMPARE_EQ,
+	PS_COMPARE_NE,
+	PS_COMPARE_LT,
+	PS_COMPARE_LE,
+	PS_COMPARE_GT,
+	PS_COMPARE_GE,
+	PS_COMPARE_BITS
 };
 
-/* A probe as data: which verb, and where its arguments are. The lower half of the attach cookie is the index of the spec. */
+/* A comparison, signed, or (BITS) "has any of these bits". */
+struct ps_cond {
+	__u32 compare;		/* enum ps_compare */
+	__u32 reserved;
+	__s64 value;
+	struct ps_arg arg;
+};
+
+enum ps_spec_flag {
+	PS_SPEC_SDK_HANDLE = 1,	/* the pool argument points to a struct poolscope_pool */
+	PS_SPEC_CALL = 2,	/* saves values or reads saved ones: look the call up */
+	PS_SPEC_CALL_ENDS = 4,	/* when it has run, forget what was saved, after the rest of its chain */
+	PS_SPEC_RELAXED = 8,	/* a wait that begins twice or ends without a beginning is no mistake of the library's */
+};
+
+#define PS_SPEC_CONDS 2
+#define PS_SPEC_SAVES 2
+#define PS_SPEC_CHAIN 4		/* most specs at one address */
+
+/*
+ * A probe as data: which verb, and where its arguments are. The lower half of the attach cookie is the index of the first spec;
+ * each of its chain whose conditions all hold is run. A spec without a verb only saves.
+ */
 struct ps_spec {
 	__u32 verb;
 	__u32 n_args;
 	__u32 target;		/* index into ps_targets */
-	__u32 flags;
+	__u32 flags;		/* enum ps_spec_flag */
+	__u32 next;		/* index of the next spec at this address; 0 = none */
+	__u32 kind;		/* enum ps_kind of pools that this probe is the first to show */
+	__u32 domain;		/* which library; 0 = the SDK */
+	__u32 slot;		/* the namespace of saved values: the same for all probes of one library */
+	__u32 n_conds;
+	__u32 n_saves;
+	struct ps_arg context;	/* who calls: what one call is known by from probe to probe */
+	struct ps_arg save[PS_SPEC_SAVES];
+	struct ps_cond cond[PS_SPEC_CONDS];
 	struct ps_arg arg[PS_MAX_ARGS];
+};
+
+/* Values saved at one probe for another one of the same call. */
+struct ps_call_key {
+	struct ps_proc_key proc;
+	__u64 context;
+	__u32 slot;
+	__u32 reserved;
+};
+
+struct ps_call {
+	__u64 since_ns;
+	__u64 value[PS_SPEC_SAVES];
 };
 
 /* A file that has probes. Events count only once it is armed, so that all probes of a file begin at one instant. */
@@ -340,7 +391,10 @@ struct ps_target {
 struct ps_probe_stat {
 	__u64 hits;
 	__u64 errors;
+	__u64 timed;		/* hits whose time was taken: one in PS_TIMED_EVERY */
+	__u64 timed_ns;		/* what our program took for those; the trap comes on top */
 };
+#define PS_TIMED_EVERY 64
 
 /* What the SDK's handle looks like in the target's memory; tools/sdk/poolscope.h has the same layout. */
 #define PS_HANDLE_MAGIC 0x31304c4f4f505350ull	/* "PSPOOL01" */
@@ -389,7 +443,10 @@ PS_ASSERT_SIZE(struct ps_endpoint_key, 88);
 PS_ASSERT_SIZE(struct ps_inventory, 120);
 PS_ASSERT_SIZE(struct ps_listener_key, 24);
 PS_ASSERT_SIZE(struct ps_arg, 40);
-PS_ASSERT_SIZE(struct ps_spec, 256);
+PS_ASSERT_SIZE(struct ps_cond, 56);
+PS_ASSERT_SIZE(struct ps_spec, 512);
+PS_ASSERT_SIZE(struct ps_call_key, 24);
+PS_ASSERT_SIZE(struct ps_call, 24);
 PS_ASSERT_SIZE(struct ps_handle, 128);
 PS_ASSERT_SIZE(struct ps_story, 80);
 

@@ -13,7 +13,13 @@
 
 #ifdef __bpf__
 #define PS_INLINE static __attribute__((always_inline)) inline
+#define PS_SUBPROGRAM static __attribute__((noinline))
+#define PS_GLOBAL __attribute__((noinline))
+#define PS_CONTEXT struct pt_regs
 #else
+#define PS_SUBPROGRAM static inline
+#define PS_GLOBAL static inline
+#define PS_CONTEXT const void
 #define PS_INLINE static inline
 #endif
 

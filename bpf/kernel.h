@@ -14,6 +14,13 @@
 #define PS_CORE
 #endif
 
+#ifdef __bpf__
+/* Of a uprobe. The verifier wants a whole type of this name; its words are read by number (bpf/regs.def). */
+struct pt_regs {
+	__u64 word[33];
+};
+#endif
+
 struct signal_struct {
 	struct {
 		int counter;
@@ -23,6 +30,7 @@ struct signal_struct {
 struct task_struct {
 	int pid;
 	int tgid;
+	__u64 start_time; /* CLOCK_MONOTONIC */
 	__u64 start_boottime;
 	__u64 self_exec_id; /* u64 since 5.7 (d1e7fd6462ca) */
 	struct task_struct *group_leader;

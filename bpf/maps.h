@@ -39,6 +39,7 @@ PS_MAP(ps_procs, HASH, struct ps_proc_key, struct ps_proc, 8192, BPF_F_NO_PREALL
 PS_MAP(ps_pools, HASH, struct ps_pool_key, struct ps_pool, 16384, BPF_F_NO_PREALLOC);
 PS_MAP(ps_hist_of, HASH, struct ps_pool_key, struct ps_hists, 16384, BPF_F_NO_PREALLOC);
 PS_MAP(ps_leases, HASH, struct ps_ref_key, struct ps_lease, 65536, 0);
+PS_MAP(ps_calls, HASH, struct ps_call_key, struct ps_call, 16384, 0);
 PS_MAP(ps_waiters, HASH, struct ps_ref_key, struct ps_waiter, 16384, 0);
 
 PS_MAP(ps_socks, HASH, __u64, struct ps_sock, 65536, BPF_F_NO_PREALLOC);

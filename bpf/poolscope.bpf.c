@@ -21,10 +21,12 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 SEC("kprobe")
 int ps_probe(struct pt_regs *ctx)
 {
-	struct ps_proc_key proc;
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct ps_hit hit = { .ctx = ctx, .cookie = bpf_get_attach_cookie(ctx) };
 
-	ps_proc_key_of((struct task_struct *)bpf_get_current_task_btf(), &proc);
-	ps_probe_hit(bpf_get_attach_cookie(ctx), ctx, &proc);
+	ps_proc_key_of(task, &hit.proc);
+	hit.began_ns = task->group_leader->start_time;
+	ps_probe_hit(&hit);
 	return 0;
 }
 

@@ -2,9 +2,8 @@
 /*
  * spec.h - a probe as data: reads the arguments as the spec says and makes an event of them.
  *
- * The surprise: clang 14 turns a register chosen at run time into an access to a modified context pointer, which the verifier
- * refuses, and a copy of all registers does not fit the 512 bytes of stack beside the handlers; so a register is read by its
- * place, as kernel memory.
+ * The surprise: what a call saved is looked up only when something asks for it, and forgotten only where something asked; so the
+ * return of a function that did not wait costs nothing of that.
  */
 #ifndef POOLSCOPE_BPF_SPEC_H
 #define POOLSCOPE_BPF_SPEC_H
@@ -18,12 +17,65 @@ enum { PS_N_REGS = 33, PS_REG_IP = 32 };
 enum { PS_N_REGS = 21, PS_REG_IP = 16 };
 #endif
 
-PS_INLINE __u64 ps_reg_read(const void *ctx, __u32 reg)
+/*
+ * Each register by an instruction of its own: clang 14 turns a word chosen at run time into an access to a modified context
+ * pointer, which the verifier refuses, and a helper call for each costs more than the rest of the argument (measured 2026-11).
+ */
+#ifdef __bpf__
+#define PS_REG_CASE(n)                                                                             \
+	case n:                                                                                    \
+		asm volatile("%0 = *(u64 *)(%1 + 8 * " #n ")" : "=r"(value) : "r"(ctx));           \
+		break
+#else
+#define PS_REG_CASE(n)                                                                             \
+	case n:                                                                                    \
+		value = ((const __u64 *)ctx)[n];                                                   \
+		break
+#endif
+
+PS_INLINE __u64 ps_reg_read(PS_CONTEXT *ctx, __u32 reg)
 {
 	__u64 value = 0;
 
-	if (reg < PS_N_REGS)
-		bpf_probe_read_kernel(&value, sizeof(value), (const char *)ctx + 8 * reg);
+	switch (reg) {
+		PS_REG_CASE(1);
+		PS_REG_CASE(2);
+		PS_REG_CASE(3);
+		PS_REG_CASE(4);
+		PS_REG_CASE(5);
+		PS_REG_CASE(6);
+		PS_REG_CASE(7);
+		PS_REG_CASE(8);
+		PS_REG_CASE(9);
+		PS_REG_CASE(10);
+		PS_REG_CASE(11);
+		PS_REG_CASE(12);
+		PS_REG_CASE(13);
+		PS_REG_CASE(14);
+		PS_REG_CASE(15);
+		PS_REG_CASE(16);
+		PS_REG_CASE(19);
+#if defined(__TARGET_ARCH_arm64)
+		PS_REG_CASE(17);
+		PS_REG_CASE(18);
+		PS_REG_CASE(20);
+		PS_REG_CASE(21);
+		PS_REG_CASE(22);
+		PS_REG_CASE(23);
+		PS_REG_CASE(24);
+		PS_REG_CASE(25);
+		PS_REG_CASE(26);
+		PS_REG_CASE(27);
+		PS_REG_CASE(28);
+		PS_REG_CASE(29);
+		PS_REG_CASE(30);
+		PS_REG_CASE(31);
+		PS_REG_CASE(32);
+#endif
+		PS_REG_CASE(0);
+	default:
+		break;
+	}
 	return value;
 }
 
@@ -51,17 +103,29 @@ PS_INLINE int ps_arg_load(__u64 address, __u32 size, __u64 *ret)
 	return 0;
 }
 
-PS_INLINE int ps_arg_read(const struct ps_arg *arg, const void *ctx, __u64 *ret)
+/*
+ * A program of its own, which the verifier looks at once and not at each call (there are up to a dozen arguments in a chain of
+ * specs); so it does not know that these pointers are never NULL. `call` may be.
+ */
+PS_GLOBAL int ps_arg_read(const struct ps_arg *arg, PS_CONTEXT *ctx, const struct ps_call *call,
+			  __u64 *ret)
 {
 	__u64 value = 0;
 	__u32 i;
 
+	if (!arg || !ret)
+		return -1;
 	switch (arg->kind) {
 	case PS_ARG_CONST:
 		*ret = arg->value;
 		return 0;
 	case PS_ARG_REG:
-		value = ps_reg_read(ctx, arg->reg);
+		value = ps_reg_read(ctx, arg->reg) + (__u64)(__s64)arg->offset;
+		break;
+	case PS_ARG_SAVED: /* 0 when nothing was saved, so that a condition can ask for it */
+		if (call)
+			value = (arg->value ? call->value[1] : call->value[0]) +
+				(__u64)(__s64)arg->offset;
 		break;
 	case PS_ARG_MEM:
 		value = ps_reg_read(ctx, arg->reg) + (__u64)(__s64)arg->offset;
@@ -92,19 +156,174 @@ PS_INLINE int ps_arg_read(const struct ps_arg *arg, const void *ctx, __u64 *ret)
 	return 0;
 }
 
-/* One hit of a probe: `cookie` leads to the spec and to the probe's own counters. */
-PS_INLINE void ps_probe_hit(__u64 cookie, const void *ctx, const struct ps_proc_key *proc)
+/* ---- one hit ----------------------------------------------------------------------------------------------------------- */
+
+/* What is known when a probe fires, before anything of the target was read. */
+struct ps_hit {
+	PS_CONTEXT *ctx;
+	__u64 cookie;
+	__u64 began_ns;		/* of the process, CLOCK_MONOTONIC */
+	__u64 armed_ns;		/* of the file's probes */
+	struct ps_proc_key proc;
+};
+
+PS_INLINE int ps_compare_holds(__u32 compare, __s64 a, __s64 b)
 {
-	__u32 spec_index = (__u32)cookie, probe_index = (__u32)(cookie >> 32), i;
+	switch (compare) {
+	case PS_COMPARE_EQ:
+		return a == b;
+	case PS_COMPARE_NE:
+		return a != b;
+	case PS_COMPARE_LT:
+		return a < b;
+	case PS_COMPARE_LE:
+		return a <= b;
+	case PS_COMPARE_GT:
+		return a > b;
+	case PS_COMPARE_GE:
+		return a >= b;
+	case PS_COMPARE_BITS:
+		return (a & b) != 0;
+	default:
+		return 0;
+	}
+}
+
+/* The saved values of this call, as far as they were looked up. */
+struct ps_calling {
+	struct ps_call_key key;
+	const struct ps_call *call;
+};
+
+PS_INLINE int ps_call_find(const struct ps_spec *spec, const struct ps_hit *hit,
+			   struct ps_calling *ret)
+{
+	ret->key.proc = hit->proc;
+	ret->key.slot = spec->slot;
+	if (ps_arg_read(&spec->context, hit->ctx, 0, &ret->key.context))
+		return -1;
+	ret->call = bpf_map_lookup_elem(&ps_calls, &ret->key);
+	return 0;
+}
+
+/* 1 = all hold, 0 = one does not, -1 = one could not be read */
+PS_INLINE int ps_conds_hold(const struct ps_spec *spec, const struct ps_hit *hit,
+			    struct ps_calling *calling)
+{
+	__u64 value = 0;
+	__u32 i;
+
+	for (i = 0; i < PS_SPEC_CONDS; i++) {
+		if (i >= spec->n_conds)
+			break;
+		if (spec->cond[i].arg.kind == PS_ARG_SAVED && !calling->call &&
+		    ps_call_find(spec, hit, calling))
+			return -1;
+		if (ps_arg_read(&spec->cond[i].arg, hit->ctx, calling->call, &value))
+			return -1;
+		if (!ps_compare_holds(spec->cond[i].compare, (__s64)value, spec->cond[i].value))
+			return 0;
+	}
+	return 1;
+}
+
+/* A later save by the same caller replaces an earlier one: the function began anew (Go's stack growth), or never returned. */
+PS_INLINE int ps_call_save(const struct ps_spec *spec, const struct ps_call_key *key,
+			   PS_CONTEXT *ctx, const struct ps_call *call)
+{
+	struct ps_call fresh = {};
+
+	fresh.since_ns = bpf_ktime_get_ns();
+	if (call) {
+		fresh.value[0] = call->value[0];
+		fresh.value[1] = call->value[1];
+	}
+	if (ps_arg_read(&spec->save[0], ctx, call, &fresh.value[0]))
+		return -1;
+	if (spec->n_saves > 1 && ps_arg_read(&spec->save[1], ctx, call, &fresh.value[1]))
+		return -1;
+	if (bpf_map_update_elem(&ps_calls, key, &fresh, BPF_ANY))
+		ps_lost(PS_LOSS_calls_full);
+	return 0;
+}
+
+PS_INLINE int ps_spec_feed(const struct ps_spec *spec, const struct ps_hit *hit,
+			   const struct ps_call *call)
+{
+	struct ps_event e = { .pool.proc = hit->proc };
+	__u32 i;
+
+	for (i = 0; i < PS_MAX_ARGS; i++) {
+		if (i >= spec->n_args)
+			break;
+		if (ps_arg_read(&spec->arg[i], hit->ctx, call, &e.arg[i]))
+			return -1;
+	}
+	e.pool.pool = e.arg[0];
+	if (!e.pool.pool) /* nobody's: the entry of this call was not seen */
+		return -1;
+	e.verb = spec->verb;
+	e.spec_flags = spec->flags;
+	e.kind = spec->kind;
+	e.domain = spec->domain;
+	e.is_from_birth = hit->began_ns > hit->armed_ns;
+	e.now = bpf_ktime_get_ns();
+	ps_verb_feed(&e);
+	return 0;
+}
+
+enum { PS_RUN_DONE = 0, PS_RUN_CALL_ENDS = 1 };
+
+/* One spec, if its conditions hold. PS_RUN_CALL_ENDS: the call is over, after the rest of the chain. Negative: memory of the
+ * target could not be read, or it names no pool. */
+PS_SUBPROGRAM int ps_spec_run(const struct ps_spec *spec, const struct ps_hit *hit)
+{
+	struct ps_calling calling = {};
+	int error = 0, holds;
+
+	if (spec->n_conds) {
+		holds = ps_conds_hold(spec, hit, &calling);
+		if (holds != 1)
+			return holds < 0 ? -1 : PS_RUN_DONE;
+	}
+	if (spec->flags & PS_SPEC_CALL && !calling.call && ps_call_find(spec, hit, &calling))
+		return -1;
+	if (spec->n_saves)
+		error = ps_call_save(spec, &calling.key, hit->ctx, calling.call);
+	if (!error && spec->verb != PS_VERB_none)
+		error = ps_spec_feed(spec, hit, calling.call);
+	if (error)
+		return -1;
+	return spec->flags & PS_SPEC_CALL_ENDS ? PS_RUN_CALL_ENDS : PS_RUN_DONE;
+}
+
+PS_INLINE void ps_call_end(const struct ps_spec *spec, const struct ps_hit *hit)
+{
+	struct ps_calling calling = {};
+
+	if (!ps_call_find(spec, hit, &calling) && calling.call)
+		bpf_map_delete_elem(&ps_calls, &calling.key);
+}
+
+PS_INLINE void ps_probe_time(struct ps_probe_stat *stat, __u64 begin)
+{
+	stat->timed++;
+	stat->timed_ns += bpf_ktime_get_ns() - begin;
+}
+
+PS_INLINE void ps_probe_hit(struct ps_hit *hit)
+{
+	struct ps_spec *ending = 0;
+	__u64 begin = 0;
+	__u32 spec_index = (__u32)hit->cookie, probe_index = (__u32)(hit->cookie >> 32), i;
 	struct ps_probe_stat *stat = bpf_map_lookup_elem(&ps_probes, &probe_index);
 	struct ps_spec *spec = bpf_map_lookup_elem(&ps_specs, &spec_index);
-	struct ps_event e = { .pool.proc = *proc };
 	struct ps_target *target;
 	__u32 target_index;
 
-	if (stat)
-		stat->hits++;
-	if (!spec || spec->verb == PS_VERB_none || spec->verb >= PS_VERB_COUNT) {
+	if (stat && !(stat->hits++ % PS_TIMED_EVERY))
+		begin = bpf_ktime_get_ns();
+	if (!spec || !(spec->verb || spec->n_saves) || spec->verb >= PS_VERB_COUNT) {
 		ps_lost(PS_LOSS_bad_spec);
 		return;
 	}
@@ -112,21 +331,28 @@ PS_INLINE void ps_probe_hit(__u64 cookie, const void *ctx, const struct ps_proc_
 	target = bpf_map_lookup_elem(&ps_targets, &target_index);
 	if (!target || !target->armed_ns)
 		return;
-	for (i = 0; i < PS_MAX_ARGS; i++) {
-		if (i >= spec->n_args)
-			break;
-		if (ps_arg_read(&spec->arg[i], ctx, &e.arg[i])) {
+	hit->armed_ns = target->armed_ns;
+	for (i = 0; i < PS_SPEC_CHAIN; i++) {
+		int result = ps_spec_run(spec, hit);
+
+		if (result == PS_RUN_CALL_ENDS)
+			ending = spec;
+		if (result < 0) {
 			ps_lost(PS_LOSS_arg_unreadable);
 			if (stat)
 				stat->errors++;
-			return;
 		}
+		spec_index = spec->next;
+		if (!spec_index)
+			break;
+		spec = bpf_map_lookup_elem(&ps_specs, &spec_index);
+		if (!spec || spec->verb >= PS_VERB_COUNT)
+			break;
 	}
-	e.pool.pool = e.arg[0];
-	e.verb = spec->verb;
-	e.spec_flags = spec->flags;
-	e.now = bpf_ktime_get_ns();
-	ps_verb_feed(&e);
+	if (ending)
+		ps_call_end(ending, hit);
+	if (stat && begin)
+		ps_probe_time(stat, begin);
 }
 
 #endif

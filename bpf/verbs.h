@@ -22,6 +22,9 @@ struct ps_event {
 	__u64 arg[PS_MAX_ARGS];
 	__u32 verb;
 	__u32 spec_flags;
+	__u32 kind, domain;	/* of a pool that this event is the first to show */
+	__u32 is_from_birth;	/* the process began after the probes: nothing of it was missed */
+	__u32 reserved;
 };
 
 PS_INLINE void ps_write_begin(struct ps_pool *p)
@@ -158,8 +161,11 @@ PS_INLINE struct ps_pool *ps_pool_make(const struct ps_event *e)
 		return 0;
 	p->since_ns = e->now;
 	p->capacity_since_ns = e->now;
+	p->kind = e->kind;
+	p->domain = e->domain;
 	if (e->verb != PS_VERB_pool_create) {
-		p->flags |= PS_POOL_IMPLICIT;
+		if (!e->is_from_birth)
+			p->flags |= PS_POOL_IMPLICIT;
 		if (e->spec_flags & PS_SPEC_SDK_HANDLE)
 			ps_pool_describe(p, e);
 	}
@@ -183,8 +189,8 @@ PS_INLINE void ps_on_pool_create(struct ps_pool *p, const struct ps_event *e)
 	ps_pool_set_kind(p, e->arg[1]);
 	ps_pool_set_capacity(p, e->arg[3], e->now);
 	p->min_idle = e->arg[4] > PS_CAPACITY_MAX ? 0 : e->arg[4];
-	if (bpf_probe_read_user_str(p->name, sizeof(p->name),
-				    (const void *)(unsigned long)e->arg[2]) < 0)
+	if (e->arg[2] && bpf_probe_read_user_str(p->name, sizeof(p->name),
+						 (const void *)(unsigned long)e->arg[2]) < 0)
 		ps_lost(PS_LOSS_name_unreadable);
 }
 
@@ -225,7 +231,8 @@ PS_INLINE void ps_on_wait_begin(struct ps_pool *p, const struct ps_event *e)
 	ps_ref_key_of(e, ps_waiter_or_thread(e->arg[1]), &key);
 	error = bpf_map_update_elem(&ps_waiters, &key, &w, BPF_NOEXIST);
 	if (error == -17 /* EEXIST */) {
-		__sync_fetch_and_add(&p->odd_wait, 1);
+		if (!(e->spec_flags & PS_SPEC_RELAXED))
+			__sync_fetch_and_add(&p->odd_wait, 1);
 		return;
 	}
 	if (error) {
@@ -270,7 +277,8 @@ PS_INLINE void ps_on_wait_end(struct ps_pool *p, const struct ps_event *e)
 	__s64 waited = ps_wait_close(p, e, waiter);
 
 	if (waited < 0) {
-		__sync_fetch_and_add(&p->odd_wait, 1);
+		if (!(e->spec_flags & PS_SPEC_RELAXED))
+			__sync_fetch_and_add(&p->odd_wait, 1);
 		return;
 	}
 	if (outcome >= PS_OUTCOME_COUNT) {
@@ -534,28 +542,35 @@ PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
 	ps_write_end(p);
 }
 
-/* Takes one event of any source. */
-PS_INLINE void ps_verb_feed(const struct ps_event *e)
+/* Takes one event of any source. Of its own, so that the verifier looks at it once; always 0. */
+PS_GLOBAL int ps_verb_feed(const struct ps_event *e)
 {
 	struct ps_pool *p;
 
+	if (!e)
+		return 0;
 	if (e->verb == PS_VERB_stall_begin || e->verb == PS_VERB_stall_end) {
 		ps_verb_tell(e);
-		return;
+		return 0;
 	}
 	p = bpf_map_lookup_elem(&ps_pools, &e->pool);
 	if (!p) {
 		if (e->verb == PS_VERB_pool_destroy)
-			return;
+			return 0;
 		p = ps_pool_make(e);
 		if (!p) {
 			ps_lost(PS_LOSS_event_no_pool);
-			return;
+			return 0;
 		}
+	}
+	if (p->domain != e->domain) { /* who showed it first counts it, or it would be counted twice */
+		ps_lost(PS_LOSS_other_source);
+		return 0;
 	}
 	ps_verb_book(p, e);
 	if (ps_verb_is_story(e))
 		ps_verb_tell(e);
+	return 0;
 }
 
 #endif

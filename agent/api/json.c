@@ -444,6 +444,7 @@ static json_t *encode_probe(const struct snapshot *s, size_t i, void *context)
 	set_text(&o, "file", p->file);
 	set_name(&o, "provider", p->provider);
 	set_name(&o, "probe", p->probe);
+	set_text(&o, "symbol", p->symbol);
 	set_total(&o, "offset", p->offset);
 	set_name(&o, "verb", p->verb);
 	set_name(&o, "method", p->method);
@@ -451,6 +452,7 @@ static json_t *encode_probe(const struct snapshot *s, size_t i, void *context)
 	set_total(&o, "hits", p->hits);
 	set_total(&o, "errors", p->errors);
 	set_real(&o, "cost_ns", p->cost_ns);
+	set_name(&o, "cost_class", p->cost_class);
 	set_text(&o, "problem", p->problem);
 	set_count(&o, "processes", p->n_processes);
 	return object_end(&o);
@@ -459,6 +461,27 @@ static json_t *encode_probe(const struct snapshot *s, size_t i, void *context)
 json_t *encode_probes(const struct snapshot *s)
 {
 	return encode_array("probes", s->n_probes, encode_probe, s, NULL);
+}
+
+static json_t *encode_recipe(const struct snapshot *s, size_t i, void *context)
+{
+	const struct recipe_row *r = &s->recipes[i];
+	struct object o = object_begin();
+
+	(void)context;
+	set_text(&o, "name", r->name);
+	set_name(&o, "library", r->library);
+	set_name(&o, "kind", r->kind ? kinds[r->kind] : NULL);
+	set_count(&o, "files", r->n_files);
+	set_count(&o, "processes", r->n_processes);
+	set_count(&o, "probes", r->n_probes);
+	set_text(&o, "problem", r->problem);
+	return object_end(&o);
+}
+
+json_t *encode_recipes(const struct snapshot *s)
+{
+	return encode_array("recipes", s->n_recipes, encode_recipe, s, NULL);
 }
 
 static json_t *encode_agent(const struct agent_row *a)
@@ -581,6 +604,7 @@ int encode_path(const struct snapshot *s, const char *path, json_t **ret)
 		{ API_PREFIX "stalls", encode_stalls },
 		{ API_PREFIX "status", encode_status },
 		{ API_PREFIX "probes", encode_probes },
+		{ API_PREFIX "recipes", encode_recipes },
 	};
 	static const char one_pool[] = API_PREFIX "pools/";
 

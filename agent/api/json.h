@@ -36,8 +36,11 @@ json_t *encode_status(const struct snapshot *s);
 /* {"probes": [...]} */
 json_t *encode_probes(const struct snapshot *s);
 
+/* {"recipes": [...]} */
+json_t *encode_recipes(const struct snapshot *s);
+
 /*
- * The answer to a GET of API_PREFIX "pools", "pools/ID", "findings", "stalls", "status" or "probes", into *ret. -ENOENT when
+ * The answer to a GET of API_PREFIX "pools", "pools/ID", "findings", "stalls", "status", "probes" or "recipes", into *ret. -ENOENT when
  * there is no such path or pool, -ENOMEM.
  */
 int encode_path(const struct snapshot *s, const char *path, json_t **ret);

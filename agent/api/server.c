@@ -138,6 +138,7 @@ static const struct route routes[] = {
 	{ API_PREFIX "stalls", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "status", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "probes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
+	{ API_PREFIX "recipes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 };
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))

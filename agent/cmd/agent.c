@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +48,9 @@ struct agent {
 	struct server *server; /* NULL = nobody is served */
 	const struct snapshot *snapshot;
 	int epoll_fd, timer_fd, stop_fd;
+	const char *recipe_folders; /* borrowed from the options or the configuration */
 	bool is_stopped;
+	volatile sig_atomic_t is_reload_wanted;
 	unsigned int drains;
 	uint64_t ticks;
 	int64_t last_tick_ns;
@@ -64,9 +67,10 @@ static int64_t clock_ns(clockid_t which)
 
 /* ---- the snapshot ------------------------------------------------------------------------------------------------------ */
 
-static void probe_stat(void *context, uint32_t probe, uint64_t *hits, uint64_t *errors)
+static void probe_stat(void *context, uint32_t probe, uint64_t *hits, uint64_t *errors,
+		       double *cost_ns)
 {
-	ingest_probe_stat(context, probe, hits, errors);
+	ingest_probe_stat(context, probe, hits, errors, cost_ns);
 }
 
 static uint64_t rss_bytes(void)
@@ -138,9 +142,24 @@ static uint64_t total_losses(const struct ingest_report *r)
 	return n;
 }
 
+static void add_recipe_check(struct snapshot *s, struct check_row *rows)
+{
+	size_t n_wrong = 0, n_used = 0;
+
+	for (size_t i = 0; i < s->n_recipes; i++) {
+		n_wrong += s->recipes[i].problem != NULL;
+		n_used += s->recipes[i].n_files > 0;
+	}
+	add_check(s, rows, "recipes", n_wrong ? CHECK_NOTE : CHECK_OK,
+		  arena_printf(s->arena,
+			       "%zu libraries known, %zu of them in use, %zu with problems",
+			       s->n_recipes, n_used, n_wrong),
+		  n_wrong ? "`poolscope recipes` and `poolscope probes` have the reasons" : NULL);
+}
+
 static int fill_checks(struct agent *a, struct snapshot *s)
 {
-	struct check_row *rows = arena_alloc(s->arena, 8, sizeof(*rows));
+	struct check_row *rows = arena_alloc(s->arena, 9, sizeof(*rows));
 	const struct ingest_report *r = ingest_report(a->ingest);
 	size_t failed = targets_n_failed(a->targets);
 	struct utsname uts;
@@ -176,6 +195,7 @@ static int fill_checks(struct agent *a, struct snapshot *s)
 		  arena_printf(s->arena, "%zu files attached, %zu failed, %zu processes",
 			       targets_n_attached(a->targets), failed, watch_n_processes(a->watch)),
 		  failed ? "`poolscope probes` has the reasons" : NULL);
+	add_recipe_check(s, rows);
 	add_check(s, rows, "losses", total_losses(r) ? CHECK_NOTE : CHECK_OK,
 		  arena_printf(s->arena, "%llu events refused or lost",
 			       (unsigned long long)total_losses(r)),
@@ -199,6 +219,7 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	s->version = POOLSCOPE_VERSION;
 	if (model_snapshot(a->model, s, thread_name_read, NULL) ||
 	    targets_rows(a->targets, s->arena, probe_stat, a->ingest, &s->probes, &s->n_probes) ||
+	    targets_recipe_rows(a->targets, s->arena, &s->recipes, &s->n_recipes) ||
 	    fill_tables(a, s) || fill_checks(a, s))
 		return -ENOMEM;
 	fill_agent_row(a, s);
@@ -229,6 +250,28 @@ static void tick(struct agent *a)
 		server_set_snapshot(a->server, s);
 	a->last_tick_ns = now_ns;
 	a->tick_s = (double)(clock_ns(CLOCK_MONOTONIC) - now_ns) / 1e9;
+}
+
+/* ---- recipes ----------------------------------------------------------------------------------------------------------- */
+
+static void read_recipes(struct agent *a)
+{
+	struct recipes recipes;
+
+	if (!recipes_read(a->recipe_folders, &recipes))
+		targets_set_recipes(a->targets, &recipes);
+}
+
+void agent_reload(struct agent *a)
+{
+	a->is_reload_wanted = 1;
+}
+
+static void reload(struct agent *a)
+{
+	a->is_reload_wanted = 0;
+	read_recipes(a);
+	watch_look_again(a->watch);
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------------- */
@@ -302,6 +345,8 @@ int agent_run_for(struct agent *a, int ms)
 		n = epoll_wait(a->epoll_fd, events, 16, timeout);
 		if (n < 0 && errno != EINTR)
 			return -errno;
+		if (a->is_reload_wanted)
+			reload(a);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.fd == a->timer_fd)
 				on_timer(a);
@@ -368,11 +413,16 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 	a->model = model_new();
 	if (!a->model)
 		return diag_set(d, -ENOMEM, "out of memory");
-	error = ingest_new(a->kernel, a->model, &a->ingest);
+	error = targets_new(a->kernel, &a->targets);
 	if (!error)
-		error = targets_new(a->kernel, &a->targets);
-	if (!error)
-		error = watch_new(a->targets, &a->watch);
+		error = ingest_new(a->kernel, a->model, a->targets, &a->ingest);
+	if (error)
+		return diag_set(d, error, "starting failed: %s", strerror(-error));
+	a->recipe_folders = o->recipe_folders          ? o->recipe_folders
+			    : a->config.recipe_folders ? a->config.recipe_folders
+						       : recipes_default_folders();
+	read_recipes(a);
+	error = watch_new(a->targets, &a->watch);
 	if (!error)
 		error = open_loop(a);
 	return error ? diag_set(d, error, "starting failed: %s", strerror(-error)) : 0;
@@ -404,8 +454,8 @@ void agent_free(struct agent *a)
 	server_free(a->server);
 	snapshot_unref(a->snapshot);
 	watch_free(a->watch);
-	targets_free(a->targets);
 	ingest_free(a->ingest);
+	targets_free(a->targets);
 	model_free(a->model);
 	kernel_free(a->kernel);
 	if (a->epoll_fd >= 0)

@@ -16,6 +16,7 @@ struct agent_options {
 	const char *config_file;	/* NULL = default */
 	const char *listen_address;	/* NULL = default, "" = no TCP */
 	const char *socket_path;	/* NULL = default, "" = none */
+	const char *recipe_folders;	/* NULL = default, "" = none */
 	bool in_process;		/* for a read command: no signals, no notify */
 };
 
@@ -33,5 +34,8 @@ const struct snapshot *agent_snapshot(struct agent *a);
 
 /* Makes agent_run_for() return soon; may be called by a signal handler. */
 void agent_stop(struct agent *a);
+
+/* Reads the recipes again, soon; may be called by a signal handler. */
+void agent_reload(struct agent *a);
 
 #endif

@@ -37,6 +37,8 @@ enum opt {
 	OPT_CONFIG,
 	OPT_CHECK_CONFIG,
 	OPT_LISTEN_ADDRESS,
+	OPT_RECIPES,
+	OPT_CHECK,
 	N_OPTS
 };
 
@@ -70,6 +72,8 @@ static const struct option_row {
 	[OPT_CHECK_CONFIG] = { "check-config", 0, NULL, "check the configuration and end" },
 	[OPT_LISTEN_ADDRESS] = { "listen-address", 0, "ADDR",
 				 "for /metrics (" SERVER_LISTEN_ADDRESS "); \"\" = none" },
+	[OPT_RECIPES] = { "recipes", 0, "FOLDERS", "where recipes are, separated by colons" },
+	[OPT_CHECK] = { "check", 0, "FILE", "check this recipe and end" },
 };
 
 /* ---- commands -------------------------------------------------------------------------------------------------------------- */
@@ -116,12 +120,16 @@ static const struct command commands[] = {
 	  "--kind it shows the files that those processes map.",
 	  ALWAYS | READ | FILTER | BIT(OPT_AVAILABLE), "file hits errors verb", 0, 0,
 	  command_probes },
+	{ "recipes", "", "the libraries known by data, and who uses them",
+	  "With --check it reads one recipe and says by line what is wrong; it asks\n"
+	  "no agent. An agent reads its recipes again on SIGHUP.",
+	  ALWAYS | READ | BIT(OPT_SORT) | BIT(OPT_CHECK), "name processes", 0, 0, command_recipes },
 	{ "doctor", "", "whether the agent sees all it should, and what it costs",
 	  "Exits with 1 when a check is bad.", ALWAYS | READ, NULL, 0, 0, command_doctor },
 	{ "run", "", "the agent, in the foreground",
 	  "Watches until it is told to end by SIGINT or SIGTERM.",
 	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_CONFIG) | BIT(OPT_CHECK_CONFIG) |
-		  BIT(OPT_LISTEN_ADDRESS),
+		  BIT(OPT_LISTEN_ADDRESS) | BIT(OPT_RECIPES),
 	  NULL, 0, 0, command_run },
 };
 
@@ -340,6 +348,12 @@ static int take_option(struct invocation *in, enum opt opt, const char *value)
 		return 0;
 	case OPT_LISTEN_ADDRESS:
 		in->listen_address = value;
+		return 0;
+	case OPT_RECIPES:
+		in->recipes = value;
+		return 0;
+	case OPT_CHECK:
+		in->check = value;
 		return 0;
 	case OPT_HELP:
 	case OPT_VERSION:

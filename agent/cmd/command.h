@@ -22,6 +22,8 @@ struct invocation {
 	const char *kind;
 	const char *sort;
 	const char *available;
+	const char *recipes;
+	const char *check;
 	int32_t pid;		/* 0 = all */
 	int count;		/* 0 = not given */
 	double interval_s;	/* 0 = not given */
@@ -63,6 +65,7 @@ int command_show(const struct invocation *in);
 int command_findings(const struct invocation *in);
 int command_stalls(const struct invocation *in);
 int command_probes(const struct invocation *in);
+int command_recipes(const struct invocation *in);
 int command_doctor(const struct invocation *in);
 int command_run(const struct invocation *in);
 

@@ -21,6 +21,12 @@ static void on_signal(int unused)
 	agent_stop(running);
 }
 
+static void on_reload(int unused)
+{
+	(void)unused;
+	agent_reload(running);
+}
+
 static int complain(const struct invocation *in, const struct diag *d)
 {
 	if (d->file[0] && d->line)
@@ -48,8 +54,9 @@ int command_run(const struct invocation *in)
 		.config_file = in->config,
 		.listen_address = in->listen_address,
 		.socket_path = in->socket,
+		.recipe_folders = in->recipes,
 	};
-	struct sigaction end = { .sa_handler = on_signal };
+	struct sigaction end = { .sa_handler = on_signal }, again = { .sa_handler = on_reload };
 	struct diag d = { 0 };
 	int error;
 
@@ -60,6 +67,7 @@ int command_run(const struct invocation *in)
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGINT, &end, NULL);
 	sigaction(SIGTERM, &end, NULL);
+	sigaction(SIGHUP, &again, NULL);
 	error = agent_run_for(running, -1);
 	agent_free(running);
 	return error ? command_fail(in, "the loop ended: %s", strerror(-error)) : EXIT_DONE;

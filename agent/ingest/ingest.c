@@ -6,6 +6,7 @@
 #include "ingest/ingest.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,21 +17,24 @@
 #include <bpf/libbpf.h>
 
 #include "base/cleanup.h"
+#include "ingest/fields.h"
 #include "ingest/inventory.h"
 #include "ingest/process_info.h"
 
 #define READ_TRIES 8
 #define BATCH 256
+#define PER_CPU_WORDS 4
 #define IDLE_LEASES_SHARE 2 /* idle item records are dropped when the table is fuller than 1 / this */
 
 struct ingest {
 	struct kernel *kernel;
 	struct model *model;
+	const struct targets *targets;
 	struct inventory *inventory;
 	struct ring_buffer *ring;
 	struct ingest_report report;
 	int n_cpus;
-	uint64_t *per_cpu; /* room for one per-CPU value of two words */
+	uint64_t *per_cpu; /* room for one per-CPU value of PER_CPU_WORDS */
 	struct ps_proc_key gone[BATCH];
 	size_t n_gone;
 	int64_t now_ns;
@@ -54,7 +58,7 @@ static int on_story(void *context, void *data, size_t size)
 	return 0;
 }
 
-int ingest_new(struct kernel *k, struct model *m, struct ingest **ret)
+int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struct ingest **ret)
 {
 	struct ingest *in = calloc(1, sizeof(*in));
 	int error;
@@ -63,8 +67,9 @@ int ingest_new(struct kernel *k, struct model *m, struct ingest **ret)
 		return -ENOMEM;
 	in->kernel = k;
 	in->model = m;
+	in->targets = t;
 	in->n_cpus = libbpf_num_possible_cpus();
-	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1), 16);
+	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1), PER_CPU_WORDS * 8);
 	error = in->per_cpu && in->n_cpus > 0 ? inventory_new(&in->inventory) : -ENOMEM;
 	if (!error) {
 		in->ring =
@@ -266,10 +271,35 @@ static void read_counters(struct ingest *in, const struct ps_pool_key *key, stru
 	}
 }
 
+/* What the recipe says of the pool, and the members of the library's own struct; believed as above. */
+static void read_recipe(struct ingest *in, const struct ps_pool_key *key, struct ps_pool *books,
+			struct pool_extra *extra)
+{
+	const struct target *t = targets_of_domain(in->targets, books->domain);
+	struct ps_pool after;
+
+	if (!t)
+		return;
+	extra->library = target_recipe(t)->library;
+	extra->is_partial = !target_is_complete(t);
+	for (int i = 0; i < READ_TRIES && target_recipe(t)->has_fields; i++) {
+		struct pool_extra read = *extra;
+
+		fields_read(key->proc.tgid, key->pool, target_fields(t), &read);
+		if (read_books(in, key, &after))
+			return;
+		if (after.seq_end == books->seq_end) {
+			*extra = read;
+			return;
+		}
+		*books = after;
+	}
+}
+
 static void each_pool(struct ingest *in, const void *at)
 {
 	const struct ps_pool_key *key = at;
-	struct pool_extra extra = { .counted_in_use = UNKNOWN, .counted_open = UNKNOWN };
+	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
 	struct ps_pool books;
 	struct ps_hists hists;
 	int error;
@@ -283,18 +313,33 @@ static void each_pool(struct ingest *in, const void *at)
 		model_keep_pool(in->model, key);
 	if (error)
 		return;
+	if (books.domain && !targets_of_domain(in->targets, books.domain)) {
+		forget_pool(in, key); /* its recipe is gone */
+		return;
+	}
 	if (books.flags & PS_POOL_DESTROYED &&
 	    in->now_ns - (int64_t)books.destroyed_ns > 1000000000) {
 		forget_pool(in, key);
 		return;
 	}
-	if (books.flags & PS_POOL_IMPLICIT)
+	if (books.domain)
+		read_recipe(in, key, &books, &extra);
+	else if (books.flags & PS_POOL_IMPLICIT)
 		read_counters(in, key, &books, &extra);
 	if (model_feed_pool(in->model, key, &books, &extra, monotonic_ns()))
 		return;
 	if (model_wants_hists(in->model, key) &&
 	    !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists))
 		model_feed_hists(in->model, key, &hists);
+}
+
+/* Of a lease or a waiter that the model knows no pool for: there is none. */
+static bool is_orphan(struct ingest *in, const struct ps_pool_key *key)
+{
+	struct ps_pool books;
+
+	return !model_has_pool(in->model, key) &&
+	       bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_POOLS), key, &books);
 }
 
 static void each_lease(struct ingest *in, const void *key, const void *value)
@@ -305,7 +350,7 @@ static void each_lease(struct ingest *in, const void *key, const void *value)
 			  kernel_map_limit(in->kernel, KERNEL_MAP_LEASES) / IDLE_LEASES_SHARE;
 
 	if (!model_has_process(in->model, &ref->pool.proc) || is_gone(in, &ref->pool.proc) ||
-	    (is_crowded && lease->state == PS_LEASE_IDLE)) {
+	    is_orphan(in, &ref->pool) || (is_crowded && lease->state == PS_LEASE_IDLE)) {
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LEASES), ref);
 		return;
 	}
@@ -316,7 +361,8 @@ static void each_waiter(struct ingest *in, const void *key, const void *value)
 {
 	const struct ps_ref_key *ref = key;
 
-	if (!model_has_process(in->model, &ref->pool.proc) || is_gone(in, &ref->pool.proc)) {
+	if (!model_has_process(in->model, &ref->pool.proc) || is_gone(in, &ref->pool.proc) ||
+	    is_orphan(in, &ref->pool)) {
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_WAITERS), ref);
 		return;
 	}
@@ -366,15 +412,25 @@ static void read_losses(struct ingest *in)
 	}
 }
 
-void ingest_probe_stat(struct ingest *in, uint32_t probe, uint64_t *ret_hits, uint64_t *ret_errors)
+void ingest_probe_stat(struct ingest *in, uint32_t probe, uint64_t *ret_hits, uint64_t *ret_errors,
+		       double *ret_cost_ns)
 {
+	uint64_t timed = 0, timed_ns = 0;
+
 	*ret_hits = *ret_errors = 0;
+	*ret_cost_ns = NAN;
 	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_PROBES), &probe, in->per_cpu))
 		return;
 	for (int cpu = 0; cpu < in->n_cpus; cpu++) {
-		*ret_hits += in->per_cpu[2 * cpu];
-		*ret_errors += in->per_cpu[2 * cpu + 1];
+		const uint64_t *stat = in->per_cpu + PER_CPU_WORDS * cpu; /* struct ps_probe_stat */
+
+		*ret_hits += stat[0];
+		*ret_errors += stat[1];
+		timed += stat[2];
+		timed_ns += stat[3];
 	}
+	if (timed)
+		*ret_cost_ns = (double)timed_ns / (double)timed;
 }
 
 int ingest_tick(struct ingest *in, int64_t now_ns)

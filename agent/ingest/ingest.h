@@ -10,6 +10,7 @@
 
 #include "model/model.h"
 #include "probe/kernel.h"
+#include "probe/targets.h"
 
 struct ingest;
 
@@ -24,8 +25,8 @@ struct ingest_report {
 	double inventory_s;	/* how long the last inventory took */
 };
 
-/* Borrows both for its life. */
-int ingest_new(struct kernel *k, struct model *m, struct ingest **ret);
+/* Borrows all three for its life. */
+int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struct ingest **ret);
 void ingest_free(struct ingest *in);
 
 /* One tick. Errors of single processes or pools are counted, not returned. */
@@ -36,7 +37,8 @@ void ingest_drain(struct ingest *in);
 
 const struct ingest_report *ingest_report(const struct ingest *in);
 
-/* Hits and errors of one probe, summed over the CPUs. */
-void ingest_probe_stat(struct ingest *in, uint32_t probe, uint64_t *ret_hits, uint64_t *ret_errors);
+/* Hits and errors of one probe, summed over the CPUs, and what our program took for one; NaN until it was timed. */
+void ingest_probe_stat(struct ingest *in, uint32_t probe, uint64_t *ret_hits, uint64_t *ret_errors,
+		       double *ret_cost_ns);
 
 #endif

@@ -16,26 +16,35 @@
 #include "probe/multi.h"
 
 struct attachment {
-	int multi_fd;
+	int multi_fd[2];	/* at instructions; at returns; -1 = none */
 	struct bpf_link **links;	/* perf uprobes */
 	size_t n_links;
 };
 
+/* One link of those that are (or are not) at returns. */
 static int attach_multi(struct attachment *a, const struct kernel *k, const char *path,
-			const struct attach_site *sites, size_t n)
+			const struct attach_site *sites, size_t n, bool is_return)
 {
 	AUTO_FREE uint64_t *columns = calloc(3 * n, sizeof(*columns));
+	size_t m = 0;
+	int fd;
 
 	if (!columns)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		columns[i] = sites[i].offset;
-		columns[n + i] = sites[i].semaphore;
-		columns[2 * n + i] = sites[i].cookie;
+		if (sites[i].is_return != is_return)
+			continue;
+		columns[m] = sites[i].offset;
+		columns[n + m] = sites[i].semaphore;
+		columns[2 * n + m] = sites[i].cookie;
+		m++;
 	}
-	a->multi_fd = multi_attach(kernel_probe_fd(k), path, columns, columns + n, columns + 2 * n,
-				   (uint32_t)n);
-	return a->multi_fd < 0 ? a->multi_fd : 0;
+	if (!m)
+		return 0;
+	fd = multi_attach(kernel_probe_fd(k), path, columns, columns + n, columns + 2 * n,
+			  (uint32_t)m, is_return);
+	a->multi_fd[is_return] = fd < 0 ? -1 : fd;
+	return fd < 0 ? fd : 0;
 }
 
 static int attach_perf(struct attachment *a, const struct kernel *k, const char *path,
@@ -46,7 +55,7 @@ static int attach_perf(struct attachment *a, const struct kernel *k, const char 
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = sites[i].semaphore,
-			    .bpf_cookie = sites[i].cookie);
+			    .bpf_cookie = sites[i].cookie, .retprobe = sites[i].is_return);
 		struct bpf_link *link = bpf_program__attach_uprobe_opts(
 			kernel_probe_program(k), -1, path, sites[i].offset, &opts);
 
@@ -66,10 +75,12 @@ int attachment_new(const struct kernel *k, int fd, const struct attach_site *sit
 
 	if (!a)
 		return diag_set(d, -ENOMEM, "out of memory");
-	a->multi_fd = -1;
+	a->multi_fd[0] = a->multi_fd[1] = -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	error = kernel_has_uprobe_multi(k) ? attach_multi(a, k, path, sites, n)
-					   : attach_perf(a, k, path, sites, n);
+	if (!kernel_has_uprobe_multi(k))
+		error = attach_perf(a, k, path, sites, n);
+	else if (!(error = attach_multi(a, k, path, sites, n, true))) /* first, so that no entry lacks its return */
+		error = attach_multi(a, k, path, sites, n, false);
 	if (error) {
 		attachment_free(a);
 		return diag_set(d, error, "the kernel refused %zu probes: %s", n, strerror(-error));
@@ -78,12 +89,18 @@ int attachment_new(const struct kernel *k, int fd, const struct attach_site *sit
 	return 0;
 }
 
+const char *attachment_method(const struct attachment *a)
+{
+	return a->n_links ? "perf" : "uprobe_multi";
+}
+
 void attachment_free(struct attachment *a)
 {
 	if (!a)
 		return;
-	if (a->multi_fd >= 0)
-		close(a->multi_fd);
+	for (int i = 0; i < 2; i++)
+		if (a->multi_fd[i] >= 0)
+			close(a->multi_fd[i]);
 	for (size_t i = 0; i < a->n_links; i++)
 		bpf_link__destroy(a->links[i]);
 	free(a->links);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attach.h - the probes of one file, put on and taken off together. By a uprobe_multi link where the kernel has it; else one
+ * attach.h - the probes of one file, put on and taken off together. By uprobe_multi links where the kernel has them; else one
  * perf uprobe each, which take 110 ms each to come off (measured 2026-11), all of them one after the other.
  */
 #ifndef POOLSCOPE_PROBE_ATTACH_H
 #define POOLSCOPE_PROBE_ATTACH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct attach_site {
 	uint64_t offset;	/* in the file */
 	uint64_t semaphore;	/* in the file; 0 = none */
 	uint64_t cookie;
+	bool is_return;	/* at the return of the function that begins there */
 };
 
 struct attachment;
@@ -26,6 +28,9 @@ struct attachment;
  */
 int attachment_new(const struct kernel *k, int fd, const struct attach_site *sites, size_t n,
 		   struct attachment **ret, struct diag *d);
+
+/* "uprobe_multi" or "perf". */
+const char *attachment_method(const struct attachment *a);
 
 /* Detaches. NULL is allowed. */
 void attachment_free(struct attachment *a);

@@ -30,8 +30,10 @@ struct link_create {
 	uint32_t reserved;
 };
 
+#define MULTI_RETURN 1u /* BPF_F_UPROBE_MULTI_RETURN */
+
 int multi_attach(int program_fd, const char *path, const uint64_t *offsets,
-		 const uint64_t *semaphores, const uint64_t *cookies, uint32_t n)
+		 const uint64_t *semaphores, const uint64_t *cookies, uint32_t n, bool is_return)
 {
 	struct link_create attr = {
 		.prog_fd = (uint32_t)program_fd,
@@ -41,6 +43,7 @@ int multi_attach(int program_fd, const char *path, const uint64_t *offsets,
 		.ref_ctr_offsets = (uintptr_t)semaphores,
 		.cookies = (uintptr_t)cookies,
 		.cnt = n,
+		.multi_flags = is_return ? MULTI_RETURN : 0,
 	};
 	long fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 
@@ -65,6 +68,6 @@ bool multi_is_available(void)
 	program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
 	if (program < 0)
 		return false;
-	link = multi_attach(program, "/proc/self/exe", &offset, NULL, &cookie, 1);
+	link = multi_attach(program, "/proc/self/exe", &offset, NULL, &cookie, 1, false);
 	return link >= 0;
 }

@@ -15,10 +15,10 @@
 bool multi_is_available(void);
 
 /*
- * Attaches n probes of one file. The three arrays have n members each; a semaphore offset of 0 means none.
- * Returns the link's descriptor or negative errno.
+ * Attaches n probes of one file, all at the instruction or all at the return of the function that begins there. The three arrays
+ * have n members each; a semaphore offset of 0 means none. Returns the link's descriptor or negative errno.
  */
 int multi_attach(int program_fd, const char *path, const uint64_t *offsets,
-		 const uint64_t *semaphores, const uint64_t *cookies, uint32_t n);
+		 const uint64_t *semaphores, const uint64_t *cookies, uint32_t n, bool is_return);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * targets.h - the files that carry our points: examined once, attached once however many processes map them, detached when the
- * last of those is gone.
+ * targets.h - the files that processes run code from, and the targets in them: each file is examined once and attached once,
+ * however many processes map it, and detached when the last of those is gone.
  *
- * A file is known by device, inode and times, so that a replaced file is a new one. What was found to carry no points is
- * remembered too. One that fails to attach stays in the table with the reason and is not tried again until it changes.
+ * A file is known by device and inode, so that a replaced file is a new one. What was found to be of no interest is remembered
+ * too, until the recipes or the file change.
  */
 #ifndef POOLSCOPE_PROBE_TARGETS_H
 #define POOLSCOPE_PROBE_TARGETS_H
@@ -12,8 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "discover/recipes.h"
 #include "model/snapshot.h"
 #include "probe/kernel.h"
+#include "probe/target.h"
 
 struct targets;
 
@@ -21,8 +23,16 @@ int targets_new(struct kernel *k, struct targets **ret);
 void targets_free(struct targets *t);
 
 /*
- * Process `pid` maps the file that is open at `fd` (borrowed); `path` is for people. Attaches if it carries points and is new.
- * `scan` numbers the look at the process, see targets_leave(). Returns 1 when the process now uses a target, 0 when the file is of no interest, negative errno otherwise.
+ * From now on these recipes are in force; takes them over (and leaves *r empty). Targets of recipes that are gone or have changed
+ * are detached; the others are not touched. New ones come into effect when files are offered again: the caller looks through the
+ * processes.
+ */
+void targets_set_recipes(struct targets *t, struct recipes *r);
+
+/*
+ * Process `pid` maps the file that is open at `fd` (borrowed); `path` is for people. Attaches what is new about it. `scan` numbers
+ * the look at the process, see targets_leave(). Returns 1 when the process now uses a target, 0 when the file is of no interest,
+ * negative errno otherwise.
  */
 int targets_offer(struct targets *t, int fd, const char *path, uint32_t pid, uint64_t scan);
 
@@ -32,12 +42,18 @@ int targets_offer(struct targets *t, int fd, const char *path, uint32_t pid, uin
  */
 void targets_leave(struct targets *t, uint32_t pid, uint64_t scan);
 
+/* The target that showed a pool first, by ps_pool.domain; NULL = it is gone. */
+const struct target *targets_of_domain(const struct targets *t, uint32_t domain);
+
 size_t targets_n_attached(const struct targets *t);
 size_t targets_n_failed(const struct targets *t);
 
-/* One row per probe site, and one per file that failed, in `arena`. `stat` fetches hits and errors of a probe. */
-int targets_rows(const struct targets *t, struct arena *arena,
-		 void (*stat)(void *context, uint32_t probe, uint64_t *hits, uint64_t *errors),
-		 void *context, const struct probe_row **ret, size_t *ret_n);
+/* One row per probe site, and one per file that failed, in `arena`. */
+int targets_rows(const struct targets *t, struct arena *arena, probe_stat_fn *stat, void *context,
+		 const struct probe_row **ret, size_t *ret_n);
+
+/* One row per recipe, and one per file of recipes that could not be read. */
+int targets_recipe_rows(const struct targets *t, struct arena *arena, const struct recipe_row **ret,
+			size_t *ret_n);
 
 #endif

@@ -207,6 +207,11 @@ void watch_run(struct watch *w)
 		look_through_proc(w);
 }
 
+void watch_look_again(struct watch *w)
+{
+	look_through_proc(w);
+}
+
 void watch_tick(struct watch *w)
 {
 	if (!w->arrivals && ++w->ticks % POLL_TICKS == 0)

@@ -24,6 +24,9 @@ size_t watch_n_processes(const struct watch *w);
 /* NULL = arrivals are told by the kernel; else why /proc must be looked through now and then. */
 const char *watch_problem(const struct watch *w);
 
+/* Looks through /proc again, because what is looked for has changed. */
+void watch_look_again(struct watch *w);
+
 /* For a kernel that tells no arrivals: looks through /proc again. Does nothing where they are told. */
 void watch_tick(struct watch *w);
 

@@ -230,6 +230,63 @@ sim_truth() {
 	sed -n 's/^TRUTH //p' "$TMP/sim-$SIM.out"
 }
 
+# ---- other people's pools ----------------------------------------------------------------------------------------------
+
+# Starts the subject tests/subjects/NAME with settings as VARIABLE=VALUE, and waits for READY; its pid: $SUBJECT_PID.
+start_subject() {
+	local name=$1
+	shift
+	mkfifo "$TMP/subject.in"
+	exec {SUBJECT_FD}<>"$TMP/subject.in"
+	env KEEP_OPS="$TMP/ops" LINGER=60 "$@" "$ROOT/tests/subjects/$name/run" <"$TMP/subject.in" >"$TMP/subject.out" 2>"$TMP/subject.log" &
+	SUBJECT_RUN=$!
+	PIDS+=("$SUBJECT_RUN")
+	wait_for 120 "the subject $name says READY" subject_said READY
+	SUBJECT_PID=$(sed -n 's/^READY pid=\([0-9]*\).*/\1/p' "$TMP/subject.out")
+}
+
+subject_said() {
+	grep -q "^$1" "$TMP/subject.out" && return
+	is_running "$SUBJECT_RUN" || grep -q "^$1" "$TMP/subject.out" || die "the subject ended before $1"
+	return 1
+}
+
+subject_go() { printf 'go\n' >&"$SUBJECT_FD"; }
+
+# Waits for the subject's TRUTH; it is in $TMP/subject.json then.
+subject_truth() {
+	wait_for 120 "the subject tells its truth" subject_said TRUTH
+	sed -n 's/^TRUTH //p' "$TMP/subject.out" >"$TMP/subject.json"
+}
+
+end_subject() {
+	end_process "$SUBJECT_RUN" || true
+	exec {SUBJECT_FD}>&-
+	rm -f "$TMP/subject.in" "$TMP/subject.out" "$TMP/ops"
+}
+
+# True when a recipe's probes are on the files of a process: recipe_is_attached RECIPE PID
+recipe_is_attached() {
+	poolscope probes --pid "$2" --json | python3 -c '
+import json, sys
+rows = [p for p in json.load(sys.stdin)["probes"] if p["provider"] == sys.argv[1]]
+sys.exit(not rows or not any(p["attached"] for p in rows))' "$1"
+}
+
+# As compare_truth, for a subject: compare_subject OPTIONS-OF-compare_subject.py...
+compare_subject() {
+	local end out
+	end=$((SECONDS + 8))
+	until poolscope list --json >"$TMP/list.json" && out=$("$LIB/compare_subject.py" "$TMP/subject.json" "$TMP/list.json" "$@" 2>&1); do
+		[ $SECONDS -lt $end ] || {
+			printf '%s\n' "$out"
+			return 1
+		}
+		sleep 0.2
+	done
+	printf '%s\n' "$out"
+}
+
 # Sets a truth beside what the agent lists, until they agree: the agent learns the last events with its next tick, so it has 5 s.
 # The simulator must be alive still (--linger). compare_truth FILE OPTIONS-OF-compare_truth.py...
 compare_truth() {

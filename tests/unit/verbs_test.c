@@ -24,6 +24,8 @@
 static const struct ps_pool_key the_pool = { .pool = 4096,
 					     .proc = { .tgid = 42, .incarnation = 1 } };
 
+static uint64_t process_began_ns;
+
 static int reset(void **state)
 {
 	(void)state;
@@ -31,6 +33,7 @@ static int reset(void **state)
 	shim_map_clear(&ps_hist_of);
 	shim_map_clear(&ps_leases);
 	shim_map_clear(&ps_waiters);
+	shim_map_clear(&ps_calls);
 	shim_map_clear(&ps_procs);
 	shim_map_clear(&ps_losses);
 	shim_map_clear(&ps_specs);
@@ -47,6 +50,7 @@ static int reset(void **state)
 	shim_n_stories = 0;
 	shim_now_ns = 1000000;
 	shim_tid = 7;
+	process_began_ns = 0;
 	return 0;
 }
 
@@ -317,6 +321,206 @@ static void pools_that_were_destroyed_do_not_count_against_the_limit(void **stat
 
 /* ---- probe specs ------------------------------------------------------------------------------------------------------- */
 
+static void hit(uint32_t spec, const uint64_t *context)
+{
+	struct ps_hit h = { .ctx = context,
+			    .cookie = 5ull << 32 | spec,
+			    .began_ns = process_began_ns,
+			    .proc = the_pool.proc };
+
+	ps_probe_hit(&h);
+}
+
+static void arm_target(uint64_t at_ns)
+{
+	struct ps_target armed = { .armed_ns = at_ns };
+	uint32_t zero = 0;
+
+	bpf_map_update_elem(&ps_targets, &zero, &armed, BPF_ANY);
+}
+
+static void put_spec(uint32_t index, const struct ps_spec *spec)
+{
+	bpf_map_update_elem(&ps_specs, &index, spec, BPF_ANY);
+}
+
+static struct ps_pool *pool_of_hits(void)
+{
+	return bpf_map_lookup_elem(&ps_pools, &the_pool);
+}
+
+#define REGISTER(n)                                                                                \
+	{                                                                                          \
+		.kind = PS_ARG_REG, .reg = (n), .size = 8, .index_reg = PS_REG_NONE                \
+	}
+#define SAVED(n)                                                                                   \
+	{                                                                                          \
+		.kind = PS_ARG_SAVED, .value = (n), .size = 8                                      \
+	}
+#define CONSTANT(n)                                                                                \
+	{                                                                                          \
+		.kind = PS_ARG_CONST, .value = (n), .size = 8                                      \
+	}
+
+/*
+ * A function as most libraries have it, acquire(pool, &item): the entry saves both and begins the wait, the return takes the item
+ * from where the caller wanted it, or ends the wait.
+ */
+static void put_acquire_function(void)
+{
+	const struct ps_spec entry = {
+		.verb = PS_VERB_wait_begin,
+		.n_args = 2,
+		.flags = PS_SPEC_CALL | PS_SPEC_RELAXED,
+		.kind = PS_KIND_object,
+		.domain = 4,
+		.slot = 9,
+		.n_saves = 2,
+		.context = { .kind = PS_ARG_THREAD, .size = 8 },
+		.save = { REGISTER(14), REGISTER(13) },
+		.arg = { REGISTER(14), CONSTANT(0) },
+	};
+	const struct ps_spec got = {
+		.verb = PS_VERB_acquired,
+		.n_args = 4,
+		.flags = PS_SPEC_CALL | PS_SPEC_CALL_ENDS,
+		.next = 12,
+		.domain = 4,
+		.slot = 9,
+		.n_conds = 1,
+		.context = { .kind = PS_ARG_THREAD, .size = 8 },
+		.cond = { { .compare = PS_COMPARE_EQ, .arg = REGISTER(10) } },
+		.arg = { SAVED(0),
+			 { .kind = PS_ARG_SAVED, .value = 1, .size = 8, .n_derefs = 1 },
+			 CONSTANT(0),
+			 CONSTANT(0) },
+	};
+	const struct ps_spec gave_up = {
+		.verb = PS_VERB_wait_end,
+		.n_args = 3,
+		.flags = PS_SPEC_CALL | PS_SPEC_CALL_ENDS | PS_SPEC_RELAXED,
+		.domain = 4,
+		.slot = 9,
+		.n_conds = 1,
+		.context = { .kind = PS_ARG_THREAD, .size = 8 },
+		.cond = { { .compare = PS_COMPARE_NE, .arg = REGISTER(10) } },
+		.arg = { SAVED(0), CONSTANT(0), CONSTANT(PS_OUTCOME_timeout) },
+	};
+
+	put_spec(10, &entry);
+	put_spec(11, &got);
+	put_spec(12, &gave_up);
+	arm_target(1);
+}
+
+static void what_the_entry_saved_is_there_at_the_return(void **state)
+{
+	uint64_t item = 77,
+		 context[32] = { [13] = (uint64_t)(uintptr_t)&item, [14] = the_pool.pool };
+	uint64_t later[32] = { 0 };
+	struct ps_ref_key key = { .pool = the_pool, .id = 77 };
+
+	(void)state;
+	put_acquire_function();
+	hit(10, context);
+	shim_now_ns += 500;
+	hit(11, later);
+	assert_non_null(pool_of_hits());
+	assert_int_equal(pool_of_hits()->kind, PS_KIND_object);
+	assert_int_equal(pool_of_hits()->domain, 4);
+	assert_int_equal(pool_of_hits()->acquires, 1);
+	assert_int_equal(pool_of_hits()->wait_ends, 1);
+	assert_int_equal(pool_of_hits()->waiting, 0);
+	assert_non_null(bpf_map_lookup_elem(&ps_leases, &key));
+	assert_int_equal(ps_calls.n, 0);
+}
+
+static void of_a_chain_those_are_run_whose_conditions_hold(void **state)
+{
+	uint64_t item = 77,
+		 context[32] = { [13] = (uint64_t)(uintptr_t)&item, [14] = the_pool.pool };
+	uint64_t failed[32] = { [10] = 70007 };
+
+	(void)state;
+	put_acquire_function();
+	hit(10, context);
+	hit(11, failed);
+	assert_int_equal(pool_of_hits()->acquires, 0);
+	assert_int_equal(pool_of_hits()->outcome[PS_OUTCOME_timeout], 1);
+	assert_int_equal(pool_of_hits()->waiting, 0);
+	assert_int_equal(ps_calls.n, 0);
+}
+
+static void a_return_without_its_entry_is_an_error_and_no_event(void **state)
+{
+	uint64_t later[32] = { 0 };
+
+	(void)state;
+	put_acquire_function();
+	hit(11, later);
+	assert_null(pool_of_hits());
+	assert_int_equal(lost(PS_LOSS_arg_unreadable), 1);
+}
+
+static void an_entry_that_runs_twice_begins_one_wait(void **state)
+{
+	uint64_t context[32] = { [14] = the_pool.pool };
+
+	(void)state;
+	put_acquire_function();
+	hit(10, context);
+	hit(10, context);
+	assert_int_equal(pool_of_hits()->wait_begins, 1);
+	assert_int_equal(pool_of_hits()->odd_wait, 0);
+}
+
+static void a_pool_of_a_process_that_began_after_the_probes_was_never_missed(void **state)
+{
+	uint64_t context[32] = { [14] = the_pool.pool };
+
+	(void)state;
+	put_acquire_function();
+	process_began_ns = 1;
+	hit(10, context);
+	assert_true(pool_of_hits()->flags & PS_POOL_IMPLICIT);
+	reset(NULL);
+	put_acquire_function();
+	process_began_ns = 2;
+	hit(10, context);
+	assert_false(pool_of_hits()->flags & PS_POOL_IMPLICIT);
+	process_began_ns = 0;
+}
+
+static void comparisons_are_signed(void **state)
+{
+	(void)state;
+	assert_true(ps_compare_holds(PS_COMPARE_LT, -1, 0));
+	assert_false(ps_compare_holds(PS_COMPARE_GT, -1, 0));
+	assert_true(ps_compare_holds(PS_COMPARE_GE, 0, 0));
+	assert_true(ps_compare_holds(PS_COMPARE_LE, 0, 0));
+	assert_true(ps_compare_holds(PS_COMPARE_NE, 1, 2));
+	assert_true(ps_compare_holds(PS_COMPARE_BITS, 6, 2));
+	assert_false(ps_compare_holds(PS_COMPARE_BITS, 4, 2));
+	assert_false(ps_compare_holds(99, 1, 1));
+}
+
+static void a_ring_of_specs_ends(void **state)
+{
+	const struct ps_spec never = {
+		.verb = PS_VERB_acquired,
+		.next = 21,
+		.n_conds = 1,
+		.cond = { { .compare = PS_COMPARE_EQ, .value = 1, .arg = CONSTANT(0) } }
+	};
+	uint64_t context[32] = { 0 };
+
+	(void)state;
+	put_spec(21, &never);
+	arm_target(1);
+	hit(21, context);
+	assert_null(pool_of_hits());
+}
+
 static void a_probe_reads_its_arguments_as_the_spec_says(void **state)
 {
 	uint64_t context[32] = { [13] = 4096, [14] = 0xffffffff80000001ull };
@@ -338,17 +542,17 @@ static void a_probe_reads_its_arguments_as_the_spec_says(void **state)
 	context[12] = (uint64_t)(uintptr_t)memory;
 	context[11] = 1;
 	bpf_map_update_elem(&ps_specs, &index, &spec, BPF_ANY);
-	ps_probe_hit(5ull << 32 | index, context, &the_pool.proc);
+	hit(index, context);
 	assert_int_equal(ps_pools.n, 0); /* the target is not armed */
 	bpf_map_update_elem(&ps_targets, &zero, &armed, BPF_ANY);
-	ps_probe_hit(5ull << 32 | index, context, &the_pool.proc);
+	hit(index, context);
 	lease = bpf_map_lookup_elem(&ps_leases, &key);
 	assert_non_null(lease);
 	assert_true(lease->waiter == 0x80000001u);
 	shim_is_reading_broken = 1;
-	ps_probe_hit(5ull << 32 | index, context, &the_pool.proc);
+	hit(index, context);
 	assert_int_equal(lost(PS_LOSS_arg_unreadable), 1);
-	ps_probe_hit(5ull << 32 | 99, context, &the_pool.proc);
+	hit(99, context);
 	assert_int_equal(lost(PS_LOSS_bad_spec), 1);
 }
 
@@ -529,6 +733,19 @@ int main(void)
 						reset, reset),
 		cmocka_unit_test_setup_teardown(
 			pools_that_were_destroyed_do_not_count_against_the_limit, reset, reset),
+		cmocka_unit_test_setup_teardown(what_the_entry_saved_is_there_at_the_return, reset,
+						reset),
+		cmocka_unit_test_setup_teardown(of_a_chain_those_are_run_whose_conditions_hold,
+						reset, reset),
+		cmocka_unit_test_setup_teardown(a_return_without_its_entry_is_an_error_and_no_event,
+						reset, reset),
+		cmocka_unit_test_setup_teardown(an_entry_that_runs_twice_begins_one_wait, reset,
+						reset),
+		cmocka_unit_test_setup_teardown(
+			a_pool_of_a_process_that_began_after_the_probes_was_never_missed, reset,
+			reset),
+		cmocka_unit_test_setup_teardown(comparisons_are_signed, reset, reset),
+		cmocka_unit_test_setup_teardown(a_ring_of_specs_ends, reset, reset),
 		cmocka_unit_test_setup_teardown(a_probe_reads_its_arguments_as_the_spec_says, reset,
 						reset),
 		cmocka_unit_test_setup_teardown(random_verbs_agree_with_a_slow_reference_model,

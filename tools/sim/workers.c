@@ -97,7 +97,7 @@ static struct task *worker_wait(struct worker *me, enum poolscope_close *ret_rea
 		goto out;
 	me->next = w->idle;
 	w->idle = me;
-	while (!me->task && !w->is_over && error != ETIMEDOUT) {
+	while (!me->task && !w->is_over && (error != ETIMEDOUT || !w->options.idle_timeout_ns)) {
 		if (w->options.idle_timeout_ns && w->n_workers > w->options.min)
 			error = pthread_cond_timedwait(&me->wake, &w->lock, &until);
 		else

@@ -1,0 +1,730 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * resolve.c - see resolve.h. The surprise: the return of a Go function is found in its callers, after each direct call of it. A
+ * return probe would change the return address on a stack that Go moves (it kills the process), and a RET instruction is dear.
+ */
+#include "discover/resolve.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "discover/argspec.h"
+#include "discover/code.h"
+#include "discover/members.h"
+#include "discover/notes.h"
+
+#define SITES_MAX 4096
+#define FUNCTION_MAX (256u << 10)
+#define SEGMENT_MAX (512ull << 20)
+#define CALLERS_MAX 1024
+#define NOTES_MAX 4096
+
+struct resolving {
+	const struct recipe *recipe;
+	int fd;
+	struct symbols *symbols;
+	bool is_go;
+	uint16_t machine;
+	uint64_t version;
+	struct recipe_plan *plan;
+	size_t room;
+	struct diag d;
+};
+
+/* The code of one function, copied. */
+struct function {
+	struct symbol symbol;
+	uint8_t *bytes; /* owned */
+	struct code code;
+};
+
+/* Where a probe goes and what can be read there. */
+struct spot {
+	uint64_t vaddr;
+	bool is_return, is_dear, has_args, has_return;
+	const struct code *code; /* for copies of arguments; NULL = none */
+	const struct code_value *values; /* where registers of the entry or the return lie here; NULL = in their place */
+	const struct note *note; /* of a USDT point; NULL = none */
+};
+
+static void cleanup_function(struct function *f)
+{
+	free(f->bytes);
+}
+
+/* ---- matching ---------------------------------------------------------------------------------------------------------- */
+
+static bool matches_soname(const char *pattern, const char *path, struct symbols *s)
+{
+	const char *base = strrchr(path, '/');
+	const char *soname = symbols_soname(s);
+
+	return (soname && !fnmatch(pattern, soname, 0)) ||
+	       (!soname && !fnmatch(pattern, base ? base + 1 : path, 0));
+}
+
+bool recipe_matches(const struct recipe *r, const char *path, struct symbols *s)
+{
+	const char *build_id = symbols_build_id(s);
+	struct symbol found;
+	struct diag d = { 0 };
+
+	if ((r->language == RECIPE_GO) != symbols_is_go(s))
+		return false;
+	if (r->soname[0] && !matches_soname(r->soname, path, s))
+		return false;
+	if (r->path[0] && fnmatch(r->path, path, 0))
+		return false;
+	if (r->build_id[0] &&
+	    (!build_id || strncmp(build_id, r->build_id, strlen(r->build_id)) != 0))
+		return false;
+	if (r->language == RECIPE_GO && symbols_go_version(s) &&
+	    !recipe_range_holds(&r->versions, recipe_version(symbols_go_version(s))))
+		return false;
+	return !r->requires[0] || !symbols_find(s, r->requires, &found, &d);
+}
+
+/* ---- names in expressions ---------------------------------------------------------------------------------------------- */
+
+/* By the file's debug information, else by the table of versions. */
+static int find_offset(void *context, const char *name, int64_t *ret, struct diag *d)
+{
+	struct resolving *r = context;
+	const struct recipe_offset *o = recipe_find_offset(r->recipe, name);
+	struct diag why = { 0 };
+
+	if (!o)
+		return diag_set(d, -ENOENT, "there is no [offset %s]", name);
+	if (o->type[0] && !members_find(r->fd, o->type, o->member, ret, &why))
+		return 0;
+	for (unsigned int i = 0; i < o->n_ranges; i++) {
+		if (!r->version || !recipe_range_holds(&o->range[i].versions, r->version))
+			continue;
+		*ret = o->range[i].value;
+		return 0;
+	}
+	return diag_set(d, -ENOENT, "the offset %s is not known for this file%s%s", name,
+			why.text[0] ? ": " : "", why.text);
+}
+
+struct spilling {
+	const struct code *code;
+	uint64_t vaddr;
+};
+
+/* expr_compile has one context for both questions */
+struct asking {
+	struct resolving *resolving;
+	struct spilling spilling;
+};
+
+static int ask_offset(void *context, const char *name, int64_t *ret, struct diag *d)
+{
+	return find_offset(((struct asking *)context)->resolving, name, ret, d);
+}
+
+static int ask_spill(void *context, unsigned int reg, int64_t *ret)
+{
+	const struct spilling *s = &((struct asking *)context)->spilling;
+	int64_t depth, displacement;
+
+	if (!s->code)
+		return -ENOENT;
+	depth = code_stack_depth(s->code, s->vaddr);
+	if (depth < 0 || code_spill_slot(s->code, reg, s->vaddr, &displacement))
+		return -ENOENT;
+	*ret = depth + displacement;
+	return 0;
+}
+
+/* ---- specs ------------------------------------------------------------------------------------------------------------- */
+
+/* An argument of a USDT point, and what the recipe reads from there. */
+static int compile_note_argument(const struct expr *e, const struct expr_place *place,
+				 const struct ps_arg *arg, unsigned int n, struct ps_arg *ret,
+				 struct diag *d)
+{
+	struct expr rest = *e;
+	struct ps_arg tail;
+	int error;
+
+	if (e->index > n)
+		return diag_set(d, -EINVAL, "the point has %u arguments", n);
+	*ret = arg[e->index - 1];
+	if (!e->n_members && !e->number)
+		return 0;
+	if (ret->kind == PS_ARG_CONST || ret->size != 8 || e->number)
+		return diag_set(d, -EINVAL, "arg%u of the point is no address", e->index);
+	rest.base = EXPR_NUMBER; /* for the members alone */
+	error = expr_compile(&rest, place, &tail, d);
+	if (error)
+		return error;
+	memcpy(ret->deref, tail.deref, sizeof(ret->deref));
+	ret->n_derefs = tail.n_derefs;
+	ret->size = e->size;
+	ret->is_signed = e->is_signed;
+	return 0;
+}
+
+struct compiling {
+	struct expr_place place;
+	const struct code_value *values;
+	struct asking asking;
+	struct ps_arg note_arg[PS_MAX_ARGS];
+	unsigned int n_note_args;
+	bool is_note;
+};
+
+static bool find_object(void *context, const char *name, uint64_t *ret)
+{
+	return !symbols_find_object(context, name, ret);
+}
+
+static int compile_begin(struct resolving *r, const struct spot *spot, struct compiling *c)
+{
+	const struct argspec_symbols objects = { find_object, r->symbols };
+
+	memset(c, 0, sizeof(*c));
+	c->asking.resolving = r;
+	c->asking.spilling = (struct spilling){ spot->code, spot->vaddr };
+	c->place = (struct expr_place){
+		.machine = r->machine,
+		.is_go = r->is_go,
+		.has_args = spot->has_args,
+		.has_return = spot->has_return,
+		.offset = ask_offset,
+		.spill = ask_spill,
+		.context = &c->asking,
+	};
+	c->values = spot->values;
+	c->is_note = spot->note;
+	if (!spot->note)
+		return 0;
+	return argspec_parse(spot->note->args, r->machine, &objects, spot->note->pc_vaddr,
+			     c->note_arg, &c->n_note_args, &r->d);
+}
+
+/* A register whose value has gone elsewhere by the time the probe fires. */
+static int move_value(struct resolving *r, const struct code_value *values, struct ps_arg *arg)
+{
+	const struct code_value *v;
+
+	if (arg->kind != PS_ARG_REG || arg->reg >= CODE_REGISTERS)
+		return 0;
+	v = &values[arg->reg];
+	if (v->reg == CODE_NO_REGISTER)
+		return 0;
+	arg->reg = v->reg;
+	if (!v->is_memory)
+		return 0;
+	if (arg->offset)
+		return diag_set(&r->d, -EINVAL,
+				"nothing can be added to a value that is in memory here");
+	arg->kind = PS_ARG_MEM;
+	arg->offset = v->displacement;
+	return 0;
+}
+
+static int compile_one(struct resolving *r, struct compiling *c, const struct expr *e,
+		       struct ps_arg *ret)
+{
+	int error;
+
+	if (c->is_note && e->base == EXPR_ARG)
+		return compile_note_argument(e, &c->place, c->note_arg, c->n_note_args, ret, &r->d);
+	error = expr_compile(e, &c->place, ret, &r->d);
+	return error || !c->values ? error : move_value(r, c->values, ret);
+}
+
+static unsigned int verb_n_args(enum ps_verb verb)
+{
+	static const unsigned int n[PS_VERB_COUNT] = {
+#define VERB(id, name, n_args, args, text) [id] = n_args,
+#include "bpf/verbs.def"
+	};
+
+	return n[verb];
+}
+
+/* What an argument is that the recipe leaves out: in Go the waiter is the goroutine, a new pool's kind is the recipe's, else 0. */
+static struct expr default_argument(const struct resolving *r, enum ps_verb verb, unsigned int i)
+{
+	struct expr e = { .base = EXPR_NUMBER, .size = 8 };
+	bool is_waiter = (i == 1 && (verb == PS_VERB_wait_begin || verb == PS_VERB_wait_end)) ||
+			 (i == 2 && verb == PS_VERB_acquired);
+
+	if (is_waiter && r->is_go)
+		e.base = EXPR_GOROUTINE;
+	if (i == 1 && verb == PS_VERB_pool_create)
+		e.number = r->recipe->kind;
+	return e;
+}
+
+static int compile_spec(struct resolving *r, const struct recipe_probe *p, const struct spot *spot,
+			struct ps_spec *spec)
+{
+	const struct expr caller = { .base = r->is_go ? EXPR_GOROUTINE : EXPR_THREAD, .size = 8 };
+	struct compiling c;
+	int error = compile_begin(r, spot, &c);
+
+	memset(spec, 0, sizeof(*spec));
+	spec->verb = p->verb;
+	spec->kind = r->recipe->kind;
+	spec->n_args = p->verb ? verb_n_args(p->verb) : 0;
+	spec->n_conds = p->n_conds;
+	spec->flags = PS_SPEC_RELAXED;
+	for (unsigned int i = 0; i < spec->n_args && !error; i++) {
+		struct expr fallback = default_argument(r, p->verb, i);
+
+		error = compile_one(r, &c, p->arg[i].base ? &p->arg[i] : &fallback, &spec->arg[i]);
+	}
+	for (unsigned int i = 0; i < PS_SPEC_SAVES && !error && p->save[i].base; i++) {
+		error = compile_one(r, &c, &p->save[i], &spec->save[i]);
+		spec->n_saves++;
+	}
+	for (unsigned int i = 0; i < p->n_conds && !error; i++) {
+		spec->cond[i].compare = p->cond[i].compare;
+		spec->cond[i].value = p->cond[i].right;
+		error = compile_one(r, &c, &p->cond[i].left, &spec->cond[i].arg);
+	}
+	if (error || (!spec->n_saves && !p->uses_saved))
+		return error;
+	spec->flags |= PS_SPEC_CALL;
+	if (p->where == RECIPE_AT_RETURN || p->where == RECIPE_AT_RETS)
+		spec->flags |= PS_SPEC_CALL_ENDS;
+	return compile_one(r, &c, &caller, &spec->context);
+}
+
+/* ---- sites ------------------------------------------------------------------------------------------------------------- */
+
+static struct recipe_site *site_new(struct resolving *r, const struct recipe_probe *p)
+{
+	struct recipe_plan *plan = r->plan;
+	struct recipe_site *more;
+
+	if (plan->n == SITES_MAX)
+		return NULL;
+	if (plan->n == r->room) {
+		r->room = r->room ? 2 * r->room : 32;
+		more = realloc(plan->site, r->room * sizeof(*more));
+		if (!more)
+			return NULL;
+		plan->site = more;
+	}
+	more = &plan->site[plan->n++];
+	memset(more, 0, sizeof(*more));
+	more->probe = p;
+	return more;
+}
+
+static int site_refuse(struct resolving *r, const struct recipe_probe *p, const char *why)
+{
+	struct recipe_site *site = site_new(r, p);
+
+	if (!site)
+		return -ENOMEM;
+	snprintf(site->problem, sizeof(site->problem), "%.199s", why);
+	return 0;
+}
+
+/* The end of the chain that begins at the same place, NULL = nothing is there yet. */
+static struct recipe_site *chain_end(struct resolving *r, uint64_t offset, bool is_return,
+				     size_t *ret_length)
+{
+	struct recipe_plan *plan = r->plan;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		struct recipe_site *s = &plan->site[i];
+
+		if (s->problem[0] || s->is_chained || s->offset != offset ||
+		    s->is_return != is_return)
+			continue;
+		for (*ret_length = 1; s->next; ++*ret_length)
+			s = &plan->site[s->next];
+		if (*ret_length < PS_SPEC_CHAIN)
+			return s;
+	}
+	return NULL;
+}
+
+static bool is_hot(enum ps_verb verb)
+{
+	switch (verb) {
+	case PS_VERB_pool_create:
+	case PS_VERB_pool_resize:
+	case PS_VERB_pool_destroy:
+	case PS_VERB_item_opened:
+	case PS_VERB_item_closed:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static int site_add(struct resolving *r, const struct recipe_probe *p, const struct spot *spot,
+		    uint64_t offset, uint64_t semaphore)
+{
+	struct recipe_site *before, *site;
+	struct ps_spec spec;
+	size_t length, at;
+
+	if (spot->is_dear && is_hot(p->verb) && !p->is_dear_allowed)
+		return site_refuse(
+			r, p,
+			"there is no instruction that the kernel emulates, a single step would "
+			"cost each call about 10 us: `dear = yes` attaches it all the same");
+	if (compile_spec(r, p, spot, &spec))
+		return site_refuse(r, p, r->d.text);
+	site = site_new(r, p);
+	if (!site)
+		return -ENOMEM;
+	at = r->plan->n - 1;
+	before = chain_end(r, offset, spot->is_return, &length);
+	site->spec = spec;
+	site->offset = offset;
+	site->semaphore = semaphore;
+	site->is_return = spot->is_return;
+	site->is_dear = spot->is_dear;
+	if (before && before != site) {
+		before->next = at;
+		site->is_chained = true;
+	}
+	return 0;
+}
+
+static int site_at(struct resolving *r, const struct recipe_probe *p, const struct symbol *symbol,
+		   const struct spot *spot)
+{
+	return site_add(r, p, spot, symbol->offset + (spot->vaddr - symbol->vaddr), 0);
+}
+
+/* ---- functions --------------------------------------------------------------------------------------------------------- */
+
+static int function_load(struct resolving *r, const struct symbol *symbol, struct function *ret)
+{
+	size_t size = symbol->size && symbol->size < FUNCTION_MAX ? symbol->size
+		      : symbol->size                              ? FUNCTION_MAX
+								  : 256;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->symbol = *symbol;
+	ret->bytes = malloc(size);
+	if (!ret->bytes)
+		return -ENOMEM;
+	while (symbols_read_code(r->symbols, symbol->vaddr, ret->bytes, size)) {
+		size /= 2; /* without a size it may lie at the end of its segment */
+		if (symbol->size || size < 16)
+			return diag_set(&r->d, -EBADMSG, "its code lies outside the file");
+	}
+	ret->code = (struct code){
+		.machine = r->machine, .vaddr = symbol->vaddr, .bytes = ret->bytes, .size = size
+	};
+	return 0;
+}
+
+static int function_find(struct resolving *r, const char *name, struct function *ret)
+{
+	struct symbol symbol;
+	int error;
+
+	memset(ret, 0, sizeof(*ret));
+	error = symbols_find(r->symbols, name, &symbol, &r->d);
+	if (error && !r->d.text[0])
+		diag_set(&r->d, error, "the file has no function %.120s", name);
+	return error ? error : function_load(r, &symbol, ret);
+}
+
+static uint32_t register_bit(const struct resolving *r, const struct expr *e)
+{
+	unsigned int reg = PS_REG_NONE;
+
+	if (e->base == EXPR_ARG)
+		reg = expr_arg_register(r->machine, r->is_go, e->index);
+	else if (e->base == EXPR_RETURN)
+		reg = expr_return_register(r->machine, r->is_go, e->index);
+	else if (e->base == EXPR_REGISTER)
+		reg = e->index;
+	return reg < 32 ? 1u << reg : 0;
+}
+
+/* The registers that a probe reads. */
+static uint32_t needed_registers(const struct resolving *r, const struct recipe_probe *p)
+{
+	uint32_t mask = r->is_go && r->machine == EM_X86_64 ? 1u << 1 : 0; /* g, which names the caller */
+
+	for (int i = 0; i < PS_MAX_ARGS; i++)
+		mask |= register_bit(r, &p->arg[i]);
+	for (int i = 0; i < PS_SPEC_SAVES; i++)
+		mask |= register_bit(r, &p->save[i]);
+	for (unsigned int i = 0; i < p->n_conds; i++)
+		mask |= register_bit(r, &p->cond[i].left);
+	return mask;
+}
+
+static int resolve_entry(struct resolving *r, const struct recipe_probe *p)
+{
+	CLEANUP(cleanup_function) struct function f;
+	struct code_value values[CODE_REGISTERS];
+	struct code_site at;
+	struct spot spot = { .has_args = true, .values = values };
+
+	if (function_find(r, p->function, &f))
+		return site_refuse(r, p, r->d.text);
+	if (code_entry_site(&f.code, needed_registers(r, p), &at, values))
+		return site_refuse(r, p, "its code cannot be decoded");
+	spot.vaddr = at.vaddr;
+	spot.is_dear = at.cost != CODE_EMULATED;
+	return site_at(r, p, &f.symbol, &spot);
+}
+
+static int resolve_c_return(struct resolving *r, const struct recipe_probe *p)
+{
+	CLEANUP(cleanup_function) struct function f;
+	struct spot spot = { .is_return = true, .has_return = true };
+
+	if (function_find(r, p->function, &f))
+		return site_refuse(r, p, r->d.text);
+	spot.vaddr = f.symbol.vaddr;
+	spot.is_dear = code_cost_at(&f.code, f.symbol.vaddr) != CODE_EMULATED;
+	return site_at(r, p, &f.symbol, &spot);
+}
+
+static int resolve_rets(struct resolving *r, const struct recipe_probe *p)
+{
+	CLEANUP(cleanup_function) struct function f;
+	struct code_site sites[64];
+	bool has_other_exits;
+	size_t n = 0;
+	int error = 0;
+
+	if (function_find(r, p->function, &f))
+		return site_refuse(r, p, r->d.text);
+	if (code_ret_sites(&f.code, sites, 64, &n, &has_other_exits) || !n)
+		return site_refuse(r, p, "no RET instruction was found in it");
+	if (has_other_exits)
+		error = site_refuse(
+			r, p, "it is also left by a jump, so some of its returns are not seen");
+	for (size_t i = 0; i < n && !error; i++) {
+		struct spot spot = { .vaddr = sites[i].vaddr,
+				     .is_dear = sites[i].cost != CODE_EMULATED,
+				     .has_return = true };
+
+		error = site_at(r, p, &f.symbol, &spot);
+	}
+	return error;
+}
+
+static int resolve_offset(struct resolving *r, const struct recipe_probe *p)
+{
+	CLEANUP(cleanup_function) struct function f;
+	struct spot spot = { .has_args = p->distance == 0 };
+	enum code_cost cost;
+
+	if (function_find(r, p->function, &f))
+		return site_refuse(r, p, r->d.text);
+	if ((uint64_t)p->distance >= f.code.size)
+		return site_refuse(r, p, "the offset lies behind the end of the function");
+	spot.vaddr = f.symbol.vaddr + (uint64_t)p->distance;
+	cost = code_cost_at(&f.code, spot.vaddr);
+	if (cost == CODE_REFUSED || !code_is_boundary(&f.code, spot.vaddr))
+		return site_refuse(r, p,
+				   "no instruction that can take a probe begins at that offset");
+	spot.is_dear = cost != CODE_EMULATED;
+	spot.code = &f.code;
+	return site_at(r, p, &f.symbol, &spot);
+}
+
+static int resolve_call(struct resolving *r, const struct recipe_probe *p)
+{
+	CLEANUP(cleanup_function) struct function f;
+	struct symbol target;
+	struct code_site sites[64];
+	size_t n = 0;
+	int error = 0;
+
+	if (function_find(r, p->function, &f))
+		return site_refuse(r, p, r->d.text);
+	if (symbols_find(r->symbols, p->other, &target, &r->d))
+		return site_refuse(r, p, r->d.text[0] ? r->d.text : "the file has no such callee");
+	if (code_call_sites(&f.code, target.vaddr, sites, 64, &n) || !n)
+		return site_refuse(r, p, "the function does not call it directly");
+	for (size_t i = 0; i < n && !error; i++) {
+		struct spot spot = { .vaddr = sites[i].vaddr,
+				     .is_dear = sites[i].cost != CODE_EMULATED,
+				     .code = &f.code };
+
+		error = site_at(r, p, &f.symbol, &spot);
+	}
+	return error;
+}
+
+/* ---- the return of a Go function: after each call of it ---------------------------------------------------------------- */
+
+static int resolve_after_call(struct resolving *r, const struct recipe_probe *p, uint64_t call)
+{
+	CLEANUP(cleanup_function) struct function f = { 0 };
+	struct symbol caller;
+	struct code_value values[CODE_REGISTERS];
+	struct code_site at;
+	struct spot spot = { .has_return = true, .values = values };
+	const char *name;
+
+	if (symbols_at(r->symbols, call, &caller, &name))
+		return 0; /* bytes that look like a call, in no function */
+	if (function_load(r, &caller, &f))
+		return site_refuse(r, p, r->d.text);
+	if (code_after_call_site(&f.code, call, needed_registers(r, p), &at, values))
+		return 0; /* no instruction begins there: not a call */
+	spot.vaddr = at.vaddr;
+	spot.is_dear = at.cost != CODE_EMULATED;
+	return site_at(r, p, &caller, &spot);
+}
+
+static int scan_segment(struct resolving *r, uint64_t vaddr, uint64_t size, uint64_t target,
+			uint64_t *calls, size_t *n)
+{
+	AUTO_FREE uint8_t *text = size && size <= SEGMENT_MAX ? malloc(size) : NULL;
+	size_t found = 0;
+
+	if (!text)
+		return size > SEGMENT_MAX ? 0 : -ENOMEM;
+	if (symbols_read_code(r->symbols, vaddr, text, size))
+		return 0;
+	code_scan_calls(text, size, vaddr, target, calls + *n, CALLERS_MAX - *n, &found);
+	*n += found;
+	return 0;
+}
+
+static int resolve_go_return(struct resolving *r, const struct recipe_probe *p)
+{
+	AUTO_FREE uint64_t *calls = calloc(CALLERS_MAX, sizeof(*calls));
+	struct symbol target;
+	size_t n = 0, before = r->plan->n;
+	int error = 0;
+
+	if (!calls)
+		return -ENOMEM;
+	if (symbols_find(r->symbols, p->function, &target, &r->d))
+		return site_refuse(r, p,
+				   r->d.text[0] ? r->d.text : "the file has no such function");
+	for (size_t i = 0; i < symbols_n_segments(r->symbols) && !error; i++) {
+		uint64_t vaddr, size;
+
+		symbols_segment(r->symbols, i, &vaddr, &size);
+		error = scan_segment(r, vaddr, size, target.vaddr, calls, &n);
+	}
+	for (size_t i = 0; i < n && !error; i++)
+		error = resolve_after_call(r, p, calls[i]);
+	if (!error && r->plan->n == before)
+		return site_refuse(r, p, "no direct call of it was found (is it inlined?)");
+	return error;
+}
+
+/* ---- USDT -------------------------------------------------------------------------------------------------------------- */
+
+static int resolve_usdt(struct resolving *r, const struct recipe_probe *p)
+{
+	CLEANUP(notes_done) struct notes notes = { 0 };
+	bool is_found = false;
+	int error = 0;
+
+	if (notes_read(r->fd, p->function, NOTES_MAX, &notes, &r->d))
+		return site_refuse(r, p, r->d.text);
+	for (size_t i = 0; i < notes.n && !error; i++) {
+		const struct note *note = &notes.list[i];
+		struct spot spot = { .vaddr = note->pc_vaddr, .has_args = true, .note = note };
+
+		if (strcmp(note->name, p->other) != 0)
+			continue;
+		is_found = true;
+		error = site_add(r, p, &spot, note->pc_offset, note->semaphore_offset);
+	}
+	return error || is_found ? error : site_refuse(r, p, "the file has no such point");
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------------------------- */
+
+static int resolve_probe(struct resolving *r, const struct recipe_probe *p)
+{
+	r->d.text[0] = 0;
+	switch (p->where) {
+	case RECIPE_AT_ENTRY:
+		return resolve_entry(r, p);
+	case RECIPE_AT_RETURN:
+		return r->is_go ? resolve_go_return(r, p) : resolve_c_return(r, p);
+	case RECIPE_AT_RETS:
+		return resolve_rets(r, p);
+	case RECIPE_AT_OFFSET:
+		return resolve_offset(r, p);
+	case RECIPE_AT_CALL:
+		return resolve_call(r, p);
+	case RECIPE_AT_USDT:
+		return resolve_usdt(r, p);
+	case RECIPE_AT_NONE:
+		break;
+	}
+	return site_refuse(r, p, "it says nowhere where");
+}
+
+static int resolve_field(struct resolving *r, const struct expr *e, struct recipe_field_plan *ret)
+{
+	for (unsigned int i = 0; i < e->n_members; i++) {
+		ret->step[i] = e->member[i].number;
+		if (e->member[i].name[0] && find_offset(r, e->member[i].name, &ret->step[i], &r->d))
+			return -ENOENT;
+	}
+	ret->n_steps = e->n_members;
+	ret->size = e->size;
+	ret->is_signed = e->is_signed;
+	return 0;
+}
+
+static void resolve_fields(struct resolving *r)
+{
+	r->d.text[0] = 0;
+	for (int i = 0; i < RECIPE_FIELD_COUNT; i++) {
+		if (!r->recipe->field[i].base ||
+		    !resolve_field(r, &r->recipe->field[i], &r->plan->field[i]))
+			continue;
+		memset(&r->plan->field[i], 0, sizeof(r->plan->field[i]));
+		snprintf(r->plan->field_problem, sizeof(r->plan->field_problem), "field %s: %.150s",
+			 recipe_field_name((enum recipe_field)i), r->d.text);
+	}
+}
+
+int recipe_resolve(const struct recipe *recipe, int fd, struct symbols *s, struct recipe_plan *ret)
+{
+	struct recipe_plan plan = { 0 };
+	struct resolving r = {
+		.recipe = recipe,
+		.fd = fd,
+		.symbols = s,
+		.is_go = symbols_is_go(s),
+		.machine = symbols_machine(s),
+		.version = recipe_version(symbols_go_version(s)),
+		.plan = &plan,
+	};
+	int error = 0;
+
+	for (size_t i = 0; i < recipe->n_probes && !error; i++)
+		error = resolve_probe(&r, &recipe->probe[i]);
+	if (error) {
+		recipe_plan_done(&plan);
+		return error;
+	}
+	resolve_fields(&r);
+	*ret = plan;
+	return 0;
+}
+
+void recipe_plan_done(struct recipe_plan *p)
+{
+	free(p->site);
+	p->site = NULL;
+	p->n = 0;
+}

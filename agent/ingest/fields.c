@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fields.c - see fields.h. The surprise: the members are read one after the other while the program runs, so two of them may be of
+ * different moments; whoever uses them must ask twice (the model does).
+ */
+#include "ingest/fields.h"
+
+#include <sys/uio.h>
+
+#define MOST (1ll << 31) /* items, callers: more is nonsense */
+
+static int read_memory(uint32_t pid, uint64_t address, void *ret, size_t n)
+{
+	struct iovec local = { ret, n }, remote = { (void *)(uintptr_t)address, n };
+
+	return process_vm_readv((pid_t)pid, &local, 1, &remote, 1, 0) == (ssize_t)n ? 0 : -1;
+}
+
+static int64_t cut(uint64_t value, unsigned int size, bool is_signed)
+{
+	unsigned int shift = 64 - 8 * size;
+
+	if (size >= 8)
+		return (int64_t)value;
+	return is_signed ? (int64_t)(value << shift) >> shift : (int64_t)(value << shift >> shift);
+}
+
+/* False: not in the recipe, or not readable (a NULL pointer on the way is a value that is not there yet). */
+static bool read_one(uint32_t pid, uint64_t at, const struct recipe_field_plan *plan, int64_t *ret)
+{
+	uint64_t value = at;
+
+	if (!plan->n_steps)
+		return false;
+	for (unsigned int i = 0; i < plan->n_steps; i++) {
+		size_t n = i + 1 < plan->n_steps ? 8 : plan->size;
+
+		at = value + (uint64_t)plan->step[i];
+		value = 0;
+		if (read_memory(pid, at, &value, n))
+			return false;
+	}
+	*ret = cut(value, plan->size, plan->is_signed);
+	return true;
+}
+
+static int64_t count(uint32_t pid, uint64_t address, const struct recipe_field_plan *plan)
+{
+	int64_t n;
+
+	return read_one(pid, address, plan, &n) && n >= 0 && n < MOST ? n : UNKNOWN;
+}
+
+void fields_read(uint32_t pid, uint64_t address,
+		 const struct recipe_field_plan plan[RECIPE_FIELD_COUNT], struct pool_extra *ret)
+{
+	int64_t capacity, idle = count(pid, address, &plan[RECIPE_FIELD_IDLE]);
+
+	if (read_one(pid, address, &plan[RECIPE_FIELD_CAPACITY], &capacity))
+		ret->counted_capacity = capacity > 0 && capacity < MOST ? capacity : 0;
+	ret->counted_open = count(pid, address, &plan[RECIPE_FIELD_OPEN]);
+	ret->counted_in_use = count(pid, address, &plan[RECIPE_FIELD_IN_USE]);
+	if (!plan[RECIPE_FIELD_IN_USE].n_steps && idle != UNKNOWN && ret->counted_open >= idle)
+		ret->counted_in_use = ret->counted_open - idle;
+	ret->counted_waiting = count(pid, address, &plan[RECIPE_FIELD_WAITING]);
+}

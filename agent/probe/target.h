@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * target.h - the probes that one source has in one file: the SDK's own points, or those of a recipe. Their specs are in the kernel
+ * as long as the target lives.
+ *
+ * A target that could not be attached lives as well, with the reason, so that nobody tries again until the file or the recipe
+ * changes.
+ */
+#ifndef POOLSCOPE_PROBE_TARGET_H
+#define POOLSCOPE_PROBE_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "discover/notes.h"
+#include "discover/recipe.h"
+#include "discover/resolve.h"
+#include "model/snapshot.h"
+#include "probe/kernel.h"
+
+/* The places in the kernel's arrays that are free. One for all targets. */
+struct target_store;
+
+int target_store_new(struct kernel *k, struct target_store **ret);
+void target_store_free(struct target_store *s);
+
+struct target;
+
+/*
+ * Attaches to the file open at `fd` (borrowed); `path` is for people. Only -ENOMEM is an error: everything else is the target's
+ * problem. SDK: notes of our provider. Recipe: takes a reference.
+ */
+int target_new_sdk(struct target_store *s, int fd, const char *path, const struct notes *notes,
+		   struct target **ret);
+int target_new_recipe(struct target_store *s, int fd, const char *path, struct recipe *r,
+		      struct symbols *symbols, struct target **ret);
+
+/* Detaches. NULL is allowed. */
+void target_free(struct target_store *s, struct target *t);
+
+/* NULL = the SDK's. */
+const struct recipe *target_recipe(const struct target *t);
+/* What ps_pool.domain says of pools that it showed first; 0 = the SDK. */
+uint32_t target_domain(const struct target *t);
+const struct recipe_field_plan *target_fields(const struct target *t);
+bool target_is_attached(const struct target *t);
+/* Every probe of it is on, so what it counts is all there is. */
+bool target_is_complete(const struct target *t);
+/* NULL = every probe of it is attached. */
+const char *target_problem(const struct target *t);
+
+/* Reads the counts of a probe: how often it hit, arguments that could not be read, and the mean ns of our program (NaN). */
+typedef void probe_stat_fn(void *context, uint32_t probe, uint64_t *ret_hits, uint64_t *ret_errors,
+			   double *ret_cost_ns);
+
+/* Probes that are on. */
+size_t target_n_attached(const struct target *t);
+
+size_t target_n_rows(const struct target *t);
+/* Writes that many rows. -ENOMEM. */
+int target_rows(const struct target *t, struct arena *arena, int32_t n_processes,
+		probe_stat_fn *stat, void *context, struct probe_row *ret);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* recipe_test.c - recipes as text: what they mean, and what is said about a wrong one, by line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "discover/recipe.h"
+
+#define HEAD "[recipe]\nlibrary = l\nkind = object\nsoname = l.so\n"
+
+static struct recipe *parse(const char *text)
+{
+	struct recipe *r = NULL;
+	struct diag d = { 0 };
+
+	if (recipe_parse("test", text, strlen(text), &r, &d))
+		fail_msg("line %u: %s", d.line, d.text);
+	return r;
+}
+
+static void refused(const char *text, unsigned int line, const char *why)
+{
+	struct recipe *r = NULL;
+	struct diag d = { 0 };
+
+	assert_int_not_equal(recipe_parse("test", text, strlen(text), &r, &d), 0);
+	if (!strstr(d.text, why))
+		fail_msg("expected \"%s\", it says \"%s\"", why, d.text);
+	assert_int_equal(d.line, line);
+}
+
+static int no_spill(void *context, unsigned int reg, int64_t *ret)
+{
+	(void)context;
+	*ret = 100 + reg;
+	return 0;
+}
+
+static int an_offset(void *context, const char *name, int64_t *ret, struct diag *d)
+{
+	(void)context;
+	(void)d;
+	assert_string_equal(name, "DB.max");
+	*ret = 128;
+	return 0;
+}
+
+static struct ps_arg compile(const char *text, const char *argument, bool is_go, bool has_args)
+{
+	const struct expr_place place = { .machine = EM_X86_64,
+					  .is_go = is_go,
+					  .has_args = has_args,
+					  .has_return = true,
+					  .offset = an_offset,
+					  .spill = no_spill };
+	struct diag d = { 0 };
+	struct ps_arg arg = { 0 };
+	struct expr e;
+
+	if (expr_parse(text, argument, EM_X86_64, &e, &d) || expr_compile(&e, &place, &arg, &d))
+		fail_msg("%s: %s", text, d.text);
+	return arg;
+}
+
+static void a_recipe_says_where_and_what(void **state)
+{
+	struct recipe *r = parse(
+		HEAD
+		"[probe take]\nat = return lib_take\nif = return != 0 and arg1 < 5\nverb = acquired\n"
+		"pool = saved1\nitem = return\n[probe enter]\nat = entry lib_take\nsave1 = arg1\n");
+
+	(void)state;
+	assert_string_equal(r->library, "l");
+	assert_int_equal(r->kind, PS_KIND_object);
+	assert_int_equal(r->n_probes, 2);
+	assert_int_equal(r->probe[0].where, RECIPE_AT_RETURN);
+	assert_string_equal(r->probe[0].function, "lib_take");
+	assert_int_equal(r->probe[0].verb, PS_VERB_acquired);
+	assert_int_equal(r->probe[0].n_conds, 2);
+	assert_int_equal(r->probe[0].cond[1].compare, PS_COMPARE_LT);
+	assert_true(r->probe[0].uses_saved);
+	assert_false(r->probe[1].uses_saved);
+	recipe_unref(r);
+}
+
+static void arguments_may_stand_behind_the_verb(void **state)
+{
+	struct recipe *r =
+		parse(HEAD "[probe a]\nat = entry f\nverb = released(arg1, arg2 -> 8, broken)\n");
+
+	(void)state;
+	assert_int_equal(r->probe[0].arg[0].index, 1);
+	assert_int_equal(r->probe[0].arg[1].index, 2);
+	assert_int_equal(r->probe[0].arg[1].n_members, 1);
+	assert_int_equal(r->probe[0].arg[2].number, PS_RELEASED_BROKEN);
+	recipe_unref(r);
+	refused(HEAD "[probe a]\nat = entry f\nverb = released(arg1, arg2, 0, 1)\n", 7,
+		"only these arguments");
+	refused(HEAD "[probe a]\nat = entry f\nverb = released(arg1\n", 7, "expected a )");
+	refused(HEAD "[probe a]\nat = entry f\nverb = released(arg1,,3)\n", 7, "expected a value");
+	refused(HEAD "[probe a]\nat = entry f\nverb = released(arg1)\nitem = arg2\npool = arg1\n",
+		9, "given twice");
+}
+
+static void arguments_are_read_by_the_convention_of_the_language(void **state)
+{
+	(void)state;
+	assert_int_equal(compile("arg1", NULL, false, true).reg, 14); /* rdi */
+	assert_int_equal(compile("arg6", NULL, false, true).reg, 8); /* r9 */
+	assert_int_equal(compile("arg1", NULL, true, true).reg, 10); /* rax */
+	assert_int_equal(compile("arg2", NULL, true, true).reg, 5); /* rbx */
+	assert_int_equal(compile("return", NULL, false, true).reg, 10);
+	assert_int_equal(compile("return2", NULL, true, true).reg, 5);
+	assert_int_equal(compile("goroutine", NULL, true, true).reg, 1); /* r14 */
+	assert_int_equal(compile("rsi", NULL, false, true).reg, 13);
+}
+
+static void chains_sums_and_sizes(void **state)
+{
+	struct ps_arg a = compile("arg2 + 8 -> 16 -> DB.max : s4", NULL, false, true);
+
+	(void)state;
+	assert_int_equal(a.kind, PS_ARG_REG);
+	assert_int_equal(a.offset, 0);
+	assert_int_equal(a.n_derefs, 2);
+	assert_int_equal(a.deref[0], 24);
+	assert_int_equal(a.deref[1], 128);
+	assert_int_equal(a.size, 4);
+	assert_true(a.is_signed);
+	assert_int_equal(compile("arg1+88", NULL, false, true).offset, 88);
+	assert_int_equal((int64_t)compile("-0x10", NULL, false, true).value, -16);
+	assert_int_equal(compile("timeout", "outcome", false, true).value, PS_OUTCOME_timeout);
+	assert_int_equal(compile("worker", "kind", false, true).value, PS_KIND_worker);
+}
+
+static void an_argument_that_is_gone_is_read_from_its_copy(void **state)
+{
+	struct ps_arg a = compile("arg1 -> 8", NULL, true, false);
+
+	(void)state;
+	assert_int_equal(a.kind, PS_ARG_MEM);
+	assert_int_equal(a.reg, 19); /* rsp */
+	assert_int_equal(a.offset, 110);
+	assert_int_equal(a.n_derefs, 1);
+}
+
+static void versions_compare_as_versions_do(void **state)
+{
+	struct recipe *r = parse(
+		HEAD
+		"[offset o]\n1.16..1.22 = 1\n1.23 = 2\n1.24.. = 3\n2..3=4\n[probe a]\nat = entry f\nsave1 = arg1\n");
+	const struct recipe_offset *o = recipe_find_offset(r, "o");
+
+	(void)state;
+	assert_true(recipe_version("1.9") < recipe_version("1.10"));
+	assert_true(recipe_version("1.19.8") > recipe_version("1.19"));
+	assert_int_equal(recipe_version("devel"), 0);
+	assert_true(recipe_range_holds(&o->range[0].versions, recipe_version("1.22.12")));
+	assert_false(recipe_range_holds(&o->range[0].versions, recipe_version("1.23.0")));
+	assert_true(recipe_range_holds(&o->range[1].versions, recipe_version("1.23.4")));
+	assert_false(recipe_range_holds(&o->range[1].versions, recipe_version("1.24")));
+	assert_true(recipe_range_holds(&o->range[2].versions, recipe_version("7")));
+	assert_true(recipe_range_holds(&o->range[3].versions, recipe_version("3.99.1")));
+	recipe_unref(r);
+}
+
+static void a_wrong_recipe_is_refused_by_line_and_reason(void **state)
+{
+	(void)state;
+	refused("library = l\n", 1, "stands in no section");
+	refused("[recipe]\nlibrary = l\n", 0, "no kind");
+	refused("[recipe]\nkind = pond\n", 2, "kind: expected connection");
+	refused("[recipe]\nlibrary = l\nkind = lock\n", 0, "matches every file");
+	refused("[recipe]\nlibrary = l\nkind = lock\nlanguage = go\n", 0,
+		"matches every Go program");
+	refused(HEAD, 0, "no [probe LABEL]");
+	refused(HEAD "nonsense\n", 5, "key = value");
+	refused(HEAD "colour = blue\n", 5, "no key colour");
+	refused(HEAD "[pool]\na = b\n", 6, "not [pool]");
+	refused(HEAD "[probe a]\nat = somewhere f\n", 6, "at: expected entry");
+	refused(HEAD "[probe a]\nat = offset f\n", 6, "FUNCTION+N");
+	refused(HEAD "[probe a]\nat = call f\n", 6, "FUNCTION in FUNCTION");
+	refused(HEAD "[probe a]\nat = entry f\nverb = taken\n", 7, "verb: expected");
+	refused(HEAD "[probe a]\nat = entry f\npool = arg1\n", 7,
+		"arguments come after their verb");
+	refused(HEAD "[probe a]\nat = entry f\nverb = released\npool = rrx\n", 8,
+		"\"rrx\" is no argument");
+	refused(HEAD "[probe a]\nat = entry f\nverb = released\npool = arg1 -> missing\nitem = 1\n",
+		6, "no [offset missing]");
+	refused(HEAD "[probe a]\nat = entry f\nverb = released\nwaiter = arg1\n", 8,
+		"has no argument waiter");
+	refused(HEAD "[probe a]\nat = entry f\nverb = released\npool = arg1\n", 6, "needs item");
+	refused(HEAD "[probe a]\nat = entry f\nverb = released\npool = saved1\nitem = 1\n", 6,
+		"saved by no probe");
+	refused(HEAD "[probe a]\nat = entry f\n", 6, "neither a verb nor save1");
+	refused(HEAD "[probe a]\nat = entry f\nif = arg1 = 3\n", 7, "expected one of ==");
+	refused(HEAD "[offset o]\n1.2..1.1 = 3\n", 6, "expected dwarf or versions");
+	refused(HEAD "[fields]\nlength = 3\n", 6, "no field length");
+}
+
+static void a_line_that_is_too_long_is_refused(void **state)
+{
+	char text[1024];
+
+	(void)state;
+	snprintf(text, sizeof(text), "[recipe]\nlibrary = %0300d\n", 0);
+	refused(text, 2, "too long");
+}
+
+static void an_argument_without_a_register_says_so(void **state)
+{
+	const struct expr_place place = { .machine = EM_X86_64,
+					  .has_args = true,
+					  .offset = an_offset };
+	struct diag d = { 0 };
+	struct ps_arg arg;
+	struct expr e;
+
+	(void)state;
+	assert_int_equal(expr_parse("arg7", NULL, EM_X86_64, &e, &d), 0);
+	assert_int_not_equal(expr_compile(&e, &place, &arg, &d), 0);
+	assert_non_null(strstr(d.text, "no register"));
+	assert_int_equal(expr_parse("goroutine", NULL, EM_X86_64, &e, &d), 0);
+	assert_int_not_equal(expr_compile(&e, &place, &arg, &d), 0);
+	assert_int_equal(expr_parse("return", NULL, EM_X86_64, &e, &d), 0);
+	assert_int_not_equal(expr_compile(&e, &place, &arg, &d), 0);
+}
+
+/* Every recipe that is shipped is good. */
+static void the_shipped_recipes_are_good(void **state)
+{
+	DIR *dir = opendir("agent/recipes");
+	struct dirent *e;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(dir);
+	while ((e = readdir(dir))) {
+		char path[512];
+		struct recipe *r = NULL;
+		struct diag d = { 0 };
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "agent/recipes/%s", e->d_name);
+		if (recipe_read(path, &r, &d))
+			fail_msg("%s:%u: %s", path, d.line, d.text);
+		recipe_unref(r);
+		n++;
+	}
+	closedir(dir);
+	assert_true(n > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_recipe_says_where_and_what),
+		cmocka_unit_test(arguments_may_stand_behind_the_verb),
+		cmocka_unit_test(arguments_are_read_by_the_convention_of_the_language),
+		cmocka_unit_test(chains_sums_and_sizes),
+		cmocka_unit_test(an_argument_that_is_gone_is_read_from_its_copy),
+		cmocka_unit_test(versions_compare_as_versions_do),
+		cmocka_unit_test(a_wrong_recipe_is_refused_by_line_and_reason),
+		cmocka_unit_test(a_line_that_is_too_long_is_refused),
+		cmocka_unit_test(an_argument_without_a_register_says_so),
+		cmocka_unit_test(the_shipped_recipes_are_good),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
