@@ -123,7 +123,7 @@ double hist_quantile_s(const struct hist *h, double q)
 	uint64_t seen = 0;
 	unsigned int bucket = 0;
 
-	if (!h->count || isnan(q))
+	if (!h->count || !h->n || isnan(q)) /* no buckets: count and sum are all that is known */
 		return NAN;
 	rank = ceil(fmin(fmax(q, 0), 1) * (double)h->count);
 	for (unsigned int i = 0; i < h->n; i++) {

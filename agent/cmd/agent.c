@@ -258,8 +258,10 @@ static void read_recipes(struct agent *a)
 {
 	struct recipes recipes;
 
-	if (!recipes_read(a->recipe_folders, &recipes))
-		targets_set_recipes(a->targets, &recipes);
+	if (recipes_read(a->recipe_folders, &recipes))
+		return; /* out of memory: the old ones stay */
+	recipes.is_fields_only = a->config.is_fields_only;
+	targets_set_recipes(a->targets, &recipes);
 }
 
 void agent_reload(struct agent *a)

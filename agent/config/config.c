@@ -86,6 +86,16 @@ static int check_method(struct config *c, struct diag *d)
 	return 0;
 }
 
+static int check_mode(struct config *c, struct diag *d)
+{
+	const char *text = c->recipe_mode_text;
+
+	c->is_fields_only = text && !strcmp(text, "fields");
+	if (text && strcmp(text, "fields") && strcmp(text, "full"))
+		return diag_set(d, -EINVAL, "mode: expected full or fields, not %.64s", text);
+	return 0;
+}
+
 int config_read(const char *path, struct config *ret, struct diag *d)
 {
 	struct diag unused = { 0 };
@@ -106,6 +116,8 @@ int config_read(const char *path, struct config *ret, struct diag *d)
 		r.error = diag_set(r.d, -EINVAL, "expected [section] or key = value");
 	if (!r.error)
 		r.error = check_method(ret, r.d);
+	if (!r.error)
+		r.error = check_mode(ret, r.d);
 	if (r.error)
 		config_done(ret);
 	else

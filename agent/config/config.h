@@ -5,6 +5,7 @@
 #ifndef POOLSCOPE_CONFIG_CONFIG_H
 #define POOLSCOPE_CONFIG_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/diag.h"
@@ -19,6 +20,7 @@ struct config {
 #define KEY_NUMBER(section, name, member, least, most, text) uint32_t member;
 #include "config/config_keys.def"
 	enum config_probe_method probe_method;
+	bool is_fields_only;	/* [recipes] mode = fields */
 };
 
 /*

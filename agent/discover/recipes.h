@@ -22,6 +22,7 @@ struct recipes {
 	size_t n;
 	struct recipes_problem *problem;	/* owned */
 	size_t n_problems;
+	bool is_fields_only;	/* for its user: leave out hot probes where there are fields */
 };
 
 /* The folders that are read unless others are named, separated by colons; those of the source tree when built and run there. */

@@ -355,6 +355,7 @@ static struct recipe_site *chain_end(struct resolving *r, uint64_t offset, bool 
 static bool is_hot(enum ps_verb verb)
 {
 	switch (verb) {
+	case PS_VERB_none:
 	case PS_VERB_pool_create:
 	case PS_VERB_pool_resize:
 	case PS_VERB_pool_destroy:
@@ -373,7 +374,7 @@ static int site_add(struct resolving *r, const struct recipe_probe *p, const str
 	struct ps_spec spec;
 	size_t length, at;
 
-	if (spot->is_dear && is_hot(p->verb) && !p->is_dear_allowed)
+	if (spot->is_dear && (is_hot(p->verb) || !p->verb) && !p->is_dear_allowed)
 		return site_refuse(
 			r, p,
 			"there is no instruction that the kernel emulates, a single step would "
@@ -697,9 +698,10 @@ static void resolve_fields(struct resolving *r)
 	}
 }
 
-int recipe_resolve(const struct recipe *recipe, int fd, struct symbols *s, struct recipe_plan *ret)
+int recipe_resolve(const struct recipe *recipe, int fd, struct symbols *s, bool is_light,
+		   struct recipe_plan *ret)
 {
-	struct recipe_plan plan = { 0 };
+	struct recipe_plan plan = { .is_light = is_light && recipe->has_fields };
 	struct resolving r = {
 		.recipe = recipe,
 		.fd = fd,
@@ -712,7 +714,8 @@ int recipe_resolve(const struct recipe *recipe, int fd, struct symbols *s, struc
 	int error = 0;
 
 	for (size_t i = 0; i < recipe->n_probes && !error; i++)
-		error = resolve_probe(&r, &recipe->probe[i]);
+		if (!plan.is_light || !is_hot(recipe->probe[i].verb))
+			error = resolve_probe(&r, &recipe->probe[i]);
 	if (error) {
 		recipe_plan_done(&plan);
 		return error;

@@ -42,6 +42,7 @@ struct recipe_plan {
 	size_t n;
 	struct recipe_field_plan field[RECIPE_FIELD_COUNT];
 	char field_problem[200];	/* not empty: why the fields are not read */
+	bool is_light;	/* probes of what happens often were left out: only the fields tell */
 };
 
 /* Whether the recipe is for the file. `path` is how people know it; only its text is used. */
@@ -49,9 +50,10 @@ bool recipe_matches(const struct recipe *r, const char *path, struct symbols *s)
 
 /*
  * The recipe's probes in the file open at fd (borrowed). Points into the recipe, which must live as long. -ENOMEM; what cannot be
- * resolved is a site with a problem.
+ * resolved is a site with a problem. is_light: without the probes of what happens often, if the recipe has fields.
  */
-int recipe_resolve(const struct recipe *r, int fd, struct symbols *s, struct recipe_plan *ret);
+int recipe_resolve(const struct recipe *r, int fd, struct symbols *s, bool is_light,
+		   struct recipe_plan *ret);
 void recipe_plan_done(struct recipe_plan *p);
 
 #endif

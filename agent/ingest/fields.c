@@ -63,4 +63,10 @@ void fields_read(uint32_t pid, uint64_t address,
 	if (!plan[RECIPE_FIELD_IN_USE].n_steps && idle != UNKNOWN && ret->counted_open >= idle)
 		ret->counted_in_use = ret->counted_open - idle;
 	ret->counted_waiting = count(pid, address, &plan[RECIPE_FIELD_WAITING]);
+	if (!read_one(pid, address, &plan[RECIPE_FIELD_WAITS], &ret->counted_waits) ||
+	    ret->counted_waits < 0)
+		ret->counted_waits = UNKNOWN;
+	if (!read_one(pid, address, &plan[RECIPE_FIELD_WAIT_NS], &ret->counted_wait_ns) ||
+	    ret->counted_wait_ns < 0)
+		ret->counted_wait_ns = UNKNOWN;
 }

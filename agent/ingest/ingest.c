@@ -282,6 +282,7 @@ static void read_recipe(struct ingest *in, const struct ps_pool_key *key, struct
 		return;
 	extra->library = target_recipe(t)->library;
 	extra->is_partial = !target_is_complete(t);
+	extra->is_light = target_is_light(t);
 	for (int i = 0; i < READ_TRIES && target_recipe(t)->has_fields; i++) {
 		struct pool_extra read = *extra;
 

@@ -78,7 +78,11 @@ struct pool {
 	int64_t counted_open, counted_capacity, counted_waiting; /* by the library itself; UNKNOWN */
 	int64_t drift, drift_candidate; /* its count of items in use less ours */
 	unsigned int drift_ticks;
-	bool is_partial;
+	bool is_partial, is_light;
+	int64_t first_waits, first_wait_ns; /* as the library had them when we came; UNKNOWN */
+	int64_t counted_in_use;
+	double sampled_in_use_s, sampled_waiting_s; /* of a light one: by what was read at each tick */
+	struct hist own_waits; /* count and sum alone, no buckets */
 	struct refs holders, waiters;
 	struct window window, former;
 	bool is_fed;
@@ -283,7 +287,8 @@ static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 	p->key = *key;
 	p->id = m->next_id++;
 	p->before_total = p->before_candidate = UNKNOWN;
-	p->counted_open = p->counted_capacity = p->counted_waiting = UNKNOWN;
+	p->counted_open = p->counted_capacity = p->counted_waiting = p->counted_in_use = UNKNOWN;
+	p->first_waits = p->first_wait_ns = UNKNOWN;
 	HASH_ADD(hh, m->pools, key, sizeof(p->key), p);
 	return p;
 }
@@ -340,6 +345,9 @@ static int64_t pool_capacity(const struct pool *p)
 
 static double pool_in_use_s(const struct pool *p)
 {
+	if (p->is_light)
+		return p->sampled_in_use_s;
+
 	double before = (double)p->books.before_sum_ns +
 			(double)pool_before_out(p) * (double)(p->t_ns - (int64_t)p->books.since_ns);
 
@@ -370,8 +378,34 @@ static void pool_raise_sums(struct pool *p)
 {
 	sum_raise(&p->sums.in_use_s, pool_in_use_s(p));
 	sum_raise(&p->sums.capacity_s, p->counted_capacity_s);
-	sum_raise(&p->sums.pending_s, p->counted_pending_s);
+	sum_raise(&p->sums.pending_s, p->is_light ? p->sampled_waiting_s : p->counted_pending_s);
 	sum_raise(&p->sums.saturated_s, pool_saturated_s(p));
+}
+
+/* What was read at the last tick is taken to have held until now. */
+static void pool_sample(struct pool *p, double seconds)
+{
+	if (p->counted_in_use > 0)
+		p->sampled_in_use_s += (double)p->counted_in_use * seconds;
+	if (p->counted_waiting > 0)
+		p->sampled_waiting_s += (double)p->counted_waiting * seconds;
+}
+
+/* Waits since we came, by the library's own counters. */
+static void pool_take_own_waits(struct pool *p, const struct pool_extra *extra)
+{
+	if (extra->counted_waits == UNKNOWN || extra->counted_wait_ns == UNKNOWN)
+		return;
+	if (p->first_waits == UNKNOWN) {
+		bool is_ours = !(p->books.flags & PS_POOL_IMPLICIT); /* made before our eyes: all of them */
+
+		p->first_waits = is_ours ? 0 : extra->counted_waits;
+		p->first_wait_ns = is_ours ? 0 : extra->counted_wait_ns;
+	}
+	if (extra->counted_waits < p->first_waits || extra->counted_wait_ns < p->first_wait_ns)
+		return;
+	p->own_waits.count = (uint64_t)(extra->counted_waits - p->first_waits);
+	p->own_waits.sum_s = whole_steps((double)(extra->counted_wait_ns - p->first_wait_ns) / 1e9);
 }
 
 int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,
@@ -392,6 +426,8 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 		p->is_grouped = false;
 	p->books = *books;
 	p->books.name[PS_NAME_MAX - 1] = 0;
+	if (p->is_light && p->t_ns && t_ns > p->t_ns)
+		pool_sample(p, (double)(t_ns - p->t_ns) / 1e9);
 	if (!books->capacity && p->counted_capacity > 0 && t_ns > p->t_ns && p->t_ns)
 		p->counted_capacity_s +=
 			(double)p->counted_capacity * (double)(t_ns - p->t_ns) / 1e9;
@@ -400,6 +436,10 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	p->counted_capacity = extra->counted_capacity;
 	p->counted_waiting = extra->counted_waiting;
 	p->is_partial = extra->is_partial;
+	p->counted_in_use = extra->counted_in_use;
+	p->is_light = extra->is_light;
+	if (p->is_light)
+		pool_take_own_waits(p, extra);
 	/* modulo 2^64; only differences between ticks are used, and those are small */
 	in_use = (uint64_t)books->in_use * (uint64_t)t_ns - books->acquired_sum +
 		 books->released_sum;
@@ -595,6 +635,18 @@ static void pool_counters(const struct pool *p, struct pool_row *row)
 	row->odd_events = (int64_t)(b->odd_release + b->odd_acquire + b->odd_wait);
 }
 
+/* What only hot probes count was not counted. */
+static void pool_forget_hot(struct pool_row *row)
+{
+	row->saturated_s = NAN;
+	row->acquires = row->acquires_new = row->releases = row->timeouts = UNKNOWN;
+	row->health_ok = row->health_failed = row->rejections = UNKNOWN;
+	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
+		row->outcome[i] = UNKNOWN;
+	for (int i = 0; i < PS_REJECT_COUNT; i++)
+		row->rejected_by[i] = UNKNOWN;
+}
+
 /* A row with labels, counters and histograms, all borrowed: the name from `name`, the rest from the model. */
 static void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_BYTES],
 			   struct pool_row *row)
@@ -611,6 +663,11 @@ static void pool_row_begin(const struct model *m, const struct pool *p, char nam
 	row->kind = b->kind < PS_KIND_COUNT ? (enum ps_kind)b->kind : PS_KIND_unknown;
 	row->source = p->library ? "recipe" : "usdt";
 	pool_counters(p, row);
+	if (p->is_light) {
+		row->wait = p->first_waits != UNKNOWN ? &p->own_waits : NULL;
+		pool_forget_hot(row);
+		return;
+	}
 	row->wait = &p->hist[PS_HIST_WAIT];
 	row->wait_failed = &p->hist[PS_HIST_WAIT_FAILED];
 	row->hold = &p->hist[PS_HIST_HOLD];
@@ -839,6 +896,10 @@ static const char *pool_doubt(const struct pool *p)
 		return "leases or waiters of it found no room in the tables";
 	if (!(b->flags & PS_POOL_DESTROYED) && !b->destroyed_ns && out != b->in_use)
 		return "acquires less releases is not in use";
+	if (p->is_light)
+		return p->counted_in_use == UNKNOWN
+			       ? "the members of the pool's struct cannot be read"
+			       : NULL;
 	if (p->is_partial)
 		return "some probes of its recipe could not be attached: `poolscope probes` has the reasons";
 	if (p->drift)
@@ -882,9 +943,11 @@ static void row_levels(const struct pool *p, struct pool_row *row)
 	row->capacity_basis = row->capacity != UNKNOWN ? "configured" : "unknown";
 	row->min_idle = (int64_t)b->min_idle;
 	row->in_use = (b->in_use > 0 ? b->in_use : 0) + before + p->drift;
-	if (row->in_use < 0)
+	if (p->is_light)
+		row->in_use = p->counted_in_use;
+	else if (row->in_use < 0)
 		row->in_use = 0;
-	row->pending = b->waiting > 0 ? b->waiting : 0;
+	row->pending = p->is_light ? p->counted_waiting : b->waiting > 0 ? b->waiting : 0;
 	row->in_use_peak = (int64_t)b->in_use_peak + before > row->in_use
 				   ? (int64_t)b->in_use_peak + before
 				   : row->in_use;
@@ -914,6 +977,14 @@ static int64_t age_of_oldest(const struct refs *r, int64_t now_ns)
 	return r->total && now_ns > r->oldest_since_ns ? now_ns - r->oldest_since_ns : 0;
 }
 
+static void row_lighten(struct pool_row *row)
+{
+	row->confidence = "medium";
+	row->oldest_wait_ns = row->oldest_hold_ns = UNKNOWN;
+	row->acquires_per_s = row->timeouts_per_s = row->reuse_ratio = NAN;
+	row->before_start = row->in_use_peak = row->pending_peak = UNKNOWN;
+}
+
 static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row *row,
 			 struct arena *arena, thread_name_fn *name_thread, void *context)
 {
@@ -929,8 +1000,11 @@ static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row 
 	if (pool_before_out(p) && m->now_ns - row->since_ns > row->oldest_hold_ns)
 		row->oldest_hold_ns = m->now_ns - row->since_ns; /* at least */
 	row->confidence = "high";
-	row->evidence =
-		p->library ? "probes on the library's functions" : "the pool's own probe points";
+	if (p->is_light)
+		row_lighten(row);
+	row->evidence = p->is_light  ? "members of the library's own struct, read once a second"
+			: p->library ? "probes on the library's functions"
+				     : "the pool's own probe points";
 	row->untrusted_why = pool_doubt(p);
 	row->trusted = !row->untrusted_why;
 	if (row_keep(row, arena) ||

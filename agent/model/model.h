@@ -35,12 +35,14 @@ struct pool_extra {
 	int64_t counted_capacity;	/* 0 = unbounded */
 	int64_t counted_waiting;
 	const char *library;	/* NULL = the SDK's points showed it; else the recipe's name for it */
+	int64_t counted_waits, counted_wait_ns;	/* since the pool was made */
+	bool is_light;	/* acquires, releases and waits are not counted: the library's own counts are all there is */
 	bool is_partial;	/* some probes of the recipe could not be attached: counts are incomplete */
 };
 #define POOL_EXTRA_UNKNOWN                                                                         \
 	{                                                                                          \
 		.counted_in_use = UNKNOWN, .counted_open = UNKNOWN, .counted_capacity = UNKNOWN,   \
-		.counted_waiting = UNKNOWN                                                         \
+		.counted_waiting = UNKNOWN, .counted_waits = UNKNOWN, .counted_wait_ns = UNKNOWN   \
 	}
 
 struct model *model_new(void);

@@ -105,6 +105,7 @@ struct target {
 	struct site *site;
 	size_t n_sites;
 	struct recipe_field_plan field[RECIPE_FIELD_COUNT];
+	bool is_light;
 	char problem[256]; /* of the whole, or the first site's; empty = none */
 };
 
@@ -359,16 +360,17 @@ static int recipe_site(struct target_store *s, struct target *t, const struct re
 }
 
 int target_new_recipe(struct target_store *s, int fd, const char *path, struct recipe *r,
-		      struct symbols *symbols, struct target **ret)
+		      struct symbols *symbols, bool is_light, struct target **ret)
 {
 	CLEANUP(recipe_plan_done) struct recipe_plan plan = { 0 };
-	int error = recipe_resolve(r, fd, symbols, &plan);
+	int error = recipe_resolve(r, fd, symbols, is_light, &plan);
 	AUTO_FREE struct ps_spec *spec = calloc(plan.n + 1, sizeof(*spec));
 	struct target *t = error || !spec ? NULL : target_make(s, path, r, plan.n);
 
 	if (!t)
 		return -ENOMEM;
 	memcpy(t->field, plan.field, sizeof(t->field));
+	t->is_light = plan.is_light;
 	for (size_t i = 0; i < plan.n && !error; i++)
 		error = recipe_site(s, t, &plan.site[i], &spec[i]);
 	if (error) {
@@ -403,6 +405,11 @@ uint32_t target_domain(const struct target *t)
 const struct recipe_field_plan *target_fields(const struct target *t)
 {
 	return t->field;
+}
+
+bool target_is_light(const struct target *t)
+{
+	return t->is_light;
 }
 
 bool target_is_attached(const struct target *t)

@@ -34,7 +34,7 @@ struct target;
 int target_new_sdk(struct target_store *s, int fd, const char *path, const struct notes *notes,
 		   struct target **ret);
 int target_new_recipe(struct target_store *s, int fd, const char *path, struct recipe *r,
-		      struct symbols *symbols, struct target **ret);
+		      struct symbols *symbols, bool is_light, struct target **ret);
 
 /* Detaches. NULL is allowed. */
 void target_free(struct target_store *s, struct target *t);
@@ -44,6 +44,8 @@ const struct recipe *target_recipe(const struct target *t);
 /* What ps_pool.domain says of pools that it showed first; 0 = the SDK. */
 uint32_t target_domain(const struct target *t);
 const struct recipe_field_plan *target_fields(const struct target *t);
+/* Only its fields tell of its pools; nothing that happens often is counted. */
+bool target_is_light(const struct target *t);
 bool target_is_attached(const struct target *t);
 /* Every probe of it is on, so what it counts is all there is. */
 bool target_is_complete(const struct target *t);

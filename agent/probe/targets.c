@@ -182,7 +182,8 @@ static int examine_recipes(struct targets *t, struct file *f, int fd, const char
 
 		if (has_target_of(f, r) || !recipe_matches(r, path, symbols))
 			continue;
-		error = target_new_recipe(t->store, fd, path, r, symbols, &g);
+		error = target_new_recipe(t->store, fd, path, r, symbols, t->recipes.is_fields_only,
+					  &g);
 		if (error)
 			break;
 		error = file_add(f, g);

@@ -42,7 +42,8 @@ int main(int argc, char **argv)
 	load.insn_cnt = 2;
 	load.license = (uintptr_t) "Dual MIT/GPL";
 	program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
-	if (program < 0 || multi_attach(program, argv[1], offset, semaphore, cookie, n) < 0) {
+	if (program < 0 ||
+	    multi_attach(program, argv[1], offset, semaphore, cookie, n, false) < 0) {
 		perror("empty: attaching");
 		return 1;
 	}
