@@ -22,6 +22,7 @@
 
 #define MODEL_REFS_MAX SNAPSHOT_REFS_MAX
 #define DRIFT_TICKS 4
+#define JOIN_TICKS 3
 #define NAME_BYTES (PS_UNIX_PATH_MAX + 32) /* of a pool, or of an endpoint */
 _Static_assert(NAME_BYTES >= PS_NAME_MAX, "a pool's name does not fit");
 
@@ -46,6 +47,8 @@ struct refs {
 struct process {
 	struct ps_proc_key key;
 	char *name, *service, *container_id;
+	struct endpoint *connects; /* within a tick: the endpoints that it has connections to */
+	unsigned int n_pools; /* within a tick: of connections */
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -79,6 +82,8 @@ struct pool {
 	int64_t drift, drift_candidate; /* its count of items in use less ours */
 	unsigned int drift_ticks;
 	bool is_partial, is_light;
+	struct ps_endpoint_key joined; /* the endpoint that its connections seem to go to */
+	unsigned int joined_ticks; /* for so many ticks in a row */
 	int64_t first_waits, first_wait_ns; /* as the library had them when we came; UNKNOWN */
 	int64_t counted_in_use;
 	double sampled_in_use_s, sampled_waiting_s; /* of a light one: by what was read at each tick */
@@ -98,6 +103,7 @@ struct endpoint {
 	struct hist create;
 	bool is_sampled, is_fed;
 	int64_t accept_queue, accept_backlog;
+	struct endpoint *next_of_process; /* within a tick: connections of the same process */
 	UT_hash_handle hh;
 };
 
@@ -838,6 +844,91 @@ static void forget_unfed(struct model *m)
 			process_free(m, proc);
 }
 
+/* Items that exist, where that is known. */
+static int64_t pool_open(const struct pool *p)
+{
+	const struct ps_pool *b = &p->books;
+	int64_t open = (int64_t)(b->opened - sum8(b->closed));
+
+	if (p->counted_open != UNKNOWN)
+		return p->counted_open;
+	if (b->flags & PS_POOL_IMPLICIT || !b->opened)
+		return UNKNOWN;
+	return open < 0 ? UNKNOWN : open;
+}
+
+/* ---- which endpoint a pool's connections go to -------------------------------------------------------------------------- */
+
+static void gather_endpoints(struct model *m)
+{
+	struct process *proc;
+	struct pool *p;
+	struct endpoint *e;
+
+	for (proc = m->processes; proc; proc = proc->hh.next) {
+		proc->connects = NULL;
+		proc->n_pools = 0;
+	}
+	for (e = m->endpoints; e; e = e->hh.next) {
+		proc = e->key.role == PS_SOCK_CONNECT && e->books.open > 0
+			       ? process_find(m, &e->key.proc)
+			       : NULL;
+		if (!proc)
+			continue;
+		e->next_of_process = proc->connects;
+		proc->connects = e;
+	}
+	for (p = m->pools; p; p = p->hh.next) {
+		proc = p->books.kind == PS_KIND_connection ? process_find(m, &p->key.proc) : NULL;
+		if (proc)
+			proc->n_pools++;
+	}
+}
+
+/*
+ * The one endpoint that has as many connections as the pool has items; where that number is not known, the only endpoint of a
+ * process with one pool. NULL when there is none, or more than one.
+ */
+static const struct endpoint *endpoint_of(const struct process *proc, const struct pool *p)
+{
+	const struct endpoint *found = NULL;
+	int64_t open = pool_open(p);
+
+	if (open == UNKNOWN &&
+	    (proc->n_pools != 1 || (proc->connects && proc->connects->next_of_process)))
+		return NULL;
+	for (const struct endpoint *e = proc->connects; e; e = e->next_of_process) {
+		if (open != UNKNOWN && e->books.open != open)
+			continue;
+		if (found)
+			return NULL;
+		found = e;
+	}
+	return found;
+}
+
+/* It must look so for JOIN_TICKS ticks in a row; then it holds, as long as the pool does. */
+static void join_endpoints(struct model *m)
+{
+	struct pool *p;
+
+	gather_endpoints(m);
+	for (p = m->pools; p; p = p->hh.next) {
+		const struct process *proc = process_find(m, &p->key.proc);
+		const struct endpoint *e;
+
+		if (p->joined_ticks >= JOIN_TICKS || p->books.kind != PS_KIND_connection || !proc)
+			continue;
+		e = endpoint_of(proc, p);
+		if (!e || memcmp(&p->joined, &e->key, sizeof(e->key)) != 0)
+			p->joined_ticks = 0;
+		if (!e)
+			continue;
+		p->joined = e->key;
+		p->joined_ticks++;
+	}
+}
+
 /* Those who came join before the others leave, so that who follows a pool in the same tick takes over the sums. */
 void model_tick_end(struct model *m)
 {
@@ -851,6 +942,7 @@ void model_tick_end(struct model *m)
 		if (e->is_fed && !e->is_grouped)
 			endpoint_join(m, e);
 	forget_unfed(m);
+	join_endpoints(m);
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------------- */
@@ -920,18 +1012,6 @@ static int64_t pool_idle(const struct pool *p, const struct pool_row *row)
 	return UNKNOWN;
 }
 
-static int64_t pool_open(const struct pool *p)
-{
-	const struct ps_pool *b = &p->books;
-	int64_t open = (int64_t)(b->opened - sum8(b->closed));
-
-	if (p->counted_open != UNKNOWN)
-		return p->counted_open;
-	if (b->flags & PS_POOL_IMPLICIT || !b->opened)
-		return UNKNOWN;
-	return open < 0 ? UNKNOWN : open;
-}
-
 static void row_levels(const struct pool *p, struct pool_row *row)
 {
 	const struct ps_pool *b = &p->books;
@@ -988,12 +1068,16 @@ static void row_lighten(struct pool_row *row)
 static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row *row,
 			 struct arena *arena, thread_name_fn *name_thread, void *context)
 {
-	char name[NAME_BYTES];
+	char name[NAME_BYTES], endpoint[NAME_BYTES];
 	uint32_t tgid = p->key.proc.tgid;
 
 	pool_row_begin(m, p, name, row);
 	row->id = p->id;
 	row->library = p->library;
+	if (p->joined_ticks >= JOIN_TICKS) {
+		endpoint_name(&p->joined.addr, endpoint);
+		row->endpoint = endpoint;
+	}
 	row_levels(p, row);
 	row->oldest_wait_ns = age_of_oldest(&p->waiters, m->now_ns);
 	row->oldest_hold_ns = age_of_oldest(&p->holders, m->now_ns);

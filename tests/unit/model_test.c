@@ -719,6 +719,156 @@ static void a_thousand_ticks_of_coming_and_going_never_let_a_sum_fall(void **sta
 	model_free(m);
 }
 
+/* ---- what the library says itself -------------------------------------------------------------------------------------- */
+
+static struct ps_endpoint_key endpoint_at(uint16_t port)
+{
+	struct ps_endpoint_key key = { .proc = key_of(23).proc,
+				       .role = PS_SOCK_CONNECT,
+				       .addr = { .family = 10, .port = port } };
+
+	key.addr.ip[10] = key.addr.ip[11] = 0xff;
+	key.addr.ip[12] = 127;
+	key.addr.ip[15] = 1;
+	return key;
+}
+
+/* A tick of the pool and of two endpoints with so many connections. */
+static void tick_with_endpoints(struct model *m, const struct ps_pool *b,
+				const struct pool_extra *extra, int64_t first, int64_t second,
+				int64_t t_ns)
+{
+	const int64_t open[2] = { first, second };
+	struct ps_pool_key key = key_of(23);
+
+	model_tick_begin(m, t_ns);
+	feed_process(m, 23, "orders");
+	assert_int_equal(model_feed_pool(m, &key, b, extra, t_ns), 0);
+	for (uint16_t i = 0; i < 2; i++) {
+		struct ps_endpoint_key at = endpoint_at((uint16_t)(1000 + i));
+		struct ps_endpoint books = { .since_ns = S, .open = open[i], .opened = 50 };
+
+		assert_int_equal(model_feed_endpoint(m, &at, &books, false, UNKNOWN, UNKNOWN, t_ns),
+				 0);
+	}
+	model_tick_end(m);
+}
+
+static const char *endpoint_after(struct model *m, char ret[64])
+{
+	const struct snapshot *s = look(m);
+
+	ret[0] = 0;
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (s->pools[i].acquires != UNKNOWN && s->pools[i].endpoint)
+			strncpy(ret, s->pools[i].endpoint, 63);
+	snapshot_unref(s);
+	return ret;
+}
+
+static void a_pool_goes_to_the_one_endpoint_that_has_as_many_connections(void **state)
+{
+	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	char text[64] = "";
+
+	(void)state;
+	extra.counted_open = 7;
+	tick_with_endpoints(m, &b, &extra, 3, 7, 9 * S);
+	assert_string_equal(endpoint_after(m, text), ""); /* once may be chance */
+	tick_with_endpoints(m, &b, &extra, 7, 7, 10 * S);
+	tick_with_endpoints(m, &b, &extra, 3, 7, 11 * S);
+	tick_with_endpoints(m, &b, &extra, 3, 7, 12 * S);
+	assert_string_equal(endpoint_after(m, text), ""); /* two had as many in between */
+	tick_with_endpoints(m, &b, &extra, 3, 7, 13 * S);
+	assert_string_equal(endpoint_after(m, text), "127.0.0.1:1001");
+	tick_with_endpoints(m, &b, &extra, 7, 3, 14 * S);
+	assert_string_equal(endpoint_after(m, text), "127.0.0.1:1001"); /* it does not jump */
+	model_free(m);
+}
+
+static void of_several_endpoints_none_is_guessed(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	char text[64] = "";
+
+	(void)state;
+	for (int i = 0; i < 9; i++)
+		tick_with_endpoints(m, &b, &nothing_extra, 3, 7, (9 + i) * S);
+	assert_string_equal(endpoint_after(m, text), "");
+	model_free(m);
+}
+
+static void a_count_that_differs_for_long_is_shown_and_not_trusted(void **state)
+{
+	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	const struct snapshot *s;
+
+	(void)state;
+	extra.library = "lib";
+	extra.counted_in_use = 2; /* the books say 0 */
+	for (int i = 0; i < 4; i++)
+		tick_of_one(m, &b, &extra, (9 + i) * S);
+	s = look(m);
+	assert_true(s->pools[0].trusted); /* an item may be on its way */
+	snapshot_unref(s);
+	tick_of_one(m, &b, &extra, 13 * S);
+	s = look(m);
+	assert_false(s->pools[0].trusted);
+	assert_int_equal(s->pools[0].in_use, 2);
+	assert_string_equal(s->pools[0].source, "recipe");
+	snapshot_unref(s);
+	extra.counted_in_use = 0;
+	tick_of_one(m, &b, &extra, 14 * S);
+	s = look(m);
+	assert_true(s->pools[0].trusted);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void a_light_pool_knows_what_its_library_counts_and_nothing_else(void **state)
+{
+	struct pool_extra extra = { .counted_in_use = 2,
+				    .counted_open = 5,
+				    .counted_capacity = 8,
+				    .counted_waiting = 1,
+				    .counted_waits = 11,
+				    .counted_wait_ns = 3 * S,
+				    .library = "lib",
+				    .is_light = true };
+	struct model *m = model_new();
+	struct ps_pool b = books_of("");
+	const struct snapshot *s;
+
+	(void)state;
+	b.capacity = 0;
+	b.flags = PS_POOL_IMPLICIT;
+	tick_of_one(m, &b, &extra, 10 * S);
+	extra.counted_waits = 14;
+	extra.counted_wait_ns = 5 * S;
+	tick_of_one(m, &b, &extra, 12 * S);
+	s = look(m);
+	assert_int_equal(s->pools[0].capacity, 8);
+	assert_int_equal(s->pools[0].in_use, 2);
+	assert_int_equal(s->pools[0].idle, 3);
+	assert_int_equal(s->pools[0].pending, 1);
+	assert_true(s->pools[0].in_use_s == 4);
+	assert_int_equal(s->pools[0].wait->count, 3); /* since we came */
+	assert_true(s->pools[0].wait->sum_s == 2);
+	assert_true(isnan(hist_quantile_s(s->pools[0].wait, 0.5)));
+	assert_true(s->pools[0].acquires == UNKNOWN && s->pools[0].releases == UNKNOWN);
+	assert_true(s->pools[0].timeouts == UNKNOWN && s->pools[0].oldest_wait_ns == UNKNOWN);
+	assert_null(s->pools[0].hold);
+	assert_true(isnan(s->pools[0].saturated_s));
+	assert_true(s->pools[0].trusted);
+	snapshot_unref(s);
+	model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -740,6 +890,10 @@ int main(void)
 		cmocka_unit_test(the_name_of_a_process_is_such_a_name_too),
 		cmocka_unit_test(names_that_leave_as_one_are_one_group),
 		cmocka_unit_test(connections_from_before_that_closed_still_count),
+		cmocka_unit_test(a_pool_goes_to_the_one_endpoint_that_has_as_many_connections),
+		cmocka_unit_test(of_several_endpoints_none_is_guessed),
+		cmocka_unit_test(a_count_that_differs_for_long_is_shown_and_not_trusted),
+		cmocka_unit_test(a_light_pool_knows_what_its_library_counts_and_nothing_else),
 		cmocka_unit_test(a_thousand_ticks_of_coming_and_going_never_let_a_sum_fall),
 	};
 
