@@ -192,6 +192,14 @@ static int set_kind(struct reading *r, const char *value)
 		      value);
 }
 
+static int set_dear(struct reading *r, bool *ret, const char *value)
+{
+	if (strcmp(value, "yes") && strcmp(value, "no"))
+		return refuse(r, "dear: expected yes or no", value);
+	*ret = !strcmp(value, "yes");
+	return 0;
+}
+
 static int on_recipe_key(struct reading *r, const char *name, const char *value)
 {
 	struct recipe *x = r->recipe;
@@ -214,6 +222,8 @@ static int on_recipe_key(struct reading *r, const char *name, const char *value)
 		x->language = !strcmp(value, "go") ? RECIPE_GO : RECIPE_C;
 		return 0;
 	}
+	if (!strcmp(name, "dear"))
+		return set_dear(r, &x->is_dear_allowed, value);
 	if (!strcmp(name, "version"))
 		return parse_range(value, &x->versions)
 			       ? 0
@@ -365,15 +375,13 @@ static int on_probe_key(struct reading *r, struct recipe_probe *p, const char *n
 			return diag_set(r->d, -EINVAL, "if is given twice");
 		return expr_parse_conds(value, OUR_MACHINE, p->cond, &p->n_conds, r->d);
 	}
-	if (!strcmp(name, "dear")) {
-		if (strcmp(value, "yes") && strcmp(value, "no"))
-			return refuse(r, "dear: expected yes or no", value);
-		p->is_dear_allowed = !strcmp(value, "yes");
-		return 0;
-	}
+	if (!strcmp(name, "dear"))
+		return set_dear(r, &p->is_dear_allowed, value);
+	if (!strcmp(name, "else"))
+		return set_text(r, p->otherwise, sizeof(p->otherwise), name, value);
 	if (!p->verb)
 		return diag_set(r->d, -EINVAL,
-				"%.64s: expected at, verb, if, save1, save2 or dear; "
+				"%.64s: expected at, verb, if, else, save1, save2 or dear; "
 				"arguments come after their verb",
 				name);
 	for (unsigned int i = 0; i < PS_MAX_ARGS && verb_argument(p->verb, i, argument); i++)
@@ -621,6 +629,62 @@ static int check_probe(const struct recipe *x, struct recipe_probe *p, struct di
 	return error;
 }
 
+static enum ps_compare opposite(enum ps_compare compare)
+{
+	switch (compare) {
+	case PS_COMPARE_EQ:
+		return PS_COMPARE_NE;
+	case PS_COMPARE_NE:
+		return PS_COMPARE_EQ;
+	case PS_COMPARE_LT:
+		return PS_COMPARE_GE;
+	case PS_COMPARE_LE:
+		return PS_COMPARE_GT;
+	case PS_COMPARE_GT:
+		return PS_COMPARE_LE;
+	default:
+		return PS_COMPARE_LT;
+	}
+}
+
+/* What happens when a condition does not hold is a probe with the opposite one. */
+static int add_otherwise(struct reading *r, const struct recipe_probe *p)
+{
+	struct recipe *x = r->recipe;
+	struct recipe_probe *other = &x->probe[x->n_probes];
+
+	r->d->line = p->line;
+	if (p->n_conds != 1 || p->cond[0].compare == PS_COMPARE_BITS)
+		return diag_set(r->d, -EINVAL,
+				"[probe %s]: else needs an if with one comparison other than &",
+				p->label);
+	if (x->n_probes == RECIPE_PROBES_MAX)
+		return diag_set(r->d, -E2BIG, "more than %d probes", RECIPE_PROBES_MAX);
+	*other = *p;
+	snprintf(other->label, sizeof(other->label), "%.40s-else", p->label);
+	other->cond[0].compare = opposite(p->cond[0].compare);
+	other->verb = PS_VERB_none;
+	other->otherwise[0] = 0;
+	memset(other->arg, 0, sizeof(other->arg));
+	memset(other->save, 0, sizeof(other->save));
+	x->n_probes++;
+	return set_verb(r, other, p->otherwise);
+}
+
+static int add_all_otherwise(struct reading *r)
+{
+	struct recipe *x = r->recipe;
+	size_t n = x->n_probes;
+	int error = 0;
+
+	for (size_t i = 0; i < n && !error; i++) {
+		x->probe[i].is_dear_allowed |= x->is_dear_allowed;
+		if (x->probe[i].otherwise[0])
+			error = add_otherwise(r, &x->probe[i]);
+	}
+	return error;
+}
+
 static int check_recipe(struct recipe *x, struct diag *d)
 {
 	int error = 0;
@@ -692,7 +756,11 @@ int recipe_parse(const char *name, const char *text, size_t n, struct recipe **r
 	if (!r.error && line < 0)
 		r.error = diag_set(r.d, -ENOMEM, "out of memory");
 	if (!r.error)
+		r.error = add_all_otherwise(&r);
+	if (!r.error) {
+		r.d->line = 0;
 		r.error = check_recipe(x, r.d);
+	}
 	if (r.error)
 		return r.error;
 	*ret = TAKE(x);

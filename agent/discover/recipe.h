@@ -51,6 +51,7 @@ struct recipe_probe {
 	struct expr save[PS_SPEC_SAVES];
 	struct expr_cond cond[PS_SPEC_CONDS];
 	unsigned int n_conds;
+	char otherwise[RECIPE_TEXT_MAX];	/* within the parser: `else`, which becomes a probe of its own */
 	bool is_dear_allowed;	/* also on an instruction that must be single-stepped */
 	bool uses_saved;
 	unsigned int line;
@@ -77,6 +78,7 @@ struct recipe {
 	char soname[RECIPE_TEXT_MAX];	/* glob; empty = any */
 	char path[RECIPE_TEXT_MAX];	/* glob over the whole path */
 	char build_id[64];	/* its beginning, hexadecimal */
+	bool is_dear_allowed;	/* for all probes */
 	char requires[RECIPE_TEXT_MAX];	/* a function that the file must have */
 	struct recipe_range versions;	/* of Go */
 	struct recipe_probe *probe;	/* owned */

@@ -110,6 +110,31 @@ static void arguments_may_stand_behind_the_verb(void **state)
 		9, "given twice");
 }
 
+static void else_is_a_probe_with_the_opposite_condition(void **state)
+{
+	struct recipe *r = parse(
+		HEAD
+		"dear = yes\n[probe a]\nat = return f\nif = return != 0\nverb = acquired(saved1, return)\n"
+		"else = wait_end(saved1, 0, timeout)\n[probe b]\nat = entry f\nsave1 = arg1\n");
+
+	(void)state;
+	assert_int_equal(r->n_probes, 3);
+	assert_string_equal(r->probe[2].label, "a-else");
+	assert_int_equal(r->probe[2].verb, PS_VERB_wait_end);
+	assert_int_equal(r->probe[2].cond[0].compare, PS_COMPARE_EQ);
+	assert_int_equal(r->probe[2].where, RECIPE_AT_RETURN);
+	assert_true(r->probe[2].uses_saved);
+	assert_true(r->probe[0].is_dear_allowed && r->probe[1].is_dear_allowed &&
+		    r->probe[2].is_dear_allowed);
+	recipe_unref(r);
+	refused(HEAD
+		"[probe a]\nat = entry f\nverb = released(arg1, 1)\nelse = released(arg2, 1)\n",
+		6, "else needs an if");
+	refused(HEAD
+		"[probe a]\nat = entry f\nif = arg1 > 1\nverb = released(arg1, 1)\nelse = taken(arg2)\n",
+		6, "verb: expected");
+}
+
 static void arguments_are_read_by_the_convention_of_the_language(void **state)
 {
 	(void)state;
@@ -265,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_recipe_says_where_and_what),
 		cmocka_unit_test(arguments_may_stand_behind_the_verb),
+		cmocka_unit_test(else_is_a_probe_with_the_opposite_condition),
 		cmocka_unit_test(arguments_are_read_by_the_convention_of_the_language),
 		cmocka_unit_test(chains_sums_and_sizes),
 		cmocka_unit_test(an_argument_that_is_gone_is_read_from_its_copy),

@@ -5,6 +5,7 @@
  */
 #include "tools/sim/truth.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static const char *kind_name(enum poolscope_kind kind)
@@ -51,11 +52,12 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* The same value of the sorted list as the agent's: number ceil(q * n). Where waits begin, its neighbour may be far away. */
 static double quantile(const struct values *s, double q)
 {
-	size_t i = (size_t)(q * (double)s->n);
+	size_t rank = (size_t)ceil(q * (double)s->n);
 
-	return s->n ? (double)s->v[i < s->n ? i : s->n - 1] / 1e9 : 0;
+	return s->n ? (double)s->v[rank ? rank - 1 : 0] / 1e9 : 0;
 }
 
 /* Ends the values. */
