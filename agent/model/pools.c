@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pools.c - the books of one pool from tick to tick.
+ *
+ * The surprise: leases that began before the agent are not in the books' in_use; they are known only by their releases, and
+ * (where the pool's author gave us his own counter) by the difference to it. The number of them is a constant of the pool,
+ * before_total; two readings in a row must agree before it is believed.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/state.h"
+
+#define DRIFT_TICKS 4
+
+/*
+ * Seconds are told in steps of 2^-24 (60 ns): then adding up those of many pools is exact, whatever the order, up to 17 years
+ * of one item. Else a sum could fall by its last bit when one of its parts comes to stand behind the others.
+ */
+#define STEPS_PER_SECOND 16777216.0
+
+double whole_steps(double s)
+{
+	return floor(s * STEPS_PER_SECOND) / STEPS_PER_SECOND;
+}
+
+/* ---- pools ------------------------------------------------------------------------------------------------------------- */
+
+struct pool *pool_find(const struct model *m, const struct ps_pool_key *key)
+{
+	struct pool *p;
+
+	HASH_FIND(hh, m->pools, key, sizeof(*key), p);
+	return p;
+}
+
+bool model_has_pool(const struct model *m, const struct ps_pool_key *key)
+{
+	return pool_find(m, key);
+}
+
+static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
+{
+	struct pool *p = pool_find(m, key);
+
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->key = *key;
+	p->id = m->next_id++;
+	p->before_total = p->before_candidate = UNKNOWN;
+	p->counted_open = p->counted_capacity = p->counted_waiting = p->counted_in_use = UNKNOWN;
+	p->first_waits = p->first_wait_ns = UNKNOWN;
+	HASH_ADD(hh, m->pools, key, sizeof(p->key), p);
+	return p;
+}
+
+/* Leases from before the agent: known to be none when the pool was made before our eyes. */
+static void pool_learn_before(struct pool *p, const struct pool_extra *extra)
+{
+	const struct ps_pool *b = &p->books;
+	int64_t now;
+
+	if (!(b->flags & PS_POOL_IMPLICIT)) {
+		p->before_total = 0;
+		return;
+	}
+	if (extra->counted_in_use == UNKNOWN) {
+		if (b->capacity && b->in_use == (int64_t)b->capacity) /* all that can be out was taken before our eyes */
+			p->before_total = (int64_t)b->before_releases;
+		return;
+	}
+	now = extra->counted_in_use - b->in_use + (int64_t)b->before_releases;
+	if (now >= (int64_t)b->before_releases && now == p->before_candidate)
+		p->before_total = now;
+	p->before_candidate = now;
+}
+
+int64_t pool_before_out(const struct pool *p)
+{
+	int64_t out = p->before_total - (int64_t)p->books.before_releases;
+
+	return p->before_total == UNKNOWN || out < 0 ? 0 : out;
+}
+
+/*
+ * The library's own count against ours. It may differ for a moment, while an item is on its way; when the same difference stands
+ * for DRIFT_TICKS looks in a row, ours is wrong.
+ */
+static void pool_check_count(struct pool *p, const struct pool_extra *extra)
+{
+	int64_t diff = 0;
+
+	if (extra->counted_in_use != UNKNOWN && p->before_total != UNKNOWN)
+		diff = extra->counted_in_use - p->books.in_use - pool_before_out(p);
+	p->drift_ticks = diff && diff == p->drift_candidate ? p->drift_ticks + 1 : 0;
+	p->drift_candidate = diff;
+	if (!diff || p->drift_ticks >= DRIFT_TICKS)
+		p->drift = diff;
+}
+
+/* 0 = unbounded or unknown */
+int64_t pool_capacity(const struct pool *p)
+{
+	return p->counted_capacity != UNKNOWN ? p->counted_capacity : (int64_t)p->books.capacity;
+}
+
+static double pool_in_use_s(const struct pool *p)
+{
+	if (p->is_light)
+		return p->sampled_in_use_s;
+
+	double before = (double)p->books.before_sum_ns +
+			(double)pool_before_out(p) * (double)(p->t_ns - (int64_t)p->books.since_ns);
+
+	return p->counted_in_use_s + before / 1e9;
+}
+
+static double pool_saturated_s(const struct pool *p)
+{
+	const struct ps_pool *b = &p->books;
+	double now = b->saturated_since_ns && p->t_ns > (int64_t)b->saturated_since_ns
+			     ? (double)(p->t_ns - (int64_t)b->saturated_since_ns)
+			     : 0;
+
+	return ((double)b->saturated_ns + now) / 1e9;
+}
+
+/*
+ * The clock is read a little after the books, so what ended in between was counted for too long by the tick before. A counter
+ * must not take that back; it waits until the truth has caught up.
+ */
+static void sum_raise(double *sum, double to)
+{
+	if (to > *sum)
+		*sum = whole_steps(to);
+}
+
+static void pool_raise_sums(struct pool *p)
+{
+	sum_raise(&p->sums.in_use_s, pool_in_use_s(p));
+	sum_raise(&p->sums.capacity_s, p->counted_capacity_s);
+	sum_raise(&p->sums.pending_s, p->is_light ? p->sampled_waiting_s : p->counted_pending_s);
+	sum_raise(&p->sums.saturated_s, pool_saturated_s(p));
+}
+
+/* What was read at the last tick is taken to have held until now. */
+static void pool_sample(struct pool *p, double seconds)
+{
+	if (p->counted_in_use > 0)
+		p->sampled_in_use_s += (double)p->counted_in_use * seconds;
+	if (p->counted_waiting > 0)
+		p->sampled_waiting_s += (double)p->counted_waiting * seconds;
+}
+
+/* Waits since we came, by the library's own counters. */
+static void pool_take_own_waits(struct pool *p, const struct pool_extra *extra)
+{
+	if (extra->counted_waits == UNKNOWN || extra->counted_wait_ns == UNKNOWN)
+		return;
+	if (p->first_waits == UNKNOWN) {
+		bool is_ours = !(p->books.flags & PS_POOL_IMPLICIT); /* made before our eyes: all of them */
+
+		p->first_waits = is_ours ? 0 : extra->counted_waits;
+		p->first_wait_ns = is_ours ? 0 : extra->counted_wait_ns;
+	}
+	if (extra->counted_waits < p->first_waits || extra->counted_wait_ns < p->first_wait_ns)
+		return;
+	p->own_waits.count = (uint64_t)(extra->counted_waits - p->first_waits);
+	p->own_waits.sum_s = whole_steps((double)(extra->counted_wait_ns - p->first_wait_ns) / 1e9);
+}
+
+int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,
+		    const struct pool_extra *extra, int64_t t_ns)
+{
+	struct pool *p = pool_get(m, key);
+	uint64_t in_use, pending, capacity;
+
+	if (!p)
+		return -ENOMEM;
+	if (extra->library && !p->library) {
+		if (replace_string(&p->library, extra->library))
+			return -ENOMEM;
+		p->is_grouped = false; /* it is the name of a pool without one */
+	}
+	p->is_fed = true;
+	if (p->books.kind != books->kind || strncmp(p->books.name, books->name, PS_NAME_MAX - 1))
+		p->is_grouped = false;
+	p->books = *books;
+	p->books.name[PS_NAME_MAX - 1] = 0;
+	if (p->is_light && p->t_ns && t_ns > p->t_ns)
+		pool_sample(p, (double)(t_ns - p->t_ns) / 1e9);
+	if (!books->capacity && p->counted_capacity > 0 && t_ns > p->t_ns && p->t_ns)
+		p->counted_capacity_s +=
+			(double)p->counted_capacity * (double)(t_ns - p->t_ns) / 1e9;
+	p->t_ns = t_ns;
+	p->counted_open = extra->counted_open;
+	p->counted_capacity = extra->counted_capacity;
+	p->counted_waiting = extra->counted_waiting;
+	p->is_partial = extra->is_partial;
+	p->counted_in_use = extra->counted_in_use;
+	p->is_light = extra->is_light;
+	if (p->is_light)
+		pool_take_own_waits(p, extra);
+	/* modulo 2^64; only differences between ticks are used, and those are small */
+	in_use = (uint64_t)books->in_use * (uint64_t)t_ns - books->acquired_sum +
+		 books->released_sum;
+	pending = (uint64_t)books->waiting * (uint64_t)t_ns - books->wait_begin_sum +
+		  books->wait_end_sum;
+	capacity =
+		books->capacity_sum + books->capacity * ((uint64_t)t_ns - books->capacity_since_ns);
+	p->counted_in_use_s += (double)(int64_t)(in_use - p->last_in_use_integral) / 1e9;
+	p->counted_pending_s += (double)(int64_t)(pending - p->last_pending_integral) / 1e9;
+	p->counted_capacity_s += (double)(int64_t)(capacity - p->last_capacity_integral) / 1e9;
+	p->last_in_use_integral = in_use;
+	p->last_pending_integral = pending;
+	p->last_capacity_integral = capacity;
+	pool_learn_before(p, extra);
+	pool_check_count(p, extra);
+	pool_raise_sums(p);
+
+	p->former = p->window;
+	p->window = (struct window){
+		.t_ns = t_ns,
+		.in_use_s = p->sums.in_use_s,
+		.capacity_s = p->sums.capacity_s,
+		.acquires = books->acquires,
+		.timeouts = books->outcome[PS_OUTCOME_timeout],
+	};
+	return 0;
+}
+
+void model_keep_pool(struct model *m, const struct ps_pool_key *key)
+{
+	struct pool *p = pool_find(m, key);
+
+	if (p)
+		p->is_fed = true;
+}
+
+static uint64_t hist_events(const struct ps_pool *b)
+{
+	return b->acquires + b->releases + b->wait_ends + b->opened;
+}
+
+bool model_wants_hists(const struct model *m, const struct ps_pool_key *key)
+{
+	const struct pool *p = pool_find(m, key);
+
+	return p && p->hists_seen != hist_events(&p->books);
+}
+
+/* The kernel's 32-bit counts wrap: the low half of ours equals the one read before. */
+int hist_catch_up(struct hist *h, const struct ps_hist *kernel)
+{
+	for (unsigned int i = 0; i < PS_HIST_BUCKETS; i++) {
+		uint32_t more = kernel->bucket[i] - (uint32_t)hist_get(h, i);
+		int error = more ? hist_add(h, i, more) : 0;
+
+		if (error)
+			return error;
+	}
+	h->sum_s = whole_steps((double)kernel->sum_ns / 1e9);
+	h->max_ns = kernel->max_ns;
+	return 0;
+}
+
+int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struct ps_hists *hists)
+{
+	struct pool *p = pool_find(m, key);
+	int error = 0;
+
+	if (!p)
+		return 0;
+	for (int i = 0; i < PS_HIST_COUNT && !error; i++)
+		error = hist_catch_up(&p->hist[i], &hists->h[i]);
+	if (!error)
+		p->hists_seen = hist_events(&p->books);
+	return error;
+}
+
+uint64_t sum8(const __u64 counts[8])
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < 8; i++)
+		sum += counts[i];
+	return sum;
+}
+
+int64_t pool_open(const struct pool *p)
+{
+	const struct ps_pool *b = &p->books;
+	int64_t open = (int64_t)(b->opened - sum8(b->closed));
+
+	if (p->counted_open != UNKNOWN)
+		return p->counted_open;
+	if (b->flags & PS_POOL_IMPLICIT || !b->opened)
+		return UNKNOWN;
+	return open < 0 ? UNKNOWN : open;
+}

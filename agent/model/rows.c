@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rows.c - the model as rows of a snapshot. The surprise: what has no row any more but counted once (a pool that was destroyed) still
+ * has one among the retired, so that the sums of its name do not fall.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "model/state.h"
+
+static int string_keep(const char **s, struct arena *arena)
+{
+	const char *copy = arena_strdup(arena, *s);
+
+	if (*s && !copy)
+		return -ENOMEM;
+	*s = copy;
+	return 0;
+}
+
+static int hist_keep(const struct hist **h, struct arena *arena)
+{
+	struct hist *copy;
+
+	if (!*h)
+		return 0;
+	copy = arena_alloc(arena, 1, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*copy = **h;
+	if (copy->n) {
+		copy->bucket = arena_alloc(arena, copy->n, sizeof(*copy->bucket));
+		if (!copy->bucket)
+			return -ENOMEM;
+		memcpy(copy->bucket, (*h)->bucket, copy->n * sizeof(*copy->bucket));
+	}
+	*h = copy;
+	return 0;
+}
+
+/* Copies what is borrowed into the arena. */
+static int row_keep(struct pool_row *row, struct arena *arena)
+{
+	if (string_keep(&row->name, arena) || string_keep(&row->endpoint, arena) ||
+	    string_keep(&row->library, arena) || string_keep(&row->process, arena) ||
+	    string_keep(&row->service, arena) || string_keep(&row->container_id, arena))
+		return -ENOMEM;
+	if (hist_keep(&row->wait, arena) || hist_keep(&row->wait_failed, arena) ||
+	    hist_keep(&row->hold, arena) || hist_keep(&row->create, arena))
+		return -ENOMEM;
+	return 0;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------------- */
+
+static int by_beginning(const void *a, const void *b)
+{
+	const struct ref_row *x = a, *y = b;
+
+	return (x->age_ns > y->age_ns) - (x->age_ns < y->age_ns);
+}
+
+static int refs_rows(const struct refs *r, int64_t now_ns, uint32_t tgid, struct arena *arena,
+		     thread_name_fn *name, void *context, const struct ref_row **ret, size_t *ret_n)
+{
+	struct ref_row *rows;
+
+	*ret = NULL;
+	*ret_n = 0;
+	if (!r->n)
+		return 0;
+	rows = arena_alloc(arena, r->n, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	memcpy(rows, r->row, r->n * sizeof(*rows));
+	qsort(rows, r->n, sizeof(*rows), by_beginning);
+	for (size_t i = 0; i < r->n; i++) {
+		rows[i].age_ns = now_ns > rows[i].age_ns ? now_ns - rows[i].age_ns : 0;
+		if (name)
+			name(context, tgid, rows[i].tid, rows[i].thread, &rows[i].is_thread_gone);
+	}
+	*ret = rows;
+	*ret_n = r->n;
+	return 0;
+}
+
+/* acquires - releases = in use; and nothing of this pool was lost. NULL = trusted. */
+static const char *pool_doubt(const struct pool *p)
+{
+	const struct ps_pool *b = &p->books;
+	int64_t out = (int64_t)(b->acquires - (b->releases - b->before_releases) - b->odd_acquire);
+
+	if (b->flags & PS_POOL_LOST_EVENTS)
+		return "leases or waiters of it found no room in the tables";
+	if (!(b->flags & PS_POOL_DESTROYED) && !b->destroyed_ns && out != b->in_use)
+		return "acquires less releases is not in use";
+	if (p->is_light)
+		return p->counted_in_use == UNKNOWN
+			       ? "the members of the pool's struct cannot be read"
+			       : NULL;
+	if (p->is_partial)
+		return "some probes of its recipe could not be attached: `poolscope probes` has the reasons";
+	if (p->drift)
+		return "the library's own count of items in use is another one";
+	if (p->before_total == UNKNOWN)
+		return "it was there before the agent, and how many items were out then is not known";
+	return NULL;
+}
+
+static int64_t pool_idle(const struct pool *p, const struct pool_row *row)
+{
+	const struct ps_pool *b = &p->books;
+
+	if (row->open != UNKNOWN)
+		return row->open > row->in_use ? row->open - row->in_use : 0;
+	if (b->kind == PS_KIND_semaphore && b->capacity)
+		return (int64_t)b->capacity > row->in_use ? (int64_t)b->capacity - row->in_use : 0;
+	return UNKNOWN;
+}
+
+static void row_levels(const struct pool *p, struct pool_row *row)
+{
+	const struct ps_pool *b = &p->books;
+	double seconds = (double)(p->window.t_ns - p->former.t_ns) / 1e9;
+	int64_t before = pool_before_out(p);
+
+	row->since_ns = (int64_t)b->since_ns;
+	row->capacity = pool_capacity(p) > 0 ? pool_capacity(p) : UNKNOWN;
+	row->capacity_basis = row->capacity != UNKNOWN ? "configured" : "unknown";
+	row->min_idle = (int64_t)b->min_idle;
+	row->in_use = (b->in_use > 0 ? b->in_use : 0) + before + p->drift;
+	if (p->is_light)
+		row->in_use = p->counted_in_use;
+	else if (row->in_use < 0)
+		row->in_use = 0;
+	row->pending = p->is_light ? p->counted_waiting : b->waiting > 0 ? b->waiting : 0;
+	row->in_use_peak = (int64_t)b->in_use_peak + before > row->in_use
+				   ? (int64_t)b->in_use_peak + before
+				   : row->in_use;
+	row->pending_peak =
+		(int64_t)b->waiting_peak > row->pending ? (int64_t)b->waiting_peak : row->pending;
+	row->open = pool_open(p);
+	row->idle = pool_idle(p, row);
+	row->before_start =
+		p->before_total == UNKNOWN ? (int64_t)b->before_releases : p->before_total;
+	if (b->acquires && (b->opened || b->acquires_new))
+		row->reuse_ratio = fmax(0, 1 - (double)(b->opened ? b->opened : b->acquires_new) /
+							   (double)b->acquires);
+	if (p->former.t_ns && seconds > 0) {
+		double capacity = p->window.capacity_s - p->former.capacity_s;
+		double used = p->window.in_use_s - p->former.in_use_s;
+
+		row->mean_in_use = used > 0 ? used / seconds : 0;
+		if (capacity > 0)
+			row->utilization = used > 0 ? used / capacity : 0;
+		row->acquires_per_s = (double)(p->window.acquires - p->former.acquires) / seconds;
+		row->timeouts_per_s = (double)(p->window.timeouts - p->former.timeouts) / seconds;
+	}
+}
+
+static int64_t age_of_oldest(const struct refs *r, int64_t now_ns)
+{
+	return r->total && now_ns > r->oldest_since_ns ? now_ns - r->oldest_since_ns : 0;
+}
+
+static void row_lighten(struct pool_row *row)
+{
+	row->confidence = "medium";
+	row->oldest_wait_ns = row->oldest_hold_ns = UNKNOWN;
+	row->acquires_per_s = row->timeouts_per_s = row->reuse_ratio = NAN;
+	row->before_start = row->in_use_peak = row->pending_peak = UNKNOWN;
+}
+
+static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row *row,
+			 struct arena *arena, thread_name_fn *name_thread, void *context)
+{
+	char name[NAME_BYTES], endpoint[NAME_BYTES];
+	uint32_t tgid = p->key.proc.tgid;
+
+	pool_row_begin(m, p, name, row);
+	row->id = p->id;
+	row->library = p->library;
+	if (p->joined_ticks >= JOIN_TICKS) {
+		endpoint_name(&p->joined.addr, endpoint);
+		row->endpoint = endpoint;
+	}
+	row_levels(p, row);
+	row->oldest_wait_ns = age_of_oldest(&p->waiters, m->now_ns);
+	row->oldest_hold_ns = age_of_oldest(&p->holders, m->now_ns);
+	if (pool_before_out(p) && m->now_ns - row->since_ns > row->oldest_hold_ns)
+		row->oldest_hold_ns = m->now_ns - row->since_ns; /* at least */
+	row->confidence = "high";
+	if (p->is_light)
+		row_lighten(row);
+	row->evidence = p->is_light  ? "members of the library's own struct, read once a second"
+			: p->library ? "probes on the library's functions"
+				     : "the pool's own probe points";
+	row->untrusted_why = pool_doubt(p);
+	row->trusted = !row->untrusted_why;
+	if (row_keep(row, arena) ||
+	    refs_rows(&p->holders, m->now_ns, tgid, arena, name_thread, context, &row->holders,
+		      &row->n_holders) ||
+	    refs_rows(&p->waiters, m->now_ns, tgid, arena, name_thread, context, &row->waiters,
+		      &row->n_waiters))
+		return -ENOMEM;
+	return 0;
+}
+
+static int endpoint_row_fill(const struct model *m, const struct endpoint *e, struct pool_row *row,
+			     struct arena *arena)
+{
+	const struct ps_endpoint *b = &e->books;
+	bool is_listener = e->key.role == PS_SOCK_LISTEN;
+	char name[NAME_BYTES];
+
+	endpoint_row_begin(m, e, name, row);
+	row->id = e->id;
+	row->since_ns = (int64_t)b->since_ns;
+	row->capacity = is_listener ? e->accept_backlog : UNKNOWN;
+	row->capacity_basis = row->capacity != UNKNOWN ? "configured" : "unknown";
+	row->open = b->open > 0 ? b->open : 0;
+	row->before_start = (int64_t)b->found;
+	row->pending = is_listener ? e->accept_queue : UNKNOWN;
+	row->accept_queue = e->accept_queue;
+	row->accept_backlog = e->accept_backlog;
+	row->confidence = e->is_sampled ? "medium" : "high";
+	row->evidence =
+		e->is_sampled ? "socket inventory at each tick: shorter connections are not counted"
+			      : "TCP state changes";
+	row->trusted = b->open >= 0;
+	row->untrusted_why = row->trusted ? NULL : "more connections were closed than seen open";
+	return row_keep(row, arena);
+}
+
+/* A destroyed pool stays in the kernel's table for a moment; it may be made again, and its books go on. */
+static bool pool_is_shown(const struct pool *p)
+{
+	return !(p->books.flags & PS_POOL_DESTROYED);
+}
+
+/* A place to which nothing leads any more, and nothing ever did before our eyes. */
+static bool endpoint_is_shown(const struct endpoint *e)
+{
+	const struct ps_endpoint *b = &e->books;
+
+	return b->open || b->connecting || e->key.role != PS_SOCK_CONNECT || b->opened || b->failed;
+}
+
+/* Whether sums of others need its counters, though it is not shown. */
+static bool is_missed(bool is_shown, const struct group *g)
+{
+	return !is_shown && g && retired_is_shared(g);
+}
+
+static size_t n_missed(const struct model *m)
+{
+	size_t n = 0;
+
+	for (const struct pool *p = m->pools; p; p = p->hh.next)
+		n += is_missed(pool_is_shown(p), p->group);
+	for (const struct endpoint *e = m->endpoints; e; e = e->hh.next)
+		n += is_missed(endpoint_is_shown(e), e->group);
+	return n;
+}
+
+/* What is gone for good, and what is there but not shown. */
+static int snapshot_retired(const struct model *m, struct snapshot *s)
+{
+	size_t n = retired_n(&m->retired);
+	struct pool_row *rows = arena_alloc(s->arena, n + n_missed(m), sizeof(*rows));
+	char name[NAME_BYTES];
+
+	if (!rows)
+		return -ENOMEM;
+	retired_rows(&m->retired, rows);
+	for (size_t i = 0; i < n; i++)
+		if (row_keep(&rows[i], s->arena))
+			return -ENOMEM;
+	for (const struct pool *p = m->pools; p; p = p->hh.next) {
+		if (!is_missed(pool_is_shown(p), p->group))
+			continue;
+		pool_row_begin(m, p, name, &rows[n]);
+		if (row_keep(&rows[n++], s->arena))
+			return -ENOMEM;
+	}
+	for (const struct endpoint *e = m->endpoints; e; e = e->hh.next) {
+		if (!is_missed(endpoint_is_shown(e), e->group))
+			continue;
+		endpoint_row_begin(m, e, name, &rows[n]);
+		if (row_keep(&rows[n++], s->arena))
+			return -ENOMEM;
+	}
+	s->retired = rows;
+	s->n_retired = n;
+	return 0;
+}
+
+int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thread, void *context)
+{
+	struct pool_row *rows = arena_alloc(s->arena, model_n_pools(m) + 1, sizeof(*rows));
+	struct pool *p;
+	struct endpoint *e;
+	size_t n = 0;
+
+	if (!rows)
+		return -ENOMEM;
+	for (p = m->pools; p; p = p->hh.next)
+		if (pool_is_shown(p) &&
+		    pool_row_fill(m, p, &rows[n++], s->arena, name_thread, context))
+			return -ENOMEM;
+	for (e = m->endpoints; e; e = e->hh.next)
+		if (endpoint_is_shown(e) && endpoint_row_fill(m, e, &rows[n++], s->arena))
+			return -ENOMEM;
+	s->pools = rows;
+	s->n_pools = n;
+	return snapshot_retired(m, s);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.h - what the model keeps from tick to tick, as its own files share it. Nobody outside of agent/model includes this; what the
+ * outside may ask is in model.h.
+ */
+#ifndef POOLSCOPE_MODEL_STATE_H
+#define POOLSCOPE_MODEL_STATE_H
+
+#include <uthash.h>
+
+#include "model/model.h"
+#include "model/retired.h"
+
+#define NAME_BYTES (PS_UNIX_PATH_MAX + 32) /* of a pool, or of an endpoint */
+_Static_assert(NAME_BYTES >= PS_NAME_MAX, "a pool's name does not fit");
+#define JOIN_TICKS 3 /* so often a pool must seem to go to an endpoint before it is believed */
+
+struct refs {
+	struct ref_row *row; /* the oldest MODEL_REFS_MAX, unsorted while fed */
+	size_t n;
+	uint64_t total;
+	int64_t oldest_since_ns; /* 0 = none */
+};
+
+struct process {
+	struct ps_proc_key key;
+	char *name, *service, *container_id;
+	struct endpoint *connects; /* within a tick: the endpoints that it has connections to */
+	unsigned int n_pools; /* within a tick: of connections */
+	bool is_fed;
+	UT_hash_handle hh;
+};
+
+struct window {
+	int64_t t_ns;
+	double in_use_s, capacity_s;
+	uint64_t acquires, timeouts;
+};
+
+/* Integrals as they are told: they never fall, and are whole steps. */
+struct sums {
+	double in_use_s, capacity_s, pending_s, saturated_s;
+};
+
+struct pool {
+	struct ps_pool_key key;
+	uint64_t id;
+	struct group *group; /* NULL = in none */
+	bool is_grouped; /* by its present labels */
+	char *library;
+	struct ps_pool books;
+	int64_t t_ns; /* of the books */
+	struct hist hist[PS_HIST_COUNT];
+	uint64_t hists_seen; /* acquires + releases + ... at the last histograms */
+	double counted_in_use_s, counted_pending_s, counted_capacity_s; /* integrals of what the books count */
+	uint64_t last_in_use_integral, last_pending_integral, last_capacity_integral;
+	struct sums sums;
+	int64_t before_total, before_candidate; /* UNKNOWN */
+	int64_t counted_open, counted_capacity, counted_waiting; /* by the library itself; UNKNOWN */
+	int64_t drift, drift_candidate; /* its count of items in use less ours */
+	unsigned int drift_ticks;
+	bool is_partial, is_light;
+	struct ps_endpoint_key joined; /* the endpoint that its connections seem to go to */
+	unsigned int joined_ticks; /* for so many ticks in a row */
+	int64_t first_waits, first_wait_ns; /* as the library had them when we came; UNKNOWN */
+	int64_t counted_in_use;
+	double sampled_in_use_s, sampled_waiting_s; /* of a light one: by what was read at each tick */
+	struct hist own_waits; /* count and sum alone, no buckets */
+	struct refs holders, waiters;
+	struct window window, former;
+	bool is_fed;
+	UT_hash_handle hh;
+};
+
+struct endpoint {
+	struct ps_endpoint_key key;
+	uint64_t id;
+	struct group *group; /* NULL = in none */
+	bool is_grouped; /* by its present labels */
+	struct ps_endpoint books;
+	struct hist create;
+	bool is_sampled, is_fed;
+	int64_t accept_queue, accept_backlog;
+	struct endpoint *next_of_process; /* within a tick: connections of the same process */
+	UT_hash_handle hh;
+};
+
+struct model {
+	struct process *processes;
+	struct pool *pools;
+	struct endpoint *endpoints;
+	struct retired retired;
+	uint64_t next_id;
+	int64_t now_ns;
+};
+
+/* ---- model.c ----------------------------------------------------------------------------------------------------------- */
+
+struct process *process_find(const struct model *m, const struct ps_proc_key *key);
+
+/* Replaces an owned string by a copy; NULL is allowed. -ENOMEM leaves it. */
+int replace_string(char **at, const char *with);
+
+/* ---- pools.c: one pool's books from tick to tick ----------------------------------------------------------------------- */
+
+struct pool *pool_find(const struct model *m, const struct ps_pool_key *key);
+
+/* Items that were taken before the agent came and are out still. */
+int64_t pool_before_out(const struct pool *p);
+
+/* 0 = unbounded or unknown. */
+int64_t pool_capacity(const struct pool *p);
+
+/* Items that exist; UNKNOWN. */
+int64_t pool_open(const struct pool *p);
+
+uint64_t sum8(const __u64 counts[8]);
+
+/* Seconds as they are told. */
+double whole_steps(double s);
+
+/* Adds what the kernel has counted since. -ENOMEM. */
+int hist_catch_up(struct hist *h, const struct ps_hist *kernel);
+
+/* ---- labels.c: labels and counters of a row, all borrowed: the name from `name`, the rest from the model ---------------- */
+
+void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_BYTES],
+		    struct pool_row *row);
+void endpoint_row_begin(const struct model *m, const struct endpoint *e, char name[NAME_BYTES],
+			struct pool_row *row);
+
+/* "127.0.0.1:5432", "[::1]:80", "*:80", "/run/x.sock" */
+void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES]);
+
+/* ---- join.c ------------------------------------------------------------------------------------------------------------ */
+
+/* Finds for each pool of connections the endpoint that they go to; once a tick, when all has been fed. */
+void join_endpoints(struct model *m);
+
+#endif
