@@ -192,10 +192,11 @@ static int set_kind(struct reading *r, const char *value)
 		      value);
 }
 
-static int set_dear(struct reading *r, bool *ret, const char *value)
+static int set_flag(struct reading *r, bool *ret, const char *name, const char *value)
 {
 	if (strcmp(value, "yes") && strcmp(value, "no"))
-		return refuse(r, "dear: expected yes or no", value);
+		return diag_set(r->d, -EINVAL, "%s: expected yes or no, not \"%.80s\"", name,
+				value);
 	*ret = !strcmp(value, "yes");
 	return 0;
 }
@@ -223,7 +224,7 @@ static int on_recipe_key(struct reading *r, const char *name, const char *value)
 		return 0;
 	}
 	if (!strcmp(name, "dear"))
-		return set_dear(r, &x->is_dear_allowed, value);
+		return set_flag(r, &x->is_dear_allowed, name, value);
 	if (!strcmp(name, "version"))
 		return parse_range(value, &x->versions)
 			       ? 0
@@ -376,14 +377,17 @@ static int on_probe_key(struct reading *r, struct recipe_probe *p, const char *n
 		return expr_parse_conds(value, OUR_MACHINE, p->cond, &p->n_conds, r->d);
 	}
 	if (!strcmp(name, "dear"))
-		return set_dear(r, &p->is_dear_allowed, value);
+		return set_flag(r, &p->is_dear_allowed, name, value);
+	if (!strcmp(name, "optional"))
+		return set_flag(r, &p->is_optional, name, value);
 	if (!strcmp(name, "else"))
 		return set_text(r, p->otherwise, sizeof(p->otherwise), name, value);
 	if (!p->verb)
-		return diag_set(r->d, -EINVAL,
-				"%.64s: expected at, verb, if, else, save1, save2 or dear; "
-				"arguments come after their verb",
-				name);
+		return diag_set(
+			r->d, -EINVAL,
+			"%.64s: expected at, verb, if, else, save1, save2, optional or dear; "
+			"arguments come after their verb",
+			name);
 	for (unsigned int i = 0; i < PS_MAX_ARGS && verb_argument(p->verb, i, argument); i++)
 		if (!strcmp(argument, name))
 			return set_expr(r, &p->arg[i], name, value);

@@ -53,6 +53,7 @@ struct recipe_probe {
 	unsigned int n_conds;
 	char otherwise[RECIPE_TEXT_MAX];	/* within the parser: `else`, which becomes a probe of its own */
 	bool is_dear_allowed;	/* also on an instruction that must be single-stepped */
+	bool is_optional;	/* a file without the function is none the worse for it: it cannot call it */
 	bool uses_saved;
 	unsigned int line;
 };

@@ -650,8 +650,20 @@ static int resolve_usdt(struct resolving *r, const struct recipe_probe *p)
 
 /* ---- the whole --------------------------------------------------------------------------------------------------------- */
 
+/* The linker of Go leaves out what nobody calls. */
+static bool is_left_out(struct resolving *r, const struct recipe_probe *p)
+{
+	struct symbol unused;
+
+	return p->is_optional && p->where != RECIPE_AT_USDT &&
+	       symbols_find(r->symbols, p->function, &unused, &r->d) == -ENOENT;
+}
+
 static int resolve_probe(struct resolving *r, const struct recipe_probe *p)
 {
+	r->d.text[0] = 0;
+	if (is_left_out(r, p))
+		return 0;
 	r->d.text[0] = 0;
 	switch (p->where) {
 	case RECIPE_AT_ENTRY:

@@ -11,9 +11,10 @@ agent that came in the middle. Then a count may be off by --slack, the operation
 
   acquires, releases, timeouts, leaked   equal (in the middle: off by at most --slack)
   capacity                               equal
-  sums of wait and hold                  within --percent (1), or within --event-us (10) for each operation when that is more: two probes and
-                                         their bookkeeping lie between the subject's clock and the agent's, and a probe that is
-                                         single-stepped takes 10 to 16 us itself. With --books-wait
+  sums of wait and hold                  within --percent (1), or within --event-us (20) for each operation when that is more: two probes and
+                                         their bookkeeping lie between the subject's clock and the agent's, and where they
+                                         are seldom hit each finds cold caches and takes 3 to 6 us, one that is single-stepped
+                                         10 to 16 us more. With --books-wait
                                          the wait is the library's own (books.wait_sum_ms, with those that gave up), not the
                                          log's, in which opening a connection is waiting, too
   p50 and p99 of wait and hold           within 10 %, or within 0.5 ms when that is more: the subject's clock is read outside the
@@ -84,7 +85,7 @@ def main():
     parser.add_argument("--by-entry", action="store_true")
     parser.add_argument("--part", help="the truth of this part, as `workers`")
     parser.add_argument("--percent", type=float, default=1)
-    parser.add_argument("--event-us", type=float, default=10)
+    parser.add_argument("--event-us", type=float, default=20)
     parser.add_argument("--books-wait", action="store_true")
     parser.add_argument("--slack", type=int, default=8)
     parser.add_argument("--skip", action="append", default=[])
