@@ -159,10 +159,10 @@ PS_INLINE struct ps_pool *ps_pool_make(const struct ps_event *e)
 	p = bpf_map_lookup_elem(&ps_pools, &e->pool);
 	if (!p)
 		return 0;
-	p->since_ns = e->now;
 	p->capacity_since_ns = e->now;
 	p->kind = e->kind;
 	p->domain = e->domain;
+	__sync_lock_test_and_set(&p->since_ns, e->now); /* last: from here on it is known whose it is */
 	if (e->verb != PS_VERB_pool_create) {
 		if (!e->is_from_birth)
 			p->flags |= PS_POOL_IMPLICIT;
@@ -375,7 +375,8 @@ PS_INLINE void ps_release_unseen(struct ps_pool *p, const struct ps_event *e,
 	bpf_map_update_elem(&ps_leases, key, &idle, BPF_NOEXIST);
 	__sync_fetch_and_add(&p->releases, 1);
 	__sync_fetch_and_add(&p->before_releases, 1);
-	__sync_fetch_and_add(&p->before_sum_ns, e->now - p->since_ns);
+	if (p->since_ns)
+		__sync_fetch_and_add(&p->before_sum_ns, e->now - p->since_ns);
 }
 
 PS_INLINE void ps_on_released(struct ps_pool *p, const struct ps_event *e)
@@ -563,7 +564,8 @@ PS_GLOBAL int ps_verb_feed(const struct ps_event *e)
 			return 0;
 		}
 	}
-	if (p->domain != e->domain) { /* who showed it first counts it, or it would be counted twice */
+	/* who showed it first counts it, or it would be counted twice; without since_ns another CPU is just making it */
+	if (p->domain != e->domain && p->since_ns) {
 		ps_lost(PS_LOSS_other_source);
 		return 0;
 	}

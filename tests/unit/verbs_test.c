@@ -491,6 +491,26 @@ static void a_pool_of_a_process_that_began_after_the_probes_was_never_missed(voi
 	process_began_ns = 0;
 }
 
+static void an_event_that_meets_a_pool_in_the_making_is_counted(void **state)
+{
+	uint64_t context[32] = { [14] = the_pool.pool };
+
+	(void)state;
+	put_acquire_function();
+	hit(10, context);
+	pool_of_hits()->domain = 0; /* as another CPU sees it, before its maker has written more than zeros */
+	pool_of_hits()->since_ns = 0;
+	shim_tid = 8;
+	hit(10, context);
+	assert_int_equal(pool_of_hits()->wait_begins, 2);
+	assert_int_equal(lost(PS_LOSS_other_source), 0);
+	pool_of_hits()->since_ns = 1; /* made, and somebody else's */
+	shim_tid = 9;
+	hit(10, context);
+	assert_int_equal(pool_of_hits()->wait_begins, 2);
+	assert_int_equal(lost(PS_LOSS_other_source), 1);
+}
+
 static void comparisons_are_signed(void **state)
 {
 	(void)state;
@@ -744,6 +764,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_pool_of_a_process_that_began_after_the_probes_was_never_missed, reset,
 			reset),
+		cmocka_unit_test_setup_teardown(an_event_that_meets_a_pool_in_the_making_is_counted,
+						reset, reset),
 		cmocka_unit_test_setup_teardown(comparisons_are_signed, reset, reset),
 		cmocka_unit_test_setup_teardown(a_ring_of_specs_ends, reset, reset),
 		cmocka_unit_test_setup_teardown(a_probe_reads_its_arguments_as_the_spec_says, reset,
