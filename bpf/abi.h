@@ -123,6 +123,8 @@ enum ps_pool_flag {
 	PS_POOL_DESTROYED = 2,
 	PS_POOL_LOST_EVENTS = 4,	/* a lease or waiter of it did not fit: in use may be off */
 	PS_POOL_DESCRIBED = 8,	/* name, kind and capacity were read from the SDK's handle */
+	PS_POOL_SAME_TASKS = 16,	/* two tasks with one name waited at once: whose wait was whose is not known */
+	PS_POOL_UNSEEN_TASKS = 32,	/* tasks that were not counted may still run; until all items are seen in use */
 };
 
 /*
@@ -299,6 +301,7 @@ enum ps_arg_kind {
 	PS_ARG_IP_REL,		/* *(probe address + offset): a variable of the file */
 	PS_ARG_THREAD,		/* id of the calling thread */
 	PS_ARG_SAVED,		/* what another probe of the same call saved: number `value`, + offset */
+	PS_ARG_HANDED,		/* what came with the task, + offset */
 	PS_ARG_KIND_COUNT
 };
 
@@ -342,6 +345,9 @@ enum ps_spec_flag {
 	PS_SPEC_CALL = 2,	/* saves values or reads saved ones: look the call up */
 	PS_SPEC_CALL_ENDS = 4,	/* when it has run, forget what was saved, after the rest of its chain */
 	PS_SPEC_RELAXED = 8,	/* a wait that begins twice or ends without a beginning is no mistake of the library's */
+	PS_SPEC_HANDS = 16,	/* hands `hand` over to whoever takes the task */
+	PS_SPEC_TAKES = 32,	/* looks up what was handed over; without HANDS it takes the task: that is forgotten after the chain */
+	PS_SPEC_LEARNS = 64,	/* `learn` is a function that will run: nothing happens until its own probes are on */
 };
 
 #define PS_SPEC_CONDS 2
@@ -365,6 +371,9 @@ struct ps_spec {
 	__u32 n_saves;
 	struct ps_arg context;	/* who calls: what one call is known by from probe to probe */
 	struct ps_arg save[PS_SPEC_SAVES];
+	struct ps_arg task;	/* work that goes from one thread to another: what it is known by */
+	struct ps_arg hand;
+	struct ps_arg learn;
 	struct ps_cond cond[PS_SPEC_CONDS];
 	struct ps_arg arg[PS_MAX_ARGS];
 };
@@ -381,6 +390,19 @@ struct ps_call {
 	__u64 since_ns;
 	__u64 value[PS_SPEC_SAVES];
 };
+
+/* What was handed over with a task; the key is a ps_call_key whose context is the task. */
+struct ps_task {
+	__u64 since_ns;
+	__u64 value;
+	__u64 n;	/* handed over so often and not yet taken; more than 1: tasks with the same name */
+};
+
+/*
+ * A function whose address the target told; the key is a ps_call_key whose context is the address. Written here as WANTED, by the
+ * agent as one of the others.
+ */
+enum ps_learned { PS_LEARNED_WANTED = 1, PS_LEARNED_ATTACHED = 2, PS_LEARNED_REFUSED = 3 };
 
 /* A file that has probes. Events count only once it is armed, so that all probes of a file begin at one instant. */
 struct ps_target {
@@ -444,9 +466,10 @@ PS_ASSERT_SIZE(struct ps_inventory, 120);
 PS_ASSERT_SIZE(struct ps_listener_key, 24);
 PS_ASSERT_SIZE(struct ps_arg, 40);
 PS_ASSERT_SIZE(struct ps_cond, 56);
-PS_ASSERT_SIZE(struct ps_spec, 512);
+PS_ASSERT_SIZE(struct ps_spec, 632);
 PS_ASSERT_SIZE(struct ps_call_key, 24);
 PS_ASSERT_SIZE(struct ps_call, 24);
+PS_ASSERT_SIZE(struct ps_task, 24);
 PS_ASSERT_SIZE(struct ps_handle, 128);
 PS_ASSERT_SIZE(struct ps_story, 80);
 

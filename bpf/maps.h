@@ -40,6 +40,8 @@ PS_MAP(ps_pools, HASH, struct ps_pool_key, struct ps_pool, 16384, BPF_F_NO_PREAL
 PS_MAP(ps_hist_of, HASH, struct ps_pool_key, struct ps_hists, 16384, BPF_F_NO_PREALLOC);
 PS_MAP(ps_leases, HASH, struct ps_ref_key, struct ps_lease, 65536, 0);
 PS_MAP(ps_calls, HASH, struct ps_call_key, struct ps_call, 16384, 0);
+PS_MAP(ps_tasks, HASH, struct ps_call_key, struct ps_task, 16384, BPF_F_NO_PREALLOC);
+PS_MAP(ps_learned, HASH, struct ps_call_key, __u32, 4096, BPF_F_NO_PREALLOC);
 PS_MAP(ps_waiters, HASH, struct ps_ref_key, struct ps_waiter, 16384, 0);
 
 PS_MAP(ps_socks, HASH, __u64, struct ps_sock, 65536, BPF_F_NO_PREALLOC);
@@ -75,6 +77,9 @@ PS_KNOB __u32 ps_agent_tgid = 0; /* our own sockets are nobody's pool */
 
 /* Written by the agent at each tick: the peaks in a pool's books are of this epoch. */
 PS_SHARED __u32 ps_epoch = 0;
+
+/* Raised with each entry of ps_learned that waits for the agent. */
+PS_SHARED __u32 ps_n_wanted = 0;
 
 PS_INLINE void ps_lost(enum ps_loss what)
 {

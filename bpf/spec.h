@@ -105,10 +105,10 @@ PS_INLINE int ps_arg_load(__u64 address, __u32 size, __u64 *ret)
 
 /*
  * A program of its own, which the verifier looks at once and not at each call (there are up to a dozen arguments in a chain of
- * specs); so it does not know that these pointers are never NULL. `call` may be.
+ * specs); so it does not know that these pointers are never NULL. `call` and `task` may be.
  */
 PS_GLOBAL int ps_arg_read(const struct ps_arg *arg, PS_CONTEXT *ctx, const struct ps_call *call,
-			  __u64 *ret)
+			  const struct ps_task *task, __u64 *ret)
 {
 	__u64 value = 0;
 	__u32 i;
@@ -126,6 +126,10 @@ PS_GLOBAL int ps_arg_read(const struct ps_arg *arg, PS_CONTEXT *ctx, const struc
 		if (call)
 			value = (arg->value ? call->value[1] : call->value[0]) +
 				(__u64)(__s64)arg->offset;
+		break;
+	case PS_ARG_HANDED: /* 0 as well */
+		if (task)
+			value = task->value + (__u64)(__s64)arg->offset;
 		break;
 	case PS_ARG_MEM:
 		value = ps_reg_read(ctx, arg->reg) + (__u64)(__s64)arg->offset;
@@ -189,18 +193,27 @@ PS_INLINE int ps_compare_holds(__u32 compare, __s64 a, __s64 b)
 	}
 }
 
-/* The saved values of this call, as far as they were looked up. */
+/* What was saved of this call and handed over with this task, as far as it was looked up. */
 struct ps_calling {
 	struct ps_call_key key;
+	struct ps_call_key task_key;
 	const struct ps_call *call;
+	const struct ps_task *task;
 };
+
+PS_INLINE int ps_key_of(const struct ps_spec *spec, const struct ps_hit *hit,
+			const struct ps_arg *context, const struct ps_call *call,
+			struct ps_call_key *ret)
+{
+	ret->proc = hit->proc;
+	ret->slot = spec->slot;
+	return ps_arg_read(context, hit->ctx, call, 0, &ret->context);
+}
 
 PS_INLINE int ps_call_find(const struct ps_spec *spec, const struct ps_hit *hit,
 			   struct ps_calling *ret)
 {
-	ret->key.proc = hit->proc;
-	ret->key.slot = spec->slot;
-	if (ps_arg_read(&spec->context, hit->ctx, 0, &ret->key.context))
+	if (ps_key_of(spec, hit, &spec->context, 0, &ret->key))
 		return -1;
 	ret->call = bpf_map_lookup_elem(&ps_calls, &ret->key);
 	return 0;
@@ -219,7 +232,7 @@ PS_INLINE int ps_conds_hold(const struct ps_spec *spec, const struct ps_hit *hit
 		if (spec->cond[i].arg.kind == PS_ARG_SAVED && !calling->call &&
 		    ps_call_find(spec, hit, calling))
 			return -1;
-		if (ps_arg_read(&spec->cond[i].arg, hit->ctx, calling->call, &value))
+		if (ps_arg_read(&spec->cond[i].arg, hit->ctx, calling->call, calling->task, &value))
 			return -1;
 		if (!ps_compare_holds(spec->cond[i].compare, (__s64)value, spec->cond[i].value))
 			return 0;
@@ -228,9 +241,10 @@ PS_INLINE int ps_conds_hold(const struct ps_spec *spec, const struct ps_hit *hit
 }
 
 /* A later save by the same caller replaces an earlier one: the function began anew (Go's stack growth), or never returned. */
-PS_INLINE int ps_call_save(const struct ps_spec *spec, const struct ps_call_key *key,
-			   PS_CONTEXT *ctx, const struct ps_call *call)
+PS_INLINE int ps_call_save(const struct ps_spec *spec, const struct ps_hit *hit,
+			   const struct ps_calling *calling)
 {
+	const struct ps_call *call = calling->call;
 	struct ps_call fresh = {};
 
 	fresh.since_ns = bpf_ktime_get_ns();
@@ -238,17 +252,98 @@ PS_INLINE int ps_call_save(const struct ps_spec *spec, const struct ps_call_key 
 		fresh.value[0] = call->value[0];
 		fresh.value[1] = call->value[1];
 	}
-	if (ps_arg_read(&spec->save[0], ctx, call, &fresh.value[0]))
+	if (ps_arg_read(&spec->save[0], hit->ctx, call, calling->task, &fresh.value[0]))
 		return -1;
-	if (spec->n_saves > 1 && ps_arg_read(&spec->save[1], ctx, call, &fresh.value[1]))
+	if (spec->n_saves > 1 &&
+	    ps_arg_read(&spec->save[1], hit->ctx, call, calling->task, &fresh.value[1]))
 		return -1;
-	if (bpf_map_update_elem(&ps_calls, key, &fresh, BPF_ANY))
+	if (bpf_map_update_elem(&ps_calls, &calling->key, &fresh, BPF_ANY))
 		ps_lost(PS_LOSS_calls_full);
 	return 0;
 }
 
+/* ---- tasks: work that one thread queues and another one runs ------------------------------------------------------------ */
+
+/* 1 = there was room, 0 = there was none (counted), -1 = what names it could not be read. */
+PS_INLINE int ps_task_hand(const struct ps_spec *spec, const struct ps_hit *hit,
+			   const struct ps_calling *calling)
+{
+	struct ps_task fresh = { .n = 1 }, *before;
+
+	if (ps_arg_read(&spec->hand, hit->ctx, calling->call, calling->task, &fresh.value))
+		return -1;
+	fresh.since_ns = bpf_ktime_get_ns();
+	before = bpf_map_lookup_elem(&ps_tasks, &calling->task_key);
+	if (before) {
+		before->value = fresh.value;
+		__sync_fetch_and_add(&before->n, 1);
+		return 1;
+	}
+	if (!bpf_map_update_elem(&ps_tasks, &calling->task_key, &fresh, BPF_ANY))
+		return 1;
+	ps_lost(PS_LOSS_tasks_full);
+	return 0;
+}
+
+/* What the spec takes. Its task may be known by what the call saved. */
+PS_INLINE int ps_task_find(const struct ps_spec *spec, const struct ps_hit *hit,
+			   struct ps_calling *calling)
+{
+	if (spec->flags & PS_SPEC_CALL && ps_call_find(spec, hit, calling))
+		return -1;
+	if (ps_key_of(spec, hit, &spec->task, calling->call, &calling->task_key))
+		return -1;
+	calling->task = bpf_map_lookup_elem(&ps_tasks, &calling->task_key);
+	return 0;
+}
+
+PS_INLINE void ps_task_end(const struct ps_spec *spec, const struct ps_hit *hit)
+{
+	struct ps_calling calling = {};
+	struct ps_task *task;
+
+	if (ps_task_find(spec, hit, &calling))
+		return;
+	task = bpf_map_lookup_elem(&ps_tasks, &calling.task_key);
+	if (!task)
+		return;
+	if (task->n > 1)
+		__sync_fetch_and_add(&task->n, -1);
+	else
+		bpf_map_delete_elem(&ps_tasks, &calling.task_key);
+}
+
+enum ps_learning { PS_LEARNING_DONE, PS_LEARNING, PS_LEARNING_FULL };
+
+/* Whether the probes of the function are on; the agent is asked for them the first time. Negative: it could not be read. */
+PS_INLINE int ps_function_learn(const struct ps_spec *spec, const struct ps_hit *hit)
+{
+	struct ps_call_key key = {};
+	__u32 wanted = PS_LEARNED_WANTED, *state;
+	long error;
+
+	if (ps_key_of(spec, hit, &spec->learn, 0, &key))
+		return -1;
+	if (!key.context) /* none will be called */
+		return PS_LEARNING;
+	state = bpf_map_lookup_elem(&ps_learned, &key);
+	if (state)
+		return *state == PS_LEARNED_ATTACHED ? PS_LEARNING_DONE : PS_LEARNING;
+	error = bpf_map_update_elem(&ps_learned, &key, &wanted, BPF_NOEXIST);
+	if (error == -17 /* EEXIST: another thread asked just now */)
+		return PS_LEARNING;
+	if (error) {
+		ps_lost(PS_LOSS_functions_full);
+		return PS_LEARNING_FULL;
+	}
+	__sync_fetch_and_add(&ps_n_wanted, 1);
+	return PS_LEARNING;
+}
+
+/* ---- the whole of a spec ------------------------------------------------------------------------------------------------ */
+
 PS_INLINE int ps_spec_feed(const struct ps_spec *spec, const struct ps_hit *hit,
-			   const struct ps_call *call)
+			   const struct ps_calling *calling, __u32 mark)
 {
 	struct ps_event e = { .pool.proc = hit->proc };
 	__u32 i;
@@ -256,7 +351,7 @@ PS_INLINE int ps_spec_feed(const struct ps_spec *spec, const struct ps_hit *hit,
 	for (i = 0; i < PS_MAX_ARGS; i++) {
 		if (i >= spec->n_args)
 			break;
-		if (ps_arg_read(&spec->arg[i], hit->ctx, call, &e.arg[i]))
+		if (ps_arg_read(&spec->arg[i], hit->ctx, calling->call, calling->task, &e.arg[i]))
 			return -1;
 	}
 	e.pool.pool = e.arg[0];
@@ -267,20 +362,52 @@ PS_INLINE int ps_spec_feed(const struct ps_spec *spec, const struct ps_hit *hit,
 	e.kind = spec->kind;
 	e.domain = spec->domain;
 	e.is_from_birth = hit->began_ns > hit->armed_ns;
+	e.mark = mark;
 	e.now = bpf_ktime_get_ns();
 	ps_verb_feed(&e);
 	return 0;
 }
 
-enum { PS_RUN_DONE = 0, PS_RUN_CALL_ENDS = 1 };
+/* What a spec does with tasks, before its verb. Not 0: the flags that mark the pool of an event that cannot be counted. Negative:
+ * something could not be read. */
+PS_INLINE int ps_spec_tasks(const struct ps_spec *spec, const struct ps_hit *hit,
+			    struct ps_calling *calling)
+{
+	int result;
 
-/* One spec, if its conditions hold. PS_RUN_CALL_ENDS: the call is over, after the rest of the chain. Negative: memory of the
- * target could not be read, or it names no pool. */
+	if (spec->flags & PS_SPEC_LEARNS) {
+		result = ps_function_learn(spec, hit);
+		if (result == PS_LEARNING && spec->verb)
+			ps_lost(PS_LOSS_task_unlearned);
+		if (result)
+			return result < 0                   ? -1
+			       : result == PS_LEARNING_FULL ? PS_POOL_LOST_EVENTS
+							    : PS_POOL_UNSEEN_TASKS;
+	}
+	if (spec->flags & PS_SPEC_HANDS) {
+		if (ps_key_of(spec, hit, &spec->task, calling->call, &calling->task_key))
+			return -1;
+		result = ps_task_hand(spec, hit, calling);
+		return result < 0 ? -1 : result ? 0 : PS_POOL_LOST_EVENTS;
+	}
+	return 0;
+}
+
+enum { PS_RUN_DONE = 0, PS_RUN_CALL_ENDS = 1, PS_RUN_TASK_TAKEN = 2 };
+
+/* One spec, if its conditions hold. Bits of PS_RUN_: what is over after the rest of the chain. Negative: memory of the target
+ * could not be read, or it names no pool. */
 PS_SUBPROGRAM int ps_spec_run(const struct ps_spec *spec, const struct ps_hit *hit)
 {
 	struct ps_calling calling = {};
-	int error = 0, holds;
+	int error = 0, holds, mark, result = 0;
 
+	if (spec->flags & PS_SPEC_TAKES) {
+		if (ps_task_find(spec, hit, &calling))
+			return -1;
+		if (calling.task && !(spec->flags & PS_SPEC_HANDS))
+			result |= PS_RUN_TASK_TAKEN;
+	}
 	if (spec->n_conds) {
 		holds = ps_conds_hold(spec, hit, &calling);
 		if (holds != 1)
@@ -288,13 +415,16 @@ PS_SUBPROGRAM int ps_spec_run(const struct ps_spec *spec, const struct ps_hit *h
 	}
 	if (spec->flags & PS_SPEC_CALL && !calling.call && ps_call_find(spec, hit, &calling))
 		return -1;
-	if (spec->n_saves)
-		error = ps_call_save(spec, &calling.key, hit->ctx, calling.call);
+	mark = ps_spec_tasks(spec, hit, &calling);
+	if (mark < 0)
+		return -1;
+	if (spec->n_saves && !mark)
+		error = ps_call_save(spec, hit, &calling);
 	if (!error && spec->verb != PS_VERB_none)
-		error = ps_spec_feed(spec, hit, calling.call);
+		error = ps_spec_feed(spec, hit, &calling, (__u32)mark);
 	if (error)
 		return -1;
-	return spec->flags & PS_SPEC_CALL_ENDS ? PS_RUN_CALL_ENDS : PS_RUN_DONE;
+	return spec->flags & PS_SPEC_CALL_ENDS ? result | PS_RUN_CALL_ENDS : result;
 }
 
 PS_INLINE void ps_call_end(const struct ps_spec *spec, const struct ps_hit *hit)
@@ -313,7 +443,7 @@ PS_INLINE void ps_probe_time(struct ps_probe_stat *stat, __u64 begin)
 
 PS_INLINE void ps_probe_hit(struct ps_hit *hit)
 {
-	struct ps_spec *ending = 0;
+	struct ps_spec *ending = 0, *taking = 0;
 	__u64 begin = 0;
 	__u32 spec_index = (__u32)hit->cookie, probe_index = (__u32)(hit->cookie >> 32), i;
 	struct ps_probe_stat *stat = bpf_map_lookup_elem(&ps_probes, &probe_index);
@@ -323,7 +453,8 @@ PS_INLINE void ps_probe_hit(struct ps_hit *hit)
 
 	if (stat && !(stat->hits++ % PS_TIMED_EVERY))
 		begin = bpf_ktime_get_ns();
-	if (!spec || !(spec->verb || spec->n_saves) || spec->verb >= PS_VERB_COUNT) {
+	if (!spec || spec->verb >= PS_VERB_COUNT ||
+	    !(spec->verb || spec->n_saves || spec->flags & (PS_SPEC_HANDS | PS_SPEC_LEARNS))) {
 		ps_lost(PS_LOSS_bad_spec);
 		return;
 	}
@@ -335,8 +466,10 @@ PS_INLINE void ps_probe_hit(struct ps_hit *hit)
 	for (i = 0; i < PS_SPEC_CHAIN; i++) {
 		int result = ps_spec_run(spec, hit);
 
-		if (result == PS_RUN_CALL_ENDS)
+		if (result > 0 && result & PS_RUN_CALL_ENDS)
 			ending = spec;
+		if (result > 0 && result & PS_RUN_TASK_TAKEN)
+			taking = spec;
 		if (result < 0) {
 			ps_lost(PS_LOSS_arg_unreadable);
 			if (stat)
@@ -349,6 +482,8 @@ PS_INLINE void ps_probe_hit(struct ps_hit *hit)
 		if (!spec || spec->verb >= PS_VERB_COUNT)
 			break;
 	}
+	if (taking) /* first: its name may be among what was saved */
+		ps_task_end(taking, hit);
 	if (ending)
 		ps_call_end(ending, hit);
 	if (stat && begin)

@@ -24,7 +24,7 @@ struct ps_event {
 	__u32 spec_flags;
 	__u32 kind, domain;	/* of a pool that this event is the first to show */
 	__u32 is_from_birth;	/* the process began after the probes: nothing of it was missed */
-	__u32 reserved;
+	__u32 mark;	/* enum ps_pool_flag: it cannot be counted, its pool is marked with these and nothing else happens */
 };
 
 PS_INLINE void ps_write_begin(struct ps_pool *p)
@@ -71,6 +71,8 @@ PS_INLINE void ps_pool_level(struct ps_pool *p, __u64 now)
 	if (waiting > (__s64)p->waiting_peak)
 		p->waiting_peak = (__u32)waiting;
 
+	if (p->flags & PS_POOL_UNSEEN_TASKS && p->capacity && in_use >= (__s64)p->capacity)
+		p->flags &= ~(__u32)PS_POOL_UNSEEN_TASKS; /* nothing is left for a task that is not seen */
 	if (p->capacity && in_use >= (__s64)p->capacity && waiting > 0) {
 		if (!p->saturated_since_ns)
 			__sync_val_compare_and_swap(&p->saturated_since_ns, 0, now);
@@ -231,7 +233,9 @@ PS_INLINE void ps_on_wait_begin(struct ps_pool *p, const struct ps_event *e)
 	ps_ref_key_of(e, ps_waiter_or_thread(e->arg[1]), &key);
 	error = bpf_map_update_elem(&ps_waiters, &key, &w, BPF_NOEXIST);
 	if (error == -17 /* EEXIST */) {
-		if (!(e->spec_flags & PS_SPEC_RELAXED))
+		if (e->spec_flags & PS_SPEC_HANDS)
+			p->flags |= PS_POOL_SAME_TASKS;
+		else if (!(e->spec_flags & PS_SPEC_RELAXED))
 			__sync_fetch_and_add(&p->odd_wait, 1);
 		return;
 	}
@@ -501,7 +505,12 @@ PS_INLINE void ps_verb_tell(const struct ps_event *e)
 PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
 {
 	ps_write_begin(p);
-	switch (e->verb) {
+	switch (e->mark ? PS_VERB_none : e->verb) {
+	case PS_VERB_none:
+		p->flags |= e->mark;
+		if (!p->wait_begins && !p->acquires)
+			p->since_ns = e->now; /* counting has not begun */
+		break;
 	case PS_VERB_pool_create:
 		ps_on_pool_create(p, e);
 		break;
@@ -570,7 +579,7 @@ PS_GLOBAL int ps_verb_feed(const struct ps_event *e)
 		return 0;
 	}
 	ps_verb_book(p, e);
-	if (ps_verb_is_story(e))
+	if (!e->mark && ps_verb_is_story(e))
 		ps_verb_tell(e);
 	return 0;
 }

@@ -233,6 +233,7 @@ static void tick(struct agent *a)
 	struct snapshot *s = arena ? arena_alloc(arena, 1, sizeof(*s)) : NULL;
 
 	watch_tick(a->watch);
+	targets_sweep(a->targets);
 	ingest_tick(a->ingest, now_ns);
 	a->ticks++;
 	if (!s) {
@@ -313,6 +314,7 @@ static void on_timer(struct agent *a)
 
 	if (read(a->timer_fd, &n, sizeof(n)) != sizeof(n))
 		return;
+	targets_learn(a->targets);
 	if (a->drains++ % DRAINS_PER_TICK == 0)
 		tick(a);
 	else

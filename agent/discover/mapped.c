@@ -16,6 +16,7 @@
 
 #define LINES_MAX 65536
 #define FILES_MAX 4096
+#define LINE_BYTES (4096 + 128) /* a path has at most 4096 bytes; the rest of a longer line is no mapping */
 
 static bool take_hex(char **at, char end, uint64_t *ret)
 {
@@ -82,19 +83,26 @@ static int open_mapping(uint32_t pid, const struct mapping *m)
 	return TAKE_FD(fd);
 }
 
+static int open_maps(uint32_t pid, FILE **ret)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	*ret = fopen(path, "re");
+	return *ret ? 0 : errno == ENOENT ? -ESRCH : -errno;
+}
+
 int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, const char *path),
 		 void *context)
 {
 	AUTO_FCLOSE FILE *maps = NULL;
 	size_t n_seen = 0;
-	char line[4096 + 128]; /* a path has at most 4096 bytes; the rest of a longer line is no mapping */
+	char line[LINE_BYTES];
 	uint64_t seen[64];
-	char path[64];
+	int error = open_maps(pid, &maps);
 
-	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
-	maps = fopen(path, "re");
-	if (!maps)
-		return errno == ENOENT ? -ESRCH : -errno;
+	if (error)
+		return error;
 	for (int lines = 0;
 	     lines < LINES_MAX && n_seen < FILES_MAX && fgets(line, sizeof(line), maps); lines++) {
 		struct mapping m;
@@ -119,4 +127,29 @@ int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, 
 			return result;
 	}
 	return 0;
+}
+
+int mapped_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
+	      size_t path_size)
+{
+	AUTO_FCLOSE FILE *maps = NULL;
+	char line[LINE_BYTES];
+	struct mapping m;
+	int error = open_maps(pid, &maps);
+
+	if (error)
+		return error;
+	for (int lines = 0; lines < LINES_MAX && fgets(line, sizeof(line), maps); lines++) {
+		if (!mapping_parse(line, &m) || address < m.start || address >= m.end)
+			continue;
+		if (!m.is_executable || !m.inode)
+			return -ENOENT;
+		*ret_fd = open_mapping(pid, &m);
+		if (*ret_fd < 0)
+			return *ret_fd;
+		*ret_offset = m.offset + (address - m.start);
+		snprintf(path, path_size, "%s", m.path);
+		return 0;
+	}
+	return -ENOENT;
 }

@@ -9,6 +9,7 @@
 #define POOLSCOPE_DISCOVER_MAPPED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct mapping {
@@ -27,5 +28,12 @@ bool mapping_parse(char *line, struct mapping *ret);
  */
 int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, const char *path),
 		 void *context);
+
+/*
+ * The file in which a process has code at an address, opened as above, and the place in the file. `path` is for people. -ENOENT:
+ * no code is there, or none of a file; -ESRCH; -EACCES.
+ */
+int mapped_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
+	      size_t path_size);
 
 #endif

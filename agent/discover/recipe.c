@@ -215,6 +215,8 @@ static int on_recipe_key(struct reading *r, const char *name, const char *value)
 		return set_text(r, x->build_id, sizeof(x->build_id), name, value);
 	if (!strcmp(name, "requires"))
 		return set_text(r, x->requires, sizeof(x->requires), name, value);
+	if (!strcmp(name, "without"))
+		return set_text(r, x->without, sizeof(x->without), name, value);
 	if (!strcmp(name, "kind"))
 		return set_kind(r, value);
 	if (!strcmp(name, "language")) {
@@ -286,6 +288,12 @@ static int set_place(struct reading *r, struct recipe_probe *p, enum recipe_wher
 		if (right)
 			strcpy(p->other, right);
 		break;
+	case RECIPE_AT_LEARNED:
+		strcpy(p->function, rest);
+		r->recipe->has_learned = true;
+		if (!strcmp(rest, "entry") || !strcmp(rest, "return"))
+			return 0;
+		break;
 	default:
 		strcpy(p->function, rest);
 		return 0;
@@ -305,7 +313,7 @@ static int set_at(struct reading *r, struct recipe_probe *p, const char *value)
 		if (rest)
 			return set_place(r, p, wheres[i].where, wheres[i].form, rest);
 	}
-	return refuse(r, "at: expected entry, return, rets, offset, call or usdt", value);
+	return refuse(r, "at: expected entry, return, rets, offset, call, usdt or learned", value);
 }
 
 static int set_expr(struct reading *r, struct expr *at, const char *name, const char *value)
@@ -371,6 +379,12 @@ static int on_probe_key(struct reading *r, struct recipe_probe *p, const char *n
 		return set_expr(r, &p->save[0], name, value);
 	if (!strcmp(name, "save2"))
 		return set_expr(r, &p->save[1], name, value);
+	if (!strcmp(name, "task"))
+		return set_expr(r, &p->task, name, value);
+	if (!strcmp(name, "hand"))
+		return set_expr(r, &p->hand, name, value);
+	if (!strcmp(name, "learn"))
+		return set_expr(r, &p->learn, name, value);
 	if (!strcmp(name, "if")) {
 		if (p->n_conds)
 			return diag_set(r->d, -EINVAL, "if is given twice");
@@ -385,8 +399,8 @@ static int on_probe_key(struct reading *r, struct recipe_probe *p, const char *n
 	if (!p->verb)
 		return diag_set(
 			r->d, -EINVAL,
-			"%.64s: expected at, verb, if, else, save1, save2, optional or dear; "
-			"arguments come after their verb",
+			"%.64s: expected at, verb, if, else, save1, save2, task, hand, learn, optional "
+			"or dear; arguments come after their verb",
 			name);
 	for (unsigned int i = 0; i < PS_MAX_ARGS && verb_argument(p->verb, i, argument); i++)
 		if (!strcmp(argument, name))
@@ -400,7 +414,7 @@ static int on_probe_key(struct reading *r, struct recipe_probe *p, const char *n
 static int on_offset_key(struct reading *r, struct recipe_offset *o, const char *name,
 			 const char *value)
 {
-	const char *member;
+	const char *member, *id;
 	char *end;
 	long long n;
 
@@ -416,8 +430,12 @@ static int on_offset_key(struct reading *r, struct recipe_offset *o, const char 
 	if (o->n_ranges == RECIPE_RANGES_MAX)
 		return diag_set(r->d, -EINVAL, "more than %d ranges of versions",
 				RECIPE_RANGES_MAX);
-	if (!parse_range(name, &o->range[o->n_ranges].versions))
-		return refuse(r, "expected dwarf or versions, as in 1.16..1.22", name);
+	id = after_word(name, "build-id");
+	if (id && strlen(id) < RECIPE_BUILD_ID_MAX && !id[strspn(id, "0123456789abcdef")])
+		strcpy(o->range[o->n_ranges].build_id, id);
+	else if (!parse_range(name, &o->range[o->n_ranges].versions))
+		return refuse(r, "expected dwarf, build-id HEX or versions of Go, as in 1.16..1.22",
+			      name);
 	errno = 0;
 	n = strtoll(value, &end, 0);
 	if (end == value || *end || errno || n < 0 || n > INT32_MAX)
@@ -574,17 +592,21 @@ static int check_members(const struct recipe *x, const struct expr *e, struct di
 	return 0;
 }
 
-/* Every saved value that is read must be saved by some probe. */
+/* Every saved value that is read must be saved by some probe, every one that is handed over must be handed. */
 static int check_saved(const struct recipe *x, const struct expr *e, struct recipe_probe *p,
 		       struct diag *d)
 {
-	if (e->base != EXPR_SAVED)
+	p->uses_saved |= e->base == EXPR_SAVED;
+	p->uses_handed |= e->base == EXPR_HANDED;
+	if (e->base != EXPR_SAVED && e->base != EXPR_HANDED)
 		return 0;
-	p->uses_saved = true;
 	for (size_t i = 0; i < x->n_probes; i++)
-		if (x->probe[i].save[e->index - 1].base)
+		if (e->base == EXPR_HANDED ? x->probe[i].hand.base
+					   : x->probe[i].save[e->index - 1].base)
 			return 0;
-	return diag_set(d, -EINVAL, "saved%u is saved by no probe", e->index);
+	return e->base == EXPR_HANDED
+		       ? diag_set(d, -EINVAL, "nothing is handed over by any probe")
+		       : diag_set(d, -EINVAL, "saved%u is saved by no probe", e->index);
 }
 
 static int check_needed(struct recipe_probe *p, struct diag *d)
@@ -594,8 +616,9 @@ static int check_needed(struct recipe_probe *p, struct diag *d)
 
 	if (!p->where)
 		return diag_set(d, -EINVAL, "[probe %s] has no `at`", p->label);
-	if (!p->verb && !p->save[0].base)
-		return diag_set(d, -EINVAL, "[probe %s] has neither a verb nor save1", p->label);
+	if (!p->verb && !p->save[0].base && !p->hand.base && !p->learn.base)
+		return diag_set(d, -EINVAL,
+				"[probe %s] has neither a verb nor save1, hand or learn", p->label);
 	if (p->save[1].base && !p->save[0].base)
 		return diag_set(d, -EINVAL, "[probe %s] has save2 without save1", p->label);
 	for (unsigned int i = 0; p->verb && i < PS_MAX_ARGS && verb_argument(p->verb, i, argument);
@@ -609,25 +632,50 @@ static int check_needed(struct recipe_probe *p, struct diag *d)
 	return 0;
 }
 
+/* A task is named where it is handed over and where it is taken. */
+static int check_task(const struct recipe *x, const struct recipe_probe *p, struct diag *d)
+{
+	if (!p->task.base && (p->hand.base || p->uses_handed))
+		return diag_set(d, -EINVAL,
+				"[probe %s] has no `task`: with which is it handed over?",
+				p->label);
+	if (p->where != RECIPE_AT_LEARNED)
+		return 0;
+	if (x->language == RECIPE_GO)
+		return diag_set(d, -EINVAL, "functions are not learned in Go");
+	for (size_t i = 0; i < x->n_probes; i++)
+		if (x->probe[i].learn.base)
+			return 0;
+	return diag_set(d, -EINVAL, "no probe has `learn`");
+}
+
+/* One value of a probe. */
+static int check_value(const struct recipe *x, const struct expr *e, struct recipe_probe *p,
+		       struct diag *d)
+{
+	int error = check_members(x, e, d);
+
+	return error ? error : check_saved(x, e, p, d);
+}
+
 static int check_probe(const struct recipe *x, struct recipe_probe *p, struct diag *d)
 {
 	int error = check_needed(p, d);
 
-	for (int i = 0; i < PS_MAX_ARGS && !error; i++) {
-		error = check_members(x, &p->arg[i], d);
-		if (!error)
-			error = check_saved(x, &p->arg[i], p, d);
-	}
-	for (int i = 0; i < PS_SPEC_SAVES && !error; i++) {
-		error = check_members(x, &p->save[i], d);
-		if (!error)
-			error = check_saved(x, &p->save[i], p, d);
-	}
-	for (unsigned int i = 0; i < p->n_conds && !error; i++) {
-		error = check_members(x, &p->cond[i].left, d);
-		if (!error)
-			error = check_saved(x, &p->cond[i].left, p, d);
-	}
+	for (int i = 0; i < PS_MAX_ARGS && !error; i++)
+		error = check_value(x, &p->arg[i], p, d);
+	for (int i = 0; i < PS_SPEC_SAVES && !error; i++)
+		error = check_value(x, &p->save[i], p, d);
+	for (unsigned int i = 0; i < p->n_conds && !error; i++)
+		error = check_value(x, &p->cond[i].left, p, d);
+	if (!error)
+		error = check_value(x, &p->task, p, d);
+	if (!error)
+		error = check_value(x, &p->hand, p, d);
+	if (!error)
+		error = check_value(x, &p->learn, p, d);
+	if (!error)
+		error = check_task(x, p, d);
 	if (error && d)
 		d->line = p->line;
 	return error;
@@ -671,6 +719,8 @@ static int add_otherwise(struct reading *r, const struct recipe_probe *p)
 	other->otherwise[0] = 0;
 	memset(other->arg, 0, sizeof(other->arg));
 	memset(other->save, 0, sizeof(other->save));
+	memset(&other->hand, 0, sizeof(other->hand));
+	memset(&other->learn, 0, sizeof(other->learn));
 	x->n_probes++;
 	return set_verb(r, other, p->otherwise);
 }

@@ -20,6 +20,7 @@
 #define RECIPE_PROBES_MAX 64
 #define RECIPE_OFFSETS_MAX 64
 #define RECIPE_RANGES_MAX 8
+#define RECIPE_BUILD_ID_MAX 64
 
 enum recipe_where {
 	RECIPE_AT_NONE,
@@ -43,18 +44,21 @@ struct recipe_range {
 struct recipe_probe {
 	char label[RECIPE_NAME_MAX];
 	enum recipe_where where;
-	char function[RECIPE_TEXT_MAX];	/* or the provider */
+	char function[RECIPE_TEXT_MAX];	/* or the provider; of `learned`: "entry" or "return" */
 	char other[RECIPE_TEXT_MAX];	/* of `call`: the function that is called; of `usdt`: the point */
 	int64_t distance;	/* of `offset` */
 	enum ps_verb verb;	/* PS_VERB_none: saves only */
 	struct expr arg[PS_MAX_ARGS];	/* in the order of the verb; base EXPR_NONE = not given */
 	struct expr save[PS_SPEC_SAVES];
+	struct expr task;	/* what work is known by that goes from one thread to another */
+	struct expr hand;	/* what is handed over with it */
+	struct expr learn;	/* the address of a function that will run */
 	struct expr_cond cond[PS_SPEC_CONDS];
 	unsigned int n_conds;
 	char otherwise[RECIPE_TEXT_MAX];	/* within the parser: `else`, which becomes a probe of its own */
 	bool is_dear_allowed;	/* also on an instruction that must be single-stepped */
 	bool is_optional;	/* a file without the function is none the worse for it: it cannot call it */
-	bool uses_saved;
+	bool uses_saved, uses_handed;
 	unsigned int line;
 };
 
@@ -63,7 +67,8 @@ struct recipe_offset {
 	char type[RECIPE_TEXT_MAX];	/* in the debug information; empty = not there */
 	char member[RECIPE_NAME_MAX];
 	struct {
-		struct recipe_range versions;
+		struct recipe_range versions;	/* of Go; without a build-id */
+		char build_id[RECIPE_BUILD_ID_MAX];	/* its beginning, hexadecimal; empty = by version */
 		int64_t value;
 	} range[RECIPE_RANGES_MAX];
 	unsigned int n_ranges;
@@ -78,14 +83,16 @@ struct recipe {
 	enum recipe_language language;
 	char soname[RECIPE_TEXT_MAX];	/* glob; empty = any */
 	char path[RECIPE_TEXT_MAX];	/* glob over the whole path */
-	char build_id[64];	/* its beginning, hexadecimal */
+	char build_id[RECIPE_BUILD_ID_MAX];	/* its beginning, hexadecimal */
 	bool is_dear_allowed;	/* for all probes */
 	char requires[RECIPE_TEXT_MAX];	/* a function that the file must have */
+	char without[RECIPE_TEXT_MAX];	/* a function that it must not have */
 	struct recipe_range versions;	/* of Go */
 	struct recipe_probe *probe;	/* owned */
 	size_t n_probes;
 	struct recipe_offset *offset;	/* owned */
 	size_t n_offsets;
+	bool has_learned;	/* probes at functions that are learned at run time */
 	struct expr field[RECIPE_FIELD_COUNT];	/* base EXPR_NONE = not given */
 	bool has_fields;
 };

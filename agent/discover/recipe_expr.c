@@ -157,6 +157,8 @@ static int word_to_base(const struct scan *s, const char *word, const char *argu
 		e->base = EXPR_RETURN;
 	else if (is_numbered(word, "saved", 0, PS_SPEC_SAVES, &e->index))
 		e->base = EXPR_SAVED;
+	else if (!strcmp(word, "handed"))
+		e->base = EXPR_HANDED;
 	else if (!strcmp(word, "thread"))
 		e->base = EXPR_THREAD;
 	else if (!strcmp(word, "goroutine"))
@@ -243,6 +245,10 @@ static int take_expr(struct scan *s, const char *argument, uint16_t machine, str
 
 	if (take_number(s, &e.number)) {
 		e.base = EXPR_NUMBER;
+	} else if (take(s, "&")) {
+		if (!take_word(s, e.variable, sizeof(e.variable)))
+			return refuse(s, "expected the name of a variable");
+		e.base = EXPR_ADDRESS;
 	} else {
 		if (!take_word(s, word, sizeof(word)))
 			return refuse(s, "expected a value");
@@ -394,6 +400,22 @@ static int use_argument(const struct expr *e, const struct expr_place *place, st
 	return 0;
 }
 
+/* An address at a fixed distance from the instruction. */
+static int use_variable(const struct expr *e, const struct expr_place *place, struct ps_arg *a,
+			struct diag *d)
+{
+	int64_t distance;
+	int error = place->variable ? place->variable(place->context, e->variable, &distance, d)
+				    : diag_set(d, -EINVAL, "there are no variables here");
+
+	if (error)
+		return error;
+	a->kind = PS_ARG_REG;
+	a->reg = place->machine == EM_AARCH64 ? 32 : 16;
+	a->offset = distance;
+	return 0;
+}
+
 static int compile_base(const struct expr *e, const struct expr_place *place, struct ps_arg *a,
 			struct diag *d)
 {
@@ -411,9 +433,14 @@ static int compile_base(const struct expr *e, const struct expr_place *place, st
 		a->kind = PS_ARG_SAVED;
 		a->value = e->index - 1;
 		return 0;
+	case EXPR_HANDED:
+		a->kind = PS_ARG_HANDED;
+		return 0;
 	case EXPR_THREAD:
 		a->kind = PS_ARG_THREAD;
 		return 0;
+	case EXPR_ADDRESS:
+		return use_variable(e, place, a, d);
 	case EXPR_GOROUTINE: /* g: R14 on amd64, R28 on arm64 */
 		if (!place->is_go)
 			return diag_set(d, -EINVAL, "there are goroutines only in Go");
@@ -435,8 +462,8 @@ int expr_compile(const struct expr *e, const struct expr_place *place, struct ps
 
 	if (error)
 		return error;
-	if (a.kind == PS_ARG_REG || a.kind == PS_ARG_SAVED)
-		a.offset = e->number;
+	if (a.kind == PS_ARG_REG || a.kind == PS_ARG_SAVED || a.kind == PS_ARG_HANDED)
+		a.offset += e->number;
 	for (unsigned int i = 0; i < e->n_members; i++) {
 		int64_t offset = e->member[i].number;
 

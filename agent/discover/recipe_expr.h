@@ -5,7 +5,7 @@
  *	VALUE [-> MEMBER]... [+ N] [: SIZE]
  *
  * VALUE is arg1, arg2, ... (of the function, by its calling convention), return, return2, ..., a register (rax, x0), saved1 or
- * saved2, thread, goroutine, a number, or a word of the vocabulary (connection, timeout, new). `-> MEMBER` reads the memory at the
+ * saved2, handed, thread, goroutine, &VARIABLE of the file, a number, or a word of the vocabulary (connection, timeout, new). `-> MEMBER` reads the memory at the
  * value plus MEMBER, a number of bytes or the name of an [offset] section. `+ N` adds at the end, or before the first `->`. SIZE is
  * the width of the last read in bytes, 1, 2, 4 or 8 (8), with an s before it when signed.
  *
@@ -28,9 +28,11 @@ enum expr_base {
 	EXPR_RETURN,
 	EXPR_REGISTER,	/* index is its number in bpf/regs.def */
 	EXPR_SAVED,
+	EXPR_HANDED,
 	EXPR_THREAD,
 	EXPR_GOROUTINE,
 	EXPR_NUMBER,
+	EXPR_ADDRESS,	/* of a variable of the file */
 	EXPR_POOL,	/* [fields] only: the address of the pool */
 };
 
@@ -43,6 +45,7 @@ struct expr {
 	enum expr_base base;
 	unsigned int index;	/* of args, returns and saved values from 1 */
 	int64_t number;	/* the constant, or what is added */
+	char variable[RECIPE_NAME_MAX];
 	unsigned int n_members;
 	struct expr_member member[PS_MAX_DEREFS];
 	uint8_t size;
@@ -75,6 +78,8 @@ struct expr_place {
 	int (*offset)(void *context, const char *name, int64_t *ret, struct diag *d);
 	/* The distance of a saved copy of an argument's register from the stack pointer here; NULL = there is none. */
 	int (*spill)(void *context, unsigned int reg, int64_t *ret);
+	/* The distance of a variable from the instruction pointer here. */
+	int (*variable)(void *context, const char *name, int64_t *ret, struct diag *d);
 	void *context;
 };
 

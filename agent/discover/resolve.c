@@ -86,12 +86,23 @@ bool recipe_matches(const struct recipe *r, const char *path, struct symbols *s)
 	if (r->language == RECIPE_GO && symbols_go_version(s) &&
 	    !recipe_range_holds(&r->versions, recipe_version(symbols_go_version(s))))
 		return false;
+	if (r->without[0] && !symbols_find(s, r->without, &found, &d))
+		return false;
 	return !r->requires[0] || !symbols_find(s, r->requires, &found, &d);
 }
 
 /* ---- names in expressions ---------------------------------------------------------------------------------------------- */
 
-/* By the file's debug information, else by the table of versions. */
+static bool range_holds(const struct resolving *r, const struct recipe_offset *o, unsigned int i)
+{
+	const char *id = o->range[i].build_id, *own = symbols_build_id(r->symbols);
+
+	if (id[0])
+		return own && !strncmp(own, id, strlen(id));
+	return r->version && recipe_range_holds(&o->range[i].versions, r->version);
+}
+
+/* By the file's debug information, else by the table of builds and versions. */
 static int find_offset(void *context, const char *name, int64_t *ret, struct diag *d)
 {
 	struct resolving *r = context;
@@ -103,7 +114,7 @@ static int find_offset(void *context, const char *name, int64_t *ret, struct dia
 	if (o->type[0] && !members_find(r->fd, o->type, o->member, ret, &why))
 		return 0;
 	for (unsigned int i = 0; i < o->n_ranges; i++) {
-		if (!r->version || !recipe_range_holds(&o->range[i].versions, r->version))
+		if (!range_holds(r, o, i))
 			continue;
 		*ret = o->range[i].value;
 		return 0;
@@ -112,9 +123,11 @@ static int find_offset(void *context, const char *name, int64_t *ret, struct dia
 			why.text[0] ? ": " : "", why.text);
 }
 
+/* Where a probe is, for questions about it. */
 struct spilling {
 	const struct code *code;
 	uint64_t vaddr;
+	bool is_return;
 };
 
 /* expr_compile has one context for both questions */
@@ -142,6 +155,20 @@ static int ask_spill(void *context, unsigned int reg, int64_t *ret)
 	return 0;
 }
 
+static int ask_variable(void *context, const char *name, int64_t *ret, struct diag *d)
+{
+	const struct asking *asking = context;
+	uint64_t vaddr;
+
+	if (asking->spilling.is_return)
+		return diag_set(d, -EINVAL,
+				"variables are not found at a return: save &%s at the entry", name);
+	if (symbols_find_object(asking->resolving->symbols, name, &vaddr))
+		return diag_set(d, -ENOENT, "the file has no variable %s", name);
+	*ret = (int64_t)(vaddr - asking->spilling.vaddr);
+	return 0;
+}
+
 /* ---- specs ------------------------------------------------------------------------------------------------------------- */
 
 /* An argument of a USDT point, and what the recipe reads from there. */
@@ -156,6 +183,10 @@ static int compile_note_argument(const struct expr *e, const struct expr_place *
 	if (e->index > n)
 		return diag_set(d, -EINVAL, "the point has %u arguments", n);
 	*ret = arg[e->index - 1];
+	if (!e->n_members && !e->number && e->size < ret->size) {
+		ret->size = e->size; /* the low bytes: little endian */
+		ret->is_signed = e->is_signed;
+	}
 	if (!e->n_members && !e->number)
 		return 0;
 	if (ret->kind == PS_ARG_CONST || ret->size != 8 || e->number)
@@ -191,7 +222,7 @@ static int compile_begin(struct resolving *r, const struct spot *spot, struct co
 
 	memset(c, 0, sizeof(*c));
 	c->asking.resolving = r;
-	c->asking.spilling = (struct spilling){ spot->code, spot->vaddr };
+	c->asking.spilling = (struct spilling){ spot->code, spot->vaddr, spot->is_return };
 	c->place = (struct expr_place){
 		.machine = r->machine,
 		.is_go = r->is_go,
@@ -199,6 +230,7 @@ static int compile_begin(struct resolving *r, const struct spot *spot, struct co
 		.has_return = spot->has_return,
 		.offset = ask_offset,
 		.spill = ask_spill,
+		.variable = ask_variable,
 		.context = &c->asking,
 	};
 	c->values = spot->values;
@@ -214,7 +246,7 @@ static int move_value(struct resolving *r, const struct code_value *values, stru
 {
 	const struct code_value *v;
 
-	if (arg->kind != PS_ARG_REG || arg->reg >= CODE_REGISTERS)
+	if (arg->kind != PS_ARG_REG || arg->reg >= CODE_REGISTERS || arg->reg == CODE_RIP)
 		return 0;
 	v = &values[arg->reg];
 	if (v->reg == CODE_NO_REGISTER)
@@ -265,6 +297,32 @@ static struct expr default_argument(const struct resolving *r, enum ps_verb verb
 	return e;
 }
 
+/* What goes from thread to thread. */
+static int compile_task(struct resolving *r, struct compiling *c, const struct recipe_probe *p,
+			struct ps_spec *spec)
+{
+	int error = p->task.base ? compile_one(r, c, &p->task, &spec->task) : 0;
+
+	if (!error && p->hand.base) {
+		spec->flags |= PS_SPEC_HANDS;
+		error = compile_one(r, c, &p->hand, &spec->hand);
+	}
+	if (!error && p->learn.base) {
+		spec->flags |= PS_SPEC_LEARNS;
+		error = compile_one(r, c, &p->learn, &spec->learn);
+	}
+	if (p->uses_handed)
+		spec->flags |= PS_SPEC_TAKES;
+	return error;
+}
+
+/* Whether a call of the function is over after the probe. */
+static bool is_end(const struct recipe_probe *p)
+{
+	return p->where == RECIPE_AT_RETURN || p->where == RECIPE_AT_RETS ||
+	       (p->where == RECIPE_AT_LEARNED && !strcmp(p->function, "return"));
+}
+
 static int compile_spec(struct resolving *r, const struct recipe_probe *p, const struct spot *spot,
 			struct ps_spec *spec)
 {
@@ -292,10 +350,12 @@ static int compile_spec(struct resolving *r, const struct recipe_probe *p, const
 		spec->cond[i].value = p->cond[i].right;
 		error = compile_one(r, &c, &p->cond[i].left, &spec->cond[i].arg);
 	}
+	if (!error)
+		error = compile_task(r, &c, p, spec);
 	if (error || (!spec->n_saves && !p->uses_saved))
 		return error;
 	spec->flags |= PS_SPEC_CALL;
-	if (p->where == RECIPE_AT_RETURN || p->where == RECIPE_AT_RETS)
+	if (is_end(p))
 		spec->flags |= PS_SPEC_CALL_ENDS;
 	return compile_one(r, &c, &caller, &spec->context);
 }
@@ -464,35 +524,50 @@ static uint32_t needed_registers(const struct resolving *r, const struct recipe_
 		mask |= register_bit(r, &p->save[i]);
 	for (unsigned int i = 0; i < p->n_conds; i++)
 		mask |= register_bit(r, &p->cond[i].left);
-	return mask;
+	return mask | register_bit(r, &p->task) | register_bit(r, &p->hand) |
+	       register_bit(r, &p->learn);
+}
+
+static int resolve_entry_of(struct resolving *r, const struct recipe_probe *p,
+			    const struct function *f)
+{
+	struct code_value values[CODE_REGISTERS];
+	struct code_site at;
+	struct spot spot = { .has_args = true, .values = values };
+
+	if (code_entry_site(&f->code, needed_registers(r, p), &at, values))
+		return site_refuse(r, p, "its code cannot be decoded");
+	spot.vaddr = at.vaddr;
+	spot.is_dear = at.cost != CODE_EMULATED;
+	return site_at(r, p, &f->symbol, &spot);
+}
+
+static int resolve_return_of(struct resolving *r, const struct recipe_probe *p,
+			     const struct function *f)
+{
+	struct spot spot = { .is_return = true, .has_return = true };
+
+	spot.vaddr = f->symbol.vaddr;
+	spot.is_dear = code_cost_at(&f->code, f->symbol.vaddr) != CODE_EMULATED;
+	return site_at(r, p, &f->symbol, &spot);
 }
 
 static int resolve_entry(struct resolving *r, const struct recipe_probe *p)
 {
 	CLEANUP(cleanup_function) struct function f;
-	struct code_value values[CODE_REGISTERS];
-	struct code_site at;
-	struct spot spot = { .has_args = true, .values = values };
 
 	if (function_find(r, p->function, &f))
 		return site_refuse(r, p, r->d.text);
-	if (code_entry_site(&f.code, needed_registers(r, p), &at, values))
-		return site_refuse(r, p, "its code cannot be decoded");
-	spot.vaddr = at.vaddr;
-	spot.is_dear = at.cost != CODE_EMULATED;
-	return site_at(r, p, &f.symbol, &spot);
+	return resolve_entry_of(r, p, &f);
 }
 
 static int resolve_c_return(struct resolving *r, const struct recipe_probe *p)
 {
 	CLEANUP(cleanup_function) struct function f;
-	struct spot spot = { .is_return = true, .has_return = true };
 
 	if (function_find(r, p->function, &f))
 		return site_refuse(r, p, r->d.text);
-	spot.vaddr = f.symbol.vaddr;
-	spot.is_dear = code_cost_at(&f.code, f.symbol.vaddr) != CODE_EMULATED;
-	return site_at(r, p, &f.symbol, &spot);
+	return resolve_return_of(r, p, &f);
 }
 
 static int resolve_rets(struct resolving *r, const struct recipe_probe *p)
@@ -655,7 +730,7 @@ static bool is_left_out(struct resolving *r, const struct recipe_probe *p)
 {
 	struct symbol unused;
 
-	return p->is_optional && p->where != RECIPE_AT_USDT &&
+	return p->is_optional && p->where != RECIPE_AT_USDT && p->where != RECIPE_AT_LEARNED &&
 	       symbols_find(r->symbols, p->function, &unused, &r->d) == -ENOENT;
 }
 
@@ -678,6 +753,8 @@ static int resolve_probe(struct resolving *r, const struct recipe_probe *p)
 		return resolve_call(r, p);
 	case RECIPE_AT_USDT:
 		return resolve_usdt(r, p);
+	case RECIPE_AT_LEARNED: /* recipe_resolve_learned() */
+		return 0;
 	case RECIPE_AT_NONE:
 		break;
 	}
@@ -710,21 +787,34 @@ static void resolve_fields(struct resolving *r)
 	}
 }
 
-int recipe_resolve(const struct recipe *recipe, int fd, struct symbols *s, bool is_light,
-		   struct recipe_plan *ret)
+/* Whether the fields are enough without counting. */
+static bool tells_use(const struct recipe *r)
 {
-	struct recipe_plan plan = { .is_light = is_light && recipe->has_fields };
-	struct resolving r = {
+	return r->field[RECIPE_FIELD_IN_USE].base || r->field[RECIPE_FIELD_OPEN].base;
+}
+
+static void resolving_begin(struct resolving *r, const struct recipe *recipe, int fd,
+			    struct symbols *s, struct recipe_plan *plan)
+{
+	*r = (struct resolving){
 		.recipe = recipe,
 		.fd = fd,
 		.symbols = s,
 		.is_go = symbols_is_go(s),
 		.machine = symbols_machine(s),
 		.version = recipe_version(symbols_go_version(s)),
-		.plan = &plan,
+		.plan = plan,
 	};
+}
+
+int recipe_resolve(const struct recipe *recipe, int fd, struct symbols *s, bool is_light,
+		   struct recipe_plan *ret)
+{
+	struct recipe_plan plan = { .is_light = is_light && tells_use(recipe) };
+	struct resolving r;
 	int error = 0;
 
+	resolving_begin(&r, recipe, fd, s, &plan);
 	for (size_t i = 0; i < recipe->n_probes && !error; i++)
 		if (!plan.is_light || !is_hot(recipe->probe[i].verb))
 			error = resolve_probe(&r, &recipe->probe[i]);
@@ -733,6 +823,39 @@ int recipe_resolve(const struct recipe *recipe, int fd, struct symbols *s, bool 
 		return error;
 	}
 	resolve_fields(&r);
+	*ret = plan;
+	return 0;
+}
+
+int recipe_resolve_learned(const struct recipe *recipe, int fd, struct symbols *s, uint64_t offset,
+			   struct recipe_plan *ret)
+{
+	CLEANUP(cleanup_function) struct function f = { 0 };
+	struct symbol symbol;
+	struct recipe_plan plan = { 0 };
+	struct resolving r;
+	uint64_t vaddr;
+	const char *name;
+	int error = symbols_address(s, offset, &vaddr);
+
+	if (error)
+		return error;
+	resolving_begin(&r, recipe, fd, s, &plan);
+	if (symbols_at(s, vaddr, &symbol, &name) || symbol.vaddr != vaddr)
+		symbol = (struct symbol){ .vaddr = vaddr, .offset = offset }; /* without a symbol; how long it is, is not known */
+	error = function_load(&r, &symbol, &f);
+	for (size_t i = 0; i < recipe->n_probes && !error; i++) {
+		const struct recipe_probe *p = &recipe->probe[i];
+
+		if (p->where != RECIPE_AT_LEARNED)
+			continue;
+		r.d.text[0] = 0;
+		error = is_end(p) ? resolve_return_of(&r, p, &f) : resolve_entry_of(&r, p, &f);
+	}
+	if (error) {
+		recipe_plan_done(&plan);
+		return error;
+	}
 	*ret = plan;
 	return 0;
 }

@@ -49,11 +49,18 @@ struct recipe_plan {
 bool recipe_matches(const struct recipe *r, const char *path, struct symbols *s);
 
 /*
- * The recipe's probes in the file open at fd (borrowed). Points into the recipe, which must live as long. -ENOMEM; what cannot be
+ * The recipe's probes in the file open at fd (borrowed), but those at learned functions. Points into the recipe, which must live as long. -ENOMEM; what cannot be
  * resolved is a site with a problem. is_light: without the probes of what happens often, if the recipe has fields.
  */
 int recipe_resolve(const struct recipe *r, int fd, struct symbols *s, bool is_light,
 		   struct recipe_plan *ret);
 void recipe_plan_done(struct recipe_plan *p);
+
+/*
+ * Those at learned functions, for one that begins at this place in this file; the fields are not in the plan. -ERANGE: that is no
+ * code.
+ */
+int recipe_resolve_learned(const struct recipe *r, int fd, struct symbols *s, uint64_t offset,
+			   struct recipe_plan *ret);
 
 #endif

@@ -304,6 +304,20 @@ static bool is_code(const struct elf_segment *s)
 	return s->type == PT_LOAD && s->flags & PF_X && s->n_file;
 }
 
+int symbols_address(const struct symbols *s, uint64_t offset, uint64_t *ret_vaddr)
+{
+	for (size_t i = 0; i < s->file.n_segments; i++) {
+		const struct elf_segment *segment = &s->file.segment[i];
+
+		if (!is_code(segment) || offset < segment->offset ||
+		    offset - segment->offset >= segment->n_file)
+			continue;
+		*ret_vaddr = segment->vaddr + (offset - segment->offset);
+		return 0;
+	}
+	return -ERANGE;
+}
+
 size_t symbols_n_segments(const struct symbols *s)
 {
 	size_t n = 0;

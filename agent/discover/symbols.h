@@ -69,6 +69,9 @@ uint16_t symbols_machine(const struct symbols *s); /* EM_X86_64, EM_AARCH64 */
 /* Copies n bytes of code; -ERANGE when they do not lie in one executable segment, -EIO when the file cannot be read. */
 int symbols_read_code(const struct symbols *s, uint64_t vaddr, void *ret, size_t n);
 
+/* The address of a place in the file, when that is code. -ERANGE. */
+int symbols_address(const struct symbols *s, uint64_t offset, uint64_t *ret_vaddr);
+
 /* The executable segments, as far as they are in the file. */
 size_t symbols_n_segments(const struct symbols *s);
 void symbols_segment(const struct symbols *s, size_t i, uint64_t *ret_vaddr, uint64_t *ret_size);

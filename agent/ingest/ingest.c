@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,7 +282,7 @@ static void read_recipe(struct ingest *in, const struct ps_pool_key *key, struct
 	if (!t)
 		return;
 	extra->library = target_recipe(t)->library;
-	extra->is_partial = !target_is_complete(t);
+	extra->is_partial = !targets_is_complete(in->targets, t, &key->proc);
 	extra->is_light = target_is_light(t);
 	for (int i = 0; i < READ_TRIES && target_recipe(t)->has_fields; i++) {
 		struct pool_extra read = *extra;
@@ -370,6 +371,37 @@ static void each_waiter(struct ingest *in, const void *key, const void *value)
 	model_feed_waiter(in->model, ref, value);
 }
 
+/* ---- calls and tasks --------------------------------------------------------------------------------------------------- */
+
+/*
+ * A call that began and never ended because its process did. A process without pools is not known here, so it is asked for; one
+ * that got its pid keeps the entry alive as long as it lives.
+ */
+static bool is_of_nobody(const struct ingest *in, const struct ps_proc_key *proc)
+{
+	if (model_has_process(in->model, proc))
+		return is_gone(in, proc);
+	return kill((pid_t)proc->tgid, 0) && errno == ESRCH;
+}
+
+static void each_call(struct ingest *in, const void *key, const void *value)
+{
+	const struct ps_call_key *call = key;
+
+	(void)value;
+	if (is_of_nobody(in, &call->proc))
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_CALLS), call);
+}
+
+static void each_task(struct ingest *in, const void *key, const void *value)
+{
+	const struct ps_call_key *task = key;
+
+	(void)value;
+	if (is_of_nobody(in, &task->proc))
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_TASKS), task);
+}
+
 /* ---- sockets ----------------------------------------------------------------------------------------------------------- */
 
 static void each_endpoint(struct ingest *in, const void *at)
@@ -449,6 +481,10 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 		   each_lease);
 	walk_batch(in, KERNEL_MAP_WAITERS, sizeof(struct ps_ref_key), sizeof(struct ps_waiter),
 		   each_waiter);
+	walk_batch(in, KERNEL_MAP_CALLS, sizeof(struct ps_call_key), sizeof(struct ps_call),
+		   each_call);
+	walk_batch(in, KERNEL_MAP_TASKS, sizeof(struct ps_call_key), sizeof(struct ps_task),
+		   each_task);
 	walk(in, KERNEL_MAP_ENDPOINTS, sizeof(struct ps_endpoint_key), each_endpoint);
 	walk(in, KERNEL_MAP_LISTENERS, sizeof(struct ps_listener_key), each_listener);
 	inventory_feed(in->inventory, in->model, now_ns);

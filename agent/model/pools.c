@@ -70,7 +70,10 @@ static void pool_learn_before(struct pool *p, const struct pool_extra *extra)
 		return;
 	}
 	if (extra->counted_in_use == UNKNOWN) {
-		if (b->capacity && b->in_use == (int64_t)b->capacity) /* all that can be out was taken before our eyes */
+		int64_t capacity = extra->counted_capacity > 0 ? extra->counted_capacity
+							       : (int64_t)b->capacity;
+
+		if (capacity && b->in_use_peak == capacity) /* all that can be out was taken before our eyes */
 			p->before_total = (int64_t)b->before_releases;
 		return;
 	}

@@ -95,6 +95,10 @@ static const char *pool_doubt(const struct pool *p)
 
 	if (b->flags & PS_POOL_LOST_EVENTS)
 		return "leases or waiters of it found no room in the tables";
+	if (b->flags & PS_POOL_SAME_TASKS)
+		return "tasks with the same name waited at the same time, so their waits are mixed up";
+	if (b->flags & PS_POOL_UNSEEN_TASKS)
+		return "tasks came before the probes of their function were on, and may still run";
 	if (!(b->flags & PS_POOL_DESTROYED) && !b->destroyed_ns && out != b->in_use)
 		return "acquires less releases is not in use";
 	if (p->is_light)

@@ -23,7 +23,7 @@ struct attachment {
 
 /* One link of those that are (or are not) at returns. */
 static int attach_multi(struct attachment *a, const struct kernel *k, const char *path,
-			const struct attach_site *sites, size_t n, bool is_return)
+			const struct attach_site *sites, size_t n, bool is_return, uint32_t pid)
 {
 	AUTO_FREE uint64_t *columns = calloc(3 * n, sizeof(*columns));
 	size_t m = 0;
@@ -42,13 +42,13 @@ static int attach_multi(struct attachment *a, const struct kernel *k, const char
 	if (!m)
 		return 0;
 	fd = multi_attach(kernel_probe_fd(k), path, columns, columns + n, columns + 2 * n,
-			  (uint32_t)m, is_return);
+			  (uint32_t)m, is_return, pid);
 	a->multi_fd[is_return] = fd < 0 ? -1 : fd;
 	return fd < 0 ? fd : 0;
 }
 
 static int attach_perf(struct attachment *a, const struct kernel *k, const char *path,
-		       const struct attach_site *sites, size_t n)
+		       const struct attach_site *sites, size_t n, uint32_t pid)
 {
 	a->links = calloc(n, sizeof(struct bpf_link *));
 	if (!a->links)
@@ -57,7 +57,7 @@ static int attach_perf(struct attachment *a, const struct kernel *k, const char 
 		LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = sites[i].semaphore,
 			    .bpf_cookie = sites[i].cookie, .retprobe = sites[i].is_return);
 		struct bpf_link *link = bpf_program__attach_uprobe_opts(
-			kernel_probe_program(k), -1, path, sites[i].offset, &opts);
+			kernel_probe_program(k), pid ? (int)pid : -1, path, sites[i].offset, &opts);
 
 		if (!link)
 			return -errno;
@@ -67,7 +67,7 @@ static int attach_perf(struct attachment *a, const struct kernel *k, const char 
 }
 
 int attachment_new(const struct kernel *k, int fd, const struct attach_site *sites, size_t n,
-		   struct attachment **ret, struct diag *d)
+		   uint32_t pid, struct attachment **ret, struct diag *d)
 {
 	struct attachment *a = calloc(1, sizeof(*a));
 	char path[64];
@@ -78,9 +78,9 @@ int attachment_new(const struct kernel *k, int fd, const struct attach_site *sit
 	a->multi_fd[0] = a->multi_fd[1] = -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (!kernel_has_uprobe_multi(k))
-		error = attach_perf(a, k, path, sites, n);
-	else if (!(error = attach_multi(a, k, path, sites, n, true))) /* first, so that no entry lacks its return */
-		error = attach_multi(a, k, path, sites, n, false);
+		error = attach_perf(a, k, path, sites, n, pid);
+	else if (!(error = attach_multi(a, k, path, sites, n, true, pid))) /* first, so that no entry lacks its return */
+		error = attach_multi(a, k, path, sites, n, false, pid);
 	if (error) {
 		attachment_free(a);
 		return diag_set(d, error, "the kernel refused %zu probes: %s", n, strerror(-error));

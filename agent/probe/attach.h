@@ -23,11 +23,11 @@ struct attach_site {
 struct attachment;
 
 /*
- * Attaches all sites of the file open at `fd` (its path does not matter: it may be deleted or lie in a container). The
- * attachment is the caller's; on failure nothing stays attached and the diag has the kernel's reason.
+ * Attaches all sites of the file open at `fd` (its path does not matter: it may be deleted or lie in a container), in one process
+ * or (pid 0) in all. The attachment is the caller's; on failure nothing stays attached and the diag has the kernel's reason.
  */
 int attachment_new(const struct kernel *k, int fd, const struct attach_site *sites, size_t n,
-		   struct attachment **ret, struct diag *d);
+		   uint32_t pid, struct attachment **ret, struct diag *d);
 
 /* "uprobe_multi" or "perf". */
 const char *attachment_method(const struct attachment *a);

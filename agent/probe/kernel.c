@@ -166,6 +166,12 @@ static struct bpf_map *map_of(const struct kernel *k, enum kernel_map which)
 		return k->skel->maps.ps_leases;
 	case KERNEL_MAP_WAITERS:
 		return k->skel->maps.ps_waiters;
+	case KERNEL_MAP_CALLS:
+		return k->skel->maps.ps_calls;
+	case KERNEL_MAP_TASKS:
+		return k->skel->maps.ps_tasks;
+	case KERNEL_MAP_LEARNED:
+		return k->skel->maps.ps_learned;
 	case KERNEL_MAP_SOCKS:
 		return k->skel->maps.ps_socks;
 	case KERNEL_MAP_ENDPOINTS:
@@ -193,8 +199,9 @@ uint32_t kernel_map_limit(const struct kernel *k, enum kernel_map which)
 const char *kernel_map_name(enum kernel_map which)
 {
 	static const char *const names[KERNEL_MAP_COUNT] = {
-		"specs",  "targets", "probes",  "losses",    "processes", "pools",  "histograms",
-		"leases", "waiters", "sockets", "endpoints", "listeners", "stories"
+		"specs",      "targets",   "probes",    "losses", "processes", "pools",
+		"histograms", "leases",    "waiters",   "calls",  "tasks",     "functions",
+		"sockets",    "endpoints", "listeners", "stories"
 	};
 
 	return names[which];
@@ -213,6 +220,11 @@ int kernel_probe_fd(const struct kernel *k)
 struct bpf_program *kernel_probe_program(const struct kernel *k)
 {
 	return k->skel->progs.ps_probe;
+}
+
+uint32_t kernel_n_wanted(const struct kernel *k)
+{
+	return __atomic_load_n(&k->skel->bss->ps_n_wanted, __ATOMIC_ACQUIRE);
 }
 
 void kernel_next_epoch(struct kernel *k)

@@ -38,6 +38,9 @@ enum kernel_map {
 	KERNEL_MAP_HISTS,
 	KERNEL_MAP_LEASES,
 	KERNEL_MAP_WAITERS,
+	KERNEL_MAP_CALLS,
+	KERNEL_MAP_TASKS,
+	KERNEL_MAP_LEARNED,
 	KERNEL_MAP_SOCKS,
 	KERNEL_MAP_ENDPOINTS,
 	KERNEL_MAP_LISTENERS,
@@ -70,6 +73,9 @@ struct bpf_program *kernel_probe_program(const struct kernel *k);
 
 /* Begins a new tick: the peaks in the pools' books are kept per tick. */
 void kernel_next_epoch(struct kernel *k);
+
+/* Changes when a function waits in KERNEL_MAP_LEARNED for its probes. */
+uint32_t kernel_n_wanted(const struct kernel *k);
 
 /* Nanoseconds that our programs ran, all together; negative when the kernel does not measure it. */
 int64_t kernel_run_ns(const struct kernel *k);

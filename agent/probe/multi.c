@@ -33,7 +33,8 @@ struct link_create {
 #define MULTI_RETURN 1u /* BPF_F_UPROBE_MULTI_RETURN */
 
 int multi_attach(int program_fd, const char *path, const uint64_t *offsets,
-		 const uint64_t *semaphores, const uint64_t *cookies, uint32_t n, bool is_return)
+		 const uint64_t *semaphores, const uint64_t *cookies, uint32_t n, bool is_return,
+		 uint32_t pid)
 {
 	struct link_create attr = {
 		.prog_fd = (uint32_t)program_fd,
@@ -44,6 +45,7 @@ int multi_attach(int program_fd, const char *path, const uint64_t *offsets,
 		.cookies = (uintptr_t)cookies,
 		.cnt = n,
 		.multi_flags = is_return ? MULTI_RETURN : 0,
+		.pid = pid,
 	};
 	long fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 
@@ -68,6 +70,6 @@ bool multi_is_available(void)
 	program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
 	if (program < 0)
 		return false;
-	link = multi_attach(program, "/proc/self/exe", &offset, NULL, &cookie, 1, false);
+	link = multi_attach(program, "/proc/self/exe", &offset, NULL, &cookie, 1, false, 0);
 	return link >= 0;
 }

@@ -16,9 +16,11 @@ bool multi_is_available(void);
 
 /*
  * Attaches n probes of one file, all at the instruction or all at the return of the function that begins there. The three arrays
- * have n members each; a semaphore offset of 0 means none. Returns the link's descriptor or negative errno.
+ * have n members each; a semaphore offset of 0 means none. pid: in that process alone; 0 = in all. (Before 6.6.33 and 6.9.4 only in
+ * its main thread: 46ba0e49b642.) Returns the link's descriptor or negative errno.
  */
 int multi_attach(int program_fd, const char *path, const uint64_t *offsets,
-		 const uint64_t *semaphores, const uint64_t *cookies, uint32_t n, bool is_return);
+		 const uint64_t *semaphores, const uint64_t *cookies, uint32_t n, bool is_return,
+		 uint32_t pid);
 
 #endif

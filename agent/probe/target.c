@@ -100,7 +100,9 @@ struct target {
 	struct recipe *recipe; /* NULL = the SDK */
 	char *path;
 	uint32_t index; /* into ps_targets; UINT32_MAX = none */
+	uint32_t slot; /* its own index, or that of whose function it is */
 	uint32_t domain;
+	uint32_t pid; /* 0 = in every process */
 	struct attachment *attachment;
 	struct site *site;
 	size_t n_sites;
@@ -155,7 +157,6 @@ static struct target *target_make(struct target_store *s, const char *path, stru
 		return NULL;
 	t->index = UINT32_MAX;
 	t->recipe = r ? recipe_ref(r) : NULL;
-	t->domain = r ? s->next_domain++ : 0;
 	t->path = strdup(path);
 	t->site = calloc(n_sites + 1, sizeof(*t->site));
 	if (t->path && t->site)
@@ -217,7 +218,7 @@ static int target_attach(struct target_store *s, struct target *t, int fd, struc
 			continue;
 		spec[i].target = t->index;
 		spec[i].domain = t->domain;
-		spec[i].slot = t->index;
+		spec[i].slot = t->slot;
 		if (bpf_map_update_elem(kernel_map_fd(s->kernel, KERNEL_MAP_SPECS), &site->spec,
 					&spec[i], BPF_ANY))
 			return diag_set(d, -errno, "writing a probe spec failed: %s",
@@ -232,7 +233,7 @@ static int target_attach(struct target_store *s, struct target *t, int fd, struc
 	}
 	if (!n)
 		return diag_set(d, -ENOENT, "%s", t->problem[0] ? t->problem : "no usable point");
-	error = attachment_new(s->kernel, fd, sites, n, &t->attachment, d);
+	error = attachment_new(s->kernel, fd, sites, n, t->pid, &t->attachment, d);
 	if (!error)
 		arm(s, t->index, (uint64_t)monotonic_ns());
 	return error;
@@ -249,6 +250,8 @@ static int target_finish(struct target_store *s, struct target *t, int fd, struc
 		error = diag_set(&d, -ENOSPC, "the table of targets is full (%u)",
 				 s->indices.limit);
 	} else {
+		if (!t->pid)
+			t->slot = t->index;
 		error = target_attach(s, t, fd, spec, &d);
 	}
 	if (error) {
@@ -359,6 +362,25 @@ static int recipe_site(struct target_store *s, struct target *t, const struct re
 	return 0;
 }
 
+/* The sites of a plan, in the same order, and the specs of those that are chained. */
+static int recipe_sites(struct target_store *s, struct target *t, const struct recipe_plan *plan,
+			struct ps_spec *spec)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < plan->n && !error; i++)
+		error = recipe_site(s, t, &plan->site[i], &spec[i]);
+	for (size_t i = 0; i < plan->n && !error; i++) {
+		struct site *next = plan->site[i].next ? &t->site[plan->site[i].next] : NULL;
+
+		if (!next || !next->has_slots)
+			continue;
+		spec[i].next = next->spec;
+		next->counted_at = t->site[i].counted_at;
+	}
+	return error;
+}
+
 int target_new_recipe(struct target_store *s, int fd, const char *path, struct recipe *r,
 		      struct symbols *symbols, bool is_light, struct target **ret)
 {
@@ -369,24 +391,45 @@ int target_new_recipe(struct target_store *s, int fd, const char *path, struct r
 
 	if (!t)
 		return -ENOMEM;
+	t->domain = s->next_domain++;
 	memcpy(t->field, plan.field, sizeof(t->field));
 	t->is_light = plan.is_light;
-	for (size_t i = 0; i < plan.n && !error; i++)
-		error = recipe_site(s, t, &plan.site[i], &spec[i]);
+	error = recipe_sites(s, t, &plan, spec);
 	if (error) {
 		target_free(s, t);
 		return error;
 	}
-	for (size_t i = 0; i < plan.n; i++) {
-		struct site *next = plan.site[i].next ? &t->site[plan.site[i].next] : NULL;
-
-		if (!next || !next->has_slots)
-			continue;
-		spec[i].next = next->spec;
-		next->counted_at = t->site[i].counted_at;
-	}
 	if (plan.field_problem[0])
 		set_problem(t, plan.field_problem);
+	return target_finish(s, t, fd, spec, ret);
+}
+
+int target_new_learned(struct target_store *s, int fd, const char *path,
+		       const struct target *parent, struct symbols *symbols, uint64_t offset,
+		       uint32_t pid, const char *why, struct target **ret)
+{
+	CLEANUP(recipe_plan_done) struct recipe_plan plan = { 0 };
+	int error = fd < 0 ? -ERANGE
+			   : recipe_resolve_learned(parent->recipe, fd, symbols, offset, &plan);
+	AUTO_FREE struct ps_spec *spec = calloc(plan.n + 1, sizeof(*spec));
+	struct target *t =
+		error == -ENOMEM || !spec ? NULL : target_make(s, path, parent->recipe, plan.n);
+
+	if (!t)
+		return -ENOMEM;
+	t->domain = parent->domain;
+	t->slot = parent->slot;
+	t->pid = pid;
+	if (error) {
+		set_problem(t, why);
+		*ret = t;
+		return 0;
+	}
+	error = recipe_sites(s, t, &plan, spec);
+	if (error) {
+		target_free(s, t);
+		return error;
+	}
 	return target_finish(s, t, fd, spec, ret);
 }
 
@@ -400,6 +443,11 @@ const struct recipe *target_recipe(const struct target *t)
 uint32_t target_domain(const struct target *t)
 {
 	return t->domain;
+}
+
+uint32_t target_slot(const struct target *t)
+{
+	return t->slot;
 }
 
 const struct recipe_field_plan *target_fields(const struct target *t)
@@ -449,7 +497,6 @@ static int row_fill(const struct target *t, const struct site *site, struct aren
 {
 	const struct recipe_probe *p = site->recipe;
 
-	row->provider = arena_strdup(arena, t->recipe ? t->recipe->name : PROVIDER);
 	row->probe = arena_strdup(arena, p ? p->label : verbs[site->verb].name);
 	row->verb = verbs[site->verb].name;
 	row->offset = site->offset;
@@ -463,7 +510,7 @@ static int row_fill(const struct target *t, const struct site *site, struct aren
 	else if (p)
 		row->symbol =
 			arena_printf(arena, "%s %s", recipe_where_name(p->where), p->function);
-	if (!row->provider || !row->probe || (p && !row->symbol))
+	if (!row->probe || (p && !row->symbol))
 		return -ENOMEM;
 	if (!site->problem && t->attachment)
 		return 0;
@@ -483,13 +530,17 @@ int target_rows(const struct target *t, struct arena *arena, int32_t n_processes
 		const struct site *site = t->n_sites ? &t->site[i] : NULL;
 		struct probe_row *row = &ret[i];
 
-		*row = (struct probe_row){ .file = path,
-					   .provider = PROVIDER,
-					   .probe = "?",
-					   .verb = "?",
-					   .method = "none",
-					   .cost_ns = NAN,
-					   .n_processes = n_processes };
+		*row = (struct probe_row){
+			.file = path,
+			.provider = t->recipe ? arena_strdup(arena, t->recipe->name) : PROVIDER,
+			.probe = "?",
+			.verb = "?",
+			.method = "none",
+			.cost_ns = NAN,
+			.n_processes = n_processes
+		};
+		if (!row->provider)
+			return -ENOMEM;
 		if (!site) {
 			row->problem = arena_strdup(arena, t->problem);
 			continue;

@@ -36,6 +36,17 @@ int target_new_sdk(struct target_store *s, int fd, const char *path, const struc
 int target_new_recipe(struct target_store *s, int fd, const char *path, struct recipe *r,
 		      struct symbols *symbols, bool is_light, struct target **ret);
 
+/*
+ * A function that the recipe of `parent` learned in process `pid`, at this place in this file; attached in that process alone. fd -1:
+ * it is in no file, `why` says so; `symbols` are not needed then.
+ */
+int target_new_learned(struct target_store *s, int fd, const char *path,
+		       const struct target *parent, struct symbols *symbols, uint64_t offset,
+		       uint32_t pid, const char *why, struct target **ret);
+
+/* The namespace of what its calls save, by which a learned function says whose it is. */
+uint32_t target_slot(const struct target *t);
+
 /* Detaches. NULL is allowed. */
 void target_free(struct target_store *s, struct target *t);
 

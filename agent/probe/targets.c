@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "discover/notes.h"
 #include "discover/symbols.h"
+#include "probe/learned.h"
 
 #define PROVIDER "poolscope"
 #define NOTES_MAX 4096
@@ -45,6 +46,7 @@ struct file {
 
 struct targets {
 	struct target_store *store;
+	struct learned *learned;
 	struct file *files;
 	struct recipes recipes;
 	uint64_t generation;
@@ -55,8 +57,10 @@ int targets_new(struct kernel *k, struct targets **ret)
 	struct targets *t = calloc(1, sizeof(*t));
 	int error = t ? target_store_new(k, &t->store) : -ENOMEM;
 
+	if (!error)
+		error = learned_new(k, t->store, &t->learned);
 	if (error) {
-		free(t);
+		targets_free(t);
 		return error;
 	}
 	t->generation = 1;
@@ -64,10 +68,16 @@ int targets_new(struct kernel *k, struct targets **ret)
 	return 0;
 }
 
+static void drop(struct targets *t, struct target *g)
+{
+	learned_drop(t->learned, g);
+	target_free(t->store, g);
+}
+
 static void file_free(struct targets *t, struct file *f)
 {
 	for (size_t i = 0; i < f->n_targets; i++)
-		target_free(t->store, f->target[i]);
+		drop(t, f->target[i]);
 	free(f->target);
 	free(f->user);
 	free(f);
@@ -88,6 +98,7 @@ void targets_free(struct targets *t)
 	HASH_ITER (hh, t->files, f, next)
 		file_forget(t, f);
 	recipes_done(&t->recipes);
+	learned_free(t->learned);
 	target_store_free(t->store);
 	free(t);
 }
@@ -113,7 +124,7 @@ void targets_set_recipes(struct targets *t, struct recipes *r)
 		for (size_t i = 0; i < f->n_targets; i++) {
 			if (is_in_force(t, f->target[i]))
 				continue;
-			target_free(t->store, f->target[i]);
+			drop(t, f->target[i]);
 			f->target[i--] = f->target[--f->n_targets];
 		}
 	}
@@ -311,6 +322,35 @@ void targets_leave(struct targets *t, uint32_t pid, uint64_t scan)
 	}
 }
 
+/* ---- learned functions ------------------------------------------------------------------------------------------------- */
+
+static const struct target *target_of_slot(void *context, uint32_t slot)
+{
+	const struct targets *t = context;
+
+	for (const struct file *f = t->files; f; f = f->hh.next)
+		for (size_t i = 0; i < f->n_targets; i++)
+			if (target_recipe(f->target[i]) && target_slot(f->target[i]) == slot)
+				return f->target[i];
+	return NULL;
+}
+
+void targets_learn(struct targets *t)
+{
+	learned_poll(t->learned, target_of_slot, t);
+}
+
+void targets_sweep(struct targets *t)
+{
+	learned_sweep(t->learned);
+}
+
+bool targets_is_complete(const struct targets *t, const struct target *g,
+			 const struct ps_proc_key *proc)
+{
+	return target_is_complete(g) && !learned_is_refused(t->learned, proc, target_slot(g));
+}
+
 /* ---- questions --------------------------------------------------------------------------------------------------------- */
 
 const struct target *targets_of_domain(const struct targets *t, uint32_t domain)
@@ -349,6 +389,8 @@ static size_t count_rows(const struct targets *t)
 	for (const struct file *f = t->files; f; f = f->hh.next)
 		for (size_t i = 0; i < f->n_targets; i++)
 			n += target_n_rows(f->target[i]);
+	for (size_t i = 0; i < learned_n(t->learned); i++)
+		n += target_n_rows(learned_target(t->learned, i));
 	return n;
 }
 
@@ -367,6 +409,11 @@ int targets_rows(const struct targets *t, struct arena *arena, probe_stat_fn *st
 				return -ENOMEM;
 			n += target_n_rows(f->target[i]);
 		}
+	}
+	for (size_t i = 0; i < learned_n(t->learned); i++) {
+		if (target_rows(learned_target(t->learned, i), arena, 1, stat, context, rows + n))
+			return -ENOMEM;
+		n += target_n_rows(learned_target(t->learned, i));
 	}
 	*ret = rows;
 	*ret_n = n;

@@ -9,6 +9,7 @@
 #ifndef POOLSCOPE_PROBE_TARGETS_H
 #define POOLSCOPE_PROBE_TARGETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,15 @@ int targets_offer(struct targets *t, int fd, const char *path, uint32_t pid, uin
  * users are detached.
  */
 void targets_leave(struct targets *t, uint32_t pid, uint64_t scan);
+
+/* Attaches the functions that recipes have learned since the last call; cheap when there are none. */
+void targets_learn(struct targets *t);
+/* Forgets those of processes that are gone. */
+void targets_sweep(struct targets *t);
+
+/* Every probe that target `g` needs in that process is on, so what it counts is all there is. */
+bool targets_is_complete(const struct targets *t, const struct target *g,
+			 const struct ps_proc_key *proc);
 
 /* The target that showed a pool first, by ps_pool.domain; NULL = it is gone. */
 const struct target *targets_of_domain(const struct targets *t, uint32_t domain);

@@ -43,7 +43,7 @@ int main(int argc, char **argv)
 	load.license = (uintptr_t) "Dual MIT/GPL";
 	program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
 	if (program < 0 ||
-	    multi_attach(program, argv[1], offset, semaphore, cookie, n, false) < 0) {
+	    multi_attach(program, argv[1], offset, semaphore, cookie, n, false, 0) < 0) {
 		perror("empty: attaching");
 		return 1;
 	}

@@ -127,7 +127,7 @@ static int probe(int program, const uint8_t *at)
 {
 	uint64_t offset = (uint64_t)(at - __executable_start), semaphore = 0, cookie = 0;
 
-	return multi_attach(program, "/proc/self/exe", &offset, &semaphore, &cookie, 1, false);
+	return multi_attach(program, "/proc/self/exe", &offset, &semaphore, &cookie, 1, false, 0);
 }
 
 static void measure(const struct site *s, int program)

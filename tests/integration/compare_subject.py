@@ -7,7 +7,8 @@ usage: compare_subject.py TRUTH.json LIST.json --library NAME [--ops FILE] [--pa
 TRUTH.json is the object of the subject's TRUTH line; its pool is the row of LIST.json with this library and the subject's pid.
 With --ops the truth is taken from the subject's log of operations, from the moment on at which the agent began to count: for an
 agent that came in the middle. Then a count may be off by --slack, the operations that were in progress at that moment. With
---by-entry calls that began before are none of the agent's: it knows the pool only by the arguments of the entry.
+--by-entry calls that began before are none of the agent's: it knows the pool only by the arguments of the entry. With --by-task
+neither are their releases: it knows a task only by its beginning.
 
   acquires, releases, timeouts, leaked   equal (in the middle: off by at most --slack)
   capacity                               equal
@@ -35,14 +36,15 @@ def quantile(values, q):
     return values[max(0, math.ceil(q * len(values)) - 1)] if values else 0
 
 
-def truth_since(path, since_ns, by_entry):
+def truth_since(path, since_ns, options):
     """The truth of the operations that the agent could see from since_ns on."""
     ops = [tuple(map(int, line.split())) for line in open(path)]
-    got = [o for o in ops if o[1] and o[0 if by_entry else 1] > since_ns]
+    got = [o for o in ops if o[1] and o[0 if options.by_entry or options.by_task else 1] > since_ns]
     back = [o for o in got if o[2]]
+    releases = len(back) if options.by_task else sum(o[2] > since_ns for o in ops)
     waits = sorted(o[1] - o[0] for o in got if o[0] > since_ns)
     holds = sorted(o[2] - o[1] for o in back)
-    return dict(acquires=len(got), releases=sum(o[2] > since_ns for o in ops), timeouts=sum(not o[1] and o[3] > since_ns for o in ops),
+    return dict(acquires=len(got), releases=releases, timeouts=sum(not o[1] and o[3] > since_ns for o in ops),
                 leaked=sum(bool(o[1]) and not o[2] for o in ops), wait_sum_ms=sum(waits) / 1e6, hold_sum_ms=sum(holds) / 1e6,
                 wait_p50_ms=quantile(waits, .5) / 1e6, wait_p99_ms=quantile(waits, .99) / 1e6,
                 hold_p50_ms=quantile(holds, .5) / 1e6, hold_p99_ms=quantile(holds, .99) / 1e6)
@@ -83,6 +85,7 @@ def main():
     parser.add_argument("--library", required=True)
     parser.add_argument("--ops")
     parser.add_argument("--by-entry", action="store_true")
+    parser.add_argument("--by-task", action="store_true")
     parser.add_argument("--part", help="the truth of this part, as `workers`")
     parser.add_argument("--percent", type=float, default=1)
     parser.add_argument("--event-us", type=float, default=20)
@@ -98,7 +101,7 @@ def main():
         sys.exit("%d pools of %s in process %d, expected 1" % (len(rows), options.library, pid))
     row = rows[0]
     if options.ops:
-        since = truth_since(options.ops, round(row["since_monotonic_seconds"] * 1e9), options.by_entry)
+        since = truth_since(options.ops, round(row["since_monotonic_seconds"] * 1e9), options)
         part = dict(since, **{k: part[k] for k in ("capacity",) if k in part})
     bad = 0
     print("%-14s %18s %18s" % ("what", "truth", "agent"))

@@ -262,7 +262,7 @@ subject_truth() {
 end_subject() {
 	end_process "$SUBJECT_RUN" || true
 	exec {SUBJECT_FD}>&-
-	rm -f "$TMP/subject.in" "$TMP/subject.out" "$TMP/ops"
+	rm -f "$TMP/subject.in" "$TMP/subject.out" "$TMP/ops" "$TMP/ops.workers"
 }
 
 # True when a recipe's probes are on the files of a process: recipe_is_attached RECIPE PID

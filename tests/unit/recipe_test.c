@@ -197,6 +197,86 @@ static void versions_compare_as_versions_do(void **state)
 	recipe_unref(r);
 }
 
+#define PUSH "[probe push]\nat = entry f\nlearn = arg2\ntask = arg3\nhand = arg1\n"
+
+static void tasks_and_learned_functions(void **state)
+{
+	struct recipe *r = parse(
+		HEAD PUSH "[probe run]\nat = learned entry\ntask = arg2\nif = handed != 0\n"
+			  "verb = acquired(handed, thread, arg2)\nsave1 = handed\n"
+			  "[probe done]\nat = learned return\nverb = released(saved1, thread)\n");
+
+	(void)state;
+	assert_true(r->has_learned);
+	assert_int_equal(r->probe[0].learn.index, 2);
+	assert_false(r->probe[0].uses_handed);
+	assert_true(r->probe[1].uses_handed);
+	assert_int_equal(r->probe[1].where, RECIPE_AT_LEARNED);
+	assert_string_equal(r->probe[2].function, "return");
+	recipe_unref(r);
+	refused(HEAD PUSH "[probe run]\nat = learned f\n", 11, "expected learned entry or return");
+	refused(HEAD "[probe run]\nat = learned entry\nverb = released(arg1, 1)\n", 6,
+		"no probe has `learn`");
+	refused(HEAD "[probe run]\nat = entry f\ntask = arg1\nverb = released(handed, 1)\n", 6,
+		"nothing is handed over");
+	refused(HEAD PUSH "[probe run]\nat = entry g\nverb = released(handed, 1)\n", 11,
+		"has no `task`");
+	refused(HEAD "[probe run]\nat = entry f\nhand = arg1\n", 6, "has no `task`");
+	refused("[recipe]\nlibrary = l\nkind = lock\nlanguage = go\nrequires = f\n" PUSH
+		"[probe run]\nat = learned entry\ntask = arg1\nverb = released(handed, 1)\n",
+		12, "not learned in Go");
+}
+
+static int a_variable(void *context, const char *name, int64_t *ret, struct diag *d)
+{
+	(void)context;
+	if (strcmp(name, "nthreads") != 0)
+		return diag_set(d, -ENOENT, "the file has no variable %s", name);
+	*ret = -64;
+	return 0;
+}
+
+static void the_address_of_a_variable(void **state)
+{
+	struct expr_place place = { .machine = EM_X86_64, .variable = a_variable };
+	struct diag d = { 0 };
+	struct ps_arg arg;
+	struct expr e;
+
+	(void)state;
+	assert_int_equal(expr_parse("&nthreads", NULL, EM_X86_64, &e, &d), 0);
+	assert_int_equal(expr_compile(&e, &place, &arg, &d), 0);
+	assert_int_equal(arg.kind, PS_ARG_REG);
+	assert_int_equal(arg.reg, 16); /* rip */
+	assert_int_equal(arg.offset, -64);
+	assert_int_equal(expr_parse("&nthreads + 8", NULL, EM_X86_64, &e, &d), 0);
+	assert_int_equal(expr_compile(&e, &place, &arg, &d), 0);
+	assert_int_equal(arg.offset, -56);
+	assert_int_equal(expr_parse("&nthreads -> 4 : s4", NULL, EM_X86_64, &e, &d), 0);
+	assert_int_equal(expr_compile(&e, &place, &arg, &d), 0);
+	assert_int_equal(arg.n_derefs, 1);
+	assert_int_equal(expr_parse("&other", NULL, EM_X86_64, &e, &d), 0);
+	assert_int_equal(expr_compile(&e, &place, &arg, &d), -ENOENT);
+	place.variable = NULL;
+	assert_int_equal(expr_compile(&e, &place, &arg, &d), -EINVAL);
+	assert_int_equal(expr_parse("& 5x!", NULL, EM_X86_64, &e, &d), -EINVAL);
+	assert_int_equal(expr_parse("&", NULL, EM_X86_64, &e, &d), -EINVAL);
+}
+
+static void offsets_by_build(void **state)
+{
+	struct recipe *r = parse(HEAD "[probe a]\nat = entry f\nverb = released(arg1 -> m, 1)\n"
+				      "[offset m]\nbuild-id 5bc7e7 = 0xe0\nbuild-id 00aa = 8\n");
+
+	(void)state;
+	assert_int_equal(r->offset[0].n_ranges, 2);
+	assert_string_equal(r->offset[0].range[0].build_id, "5bc7e7");
+	assert_int_equal(r->offset[0].range[0].value, 0xe0);
+	recipe_unref(r);
+	refused(HEAD "[offset m]\nbuild-id = 8\n", 6, "expected dwarf, build-id HEX");
+	refused(HEAD "[offset m]\nbuild-id 5bg = 8\n", 6, "expected dwarf, build-id HEX");
+}
+
 static void a_wrong_recipe_is_refused_by_line_and_reason(void **state)
 {
 	(void)state;
@@ -225,9 +305,9 @@ static void a_wrong_recipe_is_refused_by_line_and_reason(void **state)
 	refused(HEAD "[probe a]\nat = entry f\nverb = released\npool = arg1\n", 6, "needs item");
 	refused(HEAD "[probe a]\nat = entry f\nverb = released\npool = saved1\nitem = 1\n", 6,
 		"saved by no probe");
-	refused(HEAD "[probe a]\nat = entry f\n", 6, "neither a verb nor save1");
+	refused(HEAD "[probe a]\nat = entry f\n", 6, "neither a verb nor save1, hand or learn");
 	refused(HEAD "[probe a]\nat = entry f\nif = arg1 = 3\n", 7, "expected one of ==");
-	refused(HEAD "[offset o]\n1.2..1.1 = 3\n", 6, "expected dwarf or versions");
+	refused(HEAD "[offset o]\n1.2..1.1 = 3\n", 6, "expected dwarf, build-id HEX or versions");
 	refused(HEAD "[fields]\nlength = 3\n", 6, "no field length");
 }
 
@@ -295,6 +375,9 @@ int main(void)
 		cmocka_unit_test(chains_sums_and_sizes),
 		cmocka_unit_test(an_argument_that_is_gone_is_read_from_its_copy),
 		cmocka_unit_test(versions_compare_as_versions_do),
+		cmocka_unit_test(tasks_and_learned_functions),
+		cmocka_unit_test(the_address_of_a_variable),
+		cmocka_unit_test(offsets_by_build),
 		cmocka_unit_test(a_wrong_recipe_is_refused_by_line_and_reason),
 		cmocka_unit_test(a_line_that_is_too_long_is_refused),
 		cmocka_unit_test(an_argument_without_a_register_says_so),

@@ -34,6 +34,9 @@ static int reset(void **state)
 	shim_map_clear(&ps_leases);
 	shim_map_clear(&ps_waiters);
 	shim_map_clear(&ps_calls);
+	shim_map_clear(&ps_tasks);
+	shim_map_clear(&ps_learned);
+	ps_tasks.limit = ps_learned.limit = 16;
 	shim_map_clear(&ps_procs);
 	shim_map_clear(&ps_losses);
 	shim_map_clear(&ps_specs);
@@ -511,6 +514,156 @@ static void an_event_that_meets_a_pool_in_the_making_is_counted(void **state)
 	assert_int_equal(lost(PS_LOSS_other_source), 1);
 }
 
+/*
+ * A pool of threads as most libraries have it, push(pool, function, task): the push hands the pool over and begins the wait of the
+ * task; the function, a target of its own, takes it and holds its thread.
+ */
+static void put_task_functions(void)
+{
+	const struct ps_spec push = {
+		.verb = PS_VERB_wait_begin,
+		.n_args = 2,
+		.flags = PS_SPEC_HANDS | PS_SPEC_LEARNS | PS_SPEC_RELAXED,
+		.kind = PS_KIND_worker,
+		.domain = 4,
+		.slot = 9,
+		.task = REGISTER(12),
+		.hand = REGISTER(14),
+		.learn = REGISTER(13),
+		.arg = { REGISTER(14), REGISTER(12) },
+	};
+	const struct ps_spec run = {
+		.verb = PS_VERB_acquired,
+		.n_args = 4,
+		.flags = PS_SPEC_TAKES | PS_SPEC_CALL,
+		.domain = 4,
+		.slot = 9,
+		.n_conds = 1,
+		.n_saves = 1,
+		.context = { .kind = PS_ARG_THREAD, .size = 8 },
+		.task = REGISTER(14),
+		.cond = { { .compare = PS_COMPARE_NE,
+			    .arg = { .kind = PS_ARG_HANDED, .size = 8 } } },
+		.save = { { .kind = PS_ARG_HANDED, .size = 8 } },
+		.arg = { { .kind = PS_ARG_HANDED, .size = 8 },
+			 { .kind = PS_ARG_THREAD, .size = 8 },
+			 REGISTER(14),
+			 CONSTANT(0) },
+	};
+
+	put_spec(10, &push);
+	put_spec(11, &run);
+	arm_target(1);
+}
+
+static void learn(uint64_t function, uint32_t state)
+{
+	const struct ps_call_key key = { .proc = the_pool.proc, .context = function, .slot = 9 };
+
+	bpf_map_update_elem(&ps_learned, &key, &state, BPF_ANY);
+}
+
+static void a_task_is_counted_once_its_function_is_known(void **state)
+{
+	uint64_t push[32] = { [12] = 77, [13] = 500, [14] = the_pool.pool },
+		 run[32] = { [14] = 77 };
+	uint32_t wanted = ps_n_wanted;
+
+	(void)state;
+	put_task_functions();
+	hit(10, push);
+	hit(10, push);
+	assert_int_equal(ps_n_wanted - wanted, 1); /* asked once */
+	assert_int_equal(lost(PS_LOSS_task_unlearned), 2);
+	assert_int_equal(pool_of_hits()->waiting, 0);
+	assert_true(pool_of_hits()->flags & PS_POOL_UNSEEN_TASKS);
+	assert_int_equal(ps_tasks.n, 0);
+	hit(11, run); /* of nobody who is counted */
+	assert_int_equal(pool_of_hits()->acquires, 0);
+
+	learn(500, PS_LEARNED_ATTACHED);
+	hit(10, push);
+	shim_now_ns += 500;
+	hit(11, run);
+	assert_int_equal(pool_of_hits()->wait_ends, 1);
+	assert_int_equal(pool_of_hits()->wait_end_sum - pool_of_hits()->wait_begin_sum, 500);
+	assert_int_equal(pool_of_hits()->acquires, 1);
+	assert_int_equal(ps_tasks.n, 0);
+	assert_int_equal(ps_calls.n, 1); /* for the function's return */
+	assert_int_equal(lost(PS_LOSS_arg_unreadable), 0);
+
+	learn(500, PS_LEARNED_REFUSED);
+	hit(10, push);
+	assert_int_equal(lost(PS_LOSS_task_unlearned), 3);
+	assert_int_equal(pool_of_hits()->waiting, 0);
+}
+
+static void a_pool_is_trusted_again_when_all_its_workers_were_seen_at_work(void **state)
+{
+	uint64_t push[32] = { [12] = 77, [13] = 500, [14] = the_pool.pool },
+		 run[32] = { [14] = 77 };
+
+	(void)state;
+	put_task_functions();
+	hit(10, push);
+	learn(500, PS_LEARNED_ATTACHED);
+	hit(10, push);
+	hit(11, run);
+	assert_true(pool_of_hits()->flags & PS_POOL_UNSEEN_TASKS); /* no limit is known */
+	pool_of_hits()->capacity = 2;
+	push[12] = run[14] = 78;
+	shim_tid = 8;
+	hit(10, push);
+	hit(11, run);
+	assert_int_equal(pool_of_hits()->in_use, 2);
+	assert_false(pool_of_hits()->flags & PS_POOL_UNSEEN_TASKS);
+}
+
+static void tasks_of_one_name_are_counted_and_the_pool_says_so(void **state)
+{
+	uint64_t push[32] = { [13] = 500, [14] = the_pool.pool }, run[32] = { 0 };
+
+	(void)state;
+	put_task_functions();
+	learn(500, PS_LEARNED_ATTACHED);
+	hit(10, push);
+	assert_false(pool_of_hits()->flags & PS_POOL_SAME_TASKS);
+	hit(10, push);
+	assert_true(pool_of_hits()->flags & PS_POOL_SAME_TASKS);
+	hit(11, run);
+	shim_tid = 8;
+	hit(11, run);
+	assert_int_equal(pool_of_hits()->acquires, 2);
+	assert_int_equal(ps_tasks.n, 0);
+	shim_tid = 9;
+	hit(11, run);
+	assert_int_equal(pool_of_hits()->acquires, 2);
+}
+
+static void tasks_that_find_no_room_mark_their_pool(void **state)
+{
+	uint64_t push[32] = { [12] = 77, [13] = 500, [14] = the_pool.pool };
+
+	(void)state;
+	put_task_functions();
+	learn(500, PS_LEARNED_ATTACHED);
+	ps_tasks.limit = 1;
+	hit(10, push);
+	push[12] = 78;
+	hit(10, push);
+	assert_int_equal(lost(PS_LOSS_tasks_full), 1);
+	assert_int_equal(pool_of_hits()->waiting, 1);
+	assert_true(pool_of_hits()->flags & PS_POOL_LOST_EVENTS);
+
+	reset(NULL);
+	put_task_functions();
+	ps_learned.limit = 0;
+	hit(10, push);
+	assert_int_equal(lost(PS_LOSS_functions_full), 1);
+	assert_int_equal(lost(PS_LOSS_task_unlearned), 0);
+	assert_true(pool_of_hits()->flags & PS_POOL_LOST_EVENTS);
+}
+
 static void comparisons_are_signed(void **state)
 {
 	(void)state;
@@ -766,6 +919,15 @@ int main(void)
 			reset),
 		cmocka_unit_test_setup_teardown(an_event_that_meets_a_pool_in_the_making_is_counted,
 						reset, reset),
+		cmocka_unit_test_setup_teardown(a_task_is_counted_once_its_function_is_known, reset,
+						reset),
+		cmocka_unit_test_setup_teardown(
+			a_pool_is_trusted_again_when_all_its_workers_were_seen_at_work, reset,
+			reset),
+		cmocka_unit_test_setup_teardown(tasks_of_one_name_are_counted_and_the_pool_says_so,
+						reset, reset),
+		cmocka_unit_test_setup_teardown(tasks_that_find_no_room_mark_their_pool, reset,
+						reset),
 		cmocka_unit_test_setup_teardown(comparisons_are_signed, reset, reset),
 		cmocka_unit_test_setup_teardown(a_ring_of_specs_ends, reset, reset),
 		cmocka_unit_test_setup_teardown(a_probe_reads_its_arguments_as_the_spec_says, reset,
