@@ -247,6 +247,7 @@ ready() {
 # A number that the pool's books also count must agree with the log, or the run fails.
 truth() {
 	[ -z "${KEEP_OPS:-}" ] || cp "$OPS" "$KEEP_OPS"
+	[ -z "${KEEP_OPS:-}" ] || [ ! -e "$OPS.workers" ] || cp "$OPS.workers" "$KEEP_OPS.workers"
 	python3 - "$SUBJECT_PIDS" "$OPS" "$@" <<-'PY' || die "no truth to tell"
 	import json, math, os, sys
 
