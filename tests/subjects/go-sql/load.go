@@ -8,11 +8,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand"
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "unsafe" // for go:linkname
@@ -31,6 +33,11 @@ type pool interface {
 //
 //go:linkname nanotime runtime.nanotime
 func nanotime() int64
+
+// errRefused is what take answers for a pool that does not wait when it is full; it is asked again after half a millisecond.
+var errRefused = errors.New("refused")
+
+var nRefused int64
 
 var (
 	ops   []string
@@ -66,6 +73,12 @@ func use(p pool, factor float64) {
 	defer cancel()
 	begin := nanotime()
 	conn, err := p.take(ctx)
+	for err == errRefused {
+		atomic.AddInt64(&nRefused, 1)
+		sleep(0.5)
+		begin = nanotime()
+		conn, err = p.take(ctx)
+	}
 	acquired := nanotime()
 	if err != nil {
 		log(begin, 0, 0, acquired)
