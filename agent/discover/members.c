@@ -64,9 +64,14 @@ static bool find_member(Dwarf_Die *type, const char *path, int64_t *ret)
 		while (dwarf_tag(&child) != DW_TAG_member || !is_named(&child, path, n))
 			if (dwarf_siblingof(&child, &child))
 				return false;
-		if (dwarf_attr(&child, DW_AT_data_member_location, &attribute) &&
-		    dwarf_formudata(&attribute, &offset))
-			return false;
+		if (dwarf_attr(&child, DW_AT_data_member_location, &attribute)) {
+			if (dwarf_formudata(&attribute, &offset))
+				return false;
+		} else if (dwarf_attr(&child, DW_AT_data_bit_offset, &attribute)) {
+			if (dwarf_formudata(&attribute, &offset))
+				return false;
+			offset /= 8; /* of a bit field: the byte in which it begins */
+		}
 		sum += (int64_t)offset;
 		if (!path[n]) {
 			*ret = sum;

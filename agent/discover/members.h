@@ -10,8 +10,9 @@
 #include "base/diag.h"
 
 /*
- * The offset in bytes of `member` ("maxOpen"; of nested structs "a.b") in struct or typedef `type` ("database/sql.DB"), from
- * the file open at `fd` (borrowed). -ENOENT with what is missing: the debug information, the type, the member.
+ * The offset in bytes of `member` ("maxOpen"; of nested structs "a.b"; of a bit field the byte in which it begins) in struct or
+ * typedef `type` ("database/sql.DB"), from the file open at `fd` (borrowed). -ENOENT with what is missing: the debug information,
+ * the type, the member.
  */
 int members_find(int fd, const char *type, const char *member, int64_t *ret, struct diag *d);
 
