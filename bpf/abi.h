@@ -59,7 +59,8 @@ enum ps_loss {
 	PS_LOSS_COUNT
 };
 
-enum { PS_ACQUIRED_NEW = 1 };		/* flags of `acquired`: the item was made for this caller */
+/* flags of `acquired`: the item was made for this caller; it was a wait alone, and nothing is held from now on */
+enum { PS_ACQUIRED_NEW = 1, PS_ACQUIRED_UNHELD = 2 };
 enum { PS_RELEASED_BROKEN = 1 };	/* flags of `released`: the item is not fit for use again */
 
 /* ---- keys ------------------------------------------------------------------------------------------------------------ */
@@ -124,6 +125,7 @@ enum ps_pool_flag {
 	PS_POOL_LOST_EVENTS = 4,	/* a lease or waiter of it did not fit: in use may be off */
 	PS_POOL_DESCRIBED = 8,	/* name, kind and capacity were read from the SDK's handle */
 	PS_POOL_SAME_TASKS = 16,	/* two tasks with one name waited at once: whose wait was whose is not known */
+	PS_POOL_UNHELD = 64,	/* its acquires are waits alone: nothing is ever out */
 	PS_POOL_UNSEEN_TASKS = 32,	/* tasks that were not counted may still run; until all items are seen in use */
 };
 

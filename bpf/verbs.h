@@ -350,7 +350,12 @@ PS_INLINE void ps_on_acquired(struct ps_pool *p, const struct ps_event *e)
 	__sync_fetch_and_add(&p->acquires, 1);
 	if (e->arg[3] & PS_ACQUIRED_NEW)
 		__sync_fetch_and_add(&p->acquires_new, 1);
-	ps_lease_begin(p, e, waiter);
+	if (e->arg[3] & PS_ACQUIRED_UNHELD) {
+		__sync_fetch_and_add(&p->releases, 1);
+		p->flags |= PS_POOL_UNHELD;
+	} else {
+		ps_lease_begin(p, e, waiter);
+	}
 	ps_pool_level(p, e->now);
 	ps_hist_add(&e->pool, PS_HIST_WAIT, waited < 0 ? 0 : (__u64)waited);
 	if (waited >= 0 && (__u64)waited >= ps_notable_ns) {
@@ -471,12 +476,13 @@ PS_INLINE void ps_on_health(struct ps_pool *p, const struct ps_event *e)
 
 /* ---- the door ---------------------------------------------------------------------------------------------------------- */
 
-/* Verbs that are told as they are, besides being counted. */
-PS_INLINE int ps_verb_is_story(const struct ps_event *e)
+/* Verbs that are told as they are, besides being counted. `is_news`: the pool is new, or has another limit than before. */
+PS_INLINE int ps_verb_is_story(const struct ps_event *e, int is_news)
 {
 	switch (e->verb) {
 	case PS_VERB_pool_create:
 	case PS_VERB_pool_resize:
+		return is_news;
 	case PS_VERB_pool_destroy:
 	case PS_VERB_rejected:
 		return 1;
@@ -556,6 +562,8 @@ PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
 PS_GLOBAL int ps_verb_feed(const struct ps_event *e)
 {
 	struct ps_pool *p;
+	__u64 capacity = 0;
+	int is_news = 1;
 
 	if (!e)
 		return 0;
@@ -572,6 +580,9 @@ PS_GLOBAL int ps_verb_feed(const struct ps_event *e)
 			ps_lost(PS_LOSS_event_no_pool);
 			return 0;
 		}
+	} else if (!(p->flags & (PS_POOL_IMPLICIT | PS_POOL_DESTROYED))) {
+		is_news = 0;
+		capacity = p->capacity;
 	}
 	/* who showed it first counts it, or it would be counted twice; without since_ns another CPU is just making it */
 	if (p->domain != e->domain && p->since_ns) {
@@ -579,7 +590,7 @@ PS_GLOBAL int ps_verb_feed(const struct ps_event *e)
 		return 0;
 	}
 	ps_verb_book(p, e);
-	if (!e->mark && ps_verb_is_story(e))
+	if (!e->mark && ps_verb_is_story(e, is_news || p->capacity != capacity))
 		ps_verb_tell(e);
 	return 0;
 }

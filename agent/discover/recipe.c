@@ -757,8 +757,10 @@ static int check_recipe(struct recipe *x, struct diag *d)
 			"[recipe] matches every Go program: it needs requires, path or build-id");
 	if (!x->n_probes)
 		return diag_set(d, -EINVAL, "there is no [probe LABEL]");
-	for (size_t i = 0; i < x->n_probes && !error; i++)
+	for (size_t i = 0; i < x->n_probes && !error; i++) {
 		error = check_probe(x, &x->probe[i], d);
+		x->tells_waits |= x->probe[i].verb == PS_VERB_wait_begin;
+	}
 	for (int i = 0; i < RECIPE_FIELD_COUNT && !error; i++)
 		error = check_members(x, &x->field[i], d);
 	return error;

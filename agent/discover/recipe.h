@@ -92,6 +92,7 @@ struct recipe {
 	size_t n_probes;
 	struct recipe_offset *offset;	/* owned */
 	size_t n_offsets;
+	bool tells_waits;	/* some probe is for wait_begin */
 	bool has_learned;	/* probes at functions that are learned at run time */
 	struct expr field[RECIPE_FIELD_COUNT];	/* base EXPR_NONE = not given */
 	bool has_fields;

@@ -92,6 +92,7 @@ static const struct word words[] = {
 #define STALL_CAUSE(id, name, text) { "cause", #name, id },
 #include "bpf/verbs.def"
 	{ "flags", "new", PS_ACQUIRED_NEW },
+	{ "flags", "unheld", PS_ACQUIRED_UNHELD },
 	{ "flags", "broken", PS_RELEASED_BROKEN },
 };
 

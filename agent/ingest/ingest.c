@@ -284,6 +284,7 @@ static void read_recipe(struct ingest *in, const struct ps_pool_key *key, struct
 	extra->library = target_recipe(t)->library;
 	extra->is_partial = !targets_is_complete(in->targets, t, &key->proc);
 	extra->is_light = target_is_light(t);
+	extra->is_waitless = !target_recipe(t)->tells_waits;
 	for (int i = 0; i < READ_TRIES && target_recipe(t)->has_fields; i++) {
 		struct pool_extra read = *extra;
 

@@ -59,6 +59,16 @@ static void pool_forget_hot(struct pool_row *row)
 		row->rejected_by[i] = UNKNOWN;
 }
 
+/* Its recipe has no probe where a wait begins. */
+static void pool_forget_waits(struct pool_row *row)
+{
+	row->wait = row->wait_failed = NULL;
+	row->saturated_s = row->pending_s = NAN;
+	row->timeouts = UNKNOWN;
+	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
+		row->outcome[i] = UNKNOWN;
+}
+
 void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_BYTES],
 		    struct pool_row *row)
 {
@@ -83,6 +93,8 @@ void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_
 	row->wait_failed = &p->hist[PS_HIST_WAIT_FAILED];
 	row->hold = &p->hist[PS_HIST_HOLD];
 	row->create = &p->hist[PS_HIST_CREATE];
+	if (p->is_waitless)
+		pool_forget_waits(row);
 }
 
 void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES])

@@ -37,6 +37,7 @@ struct pool_extra {
 	const char *library;	/* NULL = the SDK's points showed it; else the recipe's name for it */
 	int64_t counted_waits, counted_wait_ns;	/* since the pool was made */
 	bool is_light;	/* acquires, releases and waits are not counted: the library's own counts are all there is */
+	bool is_waitless;	/* nothing tells who waits: that is not known, and not nobody */
 	bool is_partial;	/* some probes of the recipe could not be attached: counts are incomplete */
 };
 #define POOL_EXTRA_UNKNOWN                                                                         \

@@ -59,13 +59,13 @@ static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 	return p;
 }
 
-/* Leases from before the agent: known to be none when the pool was made before our eyes. */
+/* Leases from before the agent: known to be none when the pool was made before our eyes, or nothing is ever held. */
 static void pool_learn_before(struct pool *p, const struct pool_extra *extra)
 {
 	const struct ps_pool *b = &p->books;
 	int64_t now;
 
-	if (!(b->flags & PS_POOL_IMPLICIT)) {
+	if (!(b->flags & PS_POOL_IMPLICIT) || b->flags & PS_POOL_UNHELD) {
 		p->before_total = 0;
 		return;
 	}
@@ -207,6 +207,7 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	p->is_partial = extra->is_partial;
 	p->counted_in_use = extra->counted_in_use;
 	p->is_light = extra->is_light;
+	p->is_waitless = extra->is_waitless && !extra->is_light;
 	if (p->is_light)
 		pool_take_own_waits(p, extra);
 	/* modulo 2^64; only differences between ticks are used, and those are small */

@@ -178,6 +178,13 @@ static void row_lighten(struct pool_row *row)
 	row->before_start = row->in_use_peak = row->pending_peak = UNKNOWN;
 }
 
+static void row_forget_waits(const struct pool *p, struct pool_row *row)
+{
+	row->pending = p->counted_waiting;
+	row->pending_peak = row->oldest_wait_ns = UNKNOWN;
+	row->timeouts_per_s = NAN;
+}
+
 static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row *row,
 			 struct arena *arena, thread_name_fn *name_thread, void *context)
 {
@@ -199,6 +206,8 @@ static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row 
 	row->confidence = "high";
 	if (p->is_light)
 		row_lighten(row);
+	if (p->is_waitless)
+		row_forget_waits(p, row);
 	row->evidence = p->is_light  ? "members of the library's own struct, read once a second"
 			: p->library ? "probes on the library's functions"
 				     : "the pool's own probe points";

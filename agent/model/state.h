@@ -59,7 +59,7 @@ struct pool {
 	int64_t counted_open, counted_capacity, counted_waiting; /* by the library itself; UNKNOWN */
 	int64_t drift, drift_candidate; /* its count of items in use less ours */
 	unsigned int drift_ticks;
-	bool is_partial, is_light;
+	bool is_partial, is_light, is_waitless;
 	struct ps_endpoint_key joined; /* the endpoint that its connections seem to go to */
 	unsigned int joined_ticks; /* for so many ticks in a row */
 	int64_t first_waits, first_wait_ns; /* as the library had them when we came; UNKNOWN */

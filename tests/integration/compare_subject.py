@@ -10,7 +10,7 @@ agent that came in the middle. Then a count may be off by --slack, the operation
 --by-entry calls that began before are none of the agent's: it knows the pool only by the arguments of the entry. With --by-task
 neither are their releases: it knows a task only by its beginning.
 
-  acquires, releases, timeouts, leaked   equal (in the middle: off by at most --slack)
+  acquires, releases, timeouts, leaked   equal (in the middle: but for leaked off by at most --slack)
   capacity                               equal
   sums of wait and hold                  within --percent (1), or within --event-us (20) for each operation when that is more: two probes and
                                          their bookkeeping lie between the subject's clock and the agent's, and where they
@@ -59,7 +59,7 @@ def rows_of(truth, row, options):
     found = dict(row, leaked=row["in_use"])
     for key in ("acquires", "releases", "timeouts", "leaked"):
         if key in truth and key not in options.skip:
-            yield key, truth[key], found[key], abs(found[key] - truth[key]) <= (options.slack if options.ops else 0)
+            yield key, truth[key], found[key], abs(found[key] - truth[key]) <= (options.slack if options.ops and key != "leaked" else 0)
     for key in ("capacity", "rejections"):
         if key in truth and key not in options.skip:
             yield key, truth[key], found[key], truth[key] == found[key]

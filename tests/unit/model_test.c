@@ -830,6 +830,33 @@ static void a_count_that_differs_for_long_is_shown_and_not_trusted(void **state)
 	model_free(m);
 }
 
+static void of_a_pool_that_tells_of_no_waits_they_are_not_known(void **state)
+{
+	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
+	struct model *m = model_new();
+	struct ps_pool b = books_of("");
+	const struct snapshot *s;
+	const struct pool_row *row;
+
+	(void)state;
+	extra.library = "lib";
+	extra.is_waitless = true;
+	tick_of_one(m, &b, &extra, 10 * S);
+	tick_of_one(m, &b, &extra, 12 * S);
+	s = look(m);
+	row = &s->pools[0];
+	assert_null(row->wait);
+	assert_null(row->wait_failed);
+	assert_non_null(row->hold);
+	assert_true(row->pending == UNKNOWN && row->pending_peak == UNKNOWN);
+	assert_true(row->oldest_wait_ns == UNKNOWN && row->timeouts == UNKNOWN);
+	assert_true(row->outcome[PS_OUTCOME_timeout] == UNKNOWN);
+	assert_true(isnan(row->pending_s) && isnan(row->saturated_s) && isnan(row->timeouts_per_s));
+	assert_true(row->acquires != UNKNOWN && row->in_use != UNKNOWN);
+	snapshot_unref(s);
+	model_free(m);
+}
+
 static void a_light_pool_knows_what_its_library_counts_and_nothing_else(void **state)
 {
 	struct pool_extra extra = { .counted_in_use = 2,
@@ -893,6 +920,7 @@ int main(void)
 		cmocka_unit_test(a_pool_goes_to_the_one_endpoint_that_has_as_many_connections),
 		cmocka_unit_test(of_several_endpoints_none_is_guessed),
 		cmocka_unit_test(a_count_that_differs_for_long_is_shown_and_not_trusted),
+		cmocka_unit_test(of_a_pool_that_tells_of_no_waits_they_are_not_known),
 		cmocka_unit_test(a_light_pool_knows_what_its_library_counts_and_nothing_else),
 		cmocka_unit_test(a_thousand_ticks_of_coming_and_going_never_let_a_sum_fall),
 	};

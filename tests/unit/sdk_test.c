@@ -37,6 +37,7 @@ SAME(in_use_at_, in_use_at);
 SAME(open_at_, open_at);
 SAME(name_, name);
 _Static_assert((int)POOLSCOPE_NEW == (int)PS_ACQUIRED_NEW &&
+		       (int)POOLSCOPE_UNHELD == (int)PS_ACQUIRED_UNHELD &&
 		       (int)POOLSCOPE_BROKEN == (int)PS_RELEASED_BROKEN,
 	       "flags");
 

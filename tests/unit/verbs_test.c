@@ -664,6 +664,37 @@ static void tasks_that_find_no_room_mark_their_pool(void **state)
 	assert_true(pool_of_hits()->flags & PS_POOL_LOST_EVENTS);
 }
 
+static void what_is_not_held_is_a_wait_alone(void **state)
+{
+	(void)state;
+	feed(PS_VERB_wait_begin, 5, 0, 0, 0);
+	shim_now_ns += 100;
+	feed(PS_VERB_acquired, 1, 5, PS_ACQUIRED_UNHELD, 0);
+	feed(PS_VERB_acquired, 1, 5, PS_ACQUIRED_UNHELD, 0);
+	assert_int_equal(pool_of_hits()->acquires, 2);
+	assert_int_equal(pool_of_hits()->releases, 2);
+	assert_int_equal(pool_of_hits()->wait_ends, 1);
+	assert_int_equal(pool_of_hits()->in_use, 0);
+	assert_int_equal(pool_of_hits()->odd_acquire, 0);
+	assert_int_equal(ps_leases.n, 0);
+	assert_true(pool_of_hits()->flags & PS_POOL_UNHELD);
+}
+
+static void a_pool_that_is_made_again_is_told_only_when_it_is_news(void **state)
+{
+	(void)state;
+	feed(PS_VERB_pool_create, PS_KIND_worker, 0, 3, 0);
+	assert_int_equal(shim_n_stories, 1);
+	feed(PS_VERB_pool_create, PS_KIND_worker, 0, 3, 0);
+	feed(PS_VERB_pool_resize, 3, 0, 0, 0);
+	assert_int_equal(shim_n_stories, 1);
+	feed(PS_VERB_pool_resize, 4, 0, 0, 0);
+	assert_int_equal(shim_n_stories, 2);
+	feed(PS_VERB_pool_destroy, 0, 0, 0, 0);
+	feed(PS_VERB_pool_create, PS_KIND_worker, 0, 0, 0);
+	assert_int_equal(shim_n_stories, 4);
+}
+
 static void comparisons_are_signed(void **state)
 {
 	(void)state;
@@ -928,6 +959,9 @@ int main(void)
 						reset, reset),
 		cmocka_unit_test_setup_teardown(tasks_that_find_no_room_mark_their_pool, reset,
 						reset),
+		cmocka_unit_test_setup_teardown(what_is_not_held_is_a_wait_alone, reset, reset),
+		cmocka_unit_test_setup_teardown(
+			a_pool_that_is_made_again_is_told_only_when_it_is_news, reset, reset),
 		cmocka_unit_test_setup_teardown(comparisons_are_signed, reset, reset),
 		cmocka_unit_test_setup_teardown(a_ring_of_specs_ends, reset, reset),
 		cmocka_unit_test_setup_teardown(a_probe_reads_its_arguments_as_the_spec_says, reset,

@@ -162,6 +162,7 @@ enum poolscope_stall {
 };
 
 #define POOLSCOPE_NEW 1u	/* of acquired: the item was made for this caller */
+#define POOLSCOPE_UNHELD 2u	/* of acquired: it was a wait alone, nothing is held from now on */
 #define POOLSCOPE_BROKEN 1u	/* of released: the item is not fit for use again */
 
 /* The handle. Do not touch the members; zeroed memory is a handle without a pool. */
