@@ -106,7 +106,7 @@ struct ps_hist {
 };
 
 enum ps_hist_of {
-	PS_HIST_WAIT,		/* waits that ended in an acquire; a pool's waitless acquires are in bucket 0 */
+	PS_HIST_WAIT,		/* waits that ended in an acquire; acquires without a wait are not in it */
 	PS_HIST_WAIT_FAILED,	/* waits that ended otherwise */
 	PS_HIST_HOLD,
 	PS_HIST_CREATE,
@@ -141,7 +141,6 @@ struct ps_pool {
 	__u64 seq_end;
 
 	__u64 since_ns;		/* counting began */
-	__u64 changed_ns;	/* last event */
 	__u64 destroyed_ns;	/* 0 = alive */
 	__u32 flags;		/* enum ps_pool_flag */
 	__u32 kind;		/* enum ps_kind */
@@ -150,19 +149,7 @@ struct ps_pool {
 	__u64 capacity_since_ns;
 	__u64 capacity_sum;	/* integral of capacity up to capacity_since_ns, capacity x ns, modulo 2^64 */
 
-	__s64 in_use;		/* leases that began after since_ns and are out */
-	__s64 waiting;
-	__u64 acquires;
-	__u64 acquired_sum;	/* A */
-	__u64 releases;		/* all of them, those of leases from before too */
-	__u64 released_sum;	/* R, without those from before */
-	__u64 wait_begins;
-	__u64 wait_begin_sum;
-	__u64 wait_ends;	/* waits that ended in any way */
-	__u64 wait_end_sum;
-	__u64 saturated_since_ns;	/* 0 = not saturated now */
 	__u64 saturated_ns;
-
 	__u64 before_releases;	/* of leases that began before since_ns */
 	__u64 before_sum_ns;	/* the part of those leases that lay after since_ns */
 
@@ -180,12 +167,25 @@ struct ps_pool {
 	__u64 odd_acquire;	/* of an item that was out already */
 	__u64 odd_wait;		/* wait_begin by a waiter that waits, wait_end by one that does not */
 
+	char name[PS_NAME_MAX];
+
+	/* what each event writes, together: the threads of a pool take these lines from each other */
 	__u32 epoch;		/* the tick for which the peaks hold */
 	__u32 in_use_peak;
 	__u32 waiting_peak;
 	__u32 domain;		/* of the spec that showed it first: which library */
-
-	char name[PS_NAME_MAX];
+	__u64 saturated_since_ns;	/* 0 = not saturated now */
+	__s64 in_use;		/* leases that began after since_ns and are out */
+	__s64 waiting;
+	__u64 acquires;
+	__u64 acquired_sum;	/* A */
+	__u64 releases;		/* all of them, those of leases from before too */
+	__u64 released_sum;	/* R, without those from before */
+	__u64 wait_begins;
+	__u64 wait_begin_sum;
+	__u64 wait_ends;	/* waits that ended in any way */
+	__u64 wait_end_sum;
+	__u64 changed_ns;	/* last event */
 
 	__u64 seq_begin;
 };
@@ -349,6 +349,7 @@ enum ps_spec_flag {
 	PS_SPEC_RELAXED = 8,	/* a wait that begins twice or ends without a beginning is no mistake of the library's */
 	PS_SPEC_HANDS = 16,	/* hands `hand` over to whoever takes the task */
 	PS_SPEC_TAKES = 32,	/* looks up what was handed over; without HANDS it takes the task: that is forgotten after the chain */
+	PS_SPEC_LAST = 128,	/* when it has run, no other of its chain can: their conditions say the opposite */
 	PS_SPEC_LEARNS = 64,	/* `learn` is a function that will run: nothing happens until its own probes are on */
 };
 

@@ -393,7 +393,7 @@ PS_INLINE int ps_spec_tasks(const struct ps_spec *spec, const struct ps_hit *hit
 	return 0;
 }
 
-enum { PS_RUN_DONE = 0, PS_RUN_CALL_ENDS = 1, PS_RUN_TASK_TAKEN = 2 };
+enum { PS_RUN_DONE = 0, PS_RUN_CALL_ENDS = 1, PS_RUN_TASK_TAKEN = 2, PS_RUN_LAST = 4 };
 
 /* One spec, if its conditions hold. Bits of PS_RUN_: what is over after the rest of the chain. Negative: memory of the target
  * could not be read, or it names no pool. */
@@ -424,7 +424,9 @@ PS_SUBPROGRAM int ps_spec_run(const struct ps_spec *spec, const struct ps_hit *h
 		error = ps_spec_feed(spec, hit, &calling, (__u32)mark);
 	if (error)
 		return -1;
-	return spec->flags & PS_SPEC_CALL_ENDS ? result | PS_RUN_CALL_ENDS : result;
+	if (spec->flags & PS_SPEC_CALL_ENDS)
+		result |= PS_RUN_CALL_ENDS;
+	return spec->flags & PS_SPEC_LAST ? result | PS_RUN_LAST : result;
 }
 
 PS_INLINE void ps_call_end(const struct ps_spec *spec, const struct ps_hit *hit)
@@ -476,7 +478,7 @@ PS_INLINE void ps_probe_hit(struct ps_hit *hit)
 				stat->errors++;
 		}
 		spec_index = spec->next;
-		if (!spec_index)
+		if (!spec_index || (result > 0 && result & PS_RUN_LAST))
 			break;
 		spec = bpf_map_lookup_elem(&ps_specs, &spec_index);
 		if (!spec || spec->verb >= PS_VERB_COUNT)

@@ -357,8 +357,10 @@ PS_INLINE void ps_on_acquired(struct ps_pool *p, const struct ps_event *e)
 		ps_lease_begin(p, e, waiter);
 	}
 	ps_pool_level(p, e->now);
-	ps_hist_add(&e->pool, PS_HIST_WAIT, waited < 0 ? 0 : (__u64)waited);
-	if (waited >= 0 && (__u64)waited >= ps_notable_ns) {
+	if (waited < 0)
+		return;
+	ps_hist_add(&e->pool, PS_HIST_WAIT, (__u64)waited);
+	if ((__u64)waited >= ps_notable_ns) {
 		struct ps_story_about about = {
 			.pool = &e->pool,
 			.item = e->arg[1],

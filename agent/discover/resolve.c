@@ -323,6 +323,11 @@ static bool is_end(const struct recipe_probe *p)
 	       (p->where == RECIPE_AT_LEARNED && !strcmp(p->function, "return"));
 }
 
+static bool is_zero(const struct ps_arg *a)
+{
+	return a->kind == PS_ARG_CONST && !a->value;
+}
+
 static int compile_spec(struct resolving *r, const struct recipe_probe *p, const struct spot *spot,
 			struct ps_spec *spec)
 {
@@ -341,6 +346,8 @@ static int compile_spec(struct resolving *r, const struct recipe_probe *p, const
 
 		error = compile_one(r, &c, p->arg[i].base ? &p->arg[i] : &fallback, &spec->arg[i]);
 	}
+	while (spec->n_args > 1 && is_zero(&spec->arg[spec->n_args - 1]))
+		spec->n_args--; /* the kernel side begins with zeros */
 	for (unsigned int i = 0; i < PS_SPEC_SAVES && !error && p->save[i].base; i++) {
 		error = compile_one(r, &c, &p->save[i], &spec->save[i]);
 		spec->n_saves++;
@@ -787,6 +794,46 @@ static void resolve_fields(struct resolving *r)
 	}
 }
 
+/* ---- chains ------------------------------------------------------------------------------------------------------------ */
+
+static bool excludes(const struct ps_cond *a, const struct ps_cond *b)
+{
+	if (memcmp(&a->arg, &b->arg, sizeof(a->arg)) != 0)
+		return false;
+	if (a->compare == PS_COMPARE_EQ && b->compare == PS_COMPARE_EQ)
+		return a->value != b->value;
+	return a->value == b->value &&
+	       ((a->compare == PS_COMPARE_EQ && b->compare == PS_COMPARE_NE) ||
+		(a->compare == PS_COMPARE_NE && b->compare == PS_COMPARE_EQ) ||
+		(a->compare == PS_COMPARE_LT && b->compare == PS_COMPARE_GE) ||
+		(a->compare == PS_COMPARE_GE && b->compare == PS_COMPARE_LT) ||
+		(a->compare == PS_COMPARE_LE && b->compare == PS_COMPARE_GT) ||
+		(a->compare == PS_COMPARE_GT && b->compare == PS_COMPARE_LE));
+}
+
+static bool specs_exclude(const struct ps_spec *a, const struct ps_spec *b)
+{
+	for (unsigned int i = 0; i < a->n_conds; i++)
+		for (unsigned int k = 0; k < b->n_conds; k++)
+			if (excludes(&a->cond[i], &b->cond[k]))
+				return true;
+	return false;
+}
+
+/* A spec after which none of its chain can run is told so; what it saves may make the difference, so then it is not. */
+static void mark_last(struct recipe_plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		struct recipe_site *s = &plan->site[i];
+		bool is_last = s->next && !s->spec.n_saves;
+
+		for (size_t k = s->next; k && is_last; k = plan->site[k].next)
+			is_last = specs_exclude(&s->spec, &plan->site[k].spec);
+		if (is_last)
+			s->spec.flags |= PS_SPEC_LAST;
+	}
+}
+
 /* Whether the fields are enough without counting. */
 static bool tells_use(const struct recipe *r)
 {
@@ -823,6 +870,7 @@ int recipe_resolve(const struct recipe *recipe, int fd, struct symbols *s, bool 
 		return error;
 	}
 	resolve_fields(&r);
+	mark_last(&plan);
 	*ret = plan;
 	return 0;
 }

@@ -273,20 +273,6 @@ int hist_catch_up(struct hist *h, const struct ps_hist *kernel)
 	return 0;
 }
 
-int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struct ps_hists *hists)
-{
-	struct pool *p = pool_find(m, key);
-	int error = 0;
-
-	if (!p)
-		return 0;
-	for (int i = 0; i < PS_HIST_COUNT && !error; i++)
-		error = hist_catch_up(&p->hist[i], &hists->h[i]);
-	if (!error)
-		p->hists_seen = hist_events(&p->books);
-	return error;
-}
-
 uint64_t sum8(const __u64 counts[8])
 {
 	uint64_t sum = 0;
@@ -294,6 +280,32 @@ uint64_t sum8(const __u64 counts[8])
 	for (int i = 0; i < 8; i++)
 		sum += counts[i];
 	return sum;
+}
+
+/* Acquires that did not wait are no event of a histogram in the kernel, they are what is left. */
+static uint64_t waitless_acquires(const struct ps_pool *b)
+{
+	uint64_t waited = b->wait_ends - sum8(b->outcome);
+
+	return b->acquires > waited ? b->acquires - waited : 0;
+}
+
+int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struct ps_hists *hists)
+{
+	struct pool *p = pool_find(m, key);
+	struct ps_hist wait = hists->h[PS_HIST_WAIT];
+	int error = 0;
+
+	if (!p)
+		return 0;
+	if (p->waitless < waitless_acquires(&p->books))
+		p->waitless = waitless_acquires(&p->books);
+	wait.bucket[0] += (uint32_t)p->waitless;
+	for (int i = 0; i < PS_HIST_COUNT && !error; i++)
+		error = hist_catch_up(&p->hist[i], i == PS_HIST_WAIT ? &wait : &hists->h[i]);
+	if (!error)
+		p->hists_seen = hist_events(&p->books);
+	return error;
 }
 
 int64_t pool_open(const struct pool *p)

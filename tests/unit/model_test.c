@@ -266,7 +266,7 @@ static void a_histogram_goes_on_where_the_kernels_count_wraps(void **state)
 	const struct snapshot *s;
 
 	(void)state;
-	b.acquires = 1;
+	b.acquires = b.wait_ends = 1;
 	tick_of_one(m, &b, &nothing_extra, 2 * S);
 	assert_true(model_wants_hists(m, &key));
 	h->h[PS_HIST_WAIT].bucket[7] = UINT32_MAX;
@@ -277,6 +277,36 @@ static void a_histogram_goes_on_where_the_kernels_count_wraps(void **state)
 	s = look(m);
 	assert_int_equal(s->pools[0].wait->count, (1ull << 32) + 22);
 	assert_int_equal(s->pools[0].hold->count, 0);
+	snapshot_unref(s);
+	model_free(m);
+	free(h);
+}
+
+static void acquires_without_a_wait_are_waits_of_nothing(void **state)
+{
+	struct ps_pool_key key = key_of(23);
+	struct ps_hists *h = calloc(1, sizeof(*h));
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	const struct snapshot *s;
+
+	(void)state;
+	b.acquires = 10;
+	b.wait_ends = 5;
+	b.outcome[PS_OUTCOME_timeout] = 2;
+	h->h[PS_HIST_WAIT].bucket[7] = 3;
+	tick_of_one(m, &b, &nothing_extra, 2 * S);
+	assert_int_equal(model_feed_hists(m, &key, h), 0);
+	s = look(m);
+	assert_int_equal(s->pools[0].wait->count, 10);
+	assert_int_equal(hist_get(s->pools[0].wait, 0), 7);
+	assert_int_equal(hist_get(s->pools[0].wait, 7), 3);
+	snapshot_unref(s);
+	b.acquires = 9; /* books that were read between two steps of an event: nothing is taken back */
+	tick_of_one(m, &b, &nothing_extra, 3 * S);
+	assert_int_equal(model_feed_hists(m, &key, h), 0);
+	s = look(m);
+	assert_int_equal(s->pools[0].wait->count, 10);
 	snapshot_unref(s);
 	model_free(m);
 	free(h);
@@ -906,6 +936,7 @@ int main(void)
 		cmocka_unit_test(unknown_is_not_zero),
 		cmocka_unit_test(a_pool_whose_books_were_torn_keeps_its_numbers),
 		cmocka_unit_test(a_histogram_goes_on_where_the_kernels_count_wraps),
+		cmocka_unit_test(acquires_without_a_wait_are_waits_of_nothing),
 		cmocka_unit_test(holders_are_told_oldest_first_and_the_newest_are_left_out),
 		cmocka_unit_test(of_two_processes_of_a_name_one_ends_and_no_sum_falls),
 		cmocka_unit_test(sums_of_seconds_are_exact_in_any_order),
