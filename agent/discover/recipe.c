@@ -4,9 +4,8 @@
  * reader that hands them out, and a section begins when its name changes; two sections of one name in a row would be one, and
  * their keys are refused as given twice.
  */
-#include "discover/recipe.h"
+#include "discover/recipe_parts.h"
 
-#include <ctype.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +18,6 @@
 #include "base/cleanup.h"
 
 #define FILE_MAX 65536
-#define NEWEST UINT64_MAX
 #if defined(__aarch64__)
 #define OUR_MACHINE EM_AARCH64
 #else
@@ -50,14 +48,6 @@ static const char *const fields[RECIPE_FIELD_COUNT] = {
 #include "discover/recipe.def"
 };
 
-static const struct {
-	const char *name, *args;
-	unsigned int n_args;
-} verbs[PS_VERB_COUNT] = {
-#define VERB(id, name, n_args, args, text) [id] = { #name, args, n_args },
-#include "bpf/verbs.def"
-};
-
 static const char *const kinds[PS_KIND_COUNT] = {
 #define KIND(id, name, text) [id] = #name,
 #include "bpf/verbs.def"
@@ -74,90 +64,6 @@ const char *recipe_where_name(enum recipe_where where)
 const char *recipe_field_name(enum recipe_field field)
 {
 	return fields[field];
-}
-
-/* The name of a verb's argument i into ret; false = it has no such argument. */
-static bool verb_argument(enum ps_verb verb, unsigned int i, char ret[32])
-{
-	const char *at = verbs[verb].args;
-	size_t n;
-
-	while (at && *at) {
-		n = strcspn(at, " ");
-		if (!i--) {
-			memcpy(ret, at, n < 31 ? n : 31);
-			ret[n < 31 ? n : 31] = 0;
-			return true;
-		}
-		at += n + (at[n] == ' ');
-	}
-	return false;
-}
-
-/* ---- versions ---------------------------------------------------------------------------------------------------------- */
-
-static const char *take_version(const char *at, uint64_t *ret)
-{
-	uint64_t v = 0;
-	int i;
-
-	if (!isdigit((unsigned char)*at))
-		return NULL;
-	for (i = 0; i < 3; i++) {
-		char *end;
-		unsigned long part = isdigit((unsigned char)*at) ? strtoul(at, &end, 10) : 0;
-
-		if (isdigit((unsigned char)*at))
-			at = end;
-		v = v << 20 | (part < 0xfffff ? part : 0xfffff);
-		if (i < 2 && at[0] == '.' && isdigit((unsigned char)at[1]))
-			at++;
-	}
-	*ret = v;
-	return at;
-}
-
-uint64_t recipe_version(const char *text)
-{
-	uint64_t v = 0;
-
-	return text && take_version(text, &v) ? v : 0;
-}
-
-/* "1.19" stands for every 1.19.x. */
-static uint64_t last_of(uint64_t version, const char *from, const char *to)
-{
-	unsigned int dots = 0;
-
-	for (; from < to; from++)
-		dots += *from == '.';
-	return dots >= 2 ? version : dots == 1 ? version | 0xfffff : version | 0xffffffffff;
-}
-
-static bool parse_range(const char *text, struct recipe_range *ret)
-{
-	const char *at = take_version(text, &ret->from), *second;
-
-	if (!at)
-		return false;
-	ret->to = last_of(ret->from, text, at);
-	if (strncmp(at, "..", 2) != 0)
-		return !*at;
-	at += 2;
-	ret->to = NEWEST;
-	if (!*at)
-		return true;
-	second = at;
-	at = take_version(at, &ret->to);
-	if (!at || *at)
-		return false;
-	ret->to = last_of(ret->to, second, at);
-	return ret->to >= ret->from;
-}
-
-bool recipe_range_holds(const struct recipe_range *r, uint64_t version)
-{
-	return version >= r->from && version <= r->to;
 }
 
 /* ---- [recipe] ---------------------------------------------------------------------------------------------------------- */
@@ -228,7 +134,7 @@ static int on_recipe_key(struct reading *r, const char *name, const char *value)
 	if (!strcmp(name, "dear"))
 		return set_flag(r, &x->is_dear_allowed, name, value);
 	if (!strcmp(name, "version"))
-		return parse_range(value, &x->versions)
+		return recipe_parse_range(value, &x->versions)
 			       ? 0
 			       : refuse(r, "version: expected 1.16..1.22, 1.19 or 1.21..", value);
 	return diag_set(r->d, -EINVAL, "there is no key %.64s in section [recipe]", name);
@@ -337,9 +243,9 @@ static int set_arguments(struct reading *r, struct recipe_probe *p, char *list)
 	for (unsigned int i = 0; (text = strsep(&list, ",")); i++) {
 		int error;
 
-		if (i == PS_MAX_ARGS || !verb_argument(p->verb, i, argument))
+		if (i == PS_MAX_ARGS || !recipe_verb_argument(p->verb, i, argument))
 			return diag_set(r->d, -EINVAL, "the verb %s has only these arguments: %s",
-					verbs[p->verb].name, verbs[p->verb].args);
+					recipe_verbs[p->verb].name, recipe_verbs[p->verb].args);
 		error = set_expr(r, &p->arg[i], argument, text);
 		if (error)
 			return error;
@@ -356,7 +262,8 @@ static int set_verb(struct reading *r, struct recipe_probe *p, const char *value
 	if (p->verb)
 		return diag_set(r->d, -EINVAL, "verb is given twice");
 	for (int i = 1; i < PS_VERB_COUNT; i++)
-		if (verbs[i].name && strlen(verbs[i].name) == n && !memcmp(verbs[i].name, value, n))
+		if (recipe_verbs[i].name && strlen(recipe_verbs[i].name) == n &&
+		    !memcmp(recipe_verbs[i].name, value, n))
 			p->verb = (enum ps_verb)i;
 	if (!p->verb)
 		return refuse(r, "verb: expected one of poolscope-verbs(7)", value);
@@ -402,11 +309,11 @@ static int on_probe_key(struct reading *r, struct recipe_probe *p, const char *n
 			"%.64s: expected at, verb, if, else, save1, save2, task, hand, learn, optional "
 			"or dear; arguments come after their verb",
 			name);
-	for (unsigned int i = 0; i < PS_MAX_ARGS && verb_argument(p->verb, i, argument); i++)
+	for (unsigned int i = 0; i < PS_MAX_ARGS && recipe_verb_argument(p->verb, i, argument); i++)
 		if (!strcmp(argument, name))
 			return set_expr(r, &p->arg[i], name, value);
 	return diag_set(r->d, -EINVAL, "the verb %s has no argument %.64s; it has: %s",
-			verbs[p->verb].name, name, verbs[p->verb].args);
+			recipe_verbs[p->verb].name, name, recipe_verbs[p->verb].args);
 }
 
 /* ---- [offset NAME], [fields] ------------------------------------------------------------------------------------------- */
@@ -433,7 +340,7 @@ static int on_offset_key(struct reading *r, struct recipe_offset *o, const char 
 	id = after_word(name, "build-id");
 	if (id && strlen(id) < RECIPE_BUILD_ID_MAX && !id[strspn(id, "0123456789abcdef")])
 		strcpy(o->range[o->n_ranges].build_id, id);
-	else if (!parse_range(name, &o->range[o->n_ranges].versions))
+	else if (!recipe_parse_range(name, &o->range[o->n_ranges].versions))
 		return refuse(r, "expected dwarf, build-id HEX or versions of Go, as in 1.16..1.22",
 			      name);
 	errno = 0;
@@ -584,103 +491,6 @@ const struct recipe_offset *recipe_find_offset(const struct recipe *r, const cha
 	return NULL;
 }
 
-static int check_members(const struct recipe *x, const struct expr *e, struct diag *d)
-{
-	for (unsigned int i = 0; i < e->n_members; i++)
-		if (e->member[i].name[0] && !recipe_find_offset(x, e->member[i].name))
-			return diag_set(d, -EINVAL, "there is no [offset %s]", e->member[i].name);
-	return 0;
-}
-
-/* Every saved value that is read must be saved by some probe, every one that is handed over must be handed. */
-static int check_saved(const struct recipe *x, const struct expr *e, struct recipe_probe *p,
-		       struct diag *d)
-{
-	p->uses_saved |= e->base == EXPR_SAVED;
-	p->uses_handed |= e->base == EXPR_HANDED;
-	if (e->base != EXPR_SAVED && e->base != EXPR_HANDED)
-		return 0;
-	for (size_t i = 0; i < x->n_probes; i++)
-		if (e->base == EXPR_HANDED ? x->probe[i].hand.base
-					   : x->probe[i].save[e->index - 1].base)
-			return 0;
-	return e->base == EXPR_HANDED
-		       ? diag_set(d, -EINVAL, "nothing is handed over by any probe")
-		       : diag_set(d, -EINVAL, "saved%u is saved by no probe", e->index);
-}
-
-static int check_needed(struct recipe_probe *p, struct diag *d)
-{
-	static const char *const needed[] = { "pool", "item", "capacity", "cause" };
-	char argument[32];
-
-	if (!p->where)
-		return diag_set(d, -EINVAL, "[probe %s] has no `at`", p->label);
-	if (!p->verb && !p->save[0].base && !p->hand.base && !p->learn.base)
-		return diag_set(d, -EINVAL,
-				"[probe %s] has neither a verb nor save1, hand or learn", p->label);
-	if (p->save[1].base && !p->save[0].base)
-		return diag_set(d, -EINVAL, "[probe %s] has save2 without save1", p->label);
-	for (unsigned int i = 0; p->verb && i < PS_MAX_ARGS && verb_argument(p->verb, i, argument);
-	     i++)
-		for (size_t k = 0; k < sizeof(needed) / sizeof(*needed); k++)
-			if (!p->arg[i].base && !strcmp(argument, needed[k]) &&
-			    !(p->verb == PS_VERB_pool_create && !strcmp(argument, "capacity")) &&
-			    !(p->verb == PS_VERB_item_opened && !strcmp(argument, "item")))
-				return diag_set(d, -EINVAL, "[probe %s]: the verb %s needs %s",
-						p->label, verbs[p->verb].name, argument);
-	return 0;
-}
-
-/* A task is named where it is handed over and where it is taken. */
-static int check_task(const struct recipe *x, const struct recipe_probe *p, struct diag *d)
-{
-	if (!p->task.base && (p->hand.base || p->uses_handed))
-		return diag_set(d, -EINVAL,
-				"[probe %s] has no `task`: with which is it handed over?",
-				p->label);
-	if (p->where != RECIPE_AT_LEARNED)
-		return 0;
-	if (x->language == RECIPE_GO)
-		return diag_set(d, -EINVAL, "functions are not learned in Go");
-	for (size_t i = 0; i < x->n_probes; i++)
-		if (x->probe[i].learn.base)
-			return 0;
-	return diag_set(d, -EINVAL, "no probe has `learn`");
-}
-
-/* One value of a probe. */
-static int check_value(const struct recipe *x, const struct expr *e, struct recipe_probe *p,
-		       struct diag *d)
-{
-	int error = check_members(x, e, d);
-
-	return error ? error : check_saved(x, e, p, d);
-}
-
-static int check_probe(const struct recipe *x, struct recipe_probe *p, struct diag *d)
-{
-	int error = check_needed(p, d);
-
-	for (int i = 0; i < PS_MAX_ARGS && !error; i++)
-		error = check_value(x, &p->arg[i], p, d);
-	for (int i = 0; i < PS_SPEC_SAVES && !error; i++)
-		error = check_value(x, &p->save[i], p, d);
-	for (unsigned int i = 0; i < p->n_conds && !error; i++)
-		error = check_value(x, &p->cond[i].left, p, d);
-	if (!error)
-		error = check_value(x, &p->task, p, d);
-	if (!error)
-		error = check_value(x, &p->hand, p, d);
-	if (!error)
-		error = check_value(x, &p->learn, p, d);
-	if (!error)
-		error = check_task(x, p, d);
-	if (error && d)
-		d->line = p->line;
-	return error;
-}
-
 static enum ps_compare opposite(enum ps_compare compare)
 {
 	switch (compare) {
@@ -739,33 +549,6 @@ static int add_all_otherwise(struct reading *r)
 	return error;
 }
 
-static int check_recipe(struct recipe *x, struct diag *d)
-{
-	int error = 0;
-
-	if (!x->library[0])
-		return diag_set(d, -EINVAL, "[recipe] has no library");
-	if (!x->kind)
-		return diag_set(d, -EINVAL, "[recipe] has no kind");
-	if (!x->soname[0] && !x->path[0] && !x->build_id[0] && x->language != RECIPE_GO)
-		return diag_set(
-			d, -EINVAL,
-			"[recipe] matches every file: it needs soname, path, build-id or language = go");
-	if (x->language == RECIPE_GO && !x->requires[0] && !x->path[0] && !x->build_id[0])
-		return diag_set(
-			d, -EINVAL,
-			"[recipe] matches every Go program: it needs requires, path or build-id");
-	if (!x->n_probes)
-		return diag_set(d, -EINVAL, "there is no [probe LABEL]");
-	for (size_t i = 0; i < x->n_probes && !error; i++) {
-		error = check_probe(x, &x->probe[i], d);
-		x->tells_waits |= x->probe[i].verb == PS_VERB_wait_begin;
-	}
-	for (int i = 0; i < RECIPE_FIELD_COUNT && !error; i++)
-		error = check_members(x, &x->field[i], d);
-	return error;
-}
-
 /* FNV-1a, 64 bits: <http://www.isthe.com/chongo/tech/comp/fnv/>. Only to tell a changed file from an unchanged one. */
 static uint64_t hash_of(const char *text, size_t n)
 {
@@ -801,7 +584,7 @@ int recipe_parse(const char *name, const char *text, size_t n, struct recipe **r
 	    !(x->offset = calloc(RECIPE_OFFSETS_MAX + 1, sizeof(*x->offset))))
 		return diag_set(d, -ENOMEM, "out of memory");
 	x->n_refs = 1;
-	x->versions.to = NEWEST;
+	x->versions.to = RECIPE_NEWEST;
 	snprintf(x->name, sizeof(x->name), "%s", name);
 	x->hash = hash_of(text, n);
 	line = ini_parse_stream(next_line, &r, on_line, &r);
@@ -815,7 +598,7 @@ int recipe_parse(const char *name, const char *text, size_t n, struct recipe **r
 		r.error = add_all_otherwise(&r);
 	if (!r.error) {
 		r.d->line = 0;
-		r.error = check_recipe(x, r.d);
+		r.error = recipe_check(x, r.d);
 	}
 	if (r.error)
 		return r.error;

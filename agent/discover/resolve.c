@@ -3,7 +3,7 @@
  * resolve.c - see resolve.h. The surprise: the return of a Go function is found in its callers, after each direct call of it. A
  * return probe would change the return address on a stack that Go moves (it kills the process), and a RET instruction is dear.
  */
-#include "discover/resolve.h"
+#include "discover/resolve_parts.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -13,10 +13,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "discover/argspec.h"
-#include "discover/code.h"
-#include "discover/members.h"
-#include "discover/notes.h"
 
 #define SITES_MAX 4096
 #define FUNCTION_MAX (256u << 10)
@@ -24,32 +20,11 @@
 #define CALLERS_MAX 1024
 #define NOTES_MAX 4096
 
-struct resolving {
-	const struct recipe *recipe;
-	int fd;
-	struct symbols *symbols;
-	bool is_go;
-	uint16_t machine;
-	uint64_t version;
-	struct recipe_plan *plan;
-	size_t room;
-	struct diag d;
-};
-
 /* The code of one function, copied. */
 struct function {
 	struct symbol symbol;
 	uint8_t *bytes; /* owned */
 	struct code code;
-};
-
-/* Where a probe goes and what can be read there. */
-struct spot {
-	uint64_t vaddr;
-	bool is_return, is_dear, has_args, has_return;
-	const struct code *code; /* for copies of arguments; NULL = none */
-	const struct code_value *values; /* where registers of the entry or the return lie here; NULL = in their place */
-	const struct note *note; /* of a USDT point; NULL = none */
 };
 
 static void cleanup_function(struct function *f)
@@ -89,282 +64,6 @@ bool recipe_matches(const struct recipe *r, const char *path, struct symbols *s)
 	if (r->without[0] && !symbols_find(s, r->without, &found, &d))
 		return false;
 	return !r->requires[0] || !symbols_find(s, r->requires, &found, &d);
-}
-
-/* ---- names in expressions ---------------------------------------------------------------------------------------------- */
-
-static bool range_holds(const struct resolving *r, const struct recipe_offset *o, unsigned int i)
-{
-	const char *id = o->range[i].build_id, *own = symbols_build_id(r->symbols);
-
-	if (id[0])
-		return own && !strncmp(own, id, strlen(id));
-	return r->version && recipe_range_holds(&o->range[i].versions, r->version);
-}
-
-/* By the file's debug information, else by the table of builds and versions. */
-static int find_offset(void *context, const char *name, int64_t *ret, struct diag *d)
-{
-	struct resolving *r = context;
-	const struct recipe_offset *o = recipe_find_offset(r->recipe, name);
-	struct diag why = { 0 };
-
-	if (!o)
-		return diag_set(d, -ENOENT, "there is no [offset %s]", name);
-	if (o->type[0] && !members_find(r->fd, o->type, o->member, ret, &why))
-		return 0;
-	for (unsigned int i = 0; i < o->n_ranges; i++) {
-		if (!range_holds(r, o, i))
-			continue;
-		*ret = o->range[i].value;
-		return 0;
-	}
-	return diag_set(d, -ENOENT, "the offset %s is not known for this file%s%s", name,
-			why.text[0] ? ": " : "", why.text);
-}
-
-/* Where a probe is, for questions about it. */
-struct spilling {
-	const struct code *code;
-	uint64_t vaddr;
-	bool is_return;
-};
-
-/* expr_compile has one context for both questions */
-struct asking {
-	struct resolving *resolving;
-	struct spilling spilling;
-};
-
-static int ask_offset(void *context, const char *name, int64_t *ret, struct diag *d)
-{
-	return find_offset(((struct asking *)context)->resolving, name, ret, d);
-}
-
-static int ask_spill(void *context, unsigned int reg, int64_t *ret)
-{
-	const struct spilling *s = &((struct asking *)context)->spilling;
-	int64_t depth, displacement;
-
-	if (!s->code)
-		return -ENOENT;
-	depth = code_stack_depth(s->code, s->vaddr);
-	if (depth < 0 || code_spill_slot(s->code, reg, s->vaddr, &displacement))
-		return -ENOENT;
-	*ret = depth + displacement;
-	return 0;
-}
-
-static int ask_variable(void *context, const char *name, int64_t *ret, struct diag *d)
-{
-	const struct asking *asking = context;
-	uint64_t vaddr;
-
-	if (asking->spilling.is_return)
-		return diag_set(d, -EINVAL,
-				"variables are not found at a return: save &%s at the entry", name);
-	if (symbols_find_object(asking->resolving->symbols, name, &vaddr))
-		return diag_set(d, -ENOENT, "the file has no variable %s", name);
-	*ret = (int64_t)(vaddr - asking->spilling.vaddr);
-	return 0;
-}
-
-/* ---- specs ------------------------------------------------------------------------------------------------------------- */
-
-/* An argument of a USDT point, and what the recipe reads from there. */
-static int compile_note_argument(const struct expr *e, const struct expr_place *place,
-				 const struct ps_arg *arg, unsigned int n, struct ps_arg *ret,
-				 struct diag *d)
-{
-	struct expr rest = *e;
-	struct ps_arg tail;
-	int error;
-
-	if (e->index > n)
-		return diag_set(d, -EINVAL, "the point has %u arguments", n);
-	*ret = arg[e->index - 1];
-	if (!e->n_members && !e->number && e->size < ret->size) {
-		ret->size = e->size; /* the low bytes: little endian */
-		ret->is_signed = e->is_signed;
-	}
-	if (!e->n_members && !e->number)
-		return 0;
-	if (ret->kind == PS_ARG_CONST || ret->size != 8 || e->number)
-		return diag_set(d, -EINVAL, "arg%u of the point is no address", e->index);
-	rest.base = EXPR_NUMBER; /* for the members alone */
-	error = expr_compile(&rest, place, &tail, d);
-	if (error)
-		return error;
-	memcpy(ret->deref, tail.deref, sizeof(ret->deref));
-	ret->n_derefs = tail.n_derefs;
-	ret->size = e->size;
-	ret->is_signed = e->is_signed;
-	return 0;
-}
-
-struct compiling {
-	struct expr_place place;
-	const struct code_value *values;
-	struct asking asking;
-	struct ps_arg note_arg[PS_MAX_ARGS];
-	unsigned int n_note_args;
-	bool is_note;
-};
-
-static bool find_object(void *context, const char *name, uint64_t *ret)
-{
-	return !symbols_find_object(context, name, ret);
-}
-
-static int compile_begin(struct resolving *r, const struct spot *spot, struct compiling *c)
-{
-	const struct argspec_symbols objects = { find_object, r->symbols };
-
-	memset(c, 0, sizeof(*c));
-	c->asking.resolving = r;
-	c->asking.spilling = (struct spilling){ spot->code, spot->vaddr, spot->is_return };
-	c->place = (struct expr_place){
-		.machine = r->machine,
-		.is_go = r->is_go,
-		.has_args = spot->has_args,
-		.has_return = spot->has_return,
-		.offset = ask_offset,
-		.spill = ask_spill,
-		.variable = ask_variable,
-		.context = &c->asking,
-	};
-	c->values = spot->values;
-	c->is_note = spot->note;
-	if (!spot->note)
-		return 0;
-	return argspec_parse(spot->note->args, r->machine, &objects, spot->note->pc_vaddr,
-			     c->note_arg, &c->n_note_args, &r->d);
-}
-
-/* A register whose value has gone elsewhere by the time the probe fires. */
-static int move_value(struct resolving *r, const struct code_value *values, struct ps_arg *arg)
-{
-	const struct code_value *v;
-
-	if (arg->kind != PS_ARG_REG || arg->reg >= CODE_REGISTERS || arg->reg == CODE_RIP)
-		return 0;
-	v = &values[arg->reg];
-	if (v->reg == CODE_NO_REGISTER)
-		return 0;
-	arg->reg = v->reg;
-	if (!v->is_memory)
-		return 0;
-	if (arg->offset)
-		return diag_set(&r->d, -EINVAL,
-				"nothing can be added to a value that is in memory here");
-	arg->kind = PS_ARG_MEM;
-	arg->offset = v->displacement;
-	return 0;
-}
-
-static int compile_one(struct resolving *r, struct compiling *c, const struct expr *e,
-		       struct ps_arg *ret)
-{
-	int error;
-
-	if (c->is_note && e->base == EXPR_ARG)
-		return compile_note_argument(e, &c->place, c->note_arg, c->n_note_args, ret, &r->d);
-	error = expr_compile(e, &c->place, ret, &r->d);
-	return error || !c->values ? error : move_value(r, c->values, ret);
-}
-
-static unsigned int verb_n_args(enum ps_verb verb)
-{
-	static const unsigned int n[PS_VERB_COUNT] = {
-#define VERB(id, name, n_args, args, text) [id] = n_args,
-#include "bpf/verbs.def"
-	};
-
-	return n[verb];
-}
-
-/* What an argument is that the recipe leaves out: in Go the waiter is the goroutine, a new pool's kind is the recipe's, else 0. */
-static struct expr default_argument(const struct resolving *r, enum ps_verb verb, unsigned int i)
-{
-	struct expr e = { .base = EXPR_NUMBER, .size = 8 };
-	bool is_waiter = (i == 1 && (verb == PS_VERB_wait_begin || verb == PS_VERB_wait_end)) ||
-			 (i == 2 && verb == PS_VERB_acquired);
-
-	if (is_waiter && r->is_go)
-		e.base = EXPR_GOROUTINE;
-	if (i == 1 && verb == PS_VERB_pool_create)
-		e.number = r->recipe->kind;
-	return e;
-}
-
-/* What goes from thread to thread. */
-static int compile_task(struct resolving *r, struct compiling *c, const struct recipe_probe *p,
-			struct ps_spec *spec)
-{
-	int error = p->task.base ? compile_one(r, c, &p->task, &spec->task) : 0;
-
-	if (!error && p->hand.base) {
-		spec->flags |= PS_SPEC_HANDS;
-		error = compile_one(r, c, &p->hand, &spec->hand);
-	}
-	if (!error && p->learn.base) {
-		spec->flags |= PS_SPEC_LEARNS;
-		error = compile_one(r, c, &p->learn, &spec->learn);
-	}
-	if (p->uses_handed)
-		spec->flags |= PS_SPEC_TAKES;
-	return error;
-}
-
-/* Whether a call of the function is over after the probe. */
-static bool is_end(const struct recipe_probe *p)
-{
-	return p->where == RECIPE_AT_RETURN || p->where == RECIPE_AT_RETS ||
-	       (p->where == RECIPE_AT_LEARNED && !strcmp(p->function, "return"));
-}
-
-static bool is_zero(const struct ps_arg *a)
-{
-	return a->kind == PS_ARG_CONST && !a->value;
-}
-
-static int compile_spec(struct resolving *r, const struct recipe_probe *p, const struct spot *spot,
-			struct ps_spec *spec)
-{
-	const struct expr caller = { .base = r->is_go ? EXPR_GOROUTINE : EXPR_THREAD, .size = 8 };
-	struct compiling c;
-	int error = compile_begin(r, spot, &c);
-
-	memset(spec, 0, sizeof(*spec));
-	spec->verb = p->verb;
-	spec->kind = r->recipe->kind;
-	spec->n_args = p->verb ? verb_n_args(p->verb) : 0;
-	spec->n_conds = p->n_conds;
-	spec->flags = PS_SPEC_RELAXED;
-	for (unsigned int i = 0; i < spec->n_args && !error; i++) {
-		struct expr fallback = default_argument(r, p->verb, i);
-
-		error = compile_one(r, &c, p->arg[i].base ? &p->arg[i] : &fallback, &spec->arg[i]);
-	}
-	while (spec->n_args > 1 && is_zero(&spec->arg[spec->n_args - 1]))
-		spec->n_args--; /* the kernel side begins with zeros */
-	for (unsigned int i = 0; i < PS_SPEC_SAVES && !error && p->save[i].base; i++) {
-		error = compile_one(r, &c, &p->save[i], &spec->save[i]);
-		spec->n_saves++;
-	}
-	for (unsigned int i = 0; i < p->n_conds && !error; i++) {
-		spec->cond[i].compare = p->cond[i].compare;
-		spec->cond[i].value = p->cond[i].right;
-		error = compile_one(r, &c, &p->cond[i].left, &spec->cond[i].arg);
-	}
-	if (!error)
-		error = compile_task(r, &c, p, spec);
-	if (error || (!spec->n_saves && !p->uses_saved))
-		return error;
-	spec->flags |= PS_SPEC_CALL;
-	if (is_end(p))
-		spec->flags |= PS_SPEC_CALL_ENDS;
-	return compile_one(r, &c, &caller, &spec->context);
 }
 
 /* ---- sites ------------------------------------------------------------------------------------------------------------- */
@@ -446,7 +145,7 @@ static int site_add(struct resolving *r, const struct recipe_probe *p, const str
 			r, p,
 			"there is no instruction that the kernel emulates, a single step would "
 			"cost each call about 10 us: `dear = yes` attaches it all the same");
-	if (compile_spec(r, p, spot, &spec))
+	if (resolve_spec(r, p, spot, &spec))
 		return site_refuse(r, p, r->d.text);
 	site = site_new(r, p);
 	if (!site)
@@ -772,7 +471,8 @@ static int resolve_field(struct resolving *r, const struct expr *e, struct recip
 {
 	for (unsigned int i = 0; i < e->n_members; i++) {
 		ret->step[i] = e->member[i].number;
-		if (e->member[i].name[0] && find_offset(r, e->member[i].name, &ret->step[i], &r->d))
+		if (e->member[i].name[0] &&
+		    resolve_offset_of(r, e->member[i].name, &ret->step[i], &r->d))
 			return -ENOENT;
 	}
 	ret->n_steps = e->n_members;
@@ -791,46 +491,6 @@ static void resolve_fields(struct resolving *r)
 		memset(&r->plan->field[i], 0, sizeof(r->plan->field[i]));
 		snprintf(r->plan->field_problem, sizeof(r->plan->field_problem), "field %s: %.150s",
 			 recipe_field_name((enum recipe_field)i), r->d.text);
-	}
-}
-
-/* ---- chains ------------------------------------------------------------------------------------------------------------ */
-
-static bool excludes(const struct ps_cond *a, const struct ps_cond *b)
-{
-	if (memcmp(&a->arg, &b->arg, sizeof(a->arg)) != 0)
-		return false;
-	if (a->compare == PS_COMPARE_EQ && b->compare == PS_COMPARE_EQ)
-		return a->value != b->value;
-	return a->value == b->value &&
-	       ((a->compare == PS_COMPARE_EQ && b->compare == PS_COMPARE_NE) ||
-		(a->compare == PS_COMPARE_NE && b->compare == PS_COMPARE_EQ) ||
-		(a->compare == PS_COMPARE_LT && b->compare == PS_COMPARE_GE) ||
-		(a->compare == PS_COMPARE_GE && b->compare == PS_COMPARE_LT) ||
-		(a->compare == PS_COMPARE_LE && b->compare == PS_COMPARE_GT) ||
-		(a->compare == PS_COMPARE_GT && b->compare == PS_COMPARE_LE));
-}
-
-static bool specs_exclude(const struct ps_spec *a, const struct ps_spec *b)
-{
-	for (unsigned int i = 0; i < a->n_conds; i++)
-		for (unsigned int k = 0; k < b->n_conds; k++)
-			if (excludes(&a->cond[i], &b->cond[k]))
-				return true;
-	return false;
-}
-
-/* A spec after which none of its chain can run is told so; what it saves may make the difference, so then it is not. */
-static void mark_last(struct recipe_plan *plan)
-{
-	for (size_t i = 0; i < plan->n; i++) {
-		struct recipe_site *s = &plan->site[i];
-		bool is_last = s->next && !s->spec.n_saves;
-
-		for (size_t k = s->next; k && is_last; k = plan->site[k].next)
-			is_last = specs_exclude(&s->spec, &plan->site[k].spec);
-		if (is_last)
-			s->spec.flags |= PS_SPEC_LAST;
 	}
 }
 
@@ -870,7 +530,7 @@ int recipe_resolve(const struct recipe *recipe, int fd, struct symbols *s, bool 
 		return error;
 	}
 	resolve_fields(&r);
-	mark_last(&plan);
+	resolve_mark_last(&plan);
 	*ret = plan;
 	return 0;
 }
@@ -898,7 +558,8 @@ int recipe_resolve_learned(const struct recipe *recipe, int fd, struct symbols *
 		if (p->where != RECIPE_AT_LEARNED)
 			continue;
 		r.d.text[0] = 0;
-		error = is_end(p) ? resolve_return_of(&r, p, &f) : resolve_entry_of(&r, p, &f);
+		error = probe_ends_call(p) ? resolve_return_of(&r, p, &f)
+					   : resolve_entry_of(&r, p, &f);
 	}
 	if (error) {
 		recipe_plan_done(&plan);

@@ -219,12 +219,18 @@ int symbols_find(struct symbols *s, const char *name, struct symbol *ret, struct
 	struct cxx_query query = { .want = NULL };
 	int error = tables_ask(s, &q, ret, d);
 
-	if (error == -ENOENT && strstr(name, "::")) {
+	if (error == -ENOENT && (strstr(name, "::") || strchr(name, '('))) {
 		cxx_query_init(&query, name);
 		q.query = &query;
 		error = tables_ask(s, &q, ret, d);
 	}
 	return error == -ENOENT ? nothing_found(s, name, &query, d) : error;
+}
+
+int symbols_debug_fd(struct symbols *s)
+{
+	table_open(s, SYMBOL_DEBUG_FILE, NULL);
+	return s->debug_fd;
 }
 
 int symbols_find_object(struct symbols *s, const char *name, uint64_t *ret_vaddr)

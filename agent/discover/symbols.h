@@ -43,13 +43,16 @@ void symbols_free(struct symbols *s); /* NULL is allowed */
 
 /*
  * The function of that name. The name is matched exactly; a version after it in the file (name@V1, name@@V2) is ignored and the
- * default version preferred, as are global functions over local ones. When nothing has it and it contains "::", it is taken as a
- * C++ name as c++filt prints it, with or without the list of parameters ("ns::Pool::acquire", "ns::Pool::acquire(int)").
+ * default version preferred, as are global functions over local ones. When nothing has it and it contains "::" or "(", it is taken
+ * as a C++ name as c++filt prints it: with the list of parameters or, in a namespace, without ("ns::Pool::acquire", "acquire(int)").
  * -ENOENT; -ENOTUNIQ when it stands for several functions, of which the text names two; -ENOTSUP for a function that is chosen at
  * load time (STT_GNU_IFUNC); -EBADMSG or -EFBIG when a table lies, has a form that is not known or is over its limit, and no other
  * table has the name; -ENOMEM.
  */
 int symbols_find(struct symbols *s, const char *name, struct symbol *ret, struct diag *d);
+
+/* The separate debug file (borrowed), opened at the first question; -1 = there is none. */
+int symbols_debug_fd(struct symbols *s);
 
 /* The address of a data symbol, for arguments like 8@counter(%rip). -ENOENT, -ENOTUNIQ, -EBADMSG, -ENOMEM. */
 int symbols_find_object(struct symbols *s, const char *name, uint64_t *ret_vaddr);

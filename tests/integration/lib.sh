@@ -18,7 +18,7 @@ LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$LIB/../.." && pwd)
 POOLSCOPE=${POOLSCOPE:-$ROOT/build/poolscope}
 POOLSIM=${POOLSIM:-$ROOT/build/poolsim}
-TMP="" PORT="" AGENT_PID="" SIM_PID="" SIM=0
+TMP="" OUT="" PORT="" AGENT_PID="" SIM_PID="" SIM=0
 PIDS=() N_PASSED=0 N_FAILED=0 SKIPPED=""
 
 # ---- beginning and end -------------------------------------------------------------------------------------------------
@@ -28,6 +28,7 @@ begin() {
 	TMP=$(mktemp -d "${TMPDIR:-/tmp}/poolscope-test.XXXXXX")
 	chmod 755 "$TMP" # service accounts must get at their own folder in it
 	export TMP
+	exec {OUT}>&1 # for what is said while a command's own output goes nowhere
 	trap finish EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
@@ -67,6 +68,7 @@ finish() {
 	local rc=$? log
 	trap - EXIT
 	set +e
+	exec >&"$OUT" 2>&1
 	while [ ${#PIDS[@]} -gt 0 ]; do
 		end_process "${PIDS[-1]}"
 	done
@@ -103,7 +105,7 @@ fail() {
 
 # Ends the test as failed: what follows could not be judged.
 die() {
-	fail "$*"
+	fail "$*" >&"${OUT:-1}"
 	exit 1
 }
 
