@@ -154,6 +154,8 @@ static int word_to_base(const struct scan *s, const char *word, const char *argu
 {
 	if (is_numbered(word, "arg", 0, 16, &e->index))
 		e->base = EXPR_ARG;
+	else if (is_numbered(word, "passed", 0, 16, &e->index))
+		e->base = EXPR_PASSED;
 	else if (is_numbered(word, "return", 1, 16, &e->index))
 		e->base = EXPR_RETURN;
 	else if (is_numbered(word, "saved", 0, PS_SPEC_SAVES, &e->index))
@@ -166,6 +168,10 @@ static int word_to_base(const struct scan *s, const char *word, const char *argu
 		e->base = EXPR_GOROUTINE;
 	else if (is_register(machine, word, &e->index))
 		e->base = EXPR_REGISTER;
+	else if (is_register(machine == EM_AARCH64 ? EM_X86_64 : EM_AARCH64, word, &e->index)) {
+		e->base = EXPR_REGISTER; /* the recipe is good, the probe is not for this machine */
+		e->index = PS_REG_NONE;
+	}
 	if (e->base)
 		return 0;
 	for (size_t i = 0; argument && i < sizeof(words) / sizeof(*words); i++) {
@@ -428,7 +434,14 @@ static int compile_base(const struct expr *e, const struct expr_place *place, st
 			return diag_set(d, -EINVAL, "there is no return value here");
 		return use_register(a, expr_return_register(place->machine, place->is_go, e->index),
 				    "return", e->index, d);
+	case EXPR_PASSED:
+		if (!place->is_call)
+			return diag_set(d, -EINVAL, "passed%u is for `at = call`", e->index);
+		return use_register(a, expr_arg_register(place->machine, place->is_go, e->index),
+				    "passed", e->index, d);
 	case EXPR_REGISTER:
+		if (e->index == PS_REG_NONE)
+			return diag_set(d, -EINVAL, "this machine has no such register");
 		return use_register(a, e->index, "register ", e->index, d);
 	case EXPR_SAVED:
 		a->kind = PS_ARG_SAVED;

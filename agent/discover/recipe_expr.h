@@ -4,7 +4,7 @@
  *
  *	VALUE [-> MEMBER]... [+ N] [: SIZE]
  *
- * VALUE is arg1, arg2, ... (of the function, by its calling convention), return, return2, ..., a register (rax, x0), saved1 or
+ * VALUE is arg1, arg2, ... (of the function, by its calling convention), passed1, ... (to the one that is called here), return, return2, ..., a register (rax, x0), saved1 or
  * saved2, handed, thread, goroutine, &VARIABLE of the file, a number, or a word of the vocabulary (connection, timeout, new). `-> MEMBER` reads the memory at the
  * value plus MEMBER, a number of bytes or the name of an [offset] section. `+ N` adds at the end, or before the first `->`. SIZE is
  * the width of the last read in bytes, 1, 2, 4 or 8 (8), with an s before it when signed.
@@ -26,7 +26,8 @@ enum expr_base {
 	EXPR_NONE,
 	EXPR_ARG,
 	EXPR_RETURN,
-	EXPR_REGISTER,	/* index is its number in bpf/regs.def */
+	EXPR_PASSED,	/* what is passed to the function that is about to be called */
+	EXPR_REGISTER,	/* index is its number in bpf/regs.def; PS_REG_NONE = of another machine */
 	EXPR_SAVED,
 	EXPR_HANDED,
 	EXPR_THREAD,
@@ -74,6 +75,7 @@ struct expr_place {
 	bool is_go;	/* Go's ABIInternal, else the platform's C convention */
 	bool has_args;	/* the function's arguments are where its caller put them */
 	bool has_return;
+	bool is_call;	/* another function is about to be called */
 	/* The value of an [offset] section in this file. */
 	int (*offset)(void *context, const char *name, int64_t *ret, struct diag *d);
 	/* The distance of a saved copy of an argument's register from the stack pointer here; NULL = there is none. */

@@ -212,6 +212,8 @@ static uint32_t register_bit(const struct resolving *r, const struct expr *e)
 
 	if (e->base == EXPR_ARG)
 		reg = expr_arg_register(r->machine, r->is_go, e->index);
+	else if (e->base == EXPR_PASSED)
+		reg = expr_arg_register(r->machine, r->is_go, e->index);
 	else if (e->base == EXPR_RETURN)
 		reg = expr_return_register(r->machine, r->is_go, e->index);
 	else if (e->base == EXPR_REGISTER)
@@ -338,6 +340,7 @@ static int resolve_call(struct resolving *r, const struct recipe_probe *p)
 	for (size_t i = 0; i < n && !error; i++) {
 		struct spot spot = { .vaddr = sites[i].vaddr,
 				     .is_dear = sites[i].cost != CODE_EMULATED,
+				     .is_call = true,
 				     .code = &f.code };
 
 		error = site_at(r, p, &f.symbol, &spot);

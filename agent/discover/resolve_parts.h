@@ -24,7 +24,7 @@ struct resolving {
 /* Where a probe goes and what can be read there. */
 struct spot {
 	uint64_t vaddr;
-	bool is_return, is_dear, has_args, has_return;
+	bool is_return, is_dear, is_call, has_args, has_return;
 	const struct code *code; /* for copies of arguments; NULL = none */
 	const struct code_value *values; /* where registers of the entry or the return lie here; NULL = in their place */
 	const struct note *note; /* of a USDT point; NULL = none */

@@ -149,6 +149,7 @@ static int compile_begin(struct resolving *r, const struct spot *spot, struct co
 		.is_go = r->is_go,
 		.has_args = spot->has_args,
 		.has_return = spot->has_return,
+		.is_call = spot->is_call,
 		.offset = ask_offset,
 		.spill = ask_spill,
 		.variable = ask_variable,

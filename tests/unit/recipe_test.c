@@ -320,6 +320,20 @@ static void a_line_that_is_too_long_is_refused(void **state)
 	refused(text, 2, "too long");
 }
 
+static void what_is_passed_on_is_where_the_callee_expects_it(void **state)
+{
+	const struct expr_place place = { .machine = EM_X86_64, .is_go = true, .is_call = true };
+	struct diag d = { 0 };
+	struct ps_arg arg;
+	struct expr e;
+
+	(void)state;
+	assert_int_equal(expr_parse("passed2", NULL, EM_X86_64, &e, &d), 0);
+	assert_int_equal(expr_compile(&e, &place, &arg, &d), 0);
+	assert_int_equal(arg.kind, PS_ARG_REG);
+	assert_int_equal(arg.reg, 5); /* rbx */
+}
+
 static void an_argument_without_a_register_says_so(void **state)
 {
 	const struct expr_place place = { .machine = EM_X86_64,
@@ -337,6 +351,12 @@ static void an_argument_without_a_register_says_so(void **state)
 	assert_int_not_equal(expr_compile(&e, &place, &arg, &d), 0);
 	assert_int_equal(expr_parse("return", NULL, EM_X86_64, &e, &d), 0);
 	assert_int_not_equal(expr_compile(&e, &place, &arg, &d), 0);
+	assert_int_equal(expr_parse("passed1", NULL, EM_X86_64, &e, &d), 0);
+	assert_int_not_equal(expr_compile(&e, &place, &arg, &d), 0);
+	assert_non_null(strstr(d.text, "at = call"));
+	assert_int_equal(expr_parse("x3", NULL, EM_X86_64, &e, &d), 0);
+	assert_int_not_equal(expr_compile(&e, &place, &arg, &d), 0);
+	assert_non_null(strstr(d.text, "no such register"));
 }
 
 /* Every recipe that is shipped is good. */
@@ -380,6 +400,7 @@ int main(void)
 		cmocka_unit_test(offsets_by_build),
 		cmocka_unit_test(a_wrong_recipe_is_refused_by_line_and_reason),
 		cmocka_unit_test(a_line_that_is_too_long_is_refused),
+		cmocka_unit_test(what_is_passed_on_is_where_the_callee_expects_it),
 		cmocka_unit_test(an_argument_without_a_register_says_so),
 		cmocka_unit_test(the_shipped_recipes_are_good),
 	};
