@@ -125,6 +125,7 @@ enum ps_pool_flag {
 	PS_POOL_LOST_EVENTS = 4,	/* a lease or waiter of it did not fit: in use may be off */
 	PS_POOL_DESCRIBED = 8,	/* name, kind and capacity were read from the SDK's handle */
 	PS_POOL_SAME_TASKS = 16,	/* two tasks with one name waited at once: whose wait was whose is not known */
+	PS_POOL_UNSEEN_STAYS = 128,	/* as UNSEEN_TASKS, and the limit fell: nothing proves any more that they have ended */
 	PS_POOL_UNHELD = 64,	/* its acquires are waits alone: nothing is ever out */
 	PS_POOL_UNSEEN_TASKS = 32,	/* tasks that were not counted may still run; until all items are seen in use */
 };
@@ -213,6 +214,8 @@ struct ps_proc {
 	__u32 n_pools;
 	__u32 n_endpoints;
 	__u64 pools_refused;
+	__u32 n_functions;	/* that it named and that were asked for */
+	__u32 reserved;
 };
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------------- */
@@ -349,9 +352,12 @@ enum ps_spec_flag {
 	PS_SPEC_RELAXED = 8,	/* a wait that begins twice or ends without a beginning is no mistake of the library's */
 	PS_SPEC_HANDS = 16,	/* hands `hand` over to whoever takes the task */
 	PS_SPEC_TAKES = 32,	/* looks up what was handed over; without HANDS it takes the task: that is forgotten after the chain */
+	PS_SPEC_BEFORE_RET = 256,	/* at the RET instruction, the return address is still on the stack */
 	PS_SPEC_LAST = 128,	/* when it has run, no other of its chain can: their conditions say the opposite */
 	PS_SPEC_LEARNS = 64,	/* `learn` is a function that will run: nothing happens until its own probes are on */
 };
+
+#define PS_FUNCTIONS_PER_PROCESS 64	/* that may be learned */
 
 #define PS_SPEC_CONDS 2
 #define PS_SPEC_SAVES 2
@@ -372,6 +378,8 @@ struct ps_spec {
 	__u32 slot;		/* the namespace of saved values: the same for all probes of one library */
 	__u32 n_conds;
 	__u32 n_saves;
+	__u32 function;	/* a number for the function that the probe is in; 0 = none */
+	__u32 reserved;
 	struct ps_arg context;	/* who calls: what one call is known by from probe to probe */
 	struct ps_arg save[PS_SPEC_SAVES];
 	struct ps_arg task;	/* work that goes from one thread to another: what it is known by */
@@ -391,6 +399,9 @@ struct ps_call_key {
 
 struct ps_call {
 	__u64 since_ns;
+	__u64 stack;	/* the stack pointer then; 0 = not known (Go moves its stacks) */
+	__u32 function;	/* of the spec that saved */
+	__u32 reserved;
 	__u64 value[PS_SPEC_SAVES];
 };
 
@@ -462,16 +473,16 @@ PS_ASSERT_SIZE(struct ps_hist, 16 + 4 * PS_HIST_BUCKETS);
 PS_ASSERT_SIZE(struct ps_pool, 536);
 PS_ASSERT_SIZE(struct ps_lease, 24);
 PS_ASSERT_SIZE(struct ps_waiter, 16);
-PS_ASSERT_SIZE(struct ps_proc, 32);
+PS_ASSERT_SIZE(struct ps_proc, 40);
 PS_ASSERT_SIZE(struct ps_addr, 72);
 PS_ASSERT_SIZE(struct ps_endpoint_key, 88);
 PS_ASSERT_SIZE(struct ps_inventory, 120);
 PS_ASSERT_SIZE(struct ps_listener_key, 24);
 PS_ASSERT_SIZE(struct ps_arg, 40);
 PS_ASSERT_SIZE(struct ps_cond, 56);
-PS_ASSERT_SIZE(struct ps_spec, 632);
+PS_ASSERT_SIZE(struct ps_spec, 640);
 PS_ASSERT_SIZE(struct ps_call_key, 24);
-PS_ASSERT_SIZE(struct ps_call, 24);
+PS_ASSERT_SIZE(struct ps_call, 40);
 PS_ASSERT_SIZE(struct ps_task, 24);
 PS_ASSERT_SIZE(struct ps_handle, 128);
 PS_ASSERT_SIZE(struct ps_story, 80);

@@ -12,9 +12,9 @@
 
 /* Words of the context that a spec may name. */
 #if defined(__TARGET_ARCH_arm64)
-enum { PS_N_REGS = 33, PS_REG_IP = 32 };
+enum { PS_N_REGS = 33, PS_REG_IP = 32, PS_REG_SP = 31 };
 #else
-enum { PS_N_REGS = 21, PS_REG_IP = 16 };
+enum { PS_N_REGS = 21, PS_REG_IP = 16, PS_REG_SP = 19 };
 #endif
 
 /*
@@ -210,12 +210,32 @@ PS_INLINE int ps_key_of(const struct ps_spec *spec, const struct ps_hit *hit,
 	return ps_arg_read(context, hit->ctx, call, 0, &ret->context);
 }
 
+/*
+ * A function that calls itself: what the outer call saved is not the inner one's. On x86-64 the stack pointer is above that of any
+ * point of the function once it has returned; when an inner call has, it is at most there.
+ */
+PS_INLINE int ps_call_is_inner(const struct ps_spec *spec, const struct ps_hit *hit,
+			       const struct ps_call *call)
+{
+#if defined(__TARGET_ARCH_arm64)
+	return 0;
+#else
+	__u64 stack = ps_reg_read(hit->ctx, PS_REG_SP);
+
+	if (spec->flags & PS_SPEC_BEFORE_RET)
+		stack += 8;
+	return call->stack && call->function == spec->function && stack <= call->stack;
+#endif
+}
+
 PS_INLINE int ps_call_find(const struct ps_spec *spec, const struct ps_hit *hit,
 			   struct ps_calling *ret)
 {
 	if (ps_key_of(spec, hit, &spec->context, 0, &ret->key))
 		return -1;
 	ret->call = bpf_map_lookup_elem(&ps_calls, &ret->key);
+	if (ret->call && spec->flags & PS_SPEC_CALL_ENDS && ps_call_is_inner(spec, hit, ret->call))
+		ret->call = 0;
 	return 0;
 }
 
@@ -248,6 +268,10 @@ PS_INLINE int ps_call_save(const struct ps_spec *spec, const struct ps_hit *hit,
 	struct ps_call fresh = {};
 
 	fresh.since_ns = bpf_ktime_get_ns();
+	if (spec->context.kind == PS_ARG_THREAD && spec->function) {
+		fresh.function = spec->function;
+		fresh.stack = ps_reg_read(hit->ctx, PS_REG_SP);
+	}
 	if (call) {
 		fresh.value[0] = call->value[0];
 		fresh.value[1] = call->value[1];
@@ -264,7 +288,19 @@ PS_INLINE int ps_call_save(const struct ps_spec *spec, const struct ps_hit *hit,
 
 /* ---- tasks: work that one thread queues and another one runs ------------------------------------------------------------ */
 
-/* 1 = there was room, 0 = there was none (counted), -1 = what names it could not be read. */
+enum ps_handing { PS_HAND_DONE, PS_HAND_FULL, PS_HAND_MIXED };
+
+/* A task of the same name is queued in another pool: whose is taken first is not known. */
+PS_INLINE void ps_task_mix(const struct ps_hit *hit, __u64 other)
+{
+	struct ps_pool_key key = { .pool = other, .proc = hit->proc };
+	struct ps_pool *p = bpf_map_lookup_elem(&ps_pools, &key);
+
+	if (p)
+		ps_pool_mark(p, PS_POOL_SAME_TASKS);
+}
+
+/* enum ps_handing, or -1 = what names it could not be read. */
 PS_INLINE int ps_task_hand(const struct ps_spec *spec, const struct ps_hit *hit,
 			   const struct ps_calling *calling)
 {
@@ -274,15 +310,18 @@ PS_INLINE int ps_task_hand(const struct ps_spec *spec, const struct ps_hit *hit,
 		return -1;
 	fresh.since_ns = bpf_ktime_get_ns();
 	before = bpf_map_lookup_elem(&ps_tasks, &calling->task_key);
+	if (before && before->value != fresh.value) {
+		ps_task_mix(hit, before->value);
+		return PS_HAND_MIXED;
+	}
 	if (before) {
-		before->value = fresh.value;
 		__sync_fetch_and_add(&before->n, 1);
-		return 1;
+		return PS_HAND_DONE;
 	}
 	if (!bpf_map_update_elem(&ps_tasks, &calling->task_key, &fresh, BPF_ANY))
-		return 1;
+		return PS_HAND_DONE;
 	ps_lost(PS_LOSS_tasks_full);
-	return 0;
+	return PS_HAND_FULL;
 }
 
 /* What the spec takes. Its task may be known by what the call saved. */
@@ -320,6 +359,7 @@ PS_INLINE int ps_function_learn(const struct ps_spec *spec, const struct ps_hit 
 {
 	struct ps_call_key key = {};
 	__u32 wanted = PS_LEARNED_WANTED, *state;
+	struct ps_proc *proc;
 	long error;
 
 	if (ps_key_of(spec, hit, &spec->learn, 0, &key))
@@ -329,6 +369,11 @@ PS_INLINE int ps_function_learn(const struct ps_spec *spec, const struct ps_hit 
 	state = bpf_map_lookup_elem(&ps_learned, &key);
 	if (state)
 		return *state == PS_LEARNED_ATTACHED ? PS_LEARNING_DONE : PS_LEARNING;
+	proc = ps_proc_get(&hit->proc, bpf_ktime_get_ns());
+	if (!proc || proc->n_functions >= PS_FUNCTIONS_PER_PROCESS) {
+		ps_lost(PS_LOSS_functions_full);
+		return PS_LEARNING_FULL;
+	}
 	error = bpf_map_update_elem(&ps_learned, &key, &wanted, BPF_NOEXIST);
 	if (error == -17 /* EEXIST: another thread asked just now */)
 		return PS_LEARNING;
@@ -336,6 +381,7 @@ PS_INLINE int ps_function_learn(const struct ps_spec *spec, const struct ps_hit 
 		ps_lost(PS_LOSS_functions_full);
 		return PS_LEARNING_FULL;
 	}
+	__sync_fetch_and_add(&proc->n_functions, 1);
 	__sync_fetch_and_add(&ps_n_wanted, 1);
 	return PS_LEARNING;
 }
@@ -388,7 +434,10 @@ PS_INLINE int ps_spec_tasks(const struct ps_spec *spec, const struct ps_hit *hit
 		if (ps_key_of(spec, hit, &spec->task, calling->call, &calling->task_key))
 			return -1;
 		result = ps_task_hand(spec, hit, calling);
-		return result < 0 ? -1 : result ? 0 : PS_POOL_LOST_EVENTS;
+		return result < 0                ? -1
+		       : result == PS_HAND_FULL  ? PS_POOL_LOST_EVENTS
+		       : result == PS_HAND_MIXED ? PS_POOL_SAME_TASKS
+						 : 0;
 	}
 	return 0;
 }

@@ -27,6 +27,13 @@ struct ps_event {
 	__u32 mark;	/* enum ps_pool_flag: it cannot be counted, its pool is marked with these and nothing else happens */
 };
 
+/* Other threads may set others at the same time. */
+PS_INLINE void ps_pool_mark(struct ps_pool *p, __u32 flags)
+{
+	if ((p->flags & flags) != flags)
+		__sync_fetch_and_or(&p->flags, flags);
+}
+
 PS_INLINE void ps_write_begin(struct ps_pool *p)
 {
 	__sync_fetch_and_add(&p->seq_begin, 1);
@@ -72,7 +79,7 @@ PS_INLINE void ps_pool_level(struct ps_pool *p, __u64 now)
 		p->waiting_peak = (__u32)waiting;
 
 	if (p->flags & PS_POOL_UNSEEN_TASKS && p->capacity && in_use >= (__s64)p->capacity)
-		p->flags &= ~(__u32)PS_POOL_UNSEEN_TASKS; /* nothing is left for a task that is not seen */
+		__sync_fetch_and_and(&p->flags, ~(__u32)PS_POOL_UNSEEN_TASKS); /* nothing is left for a task that is not seen */
 	if (p->capacity && in_use >= (__s64)p->capacity && waiting > 0) {
 		if (!p->saturated_since_ns)
 			__sync_val_compare_and_swap(&p->saturated_since_ns, 0, now);
@@ -94,6 +101,8 @@ PS_INLINE void ps_pool_set_capacity(struct ps_pool *p, __u64 capacity, __u64 now
 		ps_lost(PS_LOSS_bad_value);
 		capacity = 0;
 	}
+	if (p->flags & PS_POOL_UNSEEN_TASKS && capacity && (!p->capacity || capacity < p->capacity))
+		ps_pool_mark(p, PS_POOL_UNSEEN_STAYS);
 	p->capacity_sum += p->capacity * (now - p->capacity_since_ns);
 	p->capacity_since_ns = now;
 	p->capacity = capacity;
@@ -219,9 +228,12 @@ PS_INLINE void ps_ref_key_of(const struct ps_event *e, __u64 id, struct ps_ref_k
 	ret->id = id;
 }
 
-PS_INLINE __u64 ps_waiter_or_thread(__u64 waiter)
+/* A task that is known by 0 waits as well, and not its thread. */
+PS_INLINE __u64 ps_waiter_of(const struct ps_event *e, __u64 waiter)
 {
-	return waiter ? waiter : (__u32)bpf_get_current_pid_tgid();
+	if (waiter || e->spec_flags & (PS_SPEC_HANDS | PS_SPEC_TAKES))
+		return waiter;
+	return (__u32)bpf_get_current_pid_tgid();
 }
 
 PS_INLINE void ps_on_wait_begin(struct ps_pool *p, const struct ps_event *e)
@@ -230,18 +242,18 @@ PS_INLINE void ps_on_wait_begin(struct ps_pool *p, const struct ps_event *e)
 	struct ps_waiter w = { .since_ns = e->now, .tid = (__u32)bpf_get_current_pid_tgid() };
 	long error;
 
-	ps_ref_key_of(e, ps_waiter_or_thread(e->arg[1]), &key);
+	ps_ref_key_of(e, ps_waiter_of(e, e->arg[1]), &key);
 	error = bpf_map_update_elem(&ps_waiters, &key, &w, BPF_NOEXIST);
 	if (error == -17 /* EEXIST */) {
 		if (e->spec_flags & PS_SPEC_HANDS)
-			p->flags |= PS_POOL_SAME_TASKS;
+			ps_pool_mark(p, PS_POOL_SAME_TASKS);
 		else if (!(e->spec_flags & PS_SPEC_RELAXED))
 			__sync_fetch_and_add(&p->odd_wait, 1);
 		return;
 	}
 	if (error) {
 		ps_lost(PS_LOSS_waiters_full);
-		p->flags |= PS_POOL_LOST_EVENTS;
+		ps_pool_mark(p, PS_POOL_LOST_EVENTS);
 		return;
 	}
 	__sync_fetch_and_add(&p->wait_begins, 1);
@@ -276,7 +288,7 @@ PS_INLINE __s64 ps_wait_close(struct ps_pool *p, const struct ps_event *e, __u64
 
 PS_INLINE void ps_on_wait_end(struct ps_pool *p, const struct ps_event *e)
 {
-	__u64 waiter = ps_waiter_or_thread(e->arg[1]);
+	__u64 waiter = ps_waiter_of(e, e->arg[1]);
 	__u64 outcome = e->arg[2];
 	__s64 waited = ps_wait_close(p, e, waiter);
 
@@ -321,7 +333,7 @@ PS_INLINE void ps_lease_begin(struct ps_pool *p, const struct ps_event *e, __u64
 	if (!lease) {
 		if (bpf_map_update_elem(&ps_leases, &key, &fresh, BPF_ANY)) {
 			ps_lost(PS_LOSS_leases_full);
-			p->flags |= PS_POOL_LOST_EVENTS;
+			ps_pool_mark(p, PS_POOL_LOST_EVENTS);
 			return;
 		}
 	} else {
@@ -344,15 +356,20 @@ PS_INLINE void ps_lease_begin(struct ps_pool *p, const struct ps_event *e, __u64
 
 PS_INLINE void ps_on_acquired(struct ps_pool *p, const struct ps_event *e)
 {
-	__u64 waiter = ps_waiter_or_thread(e->arg[2]);
+	__u64 waiter = ps_waiter_of(e, e->arg[2]);
 	__s64 waited = p->waiting > 0 ? ps_wait_close(p, e, waiter) : -1;
 
+	if (waited < 0 && e->arg[3] & PS_ACQUIRED_UNHELD && e->spec_flags & PS_SPEC_RELAXED &&
+	    p->flags & PS_POOL_IMPLICIT) {
+		ps_pool_mark(p, PS_POOL_UNHELD);
+		return; /* a wait that began before we came */
+	}
 	__sync_fetch_and_add(&p->acquires, 1);
 	if (e->arg[3] & PS_ACQUIRED_NEW)
 		__sync_fetch_and_add(&p->acquires_new, 1);
 	if (e->arg[3] & PS_ACQUIRED_UNHELD) {
 		__sync_fetch_and_add(&p->releases, 1);
-		p->flags |= PS_POOL_UNHELD;
+		ps_pool_mark(p, PS_POOL_UNHELD);
 	} else {
 		ps_lease_begin(p, e, waiter);
 	}
@@ -515,7 +532,7 @@ PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
 	ps_write_begin(p);
 	switch (e->mark ? PS_VERB_none : e->verb) {
 	case PS_VERB_none:
-		p->flags |= e->mark;
+		ps_pool_mark(p, e->mark);
 		if (!p->wait_begins && !p->acquires)
 			p->since_ns = e->now; /* counting has not begun */
 		break;
@@ -577,6 +594,9 @@ PS_GLOBAL int ps_verb_feed(const struct ps_event *e)
 	if (!p) {
 		if (e->verb == PS_VERB_pool_destroy)
 			return 0;
+		if (e->spec_flags & PS_SPEC_TAKES ||
+		    (e->verb == PS_VERB_released && e->spec_flags & PS_SPEC_CALL))
+			return 0; /* its beginning was seen, so the pool was destroyed since */
 		p = ps_pool_make(e);
 		if (!p) {
 			ps_lost(PS_LOSS_event_no_pool);

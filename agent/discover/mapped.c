@@ -16,7 +16,7 @@
 
 #define LINES_MAX 65536
 #define FILES_MAX 4096
-#define LINE_BYTES (4096 + 128) /* a path has at most 4096 bytes; the rest of a longer line is no mapping */
+#define LINE_BYTES (4096 + 128) /* longer lines are passed over: a path of 4096 bytes may have grown by \\012 for each newline */
 
 static bool take_hex(char **at, char end, uint64_t *ret)
 {
@@ -61,26 +61,51 @@ bool mapping_parse(char *line, struct mapping *ret)
 	return true;
 }
 
-static int open_mapping(uint32_t pid, const struct mapping *m)
+/* A whole line of maps. What is left of one that is too long would read as a mapping of its author's making. */
+static bool next_line(FILE *maps, char line[LINE_BYTES])
 {
-	AUTO_CLOSE int fd = -1;
+	int c;
+
+	while (fgets(line, LINE_BYTES, maps)) {
+		if (strchr(line, '\n') || feof(maps))
+			return true;
+		do
+			c = getc(maps);
+		while (c != '\n' && c != EOF);
+	}
+	return false;
+}
+
+/* By a path that the process made up: nothing is opened before it is known to be the mapped file, for opening some devices acts. */
+static int open_by_path(uint32_t pid, const struct mapping *m)
+{
+	AUTO_CLOSE int there = -1;
 	char path[4200];
 	struct stat st;
+	int fd;
+
+	if (m->path[0] != '/' ||
+	    (size_t)snprintf(path, sizeof(path), "/proc/%u/root%s", pid, m->path) >= sizeof(path))
+		return -ENOENT;
+	there = open(path, O_PATH | O_CLOEXEC);
+	if (there < 0)
+		return -errno;
+	if (fstat(there, &st) || !S_ISREG(st.st_mode) || st.st_ino != m->inode)
+		return -ESTALE;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", there);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_mapping(uint32_t pid, const struct mapping *m)
+{
+	char path[96];
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid,
 		 (unsigned long long)m->start, (unsigned long long)m->end);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd >= 0)
-		return TAKE_FD(fd);
-	if (m->path[0] != '/' ||
-	    (size_t)snprintf(path, sizeof(path), "/proc/%u/root%s", pid, m->path) >= sizeof(path))
-		return -ENOENT;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_ino != m->inode)
-		return -ESTALE;
-	return TAKE_FD(fd);
+	return fd >= 0 ? fd : open_by_path(pid, m);
 }
 
 static int open_maps(uint32_t pid, FILE **ret)
@@ -103,8 +128,8 @@ int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, 
 
 	if (error)
 		return error;
-	for (int lines = 0;
-	     lines < LINES_MAX && n_seen < FILES_MAX && fgets(line, sizeof(line), maps); lines++) {
+	for (int lines = 0; lines < LINES_MAX && n_seen < FILES_MAX && next_line(maps, line);
+	     lines++) {
 		struct mapping m;
 		bool is_known = false;
 		int result;
@@ -139,7 +164,7 @@ int mapped_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset,
 
 	if (error)
 		return error;
-	for (int lines = 0; lines < LINES_MAX && fgets(line, sizeof(line), maps); lines++) {
+	for (int lines = 0; lines < LINES_MAX && next_line(maps, line); lines++) {
 		if (!mapping_parse(line, &m) || address < m.start || address >= m.end)
 			continue;
 		if (!m.is_executable || !m.inode)

@@ -219,6 +219,19 @@ static struct expr default_argument(const struct resolving *r, enum ps_verb verb
 	return e;
 }
 
+/* The same for all probes of one function of a recipe, and hardly ever for two. FNV-1a, 32 bits. */
+static uint32_t function_number(const struct recipe_probe *p)
+{
+	const char *name = p->where == RECIPE_AT_LEARNED ? "learned" : p->function;
+	uint32_t h = 2166136261u;
+
+	if (p->where == RECIPE_AT_USDT || p->where == RECIPE_AT_CALL)
+		return 0;
+	while (*name)
+		h = (h ^ (unsigned char)*name++) * 16777619u;
+	return h ? h : 1;
+}
+
 /* What goes from thread to thread. */
 static int compile_task(struct resolving *r, struct compiling *c, const struct recipe_probe *p,
 			struct ps_spec *spec)
@@ -283,8 +296,11 @@ int resolve_spec(struct resolving *r, const struct recipe_probe *p, const struct
 	if (error || (!spec->n_saves && !p->uses_saved))
 		return error;
 	spec->flags |= PS_SPEC_CALL;
+	spec->function = function_number(p);
 	if (probe_ends_call(p))
 		spec->flags |= PS_SPEC_CALL_ENDS;
+	if (p->where == RECIPE_AT_RETS)
+		spec->flags |= PS_SPEC_BEFORE_RET;
 	return compile_one(r, &c, &caller, &spec->context);
 }
 

@@ -375,7 +375,7 @@ static void each_waiter(struct ingest *in, const void *key, const void *value)
 /* ---- calls and tasks --------------------------------------------------------------------------------------------------- */
 
 /*
- * A call that began and never ended because its process did. A process without pools is not known here, so it is asked for; one
+ * A call that began and never ended because its process did, or its recipe is gone. A process without pools is not known here, so it is asked for; one
  * that got its pid keeps the entry alive as long as it lives.
  */
 static bool is_of_nobody(const struct ingest *in, const struct ps_proc_key *proc)
@@ -390,7 +390,7 @@ static void each_call(struct ingest *in, const void *key, const void *value)
 	const struct ps_call_key *call = key;
 
 	(void)value;
-	if (is_of_nobody(in, &call->proc))
+	if (is_of_nobody(in, &call->proc) || !targets_of_domain(in->targets, call->slot))
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_CALLS), call);
 }
 
@@ -399,7 +399,7 @@ static void each_task(struct ingest *in, const void *key, const void *value)
 	const struct ps_call_key *task = key;
 
 	(void)value;
-	if (is_of_nobody(in, &task->proc))
+	if (is_of_nobody(in, &task->proc) || !targets_of_domain(in->targets, task->slot))
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_TASKS), task);
 }
 

@@ -59,13 +59,13 @@ static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 	return p;
 }
 
-/* Leases from before the agent: known to be none when the pool was made before our eyes, or nothing is ever held. */
+/* Leases from before the agent: known to be none when the pool was made before our eyes. */
 static void pool_learn_before(struct pool *p, const struct pool_extra *extra)
 {
 	const struct ps_pool *b = &p->books;
 	int64_t now;
 
-	if (!(b->flags & PS_POOL_IMPLICIT) || b->flags & PS_POOL_UNHELD) {
+	if (!(b->flags & PS_POOL_IMPLICIT)) {
 		p->before_total = 0;
 		return;
 	}
@@ -73,8 +73,9 @@ static void pool_learn_before(struct pool *p, const struct pool_extra *extra)
 		int64_t capacity = extra->counted_capacity > 0 ? extra->counted_capacity
 							       : (int64_t)b->capacity;
 
-		if (capacity && b->in_use_peak == capacity) /* all that can be out was taken before our eyes */
+		if (capacity && b->in_use_peak == capacity && capacity == p->last_capacity) /* all that can be out was taken before our eyes */
 			p->before_total = (int64_t)b->before_releases;
+		p->last_capacity = capacity;
 		return;
 	}
 	now = extra->counted_in_use - b->in_use + (int64_t)b->before_releases;

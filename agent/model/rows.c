@@ -97,7 +97,7 @@ static const char *pool_doubt(const struct pool *p)
 		return "leases or waiters of it found no room in the tables";
 	if (b->flags & PS_POOL_SAME_TASKS)
 		return "tasks with the same name waited at the same time, so their waits are mixed up";
-	if (b->flags & PS_POOL_UNSEEN_TASKS)
+	if (b->flags & (PS_POOL_UNSEEN_TASKS | PS_POOL_UNSEEN_STAYS))
 		return "tasks came before the probes of their function were on, and may still run";
 	if (!(b->flags & PS_POOL_DESTROYED) && !b->destroyed_ns && out != b->in_use)
 		return "acquires less releases is not in use";
@@ -109,6 +109,8 @@ static const char *pool_doubt(const struct pool *p)
 		return "some probes of its recipe could not be attached: `poolscope probes` has the reasons";
 	if (p->drift)
 		return "the library's own count of items in use is another one";
+	if (p->before_total == UNKNOWN && b->flags & PS_POOL_UNHELD)
+		return "it was there before the agent, and who waited then is not known";
 	if (p->before_total == UNKNOWN)
 		return "it was there before the agent, and how many items were out then is not known";
 	return NULL;

@@ -55,6 +55,7 @@ struct pool {
 	double counted_in_use_s, counted_pending_s, counted_capacity_s; /* integrals of what the books count */
 	uint64_t last_in_use_integral, last_pending_integral, last_capacity_integral;
 	struct sums sums;
+	int64_t last_capacity;
 	uint64_t waitless;	/* acquires that did not wait, so far */
 	int64_t before_total, before_candidate; /* UNKNOWN */
 	int64_t counted_open, counted_capacity, counted_waiting; /* by the library itself; UNKNOWN */

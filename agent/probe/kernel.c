@@ -22,7 +22,7 @@
 
 struct kernel {
 	struct poolscope_bpf *skel;
-	bool has_multi;
+	bool has_multi, has_filter;
 	char hook_error[256];
 };
 
@@ -96,6 +96,7 @@ int kernel_load(const struct kernel_limits *limits, struct kernel **ret, struct 
 	}
 	apply_limits(k->skel, limits);
 	k->has_multi = !limits->is_perf_forced && multi_is_available();
+	k->has_filter = k->has_multi && multi_filters_processes();
 	if (k->has_multi)
 		bpf_program__set_expected_attach_type(k->skel->progs.ps_probe,
 						      (enum bpf_attach_type)MULTI_ATTACH_TYPE);
@@ -210,6 +211,11 @@ const char *kernel_map_name(enum kernel_map which)
 bool kernel_has_uprobe_multi(const struct kernel *k)
 {
 	return k->has_multi;
+}
+
+bool kernel_has_process_filter(const struct kernel *k)
+{
+	return !k->has_multi || k->has_filter;
 }
 
 int kernel_probe_fd(const struct kernel *k)

@@ -67,6 +67,9 @@ const char *kernel_map_name(enum kernel_map which);
 /* True: probes are attached as uprobe_multi links; false: as perf uprobes. */
 bool kernel_has_uprobe_multi(const struct kernel *k);
 
+/* Whether probes can be on in one process alone: with all its threads, and in no other one. */
+bool kernel_has_process_filter(const struct kernel *k);
+
 /* The generic probe program, for attach.c. */
 int kernel_probe_fd(const struct kernel *k);
 struct bpf_program *kernel_probe_program(const struct kernel *k);

@@ -10,12 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 
 #include "base/cleanup.h"
 #include "discover/mapped.h"
 #include "discover/symbols.h"
+
+#define POLL_MS 20 /* the longest that one look takes, but for the file that it is at */
 
 struct function {
 	struct ps_call_key key;
@@ -64,61 +68,104 @@ void learned_free(struct learned *l)
 	free(l);
 }
 
-static size_t count_of(const struct learned *l, const struct ps_proc_key *proc)
+static size_t count_of(const struct learned *l, uint32_t pid)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->n; i++)
-		n += !memcmp(&l->function[i].key.proc, proc, sizeof(*proc));
+		n += l->function[i].key.proc.tgid == pid;
 	return n;
 }
 
-static void cleanup_symbols(struct symbols **s)
+/* What the process was before it executed another program. */
+static void forget_former(struct learned *l, const struct ps_proc_key *proc)
 {
-	symbols_free(*s);
+	for (size_t i = l->n; i-- > 0;)
+		if (l->function[i].key.proc.tgid == proc->tgid &&
+		    l->function[i].key.proc.incarnation != proc->incarnation)
+			forget(l, i);
+}
+
+/* The symbols of the file that was read last: the functions of one program come together, and its tables may be large. */
+struct reading {
+	struct symbols *symbols;
+	dev_t device;
+	ino_t inode;
+};
+
+static int symbols_of(struct reading *r, int fd, uint32_t pid, struct diag *d)
+{
+	char root[32];
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return diag_set(d, -errno, "its file cannot be read: %s", strerror(errno));
+	if (r->symbols && r->device == st.st_dev && r->inode == st.st_ino)
+		return 0;
+	symbols_free(r->symbols);
+	r->symbols = NULL;
+	r->device = st.st_dev;
+	r->inode = st.st_ino;
+	snprintf(root, sizeof(root), "/proc/%u/root", pid);
+	return symbols_open(fd, root, &r->symbols, d);
 }
 
 /* Only -ENOMEM; else a target, with a problem when it could not be attached. */
 static int attach(struct learned *l, const struct ps_call_key *key, const struct target *parent,
-		  struct target **ret)
+		  struct reading *reading, struct target **ret)
 {
-	CLEANUP(cleanup_symbols) struct symbols *symbols = NULL;
 	AUTO_CLOSE int fd = -1;
 	uint32_t pid = key->proc.tgid;
-	char path[4096], root[32], why[96];
+	char path[4096] = "?", why[160];
 	struct diag d = { 0 };
 	uint64_t offset = 0;
+	int error;
 
-	snprintf(why, sizeof(why), "the function at 0x%llx of process %u is in no file",
+	snprintf(why, sizeof(why), "the function at 0x%llx of process %u is in no file's code",
 		 (unsigned long long)key->context, pid);
-	snprintf(path, sizeof(path), "?");
-	snprintf(root, sizeof(root), "/proc/%u/root", pid);
-	if (count_of(l, &key->proc) >= LEARNED_PER_PROCESS)
-		snprintf(why, sizeof(why), "process %u has named more than %d functions", pid,
-			 LEARNED_PER_PROCESS);
-	else if (!mapped_at(pid, key->context, &fd, &offset, path, sizeof(path)) &&
-		 symbols_open(fd, root, &symbols, &d)) {
-		snprintf(why, sizeof(why), "%.90s", d.text);
-		close(fd);
-		fd = -1;
-	}
-	return target_new_learned(l->store, fd, path, parent, symbols, offset, pid, why, ret);
+	if (!kernel_has_process_filter(l->kernel))
+		error = diag_set(&d, -ENOTSUP,
+				 "this kernel cannot probe one process alone: 6.6.33 or later can");
+	else if (l->n >= LEARNED_MAX)
+		error = diag_set(&d, -ENOSPC, "more than %d functions are learned", LEARNED_MAX);
+	else if (count_of(l, pid) >= PS_FUNCTIONS_PER_PROCESS)
+		error = diag_set(&d, -ENOSPC, "process %u has named more than %d functions", pid,
+				 PS_FUNCTIONS_PER_PROCESS);
+	else
+		error = mapped_at(pid, key->context, &fd, &offset, path, sizeof(path));
+	if (!error)
+		error = symbols_of(reading, fd, pid, &d);
+	if (error && d.text[0])
+		snprintf(why, sizeof(why), "%.150s", d.text);
+	return target_new_learned(l->store, error ? -1 : fd, path, parent, reading->symbols, offset,
+				  pid, why, ret);
 }
 
-static void answer(struct learned *l, const struct ps_call_key *key, const struct target *parent)
+static void answer(struct learned *l, const struct ps_call_key *key, const struct target *parent,
+		   struct reading *reading)
 {
-	struct function *more = realloc(l->function, (l->n + 1) * sizeof(*more));
+	struct function *more;
 	struct target *t = NULL;
 	uint32_t state;
 
+	forget_former(l, &key->proc);
+	more = realloc(l->function, (l->n + 1) * sizeof(*more));
 	if (!more)
 		return; /* it stays wanted: tasks are counted as not learned */
 	l->function = more;
-	if (attach(l, key, parent, &t))
+	if (attach(l, key, parent, reading, &t))
 		return;
 	state = target_is_complete(t) ? PS_LEARNED_ATTACHED : PS_LEARNED_REFUSED;
 	l->function[l->n++] = (struct function){ .key = *key, .target = t };
 	bpf_map_update_elem(map_fd(l), key, &state, BPF_EXIST);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 void learned_poll(struct learned *l, const struct target *(*parent)(void *context, uint32_t slot),
@@ -126,14 +173,16 @@ void learned_poll(struct learned *l, const struct target *(*parent)(void *contex
 {
 	uint32_t n_wanted = kernel_n_wanted(l->kernel), state;
 	uint32_t most = kernel_map_limit(l->kernel, KERNEL_MAP_LEARNED);
+	struct reading reading = { 0 };
 	struct ps_call_key key, next;
+	int64_t until_ms;
 	int error;
 
 	if (n_wanted == l->n_answered)
 		return;
-	l->n_answered = n_wanted;
+	until_ms = now_ms() + POLL_MS;
 	error = bpf_map_get_next_key(map_fd(l), NULL, &next);
-	for (uint32_t i = 0; !error && i < 2 * most; i++) {
+	for (uint32_t i = 0; !error && i < 2 * most && now_ms() < until_ms; i++) {
 		const struct target *g;
 
 		key = next;
@@ -142,10 +191,13 @@ void learned_poll(struct learned *l, const struct target *(*parent)(void *contex
 			continue;
 		g = parent(context, key.slot);
 		if (g)
-			answer(l, &key, g);
+			answer(l, &key, g, &reading);
 		else
 			bpf_map_delete_elem(map_fd(l), &key);
 	}
+	symbols_free(reading.symbols);
+	if (error) /* all were looked at; else the next call goes on */
+		l->n_answered = n_wanted;
 }
 
 void learned_sweep(struct learned *l)
@@ -158,7 +210,7 @@ void learned_sweep(struct learned *l)
 void learned_drop(struct learned *l, const struct target *parent)
 {
 	for (size_t i = l->n; i-- > 0;)
-		if (l->function[i].key.slot == target_slot(parent))
+		if (l->function[i].key.slot == target_domain(parent))
 			forget(l, i);
 }
 

@@ -5,7 +5,8 @@
  *
  * The kernel side asks for one by its address in a process (ps_learned); here it is found in the process's mappings, its recipe's
  * probes are put on it, and the answer is written back. The address comes from the program, which may name any function: so the
- * probes are on in that process alone, and each process may have 64. What is refused is remembered as such until the process ends.
+ * probes are on in that process alone, and each process may have PS_FUNCTIONS_PER_PROCESS of LEARNED_MAX. What is refused is
+ * remembered as such until the process ends.
  */
 #ifndef POOLSCOPE_PROBE_LEARNED_H
 #define POOLSCOPE_PROBE_LEARNED_H
@@ -17,7 +18,7 @@
 #include "probe/kernel.h"
 #include "probe/target.h"
 
-#define LEARNED_PER_PROCESS 64
+#define LEARNED_MAX 512	/* half of the targets that there can be */
 
 struct learned;
 
@@ -26,7 +27,7 @@ int learned_new(struct kernel *k, struct target_store *s, struct learned **ret);
 void learned_free(struct learned *l);
 
 /*
- * Answers what the kernel side asked since the last call; one read of memory when it asked nothing. `parent` finds the target of
+ * Answers what the kernel side asked since the last call, for 20 ms; one read of memory when it asked nothing. `parent` finds the target of
  * a recipe by its slot, NULL = it is gone.
  */
 void learned_poll(struct learned *l, const struct target *(*parent)(void *context, uint32_t slot),

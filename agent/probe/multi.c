@@ -52,7 +52,8 @@ int multi_attach(int program_fd, const char *path, const uint64_t *offsets,
 	return fd < 0 ? -errno : (int)fd;
 }
 
-bool multi_is_available(void)
+/* What the kernel answers to a probe of our own executable in that process. */
+static int try_attach(uint32_t pid)
 {
 	/* r0 = 0; exit */
 	struct bpf_insn body[] = { { .code = 0xb7 }, { .code = 0x95 } };
@@ -69,7 +70,18 @@ bool multi_is_available(void)
 	load.license = (uintptr_t) "Dual MIT/GPL";
 	program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
 	if (program < 0)
-		return false;
-	link = multi_attach(program, "/proc/self/exe", &offset, NULL, &cookie, 1, false, 0);
-	return link >= 0;
+		return -errno;
+	link = multi_attach(program, "/proc/self/exe", &offset, NULL, &cookie, 1, false, pid);
+	return link >= 0 ? 0 : link;
+}
+
+bool multi_is_available(void)
+{
+	return !try_attach(0);
+}
+
+/* With the right filter came a check of the pid (46ba0e49b642); before it a wrong one is just not found. */
+bool multi_filters_processes(void)
+{
+	return try_attach(UINT32_MAX) == -EINVAL;
 }

@@ -13,6 +13,8 @@
 
 /* Tries one on our own executable. */
 bool multi_is_available(void);
+/* Whether a link for one process fires in all its threads. */
+bool multi_filters_processes(void);
 
 /*
  * Attaches n probes of one file, all at the instruction or all at the return of the function that begins there. The three arrays

@@ -100,7 +100,6 @@ struct target {
 	struct recipe *recipe; /* NULL = the SDK */
 	char *path;
 	uint32_t index; /* into ps_targets; UINT32_MAX = none */
-	uint32_t slot; /* its own index, or that of whose function it is */
 	uint32_t domain;
 	uint32_t pid; /* 0 = in every process */
 	struct attachment *attachment;
@@ -131,12 +130,17 @@ static void site_done(struct target_store *s, struct site *site)
 	slot_give(&s->probes, site->probe);
 }
 
+void target_disarm(struct target_store *s, struct target *t)
+{
+	if (t->index != UINT32_MAX)
+		arm(s, t->index, 0);
+}
+
 void target_free(struct target_store *s, struct target *t)
 {
 	if (!t)
 		return;
-	if (t->index != UINT32_MAX)
-		arm(s, t->index, 0);
+	target_disarm(s, t);
 	attachment_free(t->attachment);
 	for (size_t i = 0; i < t->n_sites; i++)
 		site_done(s, &t->site[i]);
@@ -218,7 +222,7 @@ static int target_attach(struct target_store *s, struct target *t, int fd, struc
 			continue;
 		spec[i].target = t->index;
 		spec[i].domain = t->domain;
-		spec[i].slot = t->slot;
+		spec[i].slot = t->domain;
 		if (bpf_map_update_elem(kernel_map_fd(s->kernel, KERNEL_MAP_SPECS), &site->spec,
 					&spec[i], BPF_ANY))
 			return diag_set(d, -errno, "writing a probe spec failed: %s",
@@ -250,8 +254,6 @@ static int target_finish(struct target_store *s, struct target *t, int fd, struc
 		error = diag_set(&d, -ENOSPC, "the table of targets is full (%u)",
 				 s->indices.limit);
 	} else {
-		if (!t->pid)
-			t->slot = t->index;
 		error = target_attach(s, t, fd, spec, &d);
 	}
 	if (error) {
@@ -418,7 +420,6 @@ int target_new_learned(struct target_store *s, int fd, const char *path,
 	if (!t)
 		return -ENOMEM;
 	t->domain = parent->domain;
-	t->slot = parent->slot;
 	t->pid = pid;
 	if (error) {
 		set_problem(t, why);
@@ -443,11 +444,6 @@ const struct recipe *target_recipe(const struct target *t)
 uint32_t target_domain(const struct target *t)
 {
 	return t->domain;
-}
-
-uint32_t target_slot(const struct target *t)
-{
-	return t->slot;
 }
 
 const struct recipe_field_plan *target_fields(const struct target *t)

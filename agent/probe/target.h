@@ -44,15 +44,14 @@ int target_new_learned(struct target_store *s, int fd, const char *path,
 		       const struct target *parent, struct symbols *symbols, uint64_t offset,
 		       uint32_t pid, const char *why, struct target **ret);
 
-/* The namespace of what its calls save, by which a learned function says whose it is. */
-uint32_t target_slot(const struct target *t);
-
+/* From now on its probes do nothing. */
+void target_disarm(struct target_store *s, struct target *t);
 /* Detaches. NULL is allowed. */
 void target_free(struct target_store *s, struct target *t);
 
 /* NULL = the SDK's. */
 const struct recipe *target_recipe(const struct target *t);
-/* What ps_pool.domain says of pools that it showed first; 0 = the SDK. */
+/* What ps_pool.domain says of pools that it showed first, and the slot of what its calls save; never used again. 0 = the SDK. */
 uint32_t target_domain(const struct target *t);
 const struct recipe_field_plan *target_fields(const struct target *t);
 /* Only its fields tell of its pools; nothing that happens often is counted. */

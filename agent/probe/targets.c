@@ -70,6 +70,7 @@ int targets_new(struct kernel *k, struct targets **ret)
 
 static void drop(struct targets *t, struct target *g)
 {
+	target_disarm(t->store, g); /* first: it must not ask for functions any more */
 	learned_drop(t->learned, g);
 	target_free(t->store, g);
 }
@@ -326,13 +327,7 @@ void targets_leave(struct targets *t, uint32_t pid, uint64_t scan)
 
 static const struct target *target_of_slot(void *context, uint32_t slot)
 {
-	const struct targets *t = context;
-
-	for (const struct file *f = t->files; f; f = f->hh.next)
-		for (size_t i = 0; i < f->n_targets; i++)
-			if (target_recipe(f->target[i]) && target_slot(f->target[i]) == slot)
-				return f->target[i];
-	return NULL;
+	return targets_of_domain(context, slot);
 }
 
 void targets_learn(struct targets *t)
@@ -348,7 +343,7 @@ void targets_sweep(struct targets *t)
 bool targets_is_complete(const struct targets *t, const struct target *g,
 			 const struct ps_proc_key *proc)
 {
-	return target_is_complete(g) && !learned_is_refused(t->learned, proc, target_slot(g));
+	return target_is_complete(g) && !learned_is_refused(t->learned, proc, target_domain(g));
 }
 
 /* ---- questions --------------------------------------------------------------------------------------------------------- */

@@ -12,7 +12,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "discover/mapped.h"
@@ -25,6 +28,61 @@ static int take_libc(void *context, uint32_t pid, int fd, const char *path)
 	if (strstr(path, "/libc.so"))
 		*(int *)context = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return 0;
+}
+
+static int take_forged(void *context, uint32_t pid, int fd, const char *path)
+{
+	(void)pid, (void)fd;
+	*(int *)context += strstr(path, "victim") != NULL;
+	return 0;
+}
+
+/*
+ * A newline in a path is four characters in /proc/PID/maps, so a line can be longer than our room for it, and what is left over can
+ * read as another mapping: of a file that the process chose and does not map.
+ */
+static void what_is_left_of_a_line_that_is_too_long_is_no_mapping(void **state)
+{
+	char base[] = "/tmp/poolscope-test.XXXXXX", victim[64], path[8192], command[64];
+	enum { BEGIN_OF_PATH = 73, ROOM = 4223 };
+	char newlines[256];
+	int fd, n_forged = 0;
+	struct stat st;
+	size_t n, in_maps;
+	void *page;
+
+	(void)state;
+	assert_non_null(mkdtemp(base));
+	snprintf(victim, sizeof(victim), "%s/victim", base);
+	fd = open(victim, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	assert_int_equal(fstat(fd, &st), 0);
+	close(fd);
+	memset(newlines, '\n', 255);
+	newlines[255] = 0;
+	n = (size_t)snprintf(path, sizeof(path), "%s", base);
+	for (int i = 0; i < 4; i++)
+		n += (size_t)snprintf(path + n, sizeof(path) - n, "/%s", newlines);
+	in_maps = n + 3 * 4 * 255;
+	n += (size_t)snprintf(path + n, sizeof(path) - n,
+			      "/%0*d100000-200000 r-xp 00000000 08:01 %llu %s",
+			      (int)(ROOM - BEGIN_OF_PATH - in_maps - 1), 0,
+			      (unsigned long long)st.st_ino, victim);
+	for (char *at = path + strlen(base); at; at = strchr(at + 1, '/')) {
+		*at = 0;
+		assert_true(!mkdir(path, 0700) || errno == EEXIST);
+		*at = '/';
+	}
+	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	page = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	assert_true(page != MAP_FAILED);
+	assert_int_equal(mapped_files((uint32_t)getpid(), take_forged, &n_forged), 0);
+	assert_int_equal(n_forged, 0);
+	munmap(page, 4096);
+	close(fd);
+	snprintf(command, sizeof(command), "rm -r %s", base);
+	assert_int_equal(system(command), 0);
 }
 
 static size_t readelf_count(const char *path)
@@ -150,6 +208,7 @@ static void a_cgroup_names_the_service_and_the_container(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_left_of_a_line_that_is_too_long_is_no_mapping),
 		cmocka_unit_test(the_notes_of_this_process_libc_are_those_that_readelf_lists),
 		cmocka_unit_test(a_limit_on_notes_counts_what_it_leaves_out),
 		cmocka_unit_test(hostile_files_give_what_can_be_believed_and_nothing_more),

@@ -538,6 +538,7 @@ static void put_task_functions(void)
 		.flags = PS_SPEC_TAKES | PS_SPEC_CALL,
 		.domain = 4,
 		.slot = 9,
+		.function = 1,
 		.n_conds = 1,
 		.n_saves = 1,
 		.context = { .kind = PS_ARG_THREAD, .size = 8 },
@@ -551,8 +552,22 @@ static void put_task_functions(void)
 			 CONSTANT(0) },
 	};
 
+	const struct ps_spec done = {
+		.verb = PS_VERB_released,
+		.n_args = 2,
+		.flags = PS_SPEC_CALL | PS_SPEC_CALL_ENDS,
+		.domain = 4,
+		.slot = 9,
+		.function = 1,
+		.n_conds = 1,
+		.context = { .kind = PS_ARG_THREAD, .size = 8 },
+		.cond = { { .compare = PS_COMPARE_NE, .arg = SAVED(0) } },
+		.arg = { SAVED(0), { .kind = PS_ARG_THREAD, .size = 8 } },
+	};
+
 	put_spec(10, &push);
 	put_spec(11, &run);
+	put_spec(12, &done);
 	arm_target(1);
 }
 
@@ -662,6 +677,116 @@ static void tasks_that_find_no_room_mark_their_pool(void **state)
 	assert_int_equal(lost(PS_LOSS_functions_full), 1);
 	assert_int_equal(lost(PS_LOSS_task_unlearned), 0);
 	assert_true(pool_of_hits()->flags & PS_POOL_LOST_EVENTS);
+}
+
+enum { SP = 19 }; /* rsp in bpf/regs.def */
+
+static void a_function_that_calls_itself_ends_once(void **state)
+{
+	uint64_t push[32] = { [12] = 77, [13] = 500, [14] = the_pool.pool };
+	uint64_t run[32] = { [14] = 77, [SP] = 1000 }, inner[32] = { [14] = 99, [SP] = 900 };
+	uint64_t inner_done[32] = { [SP] = 908 }, done[32] = { [SP] = 1008 };
+
+	(void)state;
+	put_task_functions();
+	learn(500, PS_LEARNED_ATTACHED);
+	hit(10, push);
+	hit(11, run);
+	hit(11, inner); /* of no task */
+	hit(12, inner_done);
+	assert_int_equal(pool_of_hits()->in_use, 1);
+	shim_now_ns += 1000;
+	hit(12, done);
+	assert_int_equal(pool_of_hits()->in_use, 0);
+	assert_int_equal(pool_of_hits()->released_sum - pool_of_hits()->acquired_sum, 1000);
+	assert_int_equal(ps_calls.n, 0);
+}
+
+static void tasks_of_one_name_in_two_pools_mark_both(void **state)
+{
+	uint64_t first[32] = { [12] = 1, [13] = 500, [14] = the_pool.pool };
+	uint64_t second[32] = { [12] = 1, [13] = 500, [14] = 8192 };
+	struct ps_pool_key other = { .pool = 8192, .proc = the_pool.proc };
+	struct ps_pool *p;
+
+	(void)state;
+	put_task_functions();
+	learn(500, PS_LEARNED_ATTACHED);
+	hit(10, first);
+	hit(10, second);
+	p = bpf_map_lookup_elem(&ps_pools, &other);
+	assert_true(pool_of_hits()->flags & PS_POOL_SAME_TASKS);
+	assert_true(p->flags & PS_POOL_SAME_TASKS);
+	assert_int_equal(p->waiting, 0);
+}
+
+static void a_task_may_be_known_by_0(void **state)
+{
+	uint64_t push[32] = { [13] = 500, [14] = the_pool.pool };
+	uint64_t run[32] = { [SP] = 1000 }, done[32] = { [SP] = 1008 };
+
+	(void)state;
+	put_task_functions();
+	learn(500, PS_LEARNED_ATTACHED);
+	for (uint32_t i = 0; i < 3; i++) {
+		shim_tid = 100 + i;
+		hit(10, push);
+		shim_tid = 8;
+		hit(11, run);
+		hit(12, done);
+	}
+	assert_int_equal(pool_of_hits()->acquires, 3);
+	assert_int_equal(pool_of_hits()->wait_ends, 3);
+	assert_int_equal(pool_of_hits()->waiting, 0);
+	assert_false(pool_of_hits()->flags & PS_POOL_SAME_TASKS);
+}
+
+static void tasks_that_outlive_their_pool_make_no_new_one(void **state)
+{
+	uint64_t push[32] = { [12] = 77, [13] = 500, [14] = the_pool.pool };
+	uint64_t run[32] = { [14] = 77, [SP] = 1000 }, done[32] = { [SP] = 1008 };
+
+	(void)state;
+	put_task_functions();
+	learn(500, PS_LEARNED_ATTACHED);
+	hit(10, push);
+	bpf_map_delete_elem(&ps_pools, &the_pool); /* destroyed, and cleared away by the agent */
+	hit(11, run);
+	hit(12, done);
+	assert_null(pool_of_hits());
+	assert_int_equal(ps_calls.n, 0);
+}
+
+static void unseen_tasks_are_not_forgotten_when_the_limit_falls(void **state)
+{
+	uint64_t push[32] = { [12] = 77, [13] = 500, [14] = the_pool.pool };
+	uint64_t run[32] = { [14] = 77, [SP] = 1000 };
+
+	(void)state;
+	put_task_functions();
+	hit(10, push);
+	ps_pool_set_capacity(pool_of_hits(), 4, shim_now_ns);
+	ps_pool_set_capacity(pool_of_hits(), 1, shim_now_ns);
+	learn(500, PS_LEARNED_ATTACHED);
+	hit(10, push);
+	hit(11, run);
+	assert_int_equal(pool_of_hits()->in_use, 1);
+	assert_true(pool_of_hits()->flags & PS_POOL_UNSEEN_STAYS);
+}
+
+static void a_process_may_name_so_many_functions(void **state)
+{
+	uint64_t push[32] = { [12] = 77, [14] = the_pool.pool };
+
+	(void)state;
+	put_task_functions();
+	ps_learned.limit = 1000;
+	for (uint64_t i = 0; i < PS_FUNCTIONS_PER_PROCESS + 3; i++) {
+		push[13] = 500 + i;
+		hit(10, push);
+	}
+	assert_int_equal(ps_learned.n, PS_FUNCTIONS_PER_PROCESS);
+	assert_int_equal(lost(PS_LOSS_functions_full), 3);
 }
 
 static void what_is_not_held_is_a_wait_alone(void **state)
@@ -959,6 +1084,16 @@ int main(void)
 						reset, reset),
 		cmocka_unit_test_setup_teardown(tasks_that_find_no_room_mark_their_pool, reset,
 						reset),
+		cmocka_unit_test_setup_teardown(a_function_that_calls_itself_ends_once, reset,
+						reset),
+		cmocka_unit_test_setup_teardown(tasks_of_one_name_in_two_pools_mark_both, reset,
+						reset),
+		cmocka_unit_test_setup_teardown(a_task_may_be_known_by_0, reset, reset),
+		cmocka_unit_test_setup_teardown(tasks_that_outlive_their_pool_make_no_new_one,
+						reset, reset),
+		cmocka_unit_test_setup_teardown(unseen_tasks_are_not_forgotten_when_the_limit_falls,
+						reset, reset),
+		cmocka_unit_test_setup_teardown(a_process_may_name_so_many_functions, reset, reset),
 		cmocka_unit_test_setup_teardown(what_is_not_held_is_a_wait_alone, reset, reset),
 		cmocka_unit_test_setup_teardown(
 			a_pool_that_is_made_again_is_told_only_when_it_is_news, reset, reset),
