@@ -29,6 +29,8 @@ bool recipe_verb_argument(enum ps_verb verb, unsigned int i, char ret[32])
 
 static int check_members(const struct recipe *x, const struct expr *e, struct diag *d)
 {
+	if (e->is_list && e->next.name[0] && !recipe_find_offset(x, e->next.name))
+		return diag_set(d, -EINVAL, "there is no [offset %s]", e->next.name);
 	for (unsigned int i = 0; i < e->n_members; i++)
 		if (e->member[i].name[0] && !recipe_find_offset(x, e->member[i].name))
 			return diag_set(d, -EINVAL, "there is no [offset %s]", e->member[i].name);

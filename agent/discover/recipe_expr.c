@@ -187,20 +187,26 @@ static int word_to_base(const struct scan *s, const char *word, const char *argu
 
 /* ---- parsing ----------------------------------------------------------------------------------------------------------- */
 
-static int take_member(struct scan *s, struct expr *e)
+static int take_place(struct scan *s, struct expr_member *m)
 {
-	struct expr_member *m = &e->member[e->n_members];
-
-	if (e->n_members == PS_MAX_DEREFS)
-		return refuse(s, "more than four -> in a row");
 	m->name[0] = 0;
 	m->number = 0;
 	if (!take_number(s, &m->number) && !take_word(s, m->name, sizeof(m->name)))
 		return refuse(s, "expected a number of bytes or the name of an [offset] section");
 	if (m->number < INT32_MIN || m->number > INT32_MAX)
 		return refuse(s, "expected a distance of less than 2 GiB");
-	e->n_members++;
 	return 0;
+}
+
+static int take_member(struct scan *s, struct expr *e)
+{
+	int error;
+
+	if (e->n_members == PS_MAX_DEREFS)
+		return refuse(s, "more than four -> in a row");
+	error = take_place(s, &e->member[e->n_members]);
+	e->n_members += !error;
+	return error;
 }
 
 static int take_size(struct scan *s, struct expr *e)
@@ -297,6 +303,11 @@ int expr_parse_field(const char *text, struct expr *ret, struct diag *d)
 
 	if (!error)
 		error = take_tail(&s, &e);
+	if (!error && take(&s, "along ")) {
+		e.is_list = true;
+		error = e.n_members < 2 ? refuse(&s, "expected MEMBER -> MEMBER before along")
+					: take_place(&s, &e.next);
+	}
 	if (!error)
 		error = at_end(&s);
 	if (!error)

@@ -51,13 +51,15 @@ struct expr {
 	struct expr_member member[PS_MAX_DEREFS];
 	uint8_t size;
 	bool is_signed;
+	bool is_list;	/* [fields] only: the last member, of every element of a list */
+	struct expr_member next;	/* where an element has the address of the next one */
 };
 
 /* `argument`: the verb's name for it ("kind", "outcome"), which says what words mean; NULL = numbers only. -EINVAL. */
 int expr_parse(const char *text, const char *argument, uint16_t machine, struct expr *ret,
 	       struct diag *d);
 
-/* "MEMBER -> MEMBER ... [: SIZE]", of the pool's struct. -EINVAL. */
+/* "MEMBER -> MEMBER ... [: SIZE] [along MEMBER]", of the pool's struct. -EINVAL. */
 int expr_parse_field(const char *text, struct expr *ret, struct diag *d);
 
 /* "EXPR OP NUMBER [and EXPR OP NUMBER]"; OP is == != < <= > >= &. -EINVAL. */

@@ -478,6 +478,12 @@ static int resolve_field(struct resolving *r, const struct expr *e, struct recip
 		    resolve_offset_of(r, e->member[i].name, &ret->step[i], &r->d))
 			return -ENOENT;
 	}
+	if (e->is_list) {
+		ret->is_list = true;
+		ret->next = e->next.number;
+		if (e->next.name[0] && resolve_offset_of(r, e->next.name, &ret->next, &r->d))
+			return -ENOENT;
+	}
 	ret->n_steps = e->n_members;
 	ret->size = e->size;
 	ret->is_signed = e->is_signed;

@@ -29,12 +29,16 @@ struct recipe_site {
 	char problem[200];	/* not empty: it cannot be attached */
 };
 
-/* A member of the pool's struct: `*(*(pool + step[0]) + step[1]) ...`. */
+/*
+ * A member of the pool's struct: `*(*(pool + step[0]) + step[1]) ...`; of a list the sum of the last member over all elements, each
+ * of which has the address of the next one at `next`.
+ */
 struct recipe_field_plan {
 	unsigned int n_steps;	/* 0 = the recipe or the file does not have it */
 	int64_t step[PS_MAX_DEREFS];
+	int64_t next;
 	uint8_t size;
-	bool is_signed;
+	bool is_signed, is_list;
 };
 
 struct recipe_plan {

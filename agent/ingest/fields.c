@@ -7,6 +7,7 @@
 
 #include <sys/uio.h>
 
+#define LIST_MAX 256 /* a longer list is not read: it may be a ring */
 #define MOST (1ll << 31) /* items, callers: more is nonsense */
 
 static int read_memory(uint32_t pid, uint64_t address, void *ret, size_t n)
@@ -25,6 +26,32 @@ static int64_t cut(uint64_t value, unsigned int size, bool is_signed)
 	return is_signed ? (int64_t)(value << shift) >> shift : (int64_t)(value << shift >> shift);
 }
 
+/* The last member of every element; one that is 0 or less, which means no limit, makes the sum 0. */
+static bool read_list(uint32_t pid, uint64_t element, const struct recipe_field_plan *plan,
+		      int64_t *ret)
+{
+	bool is_unlimited = false;
+
+	*ret = 0;
+	for (int i = 0; element; i++) {
+		uint64_t value = 0;
+		int64_t n;
+
+		if (i == LIST_MAX ||
+		    read_memory(pid, element + (uint64_t)plan->step[plan->n_steps - 1], &value,
+				plan->size) ||
+		    read_memory(pid, element + (uint64_t)plan->next, &element, 8))
+			return false;
+		n = cut(value, plan->size, plan->is_signed);
+		is_unlimited |= n <= 0;
+		if (n > MOST || (*ret += n) > MOST)
+			return false;
+	}
+	if (is_unlimited)
+		*ret = 0;
+	return true;
+}
+
 /* False: not in the recipe, or not readable (a NULL pointer on the way is a value that is not there yet). */
 static bool read_one(uint32_t pid, uint64_t at, const struct recipe_field_plan *plan, int64_t *ret)
 {
@@ -33,11 +60,13 @@ static bool read_one(uint32_t pid, uint64_t at, const struct recipe_field_plan *
 	if (!plan->n_steps)
 		return false;
 	for (unsigned int i = 0; i < plan->n_steps; i++) {
-		size_t n = i + 1 < plan->n_steps ? 8 : plan->size;
+		bool is_last = i + 1 == plan->n_steps;
 
+		if (is_last && plan->is_list)
+			return read_list(pid, value, plan, ret);
 		at = value + (uint64_t)plan->step[i];
 		value = 0;
-		if (read_memory(pid, at, &value, n))
+		if (read_memory(pid, at, &value, is_last ? plan->size : 8))
 			return false;
 	}
 	*ret = cut(value, plan->size, plan->is_signed);

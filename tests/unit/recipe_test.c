@@ -309,6 +309,11 @@ static void a_wrong_recipe_is_refused_by_line_and_reason(void **state)
 	refused(HEAD "[probe a]\nat = entry f\nif = arg1 = 3\n", 7, "expected one of ==");
 	refused(HEAD "[offset o]\n1.2..1.1 = 3\n", 6, "expected dwarf, build-id HEX or versions");
 	refused(HEAD "[fields]\nlength = 3\n", 6, "no field length");
+	refused(HEAD "[fields]\ncapacity = 3 along 8\n", 6, "before along");
+	refused(HEAD "[fields]\ncapacity = 3 -> 4 along 8 -> 9\n", 6, "expected the end");
+	refused(HEAD
+		"[probe a]\nat = entry f\nsave1 = arg1\n[fields]\ncapacity = 3 -> 4 along next\n",
+		0, "no [offset next]");
 }
 
 static void a_line_that_is_too_long_is_refused(void **state)

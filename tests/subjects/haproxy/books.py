@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""books.py - haproxy's own books: the counters of its server over the stats socket, and its request log.
+"""books.py - haproxy's own books: the counters of its servers over the stats socket, and its request log.
 
   ... back/slot TR/Tw/Tc/Tr/Ta 200 123 - - ---- 1/1/0/0/0 3/0 "GET ..."
 
@@ -23,8 +23,14 @@ with socket.socket(socket.AF_UNIX) as s:
     data = b"".join(iter(lambda: s.recv(65536), b"")).decode()
 rows = [line.split(",") for line in data.splitlines() if line]
 header = [name.strip("# ") for name in rows[0]]
-rows = {row["svname"]: row for row in (dict(zip(header, r)) for r in rows[1:])}
-server, backend = rows["slot"], rows["BACKEND"]
+rows = [dict(zip(header, r)) for r in rows[1:]]
+backend, = [row for row in rows if row["svname"] == "BACKEND"]
+servers = [row for row in rows if row["svname"].startswith("slot")]
+
+
+def of_servers(key):
+    return sum(int(row[key]) for row in servers)
+
 
 LINE = re.compile(r"back/\S+ (-?\d+)/(-?\d+)/(-?\d+)/(-?\d+)/\+?(\d+) -?\d+ \d+ \S+ \S+ (\S+) \S+ (\d+)/(\d+) ")
 got, failed, left, queued = [], [], [], 0
@@ -38,10 +44,10 @@ for m in LINE.finditer(open(tmp + "/log").read()):
         got.append(total - request)
     queued += m.group(7) != "0" or m.group(8) != "0"
 gave_up = sum(line.split()[1] == "0" for line in open(os.environ["OPS"]))
-if len(got) != int(server["stot"]) or gave_up != len(failed) + len(left):
+if len(got) != of_servers("stot") or gave_up != len(failed) + len(left):
     sys.exit("haproxy gave %s slots and logged %d; it logged %d and %d that left the queue, of %d" %
-             (server["stot"], len(got), len(failed), len(left), gave_up))
+             (of_servers("stot"), len(got), len(failed), len(left), gave_up))
 print(json.dumps({
-    "pool": "back", "kind": "connection", "library": "haproxy", "capacity": None, "timeouts": len(failed), "cancelled": len(left),
-    "queued": queued, "books": {"acquires": int(server["stot"]), "wait_and_hold_sum_ms": sum(got), "gave_up_sum_ms": sum(failed) + sum(left),
-                                "queue_max": int(backend["qmax"]), "in_use_max": int(server["smax"])}}))
+    "pool": "back", "kind": "connection", "library": "haproxy", "capacity": of_servers("slim"), "timeouts": len(failed), "cancelled": len(left),
+    "queued": queued, "books": {"acquires": of_servers("stot"), "wait_and_hold_sum_ms": sum(got), "gave_up_sum_ms": sum(failed) + sum(left),
+                                "queue_max": int(backend["qmax"]), "in_use_max": int(backend["smax"])}}))
