@@ -232,7 +232,7 @@ int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 	e->is_sampled = is_sampled;
 	e->accept_queue = accept_queue;
 	e->accept_backlog = accept_backlog;
-	return hist_catch_up(&e->create, &books->create);
+	return hist_catch_up(&e->create, &books->create, 0);
 }
 
 /* ---- groups, and the end of a tick ------------------------------------------------------------------------------------- */

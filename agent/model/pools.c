@@ -259,11 +259,12 @@ bool model_wants_hists(const struct model *m, const struct ps_pool_key *key)
 	return p && p->hists_seen != hist_events(&p->books);
 }
 
-/* The kernel's 32-bit counts wrap: the low half of ours equals the one read before. */
-int hist_catch_up(struct hist *h, const struct ps_hist *kernel)
+/* The kernel's 32-bit counts wrap: the low half of ours equals the one read before. n_nothing: values of 0 that it does not count. */
+int hist_catch_up(struct hist *h, const struct ps_hist *kernel, uint64_t n_nothing)
 {
 	for (unsigned int i = 0; i < PS_HIST_BUCKETS; i++) {
-		uint32_t more = kernel->bucket[i] - (uint32_t)hist_get(h, i);
+		uint32_t theirs = kernel->bucket[i] + (i ? 0 : (uint32_t)n_nothing);
+		uint32_t more = theirs - (uint32_t)hist_get(h, i);
 		int error = more ? hist_add(h, i, more) : 0;
 
 		if (error)
@@ -294,16 +295,15 @@ static uint64_t waitless_acquires(const struct ps_pool *b)
 int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struct ps_hists *hists)
 {
 	struct pool *p = pool_find(m, key);
-	struct ps_hist wait = hists->h[PS_HIST_WAIT];
 	int error = 0;
 
 	if (!p)
 		return 0;
 	if (p->waitless < waitless_acquires(&p->books))
 		p->waitless = waitless_acquires(&p->books);
-	wait.bucket[0] += (uint32_t)p->waitless;
 	for (int i = 0; i < PS_HIST_COUNT && !error; i++)
-		error = hist_catch_up(&p->hist[i], i == PS_HIST_WAIT ? &wait : &hists->h[i]);
+		error = hist_catch_up(&p->hist[i], &hists->h[i],
+				      i == PS_HIST_WAIT ? p->waitless : 0);
 	if (!error)
 		p->hists_seen = hist_events(&p->books);
 	return error;

@@ -122,7 +122,7 @@ uint64_t sum8(const __u64 counts[8]);
 double whole_steps(double s);
 
 /* Adds what the kernel has counted since. -ENOMEM. */
-int hist_catch_up(struct hist *h, const struct ps_hist *kernel);
+int hist_catch_up(struct hist *h, const struct ps_hist *kernel, uint64_t n_nothing);
 
 /* ---- labels.c: labels and counters of a row, all borrowed: the name from `name`, the rest from the model ---------------- */
 
