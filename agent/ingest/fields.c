@@ -5,9 +5,11 @@
  */
 #include "ingest/fields.h"
 
+#include <string.h>
 #include <sys/uio.h>
 
 #define LIST_MAX 256 /* a longer list is not read: it may be a ring */
+#define PAGE 4096
 #define MOST (1ll << 31) /* items, callers: more is nonsense */
 
 static int read_memory(uint32_t pid, uint64_t address, void *ret, size_t n)
@@ -80,6 +82,36 @@ static int64_t count(uint32_t pid, uint64_t address, const struct recipe_field_p
 	return read_one(pid, address, plan, &n) && n >= 0 && n < MOST ? n : UNKNOWN;
 }
 
+/* A string may end before the memory does, so it is read up to the end of its page, and then on. */
+static void read_name(uint32_t pid, uint64_t address, const struct recipe_field_plan *plan,
+		      char ret[PS_NAME_MAX])
+{
+	uint64_t at = address;
+	size_t n, got;
+
+	ret[0] = 0;
+	if (!plan->n_steps || plan->is_list)
+		return;
+	for (unsigned int i = 0; i + 1 < plan->n_steps; i++) {
+		uint64_t value = 0;
+
+		if (read_memory(pid, at + (uint64_t)plan->step[i], &value, 8) || !value)
+			return;
+		at = value;
+	}
+	at += (uint64_t)plan->step[plan->n_steps - 1];
+	for (n = 0; n < PS_NAME_MAX - 1; n += got) {
+		got = PAGE - (at + n) % PAGE;
+		if (got > PS_NAME_MAX - 1 - n)
+			got = PS_NAME_MAX - 1 - n;
+		if (read_memory(pid, at + n, ret + n, got))
+			break;
+		if (memchr(ret + n, 0, got))
+			return;
+	}
+	ret[n] = 0;
+}
+
 void fields_read(uint32_t pid, uint64_t address,
 		 const struct recipe_field_plan plan[RECIPE_FIELD_COUNT], struct pool_extra *ret)
 {
@@ -98,4 +130,5 @@ void fields_read(uint32_t pid, uint64_t address,
 	if (!read_one(pid, address, &plan[RECIPE_FIELD_WAIT_NS], &ret->counted_wait_ns) ||
 	    ret->counted_wait_ns < 0)
 		ret->counted_wait_ns = UNKNOWN;
+	read_name(pid, address, &plan[RECIPE_FIELD_NAME], ret->name);
 }

@@ -11,8 +11,8 @@
 #include "model/model.h"
 
 /*
- * Reads the members of the pool at `address` in process `pid` into the counted_* members of *ret; what cannot be read, or makes no
- * sense, is UNKNOWN. The memory is the target's: it may say anything.
+ * Reads the members of the pool at `address` in process `pid` into the counted_* members of *ret and its name; what cannot be read,
+ * or makes no sense, is UNKNOWN. The memory is the target's: it may say anything.
  */
 void fields_read(uint32_t pid, uint64_t address,
 		 const struct recipe_field_plan plan[RECIPE_FIELD_COUNT], struct pool_extra *ret);

@@ -34,6 +34,7 @@ struct pool_extra {
 	int64_t counted_open;
 	int64_t counted_capacity;	/* 0 = unbounded */
 	int64_t counted_waiting;
+	char name[PS_NAME_MAX];	/* by the pool's struct, for one without a name; as it was found, empty = none */
 	const char *library;	/* NULL = the SDK's points showed it; else the recipe's name for it */
 	int64_t counted_waits, counted_wait_ns;	/* since the pool was made */
 	bool is_light;	/* acquires, releases and waits are not counted: the library's own counts are all there is */

@@ -183,6 +183,8 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 {
 	struct pool *p = pool_get(m, key);
 	uint64_t in_use, pending, capacity;
+	char name_now[PS_NAME_MAX];
+	const char *name;
 
 	if (!p)
 		return -ENOMEM;
@@ -192,9 +194,12 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 		p->is_grouped = false; /* it is the name of a pool without one */
 	}
 	p->is_fed = true;
-	if (p->books.kind != books->kind || strncmp(p->books.name, books->name, PS_NAME_MAX - 1))
+	name = books->name[0] ? books->name : extra->name[0] ? extra->name : p->books.name;
+	memcpy(name_now, name, sizeof(name_now));
+	if (p->books.kind != books->kind || strncmp(p->books.name, name_now, PS_NAME_MAX - 1))
 		p->is_grouped = false;
 	p->books = *books;
+	memcpy(p->books.name, name_now, sizeof(name_now));
 	p->books.name[PS_NAME_MAX - 1] = 0;
 	if (p->is_light && p->t_ns && t_ns > p->t_ns)
 		pool_sample(p, (double)(t_ns - p->t_ns) / 1e9);

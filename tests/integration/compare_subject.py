@@ -58,6 +58,8 @@ def negatives(row):
 def rows_of(truth, row, options):
     """Yields (what, truth, found, fine)."""
     found = dict(row, leaked=row["in_use"])
+    if options.named:
+        yield "name", truth["pool"], row["name"], truth["pool"] == row["name"]
     if options.waitless:
         options.skip += ["timeouts", "wait_sum", "wait_p50", "wait_p99"]
         for key in ("wait", "wait_failed", "timeouts", "pending", "oldest_wait_seconds", "pending_seconds", "saturated_seconds"):
@@ -97,6 +99,7 @@ def main():
     parser.add_argument("--event-us", type=float, default=20)
     parser.add_argument("--books-wait", action="store_true")
     parser.add_argument("--waitless", action="store_true")
+    parser.add_argument("--named", action="store_true", help="the row has the name that people call the pool by")
     parser.add_argument("--slack", type=int, default=8)
     parser.add_argument("--skip", action="append", default=[])
     options = parser.parse_args()
@@ -109,7 +112,7 @@ def main():
     row = rows[0]
     if options.ops:
         since = truth_since(options.ops, round(row["since_monotonic_seconds"] * 1e9), options)
-        part = dict(since, **{k: part[k] for k in ("capacity",) if k in part})
+        part = dict(since, **{k: part[k] for k in ("capacity", "pool") if k in part})
     bad = 0
     print("%-14s %18s %18s" % ("what", "truth", "agent"))
     for what, want, got, fine in rows_of(part, row, options):

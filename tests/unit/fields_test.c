@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "ingest/fields.h"
@@ -98,12 +100,59 @@ static void a_list_that_cannot_be_read(void **state)
 	assert_int_equal(read_all(&p, plan).counted_capacity, 0);
 }
 
+static void a_name_in_the_struct_or_behind_a_pointer(void **state)
+{
+	struct {
+		uint64_t unused;
+		const char *pointer;
+		char text[16];
+	} pool = {
+		.pointer =
+			"a name that is much longer than any name that a row can have, so it is cut",
+		.text = "orders"
+	};
+	struct recipe_field_plan plan[RECIPE_FIELD_COUNT] = {
+		[RECIPE_FIELD_NAME] = { .n_steps = 1, .step = { 16 } }
+	};
+
+	(void)state;
+	assert_string_equal(read_all((const struct pool *)(void *)&pool, plan).name, "orders");
+	plan[RECIPE_FIELD_NAME] = (struct recipe_field_plan){ .n_steps = 2, .step = { 8, 0 } };
+	assert_int_equal(strlen(read_all((const struct pool *)(void *)&pool, plan).name),
+			 PS_NAME_MAX - 1);
+	pool.pointer = NULL;
+	assert_string_equal(read_all((const struct pool *)(void *)&pool, plan).name, "");
+	pool.pointer = (const char *)8;
+	assert_string_equal(read_all((const struct pool *)(void *)&pool, plan).name, "");
+}
+
+/* The last readable byte of memory may be the string's last one. */
+static void a_name_at_the_end_of_memory(void **state)
+{
+	const struct recipe_field_plan plan[RECIPE_FIELD_COUNT] = { [RECIPE_FIELD_NAME] = {
+									    .n_steps = 1 } };
+	char *two = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true(two != MAP_FAILED);
+	assert_int_equal(mprotect(two + 4096, 4096, PROT_NONE), 0);
+	memcpy(two + 4096 - 5, "last", 5);
+	assert_string_equal(read_all((const struct pool *)(void *)(two + 4096 - 5), plan).name,
+			    "last");
+	memcpy(two + 4096 - 4, "last", 4); /* without its end */
+	assert_string_equal(read_all((const struct pool *)(void *)(two + 4096 - 4), plan).name,
+			    "last");
+	munmap(two, 8192);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_by_size_and_sign),
 		cmocka_unit_test(a_member_of_all_elements_of_a_list),
 		cmocka_unit_test(a_list_that_cannot_be_read),
+		cmocka_unit_test(a_name_in_the_struct_or_behind_a_pointer),
+		cmocka_unit_test(a_name_at_the_end_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
