@@ -22,11 +22,11 @@ SEC("kprobe")
 int ps_probe(struct pt_regs *ctx)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-	struct ps_hit hit = { .ctx = ctx, .cookie = bpf_get_attach_cookie(ctx) };
+	struct ps_hit hit = { .cookie = bpf_get_attach_cookie(ctx) };
 
 	ps_proc_key_of(task, &hit.proc);
 	hit.began_ns = task->group_leader->start_time;
-	ps_probe_hit(&hit);
+	ps_probe_hit(&hit, ctx);
 	return 0;
 }
 

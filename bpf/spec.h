@@ -90,14 +90,28 @@ PS_INLINE __u64 ps_arg_cut(__u64 value, __u32 size, __u32 is_signed)
 	return is_signed ? (__u64)((__s64)(value << shift) >> shift) : value << shift >> shift;
 }
 
-/* Reads `size` bytes of the target. */
+/* Reads `size` bytes of the target; each size by a call of its own, for the verifier of 6.1 loses the bounds of a variable. */
 PS_INLINE int ps_arg_load(__u64 address, __u32 size, __u64 *ret)
 {
+	const void *at = (const void *)(unsigned long)address;
 	__u64 value = 0;
+	long error;
 
-	if (size == 0 || size > 8)
-		size = 8;
-	if (bpf_probe_read_user(&value, size, (const void *)(unsigned long)address))
+	switch (size) {
+	case 1:
+		error = bpf_probe_read_user(&value, 1, at);
+		break;
+	case 2:
+		error = bpf_probe_read_user(&value, 2, at);
+		break;
+	case 4:
+		error = bpf_probe_read_user(&value, 4, at);
+		break;
+	default:
+		error = bpf_probe_read_user(&value, 8, at);
+		break;
+	}
+	if (error)
 		return -1;
 	*ret = value; /* little endian: the low bytes are the value */
 	return 0;
@@ -164,7 +178,6 @@ PS_GLOBAL int ps_arg_read(const struct ps_arg *arg, PS_CONTEXT *ctx, const struc
 
 /* What is known when a probe fires, before anything of the target was read. */
 struct ps_hit {
-	PS_CONTEXT *ctx;
 	__u64 cookie;
 	__u64 began_ns;		/* of the process, CLOCK_MONOTONIC */
 	__u64 armed_ns;		/* of the file's probes */
@@ -201,26 +214,26 @@ struct ps_calling {
 	const struct ps_task *task;
 };
 
-PS_INLINE int ps_key_of(const struct ps_spec *spec, const struct ps_hit *hit,
+PS_INLINE int ps_key_of(const struct ps_spec *spec, const struct ps_hit *hit, PS_CONTEXT *ctx,
 			const struct ps_arg *context, const struct ps_call *call,
 			struct ps_call_key *ret)
 {
 	ret->proc = hit->proc;
 	ret->slot = spec->slot;
-	return ps_arg_read(context, hit->ctx, call, 0, &ret->context);
+	return ps_arg_read(context, ctx, call, 0, &ret->context);
 }
 
 /*
  * A function that calls itself: what the outer call saved is not the inner one's. On x86-64 the stack pointer is above that of any
  * point of the function once it has returned; when an inner call has, it is at most there.
  */
-PS_INLINE int ps_call_is_inner(const struct ps_spec *spec, const struct ps_hit *hit,
+PS_INLINE int ps_call_is_inner(const struct ps_spec *spec, PS_CONTEXT *ctx,
 			       const struct ps_call *call)
 {
 #if defined(__TARGET_ARCH_arm64)
 	return 0;
 #else
-	__u64 stack = ps_reg_read(hit->ctx, PS_REG_SP);
+	__u64 stack = ps_reg_read(ctx, PS_REG_SP);
 
 	if (spec->flags & PS_SPEC_BEFORE_RET)
 		stack += 8;
@@ -228,19 +241,19 @@ PS_INLINE int ps_call_is_inner(const struct ps_spec *spec, const struct ps_hit *
 #endif
 }
 
-PS_INLINE int ps_call_find(const struct ps_spec *spec, const struct ps_hit *hit,
+PS_INLINE int ps_call_find(const struct ps_spec *spec, const struct ps_hit *hit, PS_CONTEXT *ctx,
 			   struct ps_calling *ret)
 {
-	if (ps_key_of(spec, hit, &spec->context, 0, &ret->key))
+	if (ps_key_of(spec, hit, ctx, &spec->context, 0, &ret->key))
 		return -1;
 	ret->call = bpf_map_lookup_elem(&ps_calls, &ret->key);
-	if (ret->call && spec->flags & PS_SPEC_CALL_ENDS && ps_call_is_inner(spec, hit, ret->call))
+	if (ret->call && spec->flags & PS_SPEC_CALL_ENDS && ps_call_is_inner(spec, ctx, ret->call))
 		ret->call = 0;
 	return 0;
 }
 
 /* 1 = all hold, 0 = one does not, -1 = one could not be read */
-PS_INLINE int ps_conds_hold(const struct ps_spec *spec, const struct ps_hit *hit,
+PS_INLINE int ps_conds_hold(const struct ps_spec *spec, const struct ps_hit *hit, PS_CONTEXT *ctx,
 			    struct ps_calling *calling)
 {
 	__u64 value = 0;
@@ -250,9 +263,9 @@ PS_INLINE int ps_conds_hold(const struct ps_spec *spec, const struct ps_hit *hit
 		if (i >= spec->n_conds)
 			break;
 		if (spec->cond[i].arg.kind == PS_ARG_SAVED && !calling->call &&
-		    ps_call_find(spec, hit, calling))
+		    ps_call_find(spec, hit, ctx, calling))
 			return -1;
-		if (ps_arg_read(&spec->cond[i].arg, hit->ctx, calling->call, calling->task, &value))
+		if (ps_arg_read(&spec->cond[i].arg, ctx, calling->call, calling->task, &value))
 			return -1;
 		if (!ps_compare_holds(spec->cond[i].compare, (__s64)value, spec->cond[i].value))
 			return 0;
@@ -261,7 +274,7 @@ PS_INLINE int ps_conds_hold(const struct ps_spec *spec, const struct ps_hit *hit
 }
 
 /* A later save by the same caller replaces an earlier one: the function began anew (Go's stack growth), or never returned. */
-PS_INLINE int ps_call_save(const struct ps_spec *spec, const struct ps_hit *hit,
+PS_INLINE int ps_call_save(const struct ps_spec *spec, PS_CONTEXT *ctx,
 			   const struct ps_calling *calling)
 {
 	const struct ps_call *call = calling->call;
@@ -270,16 +283,16 @@ PS_INLINE int ps_call_save(const struct ps_spec *spec, const struct ps_hit *hit,
 	fresh.since_ns = bpf_ktime_get_ns();
 	if (spec->context.kind == PS_ARG_THREAD && spec->function) {
 		fresh.function = spec->function;
-		fresh.stack = ps_reg_read(hit->ctx, PS_REG_SP);
+		fresh.stack = ps_reg_read(ctx, PS_REG_SP);
 	}
 	if (call) {
 		fresh.value[0] = call->value[0];
 		fresh.value[1] = call->value[1];
 	}
-	if (ps_arg_read(&spec->save[0], hit->ctx, call, calling->task, &fresh.value[0]))
+	if (ps_arg_read(&spec->save[0], ctx, call, calling->task, &fresh.value[0]))
 		return -1;
 	if (spec->n_saves > 1 &&
-	    ps_arg_read(&spec->save[1], hit->ctx, call, calling->task, &fresh.value[1]))
+	    ps_arg_read(&spec->save[1], ctx, call, calling->task, &fresh.value[1]))
 		return -1;
 	if (bpf_map_update_elem(&ps_calls, &calling->key, &fresh, BPF_ANY))
 		ps_lost(PS_LOSS_calls_full);
@@ -301,12 +314,12 @@ PS_INLINE void ps_task_mix(const struct ps_hit *hit, __u64 other)
 }
 
 /* enum ps_handing, or -1 = what names it could not be read. */
-PS_INLINE int ps_task_hand(const struct ps_spec *spec, const struct ps_hit *hit,
+PS_INLINE int ps_task_hand(const struct ps_spec *spec, const struct ps_hit *hit, PS_CONTEXT *ctx,
 			   const struct ps_calling *calling)
 {
 	struct ps_task fresh = { .n = 1 }, *before;
 
-	if (ps_arg_read(&spec->hand, hit->ctx, calling->call, calling->task, &fresh.value))
+	if (ps_arg_read(&spec->hand, ctx, calling->call, calling->task, &fresh.value))
 		return -1;
 	fresh.since_ns = bpf_ktime_get_ns();
 	before = bpf_map_lookup_elem(&ps_tasks, &calling->task_key);
@@ -325,23 +338,23 @@ PS_INLINE int ps_task_hand(const struct ps_spec *spec, const struct ps_hit *hit,
 }
 
 /* What the spec takes. Its task may be known by what the call saved. */
-PS_INLINE int ps_task_find(const struct ps_spec *spec, const struct ps_hit *hit,
+PS_INLINE int ps_task_find(const struct ps_spec *spec, const struct ps_hit *hit, PS_CONTEXT *ctx,
 			   struct ps_calling *calling)
 {
-	if (spec->flags & PS_SPEC_CALL && ps_call_find(spec, hit, calling))
+	if (spec->flags & PS_SPEC_CALL && ps_call_find(spec, hit, ctx, calling))
 		return -1;
-	if (ps_key_of(spec, hit, &spec->task, calling->call, &calling->task_key))
+	if (ps_key_of(spec, hit, ctx, &spec->task, calling->call, &calling->task_key))
 		return -1;
 	calling->task = bpf_map_lookup_elem(&ps_tasks, &calling->task_key);
 	return 0;
 }
 
-PS_INLINE void ps_task_end(const struct ps_spec *spec, const struct ps_hit *hit)
+PS_INLINE void ps_task_end(const struct ps_spec *spec, const struct ps_hit *hit, PS_CONTEXT *ctx)
 {
 	struct ps_calling calling = {};
 	struct ps_task *task;
 
-	if (ps_task_find(spec, hit, &calling))
+	if (ps_task_find(spec, hit, ctx, &calling))
 		return;
 	task = bpf_map_lookup_elem(&ps_tasks, &calling.task_key);
 	if (!task)
@@ -355,21 +368,22 @@ PS_INLINE void ps_task_end(const struct ps_spec *spec, const struct ps_hit *hit)
 enum ps_learning { PS_LEARNING_DONE, PS_LEARNING, PS_LEARNING_FULL };
 
 /* Whether the probes of the function are on; the agent is asked for them the first time. Negative: it could not be read. */
-PS_INLINE int ps_function_learn(const struct ps_spec *spec, const struct ps_hit *hit)
+PS_INLINE int ps_function_learn(const struct ps_spec *spec, const struct ps_hit *hit,
+				PS_CONTEXT *ctx)
 {
 	struct ps_call_key key = {};
 	__u32 wanted = PS_LEARNED_WANTED, *state;
 	struct ps_proc *proc;
 	long error;
 
-	if (ps_key_of(spec, hit, &spec->learn, 0, &key))
+	if (ps_key_of(spec, hit, ctx, &spec->learn, 0, &key))
 		return -1;
 	if (!key.context) /* none will be called */
 		return PS_LEARNING;
 	state = bpf_map_lookup_elem(&ps_learned, &key);
 	if (state)
 		return *state == PS_LEARNED_ATTACHED ? PS_LEARNING_DONE : PS_LEARNING;
-	proc = ps_proc_get(&hit->proc, bpf_ktime_get_ns());
+	proc = ps_proc_get(&key.proc, bpf_ktime_get_ns());
 	if (!proc || proc->n_functions >= PS_FUNCTIONS_PER_PROCESS) {
 		ps_lost(PS_LOSS_functions_full);
 		return PS_LEARNING_FULL;
@@ -388,41 +402,42 @@ PS_INLINE int ps_function_learn(const struct ps_spec *spec, const struct ps_hit 
 
 /* ---- the whole of a spec ------------------------------------------------------------------------------------------------ */
 
-PS_INLINE int ps_spec_feed(const struct ps_spec *spec, const struct ps_hit *hit,
-			   const struct ps_calling *calling, __u32 mark)
+/* The event of a spec's verb. Negative: an argument could not be read, or it names no pool. */
+PS_INLINE int ps_spec_event(const struct ps_spec *spec, const struct ps_hit *hit, PS_CONTEXT *ctx,
+			    const struct ps_calling *calling, __u32 mark, struct ps_event *ret)
 {
-	struct ps_event e = { .pool.proc = hit->proc };
 	__u32 i;
 
+	__builtin_memset(ret, 0, sizeof(*ret));
 	for (i = 0; i < PS_MAX_ARGS; i++) {
 		if (i >= spec->n_args)
 			break;
-		if (ps_arg_read(&spec->arg[i], hit->ctx, calling->call, calling->task, &e.arg[i]))
+		if (ps_arg_read(&spec->arg[i], ctx, calling->call, calling->task, &ret->arg[i]))
 			return -1;
 	}
-	e.pool.pool = e.arg[0];
-	if (!e.pool.pool) /* nobody's: the entry of this call was not seen */
+	ret->pool.proc = hit->proc;
+	ret->pool.pool = ret->arg[0];
+	if (!ret->pool.pool) /* nobody's: the entry of this call was not seen */
 		return -1;
-	e.verb = spec->verb;
-	e.spec_flags = spec->flags;
-	e.kind = spec->kind;
-	e.domain = spec->domain;
-	e.is_from_birth = hit->began_ns > hit->armed_ns;
-	e.mark = mark;
-	e.now = bpf_ktime_get_ns();
-	ps_verb_feed(&e);
+	ret->verb = spec->verb;
+	ret->spec_flags = spec->flags;
+	ret->kind = spec->kind;
+	ret->domain = spec->domain;
+	ret->is_from_birth = hit->began_ns > hit->armed_ns;
+	ret->mark = mark;
+	ret->now = bpf_ktime_get_ns();
 	return 0;
 }
 
 /* What a spec does with tasks, before its verb. Not 0: the flags that mark the pool of an event that cannot be counted. Negative:
  * something could not be read. */
-PS_INLINE int ps_spec_tasks(const struct ps_spec *spec, const struct ps_hit *hit,
+PS_INLINE int ps_spec_tasks(const struct ps_spec *spec, const struct ps_hit *hit, PS_CONTEXT *ctx,
 			    struct ps_calling *calling)
 {
 	int result;
 
 	if (spec->flags & PS_SPEC_LEARNS) {
-		result = ps_function_learn(spec, hit);
+		result = ps_function_learn(spec, hit, ctx);
 		if (result == PS_LEARNING && spec->verb)
 			ps_lost(PS_LOSS_task_unlearned);
 		if (result)
@@ -431,9 +446,9 @@ PS_INLINE int ps_spec_tasks(const struct ps_spec *spec, const struct ps_hit *hit
 							    : PS_POOL_UNSEEN_TASKS;
 	}
 	if (spec->flags & PS_SPEC_HANDS) {
-		if (ps_key_of(spec, hit, &spec->task, calling->call, &calling->task_key))
+		if (ps_key_of(spec, hit, ctx, &spec->task, calling->call, &calling->task_key))
 			return -1;
-		result = ps_task_hand(spec, hit, calling);
+		result = ps_task_hand(spec, hit, ctx, calling);
 		return result < 0                ? -1
 		       : result == PS_HAND_FULL  ? PS_POOL_LOST_EVENTS
 		       : result == PS_HAND_MIXED ? PS_POOL_SAME_TASKS
@@ -442,35 +457,49 @@ PS_INLINE int ps_spec_tasks(const struct ps_spec *spec, const struct ps_hit *hit
 	return 0;
 }
 
-enum { PS_RUN_DONE = 0, PS_RUN_CALL_ENDS = 1, PS_RUN_TASK_TAKEN = 2, PS_RUN_LAST = 4 };
+enum {
+	PS_RUN_DONE = 0,
+	PS_RUN_CALL_ENDS = 1,
+	PS_RUN_TASK_TAKEN = 2,
+	PS_RUN_LAST = 4,
+	PS_RUN_FEED = 8
+};
 
-/* One spec, if its conditions hold. Bits of PS_RUN_: what is over after the rest of the chain. Negative: memory of the target
- * could not be read, or it names no pool. */
-PS_SUBPROGRAM int ps_spec_run(const struct ps_spec *spec, const struct ps_hit *hit)
+/*
+ * One spec, if its conditions hold. Bits of PS_RUN_: whether *ret is an event, and what is over after the rest of the chain.
+ * Negative: memory of the target could not be read, or it names no pool. The event is fed by the caller: with its handling a level
+ * deeper the stack of kernels before 6.13 (512 bytes for all levels) would not do. A program of its own, as ps_arg_read() is.
+ */
+PS_GLOBAL int ps_spec_run(const struct ps_spec *spec, PS_CONTEXT *ctx, const struct ps_hit *hit,
+			  struct ps_event *ret)
 {
 	struct ps_calling calling = {};
 	int error = 0, holds, mark, result = 0;
 
+	if (!spec || !hit || !ret)
+		return -1;
 	if (spec->flags & PS_SPEC_TAKES) {
-		if (ps_task_find(spec, hit, &calling))
+		if (ps_task_find(spec, hit, ctx, &calling))
 			return -1;
 		if (calling.task && !(spec->flags & PS_SPEC_HANDS))
 			result |= PS_RUN_TASK_TAKEN;
 	}
 	if (spec->n_conds) {
-		holds = ps_conds_hold(spec, hit, &calling);
+		holds = ps_conds_hold(spec, hit, ctx, &calling);
 		if (holds != 1)
 			return holds < 0 ? -1 : PS_RUN_DONE;
 	}
-	if (spec->flags & PS_SPEC_CALL && !calling.call && ps_call_find(spec, hit, &calling))
+	if (spec->flags & PS_SPEC_CALL && !calling.call && ps_call_find(spec, hit, ctx, &calling))
 		return -1;
-	mark = ps_spec_tasks(spec, hit, &calling);
+	mark = ps_spec_tasks(spec, hit, ctx, &calling);
 	if (mark < 0)
 		return -1;
 	if (spec->n_saves && !mark)
-		error = ps_call_save(spec, hit, &calling);
-	if (!error && spec->verb != PS_VERB_none)
-		error = ps_spec_feed(spec, hit, &calling, (__u32)mark);
+		error = ps_call_save(spec, ctx, &calling);
+	if (!error && spec->verb != PS_VERB_none) {
+		error = ps_spec_event(spec, hit, ctx, &calling, (__u32)mark, ret);
+		result |= PS_RUN_FEED;
+	}
 	if (error)
 		return -1;
 	if (spec->flags & PS_SPEC_CALL_ENDS)
@@ -478,11 +507,11 @@ PS_SUBPROGRAM int ps_spec_run(const struct ps_spec *spec, const struct ps_hit *h
 	return spec->flags & PS_SPEC_LAST ? result | PS_RUN_LAST : result;
 }
 
-PS_INLINE void ps_call_end(const struct ps_spec *spec, const struct ps_hit *hit)
+PS_INLINE void ps_call_end(const struct ps_spec *spec, const struct ps_hit *hit, PS_CONTEXT *ctx)
 {
 	struct ps_calling calling = {};
 
-	if (!ps_call_find(spec, hit, &calling) && calling.call)
+	if (!ps_call_find(spec, hit, ctx, &calling) && calling.call)
 		bpf_map_delete_elem(&ps_calls, &calling.key);
 }
 
@@ -492,9 +521,10 @@ PS_INLINE void ps_probe_time(struct ps_probe_stat *stat, __u64 begin)
 	stat->timed_ns += bpf_ktime_get_ns() - begin;
 }
 
-PS_INLINE void ps_probe_hit(struct ps_hit *hit)
+PS_INLINE void ps_probe_hit(struct ps_hit *hit, PS_CONTEXT *ctx)
 {
 	struct ps_spec *ending = 0, *taking = 0;
+	struct ps_event e;
 	__u64 begin = 0;
 	__u32 spec_index = (__u32)hit->cookie, probe_index = (__u32)(hit->cookie >> 32), i;
 	struct ps_probe_stat *stat = bpf_map_lookup_elem(&ps_probes, &probe_index);
@@ -515,8 +545,10 @@ PS_INLINE void ps_probe_hit(struct ps_hit *hit)
 		return;
 	hit->armed_ns = target->armed_ns;
 	for (i = 0; i < PS_SPEC_CHAIN; i++) {
-		int result = ps_spec_run(spec, hit);
+		int result = ps_spec_run(spec, ctx, hit, &e);
 
+		if (result > 0 && result & PS_RUN_FEED)
+			ps_verb_feed(&e);
 		if (result > 0 && result & PS_RUN_CALL_ENDS)
 			ending = spec;
 		if (result > 0 && result & PS_RUN_TASK_TAKEN)
@@ -534,9 +566,9 @@ PS_INLINE void ps_probe_hit(struct ps_hit *hit)
 			break;
 	}
 	if (taking) /* first: its name may be among what was saved */
-		ps_task_end(taking, hit);
+		ps_task_end(taking, hit, ctx);
 	if (ending)
-		ps_call_end(ending, hit);
+		ps_call_end(ending, hit, ctx);
 	if (stat && begin)
 		ps_probe_time(stat, begin);
 }

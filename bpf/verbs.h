@@ -578,14 +578,18 @@ PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
 }
 
 /* Takes one event of any source. Of its own, so that the verifier looks at it once; always 0. */
-PS_GLOBAL int ps_verb_feed(const struct ps_event *e)
+PS_GLOBAL int ps_verb_feed(const struct ps_event *at)
 {
+	const struct ps_event *e;
+	struct ps_event here;
 	struct ps_pool *p;
 	__u64 capacity = 0;
 	int is_news = 1;
 
-	if (!e)
+	if (!at)
 		return 0;
+	here = *at; /* before 6.2 a map takes a key from the program's own stack only */
+	e = &here;
 	if (e->verb == PS_VERB_stall_begin || e->verb == PS_VERB_stall_end) {
 		ps_verb_tell(e);
 		return 0;

@@ -71,6 +71,7 @@ static void apply_limits(struct poolscope_bpf *skel, const struct kernel_limits 
 	set_limit(skel->maps.ps_hist_of, l->pools);
 	set_limit(skel->maps.ps_leases, l->leases);
 	set_limit(skel->maps.ps_waiters, l->waiters);
+	set_limit(skel->maps.ps_tasks, l->waiters); /* a task in a queue is one that waits */
 	set_limit(skel->maps.ps_procs, l->processes);
 	set_limit(skel->maps.ps_socks, l->sockets);
 	set_limit(skel->maps.ps_endpoints, l->endpoints);

@@ -326,12 +326,11 @@ static void pools_that_were_destroyed_do_not_count_against_the_limit(void **stat
 
 static void hit(uint32_t spec, const uint64_t *context)
 {
-	struct ps_hit h = { .ctx = context,
-			    .cookie = 5ull << 32 | spec,
+	struct ps_hit h = { .cookie = 5ull << 32 | spec,
 			    .began_ns = process_began_ns,
 			    .proc = the_pool.proc };
 
-	ps_probe_hit(&h);
+	ps_probe_hit(&h, context);
 }
 
 static void arm_target(uint64_t at_ns)
