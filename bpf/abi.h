@@ -10,6 +10,7 @@
 #define POOLSCOPE_BPF_ABI_H
 
 #include <linux/types.h>
+#include <stddef.h>
 
 #define PS_NAME_MAX 64	/* bytes of a name with its NUL; longer names are cut */
 #define PS_COMM_MAX 16
@@ -131,9 +132,10 @@ enum ps_pool_flag {
 };
 
 /*
- * seq_end is first and seq_begin last: a writer raises seq_begin, changes the books, raises seq_end. The kernel copies map
- * values in rising addresses, so a copy in which both are equal saw no writer at work. (map lookups copy with
- * bpf_long_memcpy(), kernel/bpf/syscall.c.)
+ * A copy of the books is whole when no writer was at work (books.h: ps_books_are_whole). Each count that an event begins with is
+ * at a higher address than the sums that it changes, and each that it ends with at a lower one; the kernel copies map values in
+ * rising addresses (bpf_long_memcpy(), kernel/bpf/syscall.c), so a copy in which both say the same saw no half event. The rare
+ * verbs have a pair of counts of their own, seq_begin and seq_end.
  *
  * With n in use, A = sum of acquire times and R = sum of release times, the integral of use up to t is n*t - A + R, all modulo
  * 2^64; the same holds for waiters.
@@ -146,6 +148,10 @@ struct ps_pool {
 	__u32 flags;		/* enum ps_pool_flag */
 	__u32 kind;		/* enum ps_kind */
 	__u64 capacity;		/* 0 = unbounded or unknown */
+	__u32 domain;		/* of the spec that showed it first: which library */
+	__u32 reserved;
+	__u64 saturated_since_ns;	/* 0 = not saturated now */
+
 	__u64 min_idle;
 	__u64 capacity_since_ns;
 	__u64 capacity_sum;	/* integral of capacity up to capacity_since_ns, capacity x ns, modulo 2^64 */
@@ -153,6 +159,8 @@ struct ps_pool {
 	__u64 saturated_ns;
 	__u64 before_releases;	/* of leases that began before since_ns */
 	__u64 before_sum_ns;	/* the part of those leases that lay after since_ns */
+	__u64 unheld;		/* acquires that were waits alone, each a release as well */
+	__u64 leases_lost;	/* acquires whose lease found no room */
 
 	__u64 acquires_new;
 	__u64 released_broken;
@@ -160,7 +168,6 @@ struct ps_pool {
 	__u64 open_failures;
 	__u64 health_ok;
 	__u64 health_failed;
-	__u64 outcome[8];	/* waits that ended without an acquire, by enum ps_outcome */
 	__u64 closed[8];	/* items, by enum ps_close_reason */
 	__u64 rejected[8];	/* by enum ps_reject_reason */
 
@@ -170,24 +177,32 @@ struct ps_pool {
 
 	char name[PS_NAME_MAX];
 
-	/* what each event writes, together: the threads of a pool take these lines from each other */
+	__u64 waits_begun;	/* less waits_ended: waiting now */
+	__u64 waits_ended;
+	__u64 outcome[8];	/* waits that ended without an acquire, by enum ps_outcome */
+	__u64 wait_begin_sum;
+	__u64 wait_end_sum;
+	__u64 wait_begins;
+	__u64 wait_ends;	/* waits that ended in any way */
+	__u64 reserved3;
+
+	/*
+	 * What each acquire and release writes, in one line of the cache: the threads of a pool take it from each other. It is one
+	 * on kernels since 6.1, where a hash map's value begins 72 bytes into its slab object (asserted below).
+	 */
+	__u64 leases_begun;	/* less leases_ended: in use now, of those that began after since_ns */
+	__u64 leases_ended;
 	__u32 epoch;		/* the tick for which the peaks hold */
 	__u32 in_use_peak;
 	__u32 waiting_peak;
-	__u32 domain;		/* of the spec that showed it first: which library */
-	__u64 saturated_since_ns;	/* 0 = not saturated now */
-	__s64 in_use;		/* leases that began after since_ns and are out */
-	__s64 waiting;
-	__u64 acquires;
+	__u32 reserved2;
 	__u64 acquired_sum;	/* A */
-	__u64 releases;		/* all of them, those of leases from before too */
 	__u64 released_sum;	/* R, without those from before */
-	__u64 wait_begins;
-	__u64 wait_begin_sum;
-	__u64 wait_ends;	/* waits that ended in any way */
-	__u64 wait_end_sum;
-	__u64 changed_ns;	/* last event */
+	__u64 acquires;
+	__u64 releases;		/* all of them, those of leases from before too */
 
+	__u64 leases_voided;	/* ended by the pool's end */
+	__u64 waits_voided;
 	__u64 seq_begin;
 };
 
@@ -307,6 +322,7 @@ enum ps_arg_kind {
 	PS_ARG_THREAD,		/* id of the calling thread */
 	PS_ARG_SAVED,		/* what another probe of the same call saved: number `value`, + offset */
 	PS_ARG_HANDED,		/* what came with the task, + offset */
+	PS_ARG_ASKED,		/* what the first condition read; it is not read again */
 	PS_ARG_KIND_COUNT
 };
 
@@ -466,11 +482,15 @@ struct ps_story {
 	char comm[PS_COMM_MAX];
 };
 
+/* See struct ps_pool: 16 bytes of its key, 48 of struct htab_elem and 8 of the allocator come before it. */
+_Static_assert((offsetof(struct ps_pool, leases_begun) + 72) % 64 == 0,
+	       "not at a line of the cache");
+
 #define PS_ASSERT_SIZE(type, n) _Static_assert(sizeof(type) == (n), #type " has another size")
 PS_ASSERT_SIZE(struct ps_pool_key, 16);
 PS_ASSERT_SIZE(struct ps_ref_key, 24);
 PS_ASSERT_SIZE(struct ps_hist, 16 + 4 * PS_HIST_BUCKETS);
-PS_ASSERT_SIZE(struct ps_pool, 536);
+PS_ASSERT_SIZE(struct ps_pool, 592);
 PS_ASSERT_SIZE(struct ps_lease, 24);
 PS_ASSERT_SIZE(struct ps_waiter, 16);
 PS_ASSERT_SIZE(struct ps_proc, 40);

@@ -9,19 +9,7 @@
 #ifndef POOLSCOPE_BPF_HIST_H
 #define POOLSCOPE_BPF_HIST_H
 
-#include "abi.h"
-
-#ifdef __bpf__
-#define PS_INLINE static __attribute__((always_inline)) inline
-#define PS_SUBPROGRAM static __attribute__((noinline))
-#define PS_GLOBAL __attribute__((noinline))
-#define PS_CONTEXT struct pt_regs
-#else
-#define PS_SUBPROGRAM static inline
-#define PS_GLOBAL static inline
-#define PS_CONTEXT const void
-#define PS_INLINE static inline
-#endif
+#include "books.h"
 
 #define PS_HIST_UNIT_EXP 54
 #define PS_HIST_UNITS_PER_NS 18014398ull

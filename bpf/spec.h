@@ -119,7 +119,8 @@ PS_INLINE int ps_arg_load(__u64 address, __u32 size, __u64 *ret)
 
 /*
  * A program of its own, which the verifier looks at once and not at each call (there are up to a dozen arguments in a chain of
- * specs); so it does not know that these pointers are never NULL. `call` and `task` may be.
+ * specs); so it does not know that these pointers are never NULL. `call` and `task` may be. *ret comes in as what the first
+ * condition read.
  */
 PS_GLOBAL int ps_arg_read(const struct ps_arg *arg, PS_CONTEXT *ctx, const struct ps_call *call,
 			  const struct ps_task *task, __u64 *ret)
@@ -135,6 +136,9 @@ PS_GLOBAL int ps_arg_read(const struct ps_arg *arg, PS_CONTEXT *ctx, const struc
 		return 0;
 	case PS_ARG_REG:
 		value = ps_reg_read(ctx, arg->reg) + (__u64)(__s64)arg->offset;
+		break;
+	case PS_ARG_ASKED:
+		value = *ret;
 		break;
 	case PS_ARG_SAVED: /* 0 when nothing was saved, so that a condition can ask for it */
 		if (call)
@@ -212,7 +216,17 @@ struct ps_calling {
 	struct ps_call_key task_key;
 	const struct ps_call *call;
 	const struct ps_task *task;
+	__u64 asked; /* the value of the first condition */
 };
+
+PS_INLINE int ps_value_read(const struct ps_arg *arg, PS_CONTEXT *ctx,
+			    const struct ps_calling *calling, __u64 *ret)
+{
+	*ret = calling->asked;
+	if (arg->kind == PS_ARG_ASKED && !arg->n_derefs)
+		return 0;
+	return ps_arg_read(arg, ctx, calling->call, calling->task, ret);
+}
 
 PS_INLINE int ps_key_of(const struct ps_spec *spec, const struct ps_hit *hit, PS_CONTEXT *ctx,
 			const struct ps_arg *context, const struct ps_call *call,
@@ -267,6 +281,8 @@ PS_INLINE int ps_conds_hold(const struct ps_spec *spec, const struct ps_hit *hit
 			return -1;
 		if (ps_arg_read(&spec->cond[i].arg, ctx, calling->call, calling->task, &value))
 			return -1;
+		if (!i)
+			calling->asked = value;
 		if (!ps_compare_holds(spec->cond[i].compare, (__s64)value, spec->cond[i].value))
 			return 0;
 	}
@@ -289,10 +305,9 @@ PS_INLINE int ps_call_save(const struct ps_spec *spec, PS_CONTEXT *ctx,
 		fresh.value[0] = call->value[0];
 		fresh.value[1] = call->value[1];
 	}
-	if (ps_arg_read(&spec->save[0], ctx, call, calling->task, &fresh.value[0]))
+	if (ps_value_read(&spec->save[0], ctx, calling, &fresh.value[0]))
 		return -1;
-	if (spec->n_saves > 1 &&
-	    ps_arg_read(&spec->save[1], ctx, call, calling->task, &fresh.value[1]))
+	if (spec->n_saves > 1 && ps_value_read(&spec->save[1], ctx, calling, &fresh.value[1]))
 		return -1;
 	if (bpf_map_update_elem(&ps_calls, &calling->key, &fresh, BPF_ANY))
 		ps_lost(PS_LOSS_calls_full);
@@ -412,7 +427,7 @@ PS_INLINE int ps_spec_event(const struct ps_spec *spec, const struct ps_hit *hit
 	for (i = 0; i < PS_MAX_ARGS; i++) {
 		if (i >= spec->n_args)
 			break;
-		if (ps_arg_read(&spec->arg[i], ctx, calling->call, calling->task, &ret->arg[i]))
+		if (ps_value_read(&spec->arg[i], ctx, calling, &ret->arg[i]))
 			return -1;
 	}
 	ret->pool.proc = hit->proc;

@@ -65,7 +65,7 @@ PS_INLINE void ps_hist_add(const struct ps_pool_key *key, enum ps_hist_of which,
 /* After each change of in use, waiting or capacity: peaks, and the time during which the pool was full and somebody waited. */
 PS_INLINE void ps_pool_level(struct ps_pool *p, __u64 now)
 {
-	__s64 in_use = p->in_use, waiting = p->waiting;
+	__s64 in_use = ps_in_use(p), waiting = ps_waiting(p);
 	__u64 since;
 
 	if (p->epoch != ps_epoch) {
@@ -208,12 +208,16 @@ PS_INLINE void ps_on_pool_create(struct ps_pool *p, const struct ps_event *e)
 /* All leases and waits end with the pool: the sums are closed here, the records are void from destroyed_ns on. */
 PS_INLINE void ps_on_pool_destroy(struct ps_pool *p, const struct ps_event *e)
 {
+	__u64 in_use = (__u64)ps_in_use(p), waiting = (__u64)ps_waiting(p);
+
 	if (!(p->flags & PS_POOL_DESTROYED))
 		ps_pool_count(e, -1);
-	p->released_sum += (__u64)p->in_use * e->now;
-	p->in_use = 0;
-	p->wait_end_sum += (__u64)p->waiting * e->now;
-	p->waiting = 0;
+	p->leases_voided += in_use;
+	p->released_sum += in_use * e->now;
+	p->leases_ended += in_use;
+	p->waits_voided += waiting;
+	p->wait_end_sum += waiting * e->now;
+	p->waits_ended += waiting;
 	p->flags |= PS_POOL_DESTROYED;
 	p->destroyed_ns = e->now;
 	ps_pool_set_capacity(p, 0, e->now);
@@ -258,11 +262,11 @@ PS_INLINE void ps_on_wait_begin(struct ps_pool *p, const struct ps_event *e)
 	}
 	__sync_fetch_and_add(&p->wait_begins, 1);
 	__sync_fetch_and_add(&p->wait_begin_sum, e->now);
-	__sync_fetch_and_add(&p->waiting, 1);
+	__sync_fetch_and_add(&p->waits_begun, 1);
 	ps_pool_level(p, e->now);
 }
 
-/* Ends a wait if one is open. Returns how long it was, or -1. */
+/* Ends a wait if one is open, all but the last count of it: waits_ended. Returns how long it was, or -1. */
 PS_INLINE __s64 ps_wait_close(struct ps_pool *p, const struct ps_event *e, __u64 waiter)
 {
 	struct ps_ref_key key;
@@ -282,7 +286,6 @@ PS_INLINE __s64 ps_wait_close(struct ps_pool *p, const struct ps_event *e, __u64
 		return -1;
 	__sync_fetch_and_add(&p->wait_ends, 1);
 	__sync_fetch_and_add(&p->wait_end_sum, e->now);
-	__sync_fetch_and_add(&p->waiting, -1);
 	return e->now > since ? (__s64)(e->now - since) : 0;
 }
 
@@ -302,6 +305,7 @@ PS_INLINE void ps_on_wait_end(struct ps_pool *p, const struct ps_event *e)
 		outcome = PS_OUTCOME_failed;
 	}
 	__sync_fetch_and_add(&p->outcome[outcome & 7], 1);
+	__sync_fetch_and_add(&p->waits_ended, 1);
 	ps_hist_add(&e->pool, PS_HIST_WAIT_FAILED, (__u64)waited);
 	ps_pool_level(p, e->now);
 	struct ps_story_about about = {
@@ -334,31 +338,34 @@ PS_INLINE void ps_lease_begin(struct ps_pool *p, const struct ps_event *e, __u64
 		if (bpf_map_update_elem(&ps_leases, &key, &fresh, BPF_ANY)) {
 			ps_lost(PS_LOSS_leases_full);
 			ps_pool_mark(p, PS_POOL_LOST_EVENTS);
+			__sync_fetch_and_add(&p->leases_lost, 1);
 			return;
 		}
 	} else {
 		if (__sync_lock_test_and_set(&lease->state, PS_LEASE_HELD) == PS_LEASE_HELD &&
 		    lease->since_ns > p->destroyed_ns) {
 			/* its release was not seen: the old lease ends here, without a hold time */
-			__sync_fetch_and_add(&p->odd_acquire, 1);
 			lease->since_ns = e->now;
 			lease->waiter = waiter;
 			lease->tid = fresh.tid;
+			__sync_fetch_and_add(&p->odd_acquire, 1);
 			return;
 		}
 		lease->since_ns = e->now;
 		lease->waiter = waiter;
 		lease->tid = fresh.tid;
 	}
-	__sync_fetch_and_add(&p->in_use, 1);
 	__sync_fetch_and_add(&p->acquired_sum, e->now);
+	__sync_fetch_and_add(&p->leases_begun, 1);
 }
 
 PS_INLINE void ps_on_acquired(struct ps_pool *p, const struct ps_event *e)
 {
 	__u64 waiter = ps_waiter_of(e, e->arg[2]);
-	__s64 waited = p->waiting > 0 ? ps_wait_close(p, e, waiter) : -1;
+	__s64 waited = ps_waiting(p) > 0 ? ps_wait_close(p, e, waiter) : -1;
 
+	if (waited >= 0)
+		__sync_fetch_and_add(&p->waits_ended, 1);
 	if (waited < 0 && e->arg[3] & PS_ACQUIRED_UNHELD && e->spec_flags & PS_SPEC_RELAXED &&
 	    p->flags & PS_POOL_IMPLICIT) {
 		ps_pool_mark(p, PS_POOL_UNHELD);
@@ -369,6 +376,7 @@ PS_INLINE void ps_on_acquired(struct ps_pool *p, const struct ps_event *e)
 		__sync_fetch_and_add(&p->acquires_new, 1);
 	if (e->arg[3] & PS_ACQUIRED_UNHELD) {
 		__sync_fetch_and_add(&p->releases, 1);
+		__sync_fetch_and_add(&p->unheld, 1);
 		ps_pool_mark(p, PS_POOL_UNHELD);
 	} else {
 		ps_lease_begin(p, e, waiter);
@@ -402,9 +410,9 @@ PS_INLINE void ps_release_unseen(struct ps_pool *p, const struct ps_event *e,
 	}
 	bpf_map_update_elem(&ps_leases, key, &idle, BPF_NOEXIST);
 	__sync_fetch_and_add(&p->releases, 1);
-	__sync_fetch_and_add(&p->before_releases, 1);
 	if (p->since_ns)
 		__sync_fetch_and_add(&p->before_sum_ns, e->now - p->since_ns);
+	__sync_fetch_and_add(&p->before_releases, 1);
 }
 
 PS_INLINE void ps_on_released(struct ps_pool *p, const struct ps_event *e)
@@ -429,7 +437,7 @@ PS_INLINE void ps_on_released(struct ps_pool *p, const struct ps_event *e)
 	lease->since_ns = e->now;
 	__sync_fetch_and_add(&p->releases, 1);
 	__sync_fetch_and_add(&p->released_sum, e->now);
-	__sync_fetch_and_add(&p->in_use, -1);
+	__sync_fetch_and_add(&p->leases_ended, 1);
 	if (e->arg[2] & PS_RELEASED_BROKEN)
 		__sync_fetch_and_add(&p->released_broken, 1);
 	ps_pool_level(p, e->now);
@@ -527,7 +535,8 @@ PS_INLINE void ps_verb_tell(const struct ps_event *e)
 	ps_story_tell(&about, e->now);
 }
 
-PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
+/* The verbs that keep a pair of counts for their readers; those that come often have counts of their own that say the same. */
+PS_INLINE void ps_verb_book_rare(struct ps_pool *p, const struct ps_event *e)
 {
 	ps_write_begin(p);
 	switch (e->mark ? PS_VERB_none : e->verb) {
@@ -546,18 +555,6 @@ PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
 	case PS_VERB_pool_destroy:
 		ps_on_pool_destroy(p, e);
 		break;
-	case PS_VERB_wait_begin:
-		ps_on_wait_begin(p, e);
-		break;
-	case PS_VERB_wait_end:
-		ps_on_wait_end(p, e);
-		break;
-	case PS_VERB_acquired:
-		ps_on_acquired(p, e);
-		break;
-	case PS_VERB_released:
-		ps_on_released(p, e);
-		break;
 	case PS_VERB_item_opened:
 		ps_on_item_opened(p, e);
 		break;
@@ -573,8 +570,28 @@ PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
 	default:
 		break;
 	}
-	p->changed_ns = e->now;
 	ps_write_end(p);
+}
+
+PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
+{
+	switch (e->mark ? PS_VERB_none : e->verb) {
+	case PS_VERB_wait_begin:
+		ps_on_wait_begin(p, e);
+		break;
+	case PS_VERB_wait_end:
+		ps_on_wait_end(p, e);
+		break;
+	case PS_VERB_acquired:
+		ps_on_acquired(p, e);
+		break;
+	case PS_VERB_released:
+		ps_on_released(p, e);
+		break;
+	default:
+		ps_verb_book_rare(p, e);
+		break;
+	}
 }
 
 /* Takes one event of any source. Of its own, so that the verifier looks at it once; always 0. */

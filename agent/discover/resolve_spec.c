@@ -262,8 +262,32 @@ static bool is_zero(const struct ps_arg *a)
 	return a->kind == PS_ARG_CONST && !a->value;
 }
 
-int resolve_spec(struct resolving *r, const struct recipe_probe *p, const struct spot *spot,
-		 struct ps_spec *spec)
+/* Of two arguments that read the same place: 8 bytes of the first are what the second begins with. */
+static bool begins_with(const struct ps_arg *a, const struct ps_arg *first)
+{
+	return (a->kind == PS_ARG_REG || a->kind == PS_ARG_MEM) && a->kind == first->kind &&
+	       a->reg == first->reg && a->index_reg == first->index_reg &&
+	       a->scale == first->scale && a->offset == first->offset && first->size == 8 &&
+	       !first->n_derefs && (a->n_derefs || a->size == 8);
+}
+
+/* What a condition has read need not be read again: on the hot path each read of the target's memory is a tenth of our time. */
+static void share_first(struct ps_spec *spec)
+{
+	struct ps_arg *each[PS_MAX_ARGS + PS_SPEC_SAVES];
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < spec->n_args; i++)
+		each[n++] = &spec->arg[i];
+	for (unsigned int i = 0; i < spec->n_saves; i++)
+		each[n++] = &spec->save[i];
+	for (size_t i = 0; i < n && spec->n_conds; i++)
+		if (begins_with(each[i], &spec->cond[0].arg))
+			each[i]->kind = PS_ARG_ASKED;
+}
+
+static int compile_spec(struct resolving *r, const struct recipe_probe *p, const struct spot *spot,
+			struct ps_spec *spec)
 {
 	const struct expr caller = { .base = r->is_go ? EXPR_GOROUTINE : EXPR_THREAD, .size = 8 };
 	struct compiling c;
@@ -302,6 +326,16 @@ int resolve_spec(struct resolving *r, const struct recipe_probe *p, const struct
 	if (p->where == RECIPE_AT_RETS)
 		spec->flags |= PS_SPEC_BEFORE_RET;
 	return compile_one(r, &c, &caller, &spec->context);
+}
+
+int resolve_spec(struct resolving *r, const struct recipe_probe *p, const struct spot *spot,
+		 struct ps_spec *spec)
+{
+	int error = compile_spec(r, p, spot, spec);
+
+	if (!error)
+		share_first(spec);
+	return error;
 }
 
 /* ---- chains ------------------------------------------------------------------------------------------------------------ */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ingest.c - see ingest.h. The surprise: a pool's books may be written while the kernel copies them; a copy counts only when its
- * first and last word agree (bpf/abi.h), so a torn one is read again, a few times, and then left for the next tick.
+ * ingest.c - see ingest.h. The surprise: a pool's books may be written while the kernel copies them; a copy counts only when no
+ * event is half done in it (bpf/books.h), so a torn one is read again, a few times, and then left for the next tick.
  */
 #include "ingest/ingest.h"
 
@@ -18,6 +18,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/cleanup.h"
+#include "bpf/books.h"
 #include "ingest/fields.h"
 #include "ingest/inventory.h"
 #include "ingest/process_info.h"
@@ -223,7 +224,7 @@ static int read_books(struct ingest *in, const struct ps_pool_key *key, struct p
 	for (int i = 0; i < READ_TRIES; i++) {
 		if (bpf_map_lookup_elem(fd, key, ret))
 			return -ENOENT;
-		if (ret->seq_end == ret->seq_begin)
+		if (ps_books_are_whole(ret))
 			return 0;
 	}
 	in->report.torn_reads++;
@@ -263,7 +264,7 @@ static void read_counters(struct ingest *in, const struct ps_pool_key *key, stru
 
 		if (read_books(in, key, &after))
 			return;
-		if (after.seq_end == books->seq_end) {
+		if (ps_books_are_same(&after, books)) {
 			extra->counted_in_use = in_use;
 			extra->counted_open = open;
 			return;
@@ -291,7 +292,7 @@ static void read_recipe(struct ingest *in, const struct ps_pool_key *key, struct
 		fields_read(key->proc.tgid, key->pool, target_fields(t), &read);
 		if (read_books(in, key, &after))
 			return;
-		if (after.seq_end == books->seq_end) {
+		if (ps_books_are_same(&after, books)) {
 			*extra = read;
 			return;
 		}

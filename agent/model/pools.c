@@ -78,7 +78,7 @@ static void pool_learn_before(struct pool *p, const struct pool_extra *extra)
 		p->last_capacity = capacity;
 		return;
 	}
-	now = extra->counted_in_use - b->in_use + (int64_t)b->before_releases;
+	now = extra->counted_in_use - ps_in_use(b) + (int64_t)b->before_releases;
 	if (now >= (int64_t)b->before_releases && now == p->before_candidate)
 		p->before_total = now;
 	p->before_candidate = now;
@@ -100,7 +100,7 @@ static void pool_check_count(struct pool *p, const struct pool_extra *extra)
 	int64_t diff = 0;
 
 	if (extra->counted_in_use != UNKNOWN && p->before_total != UNKNOWN)
-		diff = extra->counted_in_use - p->books.in_use - pool_before_out(p);
+		diff = extra->counted_in_use - ps_in_use(&p->books) - pool_before_out(p);
 	p->drift_ticks = diff && diff == p->drift_candidate ? p->drift_ticks + 1 : 0;
 	p->drift_candidate = diff;
 	if (!diff || p->drift_ticks >= DRIFT_TICKS)
@@ -207,6 +207,7 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 		p->counted_capacity_s +=
 			(double)p->counted_capacity * (double)(t_ns - p->t_ns) / 1e9;
 	p->t_ns = t_ns;
+	p->n_torn = 0;
 	p->counted_open = extra->counted_open;
 	p->counted_capacity = extra->counted_capacity;
 	p->counted_waiting = extra->counted_waiting;
@@ -217,9 +218,9 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	if (p->is_light)
 		pool_take_own_waits(p, extra);
 	/* modulo 2^64; only differences between ticks are used, and those are small */
-	in_use = (uint64_t)books->in_use * (uint64_t)t_ns - books->acquired_sum +
+	in_use = (uint64_t)ps_in_use(books) * (uint64_t)t_ns - books->acquired_sum +
 		 books->released_sum;
-	pending = (uint64_t)books->waiting * (uint64_t)t_ns - books->wait_begin_sum +
+	pending = (uint64_t)ps_waiting(books) * (uint64_t)t_ns - books->wait_begin_sum +
 		  books->wait_end_sum;
 	capacity =
 		books->capacity_sum + books->capacity * ((uint64_t)t_ns - books->capacity_since_ns);
@@ -248,8 +249,10 @@ void model_keep_pool(struct model *m, const struct ps_pool_key *key)
 {
 	struct pool *p = pool_find(m, key);
 
-	if (p)
-		p->is_fed = true;
+	if (!p)
+		return;
+	p->is_fed = true;
+	p->n_torn++;
 }
 
 static uint64_t hist_events(const struct ps_pool *b)

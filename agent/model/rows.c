@@ -87,11 +87,10 @@ static int refs_rows(const struct refs *r, int64_t now_ns, uint32_t tgid, struct
 	return 0;
 }
 
-/* acquires - releases = in use; and nothing of this pool was lost. NULL = trusted. */
+/* NULL = trusted: nothing of this pool was lost, and acquires - releases = in use (a copy of the books is whole only then). */
 static const char *pool_doubt(const struct pool *p)
 {
 	const struct ps_pool *b = &p->books;
-	int64_t out = (int64_t)(b->acquires - (b->releases - b->before_releases) - b->odd_acquire);
 
 	if (b->flags & PS_POOL_LOST_EVENTS)
 		return "leases or waiters of it found no room in the tables";
@@ -99,7 +98,7 @@ static const char *pool_doubt(const struct pool *p)
 		return "tasks with the same name waited at the same time, so their waits are mixed up";
 	if (b->flags & (PS_POOL_UNSEEN_TASKS | PS_POOL_UNSEEN_STAYS))
 		return "tasks came before the probes of their function were on, and may still run";
-	if (!(b->flags & PS_POOL_DESTROYED) && !b->destroyed_ns && out != b->in_use)
+	if (p->n_torn >= TORN_DOUBT)
 		return "acquires less releases is not in use";
 	if (p->is_light)
 		return p->counted_in_use == UNKNOWN
@@ -137,12 +136,12 @@ static void row_levels(const struct pool *p, struct pool_row *row)
 	row->capacity = pool_capacity(p) > 0 ? pool_capacity(p) : UNKNOWN;
 	row->capacity_basis = row->capacity != UNKNOWN ? "configured" : "unknown";
 	row->min_idle = (int64_t)b->min_idle;
-	row->in_use = (b->in_use > 0 ? b->in_use : 0) + before + p->drift;
+	row->in_use = (ps_in_use(b) > 0 ? ps_in_use(b) : 0) + before + p->drift;
 	if (p->is_light)
 		row->in_use = p->counted_in_use;
 	else if (row->in_use < 0)
 		row->in_use = 0;
-	row->pending = p->is_light ? p->counted_waiting : b->waiting > 0 ? b->waiting : 0;
+	row->pending = p->is_light ? p->counted_waiting : ps_waiting(b) > 0 ? ps_waiting(b) : 0;
 	row->in_use_peak = (int64_t)b->in_use_peak + before > row->in_use
 				   ? (int64_t)b->in_use_peak + before
 				   : row->in_use;

@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "model/model.h"
+#include "bpf/books.h"
 #include "model/retired.h"
 
 #define NAME_BYTES (PS_UNIX_PATH_MAX + 32) /* of a pool, or of an endpoint */
@@ -42,6 +43,8 @@ struct sums {
 	double in_use_s, capacity_s, pending_s, saturated_s;
 };
 
+#define TORN_DOUBT 3 /* ticks: a busy pool is caught whole at a second look */
+
 struct pool {
 	struct ps_pool_key key;
 	uint64_t id;
@@ -61,6 +64,7 @@ struct pool {
 	int64_t counted_open, counted_capacity, counted_waiting; /* by the library itself; UNKNOWN */
 	int64_t drift, drift_candidate; /* its count of items in use less ours */
 	unsigned int drift_ticks;
+	unsigned int n_torn; /* ticks in a row without a whole copy of its books */
 	bool is_partial, is_light, is_waitless;
 	struct ps_endpoint_key joined; /* the endpoint that its connections seem to go to */
 	unsigned int joined_ticks; /* for so many ticks in a row */

@@ -93,7 +93,7 @@ static void in_use_seconds_is_the_integral_of_use(void **state)
 	b.acquired_sum = 21 * S;
 	b.releases = 1;
 	b.released_sum = 13 * S;
-	b.in_use = 1;
+	b.leases_begun = b.leases_ended + 1;
 	tick_of_one(m, &b, &nothing_extra, 15 * S);
 	s = look(m);
 	assert_int_equal(s->n_pools, 1);
@@ -117,7 +117,7 @@ static void sums_of_times_may_wrap(void **state)
 
 	(void)state;
 	b.acquires = 2;
-	b.in_use = 2;
+	b.leases_begun = b.leases_ended + 2;
 	/* the two are out since 10 s; so many were out before that the sum of their releases is near its end */
 	b.released_sum = UINT64_MAX - 3 * S;
 	b.acquired_sum = b.released_sum + 20 * S;
@@ -137,12 +137,12 @@ static void a_sum_does_not_fall_when_the_clock_was_read_after_the_books(void **s
 	(void)state;
 	b.acquires = 5;
 	b.acquired_sum = 5 * 10 * S;
-	b.in_use = 5;
+	b.leases_begun = b.leases_ended + 5;
 	tick_of_one(m, &b, &nothing_extra, 15 * S + 1000);
 	/* all came back at 15 s: after the books were copied, before the clock was read */
 	b.releases = 5;
 	b.released_sum = 5 * 15 * S;
-	b.in_use = 0;
+	b.leases_begun = b.leases_ended + 0;
 	tick_of_one(m, &b, &nothing_extra, 16 * S);
 	s = look(m);
 	assert_true(s->pools[0].in_use_s > 25 + 4.9e-6 && s->pools[0].in_use_s < 25 + 5.1e-6);
@@ -173,7 +173,7 @@ static void leases_from_before_are_believed_when_two_readings_agree(void **state
 	extra.counted_open = 4;
 	b.acquires = 1;
 	b.acquired_sum = 2 * S;
-	b.in_use = 1;
+	b.leases_begun = b.leases_ended + 1;
 	tick_of_one(m, &b, &extra, 3 * S);
 	s = look(m);
 	assert_int_equal(s->pools[0].in_use, 1);
