@@ -268,15 +268,127 @@ struct ps_endpoint {
 	__u64 closed_by_peer;
 	__u64 closed_by_us;
 	__u64 found;		/* were open when the agent came */
+	__u64 wire;		/* key of its struct ps_wire; 0 = none */
 	struct ps_hist create;
+};
+
+/* What the threads of a process do with its connections to one endpoint, see infer.h. */
+struct ps_wire {
+	__s64 open;		/* as of the endpoint */
+	__s64 busy;		/* connections with something sent and no answer yet */
+	__s64 held;		/* taken by a thread, and not seen to be given back: at most */
+	__u64 acquires;
+	__u64 releases;		/* holds whose end is known, be it only from the next one's beginning */
+	__u64 handed;		/* of those: ended by a hand-off, at a known moment */
+	__u64 handoffs;		/* waits for a connection */
+	__u64 handoffs_long;	/* of those: longer than two threads ever hold each other up at a lock */
+	__u64 contradictions;	/* of those: who ended it had begun without waiting, meanwhile */
+	__u64 free_sum;		/* connections that nobody held when they ended, all together */
+	__u64 unclear;		/* long waits before a connection was taken that no user of one ended */
+	__u64 unclear_ns;
+	__u64 multiplexed;	/* requests of a thread that still had none answered on another connection */
+	__u64 requests;
+	__u64 handoff_ns;	/* when the last one was */
+	__u64 open_full;	/* most connections that were open when somebody waited */
+	__u64 saturated_ns;	/* time during which somebody waited */
+	__u64 saturated_until_ns;
+	struct ps_hist wait;
+	struct ps_hist hold;
 };
 
 /* What is known of one socket; the key is the address of its struct sock. */
 struct ps_sock {
 	struct ps_endpoint_key endpoint;
+	__u64 wire;		/* of the endpoint; 0 = none */
 	__u64 since_ns;
 	__u32 state;		/* enum ps_sock_state */
 	__u32 role;
+
+	__u32 flags;		/* enum ps_sock_flag */
+	__u32 user;		/* thread that used it last; 0 = none yet */
+	__u32 gen;		/* number of its present hold */
+	__u32 reserved;
+	__u64 hold_ns;		/* when that began */
+	__u64 last_ns;		/* something went over the wire */
+	__u64 handoffs_seen;	/* handoffs_long of its wire, then */
+};
+
+enum ps_sock_flag {
+	PS_SOCK_HELD = 1,	/* its user has not been seen to give it back */
+	PS_SOCK_BUSY = 2,	/* something was sent and nothing received since */
+	PS_SOCK_WAITED = 4,	/* its user had waited for it */
+	PS_SOCK_CREDITED = 8	/* the end of its hold ended somebody's wait */
+};
+
+/* ---- threads of processes that have connections -------------------------------------------------------------------------- */
+
+#define PS_TGID_LIMIT (1u << 22)	/* PID_MAX_LIMIT, include/linux/threads.h */
+#define PS_TOKEN_HOPS 3
+#define PS_LONG_WAIT_NS 2000000
+#define PS_LOCK_WAIT_NS 1000000	/* what is shorter may have been for a lock of the pool */
+
+/* The connection whose hold may have ended when one thread woke another. */
+struct ps_token {
+	__u64 sock;		/* 0 = none */
+	__u64 wire;
+	__u64 wake_ns;
+	__u64 hold_ns;		/* when the hold began */
+	__u32 gen;
+	__u32 hops;		/* threads that it went through */
+	__u32 has_waited;	/* the holder, for the connection */
+	__u32 n_free;		/* connections that nobody held then */
+};
+
+struct ps_thread {
+	__u64 block_ns;		/* in a futex since; 0 = not */
+	__u64 word;		/* the futex's address */
+	__u64 woken_word;	/* the address in that call; 0 = it has more than one */
+	__u64 woken_ns;
+	__u32 has_timeout;
+	__u32 is_woken;		/* by a futex call of its own process */
+	__u64 chain_ns;		/* the first of those waits on the word that followed each other at once */
+	__u64 ran_ns;		/* end of the last one */
+	__u64 given_up_ns;	/* length of a chain that a timer ended, until it is known what came of it; 0 = none */
+	__u64 vain_ns;		/* the same of one with a timeout that ended by being woken, and its end and word */
+	__u64 vain_end_ns;
+	__u64 vain_word;
+	struct ps_token incoming;	/* of that call */
+	struct ps_token inherited;	/* the last one that it got */
+
+	__u64 last_sock;	/* connection that it used last */
+	__u32 last_gen;
+	__u32 reserved;
+	__u64 asked_wire;	/* where it waits for an answer on that connection; 0 = it has it */
+
+	/* since then */
+	__u64 longest_ns;	/* longest wait that a thread of the process ended */
+	__u64 sum_ns;		/* all those, from the first on that came with a token */
+	__u64 wait_ns;		/* to the last one that did, and the end of that */
+	__u64 wait_end_ns;
+	__u64 best_ns;		/* longest one that came with a token, and its token */
+	__u64 best_begin_ns;
+	__u64 best_word;
+	struct ps_token best;
+};
+
+/* Where a thread has waited for a connection: 64 bytes of a process's memory. */
+struct ps_word_key {
+	__u64 line;		/* address / 64 */
+	struct ps_proc_key proc;
+};
+
+/* Waits in a futex that a timer ended, of threads of one name (but for its digits) and about one length. */
+struct ps_given_up_key {
+	struct ps_proc_key proc;
+	__u32 name;		/* a hash */
+	__u32 bucket;		/* of the length, ps_hist_bucket() */
+};
+
+struct ps_given_up {
+	__u64 n;
+	__u64 sum_ns;
+	__u64 n_known;		/* where threads had waited for a connection before */
+	__u64 wire;		/* of the last one of those */
 };
 
 enum ps_sock_state {

@@ -35,6 +35,7 @@ struct task_struct {
 	__u64 self_exec_id; /* u64 since 5.7 (d1e7fd6462ca) */
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
+	char comm[16];
 } PS_CORE;
 
 struct ns_common {
@@ -106,6 +107,11 @@ struct bpf_iter_meta {
 	struct seq_file *seq;
 } PS_CORE;
 
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+} PS_CORE;
+
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
@@ -122,6 +128,13 @@ enum {
 	PS_TCP_CLOSE_WAIT = 8,
 	PS_TCP_LISTEN = 10
 };
-enum { PS_AF_UNIX = 1, PS_AF_INET = 2, PS_AF_INET6 = 10, PS_IPPROTO_TCP = 6, PS_SOCK_STREAM = 1 };
+enum {
+	PS_AF_UNIX = 1,
+	PS_AF_INET = 2,
+	PS_AF_INET6 = 10,
+	PS_IPPROTO_TCP = 6,
+	PS_SOCK_STREAM = 1,
+	PS_MSG_PEEK = 2
+};
 
 #endif

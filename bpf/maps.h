@@ -46,7 +46,21 @@ PS_MAP(ps_waiters, HASH, struct ps_ref_key, struct ps_waiter, 16384, 0);
 
 PS_MAP(ps_socks, HASH, __u64, struct ps_sock, 65536, BPF_F_NO_PREALLOC);
 PS_MAP(ps_endpoints, HASH, struct ps_endpoint_key, struct ps_endpoint, 4096, BPF_F_NO_PREALLOC);
+PS_MAP(ps_wires, HASH, __u64, struct ps_wire, 4096, BPF_F_NO_PREALLOC);
 PS_MAP(ps_listeners, HASH, struct ps_listener_key, struct ps_listener, 4096, BPF_F_NO_PREALLOC);
+
+PS_MAP(ps_words, LRU_HASH, struct ps_word_key, __u64, 8192, 0);
+PS_MAP(ps_given_ups, HASH, struct ps_given_up_key, struct ps_given_up, 4096, 0);
+
+/* Made for threads of followed processes alone, where it may sleep: at fork, at use of a connection, by a pass. */
+#ifdef __bpf__
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ps_thread);
+} ps_threads SEC(".maps");
+#endif
 
 /* Per CPU: how many stories this second. */
 struct ps_story_cap {
@@ -77,6 +91,12 @@ PS_KNOB __u32 ps_agent_tgid = 0; /* our own sockets are nobody's pool */
 
 /* Written by the agent at each tick: the peaks in a pool's books are of this epoch. */
 PS_SHARED __u32 ps_epoch = 0;
+
+/* Keys of ps_wires so far. */
+PS_SHARED __u64 ps_n_wires = 0;
+
+/* A bit for each process whose threads are followed. */
+PS_SHARED __u64 ps_followed[PS_TGID_LIMIT / 64];
 
 /* Raised with each entry of ps_learned that waits for the agent. */
 PS_SHARED __u32 ps_n_wanted = 0;

@@ -44,22 +44,243 @@ int BPF_PROG(ps_exec, struct task_struct *task)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(ps_exit, struct task_struct *task)
-{
-	struct ps_proc_key key;
-
-	if (task->signal->live.counter > 0)
-		return 0;
-	ps_proc_key_of(task, &key);
-	ps_proc_gone(&key, bpf_ktime_get_ns());
-	return 0;
-}
-
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(ps_inet_state, struct sock *sk, int from, int to)
 {
 	ps_sock_set_state(sk, from, to);
+	return 0;
+}
+
+/* ---- threads that sleep and wake, and what they send: see infer.h -------------------------------------------------------- */
+
+/* The futex commands, include/uapi/linux/futex.h, and the system calls by which threads sleep on or wake a word. */
+#if defined(__TARGET_ARCH_arm64)
+#define PS_SYS_FUTEX 98
+#else
+#define PS_SYS_FUTEX 202
+#endif
+enum {
+	PS_FUTEX_COMMANDS = 0x7f,
+	PS_SYS_FUTEX_WAITV = 449,
+	PS_SYS_FUTEX_WAKE = 454,
+	PS_SYS_FUTEX_WAIT = 455
+};
+#define PS_FUTEX_WAITS (1u << 0 | 1u << 6 | 1u << 9 | 1u << 11 | 1u << 13)
+#define PS_FUTEX_WAKES_ONE (1u << 1 | 1u << 7 | 1u << 10)
+#define PS_FUTEX_WAKES (1u << 1 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 10 | 1u << 12)
+
+/* The user's registers of a task, as its kernel has them: not the words of a uprobe (kernel.h). */
+struct pt_regs___task {
+#if defined(__TARGET_ARCH_arm64)
+	__u64 regs[31];
+	int syscallno;
+#else
+	unsigned long r10, si, di, orig_ax;
+#endif
+} PS_CORE;
+
+struct ps_futex_call {
+	__u64 number, word, op, timeout;
+};
+
+/* 1 = the thread is in a system call that waits on a futex, or wakes one, as asked. Most are not: the number is read first. */
+static __attribute__((always_inline)) int ps_calls_futex(struct task_struct *task, int is_wake,
+							 struct ps_futex_call *ret)
+{
+	struct pt_regs___task *regs = (struct pt_regs___task *)bpf_task_pt_regs(task);
+
+#if defined(__TARGET_ARCH_arm64)
+	ret->number = (__u64)regs->syscallno;
+#else
+	ret->number = regs->orig_ax;
+#endif
+	if (ret->number != PS_SYS_FUTEX && ret->number != PS_SYS_FUTEX_WAITV &&
+	    ret->number != PS_SYS_FUTEX_WAKE && ret->number != PS_SYS_FUTEX_WAIT)
+		return 0;
+#if defined(__TARGET_ARCH_arm64)
+	ret->word = regs->regs[0];
+	ret->op = regs->regs[1];
+	ret->timeout = regs->regs[3];
+#else
+	ret->word = regs->di;
+	ret->op = regs->si;
+	ret->timeout = regs->r10;
+#endif
+	if (ret->number != PS_SYS_FUTEX)
+		return is_wake == (ret->number == PS_SYS_FUTEX_WAKE);
+	return (is_wake ? PS_FUTEX_WAKES : PS_FUTEX_WAITS) >> (ret->op & PS_FUTEX_COMMANDS) & 1;
+}
+
+static __attribute__((noinline)) int ps_gives_up(struct task_struct *task, struct ps_thread *t,
+						 int is_in_vain)
+{
+	struct ps_proc_key proc;
+	char name[PS_COMM_MAX];
+
+	ps_proc_key_of(task, &proc);
+	bpf_probe_read_kernel(name, sizeof(name), task->comm);
+	if (is_in_vain)
+		ps_given_up_add(&proc, ps_name_hash(name), t->vain_word, t->vain_ns, 1);
+	else if (ps_given_up_add(&proc, ps_name_hash(name), t->word, t->given_up_ns, 0))
+		ps_thread_rests(t); /* what it waited is no part of its next wait */
+	if (is_in_vain)
+		t->vain_ns = 0;
+	return 0;
+}
+
+static __attribute__((always_inline)) void ps_sleeps(struct task_struct *task)
+{
+	struct ps_futex_call call;
+	struct ps_thread *t;
+	__u64 now;
+
+	if (!ps_calls_futex(task, 0, &call))
+		return;
+	t = bpf_task_storage_get(&ps_threads, task, 0, 0);
+	if (!t)
+		return;
+	now = bpf_ktime_get_ns();
+	if (ps_thread_has_given_up(t, call.word, now))
+		ps_gives_up(task, t, 0);
+	else if (ps_thread_was_in_vain(t, now))
+		ps_gives_up(task, t, 1);
+	ps_thread_blocks(t, call.word, call.timeout != 0, now);
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_struct *next,
+	     unsigned int prev_state)
+{
+	struct ps_futex_call call;
+	struct ps_thread *t;
+
+	if (prev_state && !is_preempted && ps_is_followed((__u32)prev->tgid))
+		ps_sleeps(prev);
+	if (!ps_is_followed((__u32)next->tgid) || !ps_calls_futex(next, 0, &call))
+		return 0;
+	t = bpf_task_storage_get(&ps_threads, next, 0, 0);
+	if (t && t->block_ns)
+		ps_thread_runs(t, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("tp_btf/sched_waking")
+int BPF_PROG(ps_waking, struct task_struct *task)
+{
+	struct task_struct *waker = (struct task_struct *)bpf_get_current_task_btf();
+	struct ps_futex_call call;
+	struct ps_thread *t, *by;
+	__u64 word = 0;
+
+	if (!ps_is_followed((__u32)waker->tgid) || !ps_calls_futex(waker, 1, &call) ||
+	    waker->tgid != task->tgid)
+		return 0; /* what ps_thread_runs() is not told is a timer to it */
+	t = bpf_task_storage_get(&ps_threads, task, 0, 0);
+	if (!t)
+		return 0;
+	by = bpf_task_storage_get(&ps_threads, waker, 0, 0);
+	if (call.number == PS_SYS_FUTEX_WAKE ||
+	    PS_FUTEX_WAKES_ONE >> (call.op & PS_FUTEX_COMMANDS) & 1)
+		word = call.word;
+	ps_thread_is_woken(t, by, (__u32)waker->pid, word, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(ps_exit, struct task_struct *task)
+{
+	struct ps_proc_key key;
+	struct ps_thread *t;
+
+	if (ps_is_followed((__u32)task->tgid)) {
+		t = bpf_task_storage_get(&ps_threads, task, 0, 0);
+		if (t && t->given_up_ns)
+			ps_gives_up(task, t, 0);
+		else if (t && t->vain_ns)
+			ps_gives_up(task, t, 1);
+	}
+	if (task->signal->live.counter > 0)
+		return 0;
+	ps_proc_key_of(task, &key);
+	ps_proc_gone(&key, bpf_ktime_get_ns());
+	ps_unfollow(key.tgid);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(ps_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (ps_is_followed((__u32)child->tgid))
+		bpf_task_storage_get(&ps_threads, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return 0;
+}
+
+static __attribute__((always_inline)) int ps_traffic(struct sock *sk, int length, int is_sent)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	__u64 id = (__u64)(unsigned long)sk, wire, now;
+	struct ps_thread *t;
+	struct ps_sock *s;
+	struct ps_wire *w;
+
+	if (length <= 0 || !ps_is_followed((__u32)task->tgid))
+		return 0;
+	s = bpf_map_lookup_elem(&ps_socks, &id);
+	if (!s || s->role != PS_SOCK_CONNECT)
+		return 0;
+	wire = s->wire ? s->wire : ps_wire_find(s);
+	w = wire ? bpf_map_lookup_elem(&ps_wires, &wire) : 0;
+	if (w && ps_wire_is_loop(w)) {
+		ps_wire_loops(w, s, is_sent);
+		return 0;
+	}
+	t = w ? bpf_task_storage_get(&ps_threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) : 0;
+	if (!w || !t)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (t->given_up_ns && now - t->ran_ns >= PS_LONG_WAIT_NS)
+		ps_gives_up(task, t, 0); /* and has done something else since: who got it at the last moment is sooner here */
+	if (is_sent)
+		ps_wire_sent(w, s, id, t, (__u32)task->pid, now);
+	else
+		ps_wire_received(w, s, id, t, (__u32)task->pid, now);
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(ps_sent, struct sock *sk, int length)
+{
+	return ps_traffic(sk, length, 1);
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(ps_received, struct sock *sk, int length, int flags)
+{
+	return flags & PS_MSG_PEEK ? 0 : ps_traffic(sk, length, 0);
+}
+
+/* Kernels before 6.3 have no tracepoint there; where functions can be traced, it is TCP's own. */
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(ps_tcp_sent, struct sock *sk, void *message, __u64 size, int length)
+{
+	return ps_traffic(sk, length, 1);
+}
+
+SEC("fexit/tcp_recvmsg")
+int BPF_PROG(ps_tcp_received, struct sock *sk, void *message, __u64 size, int flags, void *address,
+	     int length)
+{
+	return flags & PS_MSG_PEEK ? 0 : ps_traffic(sk, length, 0);
+}
+
+/* Threads that were there before their process was followed. */
+SEC("iter/task")
+int ps_threads_pass(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (task && ps_is_followed((__u32)task->tgid))
+		bpf_task_storage_get(&ps_threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #define POOLSCOPE_BPF_SOCKETS_H
 
 #include "hist.h"
+#include "infer.h"
 #include "maps.h"
 #include "process.h"
 
@@ -53,6 +54,44 @@ PS_INLINE __u32 ps_sock_netns(struct sock *sk)
 	return net ? net->ns.inum : 0;
 }
 
+/* Books for what its connections are used for. 0 = no room (counted), or there are none. */
+PS_INLINE __u64 ps_wire_make(const struct ps_endpoint_key *key)
+{
+	__u64 id = __sync_fetch_and_add(&ps_n_wires, 1) + 1;
+	__u32 zero = 0;
+	void *blank = bpf_map_lookup_elem(&ps_zero, &zero);
+
+	if (key->role != PS_SOCK_CONNECT || !blank)
+		return 0;
+	if (bpf_map_update_elem(&ps_wires, &id, blank, BPF_NOEXIST)) {
+		ps_lost(PS_LOSS_endpoints_full);
+		return 0;
+	}
+	return id;
+}
+
+/* Of a connection that was made while another thread was making the first one's books. */
+PS_INLINE __u64 ps_wire_find(struct ps_sock *s)
+{
+	struct ps_endpoint *ep = bpf_map_lookup_elem(&ps_endpoints, &s->endpoint);
+
+	if (ep)
+		s->wire = ep->wire;
+	return s->wire;
+}
+
+/* The connection counts for the wire of its endpoint from now on. */
+PS_INLINE void ps_wire_open(struct ps_sock *s, const struct ps_endpoint *ep, int change)
+{
+	__u64 id = ep->wire;
+	struct ps_wire *w = id ? bpf_map_lookup_elem(&ps_wires, &id) : 0;
+
+	if (w)
+		__sync_fetch_and_add(&w->open, change);
+	if (w && change < 0)
+		ps_wire_closed(w, s);
+}
+
 PS_INLINE struct ps_endpoint *ps_endpoint_get(const struct ps_endpoint_key *key, __u64 now)
 {
 	struct ps_endpoint *ep = bpf_map_lookup_elem(&ps_endpoints, key);
@@ -75,8 +114,10 @@ PS_INLINE struct ps_endpoint *ps_endpoint_get(const struct ps_endpoint_key *key,
 	}
 	__sync_fetch_and_add(&proc->n_endpoints, 1);
 	ep = bpf_map_lookup_elem(&ps_endpoints, key);
-	if (ep)
+	if (ep) {
 		ep->since_ns = now;
+		ep->wire = ps_wire_make(key);
+	}
 	return ep;
 }
 
@@ -97,6 +138,8 @@ PS_INLINE void ps_sock_connecting(struct sock *sk, __u64 id, __u64 now)
 	ep = ps_endpoint_get(&s.endpoint, now);
 	if (!ep)
 		return;
+	s.wire = ep->wire;
+	ps_follow(s.endpoint.proc.tgid);
 	if (bpf_map_update_elem(&ps_socks, &id, &s, BPF_ANY)) {
 		ps_lost(PS_LOSS_sockets_full);
 		return;
@@ -213,6 +256,7 @@ PS_INLINE void ps_sock_change(struct ps_sock *s, __u64 id, int to, __u64 now)
 		__sync_fetch_and_add(&ep->open, 1);
 		__sync_fetch_and_add(&ep->opened, 1);
 		ps_endpoint_created(ep, now - s->since_ns);
+		ps_wire_open(s, ep, 1);
 		s->since_ns = now;
 	} else if (to == PS_TCP_CLOSE_WAIT) {
 		s->state = PS_SOCK_PEER_CLOSED; /* still ours: a pool may hand it out */
@@ -225,6 +269,7 @@ PS_INLINE void ps_sock_change(struct ps_sock *s, __u64 id, int to, __u64 now)
 			__sync_fetch_and_add(s->state == PS_SOCK_PEER_CLOSED ? &ep->closed_by_peer
 									     : &ep->closed_by_us,
 					     1);
+			ps_wire_open(s, ep, -1);
 		}
 		bpf_map_delete_elem(&ps_socks, &id);
 	}
@@ -279,10 +324,13 @@ PS_INLINE void ps_sock_found(struct sock *sk, const struct ps_inventory *r, __u6
 	ep = ps_endpoint_get(&s.endpoint, now);
 	if (!ep)
 		return;
+	s.wire = ep->wire;
+	ps_follow(s.endpoint.proc.tgid);
 	if (bpf_map_update_elem(&ps_socks, &id, &s, BPF_NOEXIST))
 		return;
 	__sync_fetch_and_add(&ep->open, 1);
 	__sync_fetch_and_add(&ep->found, 1);
+	ps_wire_open(&s, ep, 1);
 	ep->changed_ns = now;
 }
 

@@ -110,7 +110,8 @@ static int fill_tables(struct agent *a, struct snapshot *s)
 {
 	static const enum kernel_map shown[] = { KERNEL_MAP_PROCS,     KERNEL_MAP_POOLS,
 						 KERNEL_MAP_LEASES,    KERNEL_MAP_WAITERS,
-						 KERNEL_MAP_ENDPOINTS, KERNEL_MAP_LISTENERS };
+						 KERNEL_MAP_ENDPOINTS, KERNEL_MAP_LISTENERS,
+						 KERNEL_MAP_GIVEN_UPS };
 	const size_t n = sizeof(shown) / sizeof(*shown);
 	struct table_row *rows = arena_alloc(s->arena, n, sizeof(*rows));
 
@@ -183,6 +184,14 @@ static int fill_checks(struct agent *a, struct snapshot *s)
 		add_check(s, rows, "sockets and processes", CHECK_BAD,
 			  arena_strdup(s->arena, kernel_hook_error(a->kernel)),
 			  "socket pools are incomplete on this kernel");
+	if (kernel_traffic_tier(a->kernel))
+		add_check(s, rows, "traffic and waits", CHECK_OK, kernel_traffic_tier(a->kernel),
+			  NULL);
+	else
+		add_check(
+			s, rows, "traffic and waits", CHECK_NOTE,
+			"not seen: who uses a connection, and who waits for one, is not inferred",
+			"a kernel from 6.3 on tells the lengths on sockets; before, it must be able to trace functions (fentry)");
 	if (!watch_problem(a->watch))
 		add_check(s, rows, "library loads", CHECK_OK,
 			  "told by the kernel (perf mmap records)", NULL);

@@ -37,6 +37,7 @@ struct ingest {
 	struct ingest_report report;
 	int n_cpus;
 	uint64_t *per_cpu; /* room for one per-CPU value of PER_CPU_WORDS */
+	bool has_met; /* a process, in this tick */
 	struct ps_proc_key gone[BATCH];
 	size_t n_gone;
 	int64_t now_ns;
@@ -169,6 +170,7 @@ static void meet_process(struct ingest *in, const struct ps_proc_key *key)
 		info.name = names.name;
 		info.service = names.service[0] ? names.service : NULL;
 		info.container_id = names.container_id[0] ? names.container_id : NULL;
+		in->has_met = true;
 	}
 	model_feed_process(in->model, &info);
 }
@@ -410,18 +412,40 @@ static void each_endpoint(struct ingest *in, const void *at)
 {
 	const struct ps_endpoint_key *key = at;
 	struct ps_endpoint books;
+	struct ps_wire wire;
 	int64_t queue, backlog;
 
-	if (is_gone(in, &key->proc) || !model_has_process(in->model, &key->proc)) {
-		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_ENDPOINTS), key);
-		return;
-	}
 	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_ENDPOINTS), key, &books))
 		return;
+	if (is_gone(in, &key->proc) || !model_has_process(in->model, &key->proc)) {
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_ENDPOINTS), key);
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_WIRES), &books.wire);
+		return;
+	}
 	inventory_listener(in->inventory, key, &queue, &backlog);
 	if (key->role != PS_SOCK_LISTEN)
 		queue = backlog = UNKNOWN;
-	model_feed_endpoint(in->model, key, &books, false, queue, backlog, in->now_ns);
+	if (!model_feed_endpoint(in->model, key, &books, false, queue, backlog, in->now_ns) &&
+	    books.wire &&
+	    !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_WIRES), &books.wire, &wire))
+		model_feed_wire(in->model, key, &wire);
+}
+
+static void each_socket(struct ingest *in, const void *key, const void *value)
+{
+	(void)key;
+	model_feed_socket(in->model, value);
+}
+
+static void each_given_up(struct ingest *in, const void *key, const void *value)
+{
+	const struct ps_given_up_key *g = key;
+
+	if (!model_has_process(in->model, &g->proc) || is_gone(in, &g->proc)) {
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_GIVEN_UPS), g);
+		return;
+	}
+	model_feed_given_up(in->model, g, value);
 }
 
 static void each_listener(struct ingest *in, const void *key)
@@ -472,12 +496,15 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 {
 	in->now_ns = now_ns;
 	in->n_gone = 0;
+	in->has_met = false;
 	in->report.n_processes = 0;
 	ingest_drain(in);
 	inventory_pass(in->inventory, in->kernel, now_ns);
 	model_tick_begin(in->model, now_ns);
 	walk(in, KERNEL_MAP_PROCS, sizeof(struct ps_proc_key), each_process);
 	inventory_processes(in->inventory, each_process_of_inventory, in);
+	if (in->has_met)
+		kernel_meet_threads(in->kernel);
 	walk(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), each_pool);
 	walk_batch(in, KERNEL_MAP_LEASES, sizeof(struct ps_ref_key), sizeof(struct ps_lease),
 		   each_lease);
@@ -488,6 +515,11 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	walk_batch(in, KERNEL_MAP_TASKS, sizeof(struct ps_call_key), sizeof(struct ps_task),
 		   each_task);
 	walk(in, KERNEL_MAP_ENDPOINTS, sizeof(struct ps_endpoint_key), each_endpoint);
+	walk_batch(in, KERNEL_MAP_GIVEN_UPS, sizeof(struct ps_given_up_key),
+		   sizeof(struct ps_given_up), each_given_up);
+	if (model_wants_sockets(in->model))
+		walk_batch(in, KERNEL_MAP_SOCKS, sizeof(uint64_t), sizeof(struct ps_sock),
+			   each_socket);
 	walk(in, KERNEL_MAP_LISTENERS, sizeof(struct ps_listener_key), each_listener);
 	inventory_feed(in->inventory, in->model, now_ns);
 	model_tick_end(in->model);

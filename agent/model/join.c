@@ -55,6 +55,22 @@ static const struct endpoint *endpoint_of(const struct process *proc, const stru
 	return found;
 }
 
+/* An endpoint whose connections are a pool's items is no pool of its own. */
+static void fold_endpoints(struct model *m)
+{
+	struct endpoint *e;
+
+	for (e = m->endpoints; e; e = e->hh.next)
+		e->is_folded = false;
+	for (struct pool *p = m->pools; p; p = p->hh.next) {
+		if (p->joined_ticks < JOIN_TICKS || p->books.flags & PS_POOL_DESTROYED)
+			continue;
+		HASH_FIND(hh, m->endpoints, &p->joined, sizeof(p->joined), e);
+		if (e)
+			e->is_folded = true;
+	}
+}
+
 /* It must look so for JOIN_TICKS ticks in a row; then it holds, as long as the pool does. */
 void join_endpoints(struct model *m)
 {
@@ -75,4 +91,5 @@ void join_endpoints(struct model *m)
 		p->joined = e->key;
 		p->joined_ticks++;
 	}
+	fold_endpoints(m);
 }

@@ -140,6 +140,7 @@ void endpoint_row_begin(const struct model *m, const struct endpoint *e, char na
 	memset(row->closed_by, 0, sizeof(row->closed_by));
 	row->closed_by[PS_CLOSE_peer_closed] = (int64_t)b->closed_by_peer;
 	row->closed_by[PS_CLOSE_local_closed] = (int64_t)b->closed_by_us;
+	endpoint_row_count(e, row);
 	if (!is_listener && !e->is_sampled)
 		row->create = &e->create;
 }

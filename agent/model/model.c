@@ -50,6 +50,8 @@ static void endpoint_free(struct model *m, struct endpoint *e)
 {
 	HASH_DEL(m->endpoints, e);
 	hist_done(&e->create);
+	hist_done(&e->wait);
+	hist_done(&e->hold);
 	free(e);
 }
 
@@ -68,6 +70,7 @@ void model_free(struct model *m)
 	HASH_ITER (hh, m->endpoints, e, next_endpoint)
 		endpoint_free(m, e);
 	retired_done(&m->retired);
+	free(m->given_ups);
 	free(m);
 }
 
@@ -224,15 +227,59 @@ int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 		if (!e)
 			return -ENOMEM;
 		e->key = *key;
+		e->timeouts = UNKNOWN;
 		e->id = m->next_id++;
 		HASH_ADD(hh, m->endpoints, key, sizeof(e->key), e);
 	}
 	e->is_fed = true;
+	e->n_silent = e->n_silent_held = 0;
+	e->silent_since_ns = UNKNOWN;
 	e->books = *books;
 	e->is_sampled = is_sampled;
 	e->accept_queue = accept_queue;
 	e->accept_backlog = accept_backlog;
 	return hist_catch_up(&e->create, &books->create, 0);
+}
+
+int model_feed_wire(struct model *m, const struct ps_endpoint_key *key, const struct ps_wire *wire)
+{
+	struct endpoint *e;
+
+	HASH_FIND(hh, m->endpoints, key, sizeof(*key), e);
+	return e ? endpoint_take_wire(e, wire) : 0;
+}
+
+int model_feed_given_up(struct model *m, const struct ps_given_up_key *key,
+			const struct ps_given_up *value)
+{
+	if (m->n_given_ups == m->n_given_ups_max) {
+		size_t n = m->n_given_ups_max ? 2 * m->n_given_ups_max : 64;
+		struct given_up *more = realloc(m->given_ups, n * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		m->given_ups = more;
+		m->n_given_ups_max = n;
+	}
+	m->given_ups[m->n_given_ups++] = (struct given_up){ .key = *key, .value = *value };
+	return 0;
+}
+
+bool model_wants_sockets(const struct model *m)
+{
+	for (const struct endpoint *e = m->endpoints; e; e = e->hh.next)
+		if (e->is_fed && e->wire.handoffs_long)
+			return true;
+	return false;
+}
+
+void model_feed_socket(struct model *m, const struct ps_sock *sock)
+{
+	struct endpoint *e;
+
+	HASH_FIND(hh, m->endpoints, &sock->endpoint, sizeof(sock->endpoint), e);
+	if (e && sock->role == PS_SOCK_CONNECT)
+		endpoint_take_socket(e, sock);
 }
 
 /* ---- groups, and the end of a tick ------------------------------------------------------------------------------------- */
@@ -321,4 +368,5 @@ void model_tick_end(struct model *m)
 			endpoint_join(m, e);
 	forget_unfed(m);
 	join_endpoints(m);
+	infer_timeouts(m);
 }

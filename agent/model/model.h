@@ -75,6 +75,17 @@ int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 			const struct ps_endpoint *books, bool is_sampled, int64_t accept_queue,
 			int64_t accept_backlog, int64_t t_ns);
 
+/* What the threads of the process do with the connections of an endpoint that was fed before. 0 or -ENOMEM. */
+int model_feed_wire(struct model *m, const struct ps_endpoint_key *key, const struct ps_wire *wire);
+
+/* A connection of an endpoint that was fed. */
+void model_feed_socket(struct model *m, const struct ps_sock *sock);
+/* Waits that timers ended, of a process that was fed. 0 or -ENOMEM. */
+int model_feed_given_up(struct model *m, const struct ps_given_up_key *key,
+			const struct ps_given_up *value);
+/* True when the connections one by one tell something: somebody has waited. */
+bool model_wants_sockets(const struct model *m);
+
 void model_tick_end(struct model *m);
 
 size_t model_n_pools(const struct model *m);

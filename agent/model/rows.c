@@ -240,10 +240,12 @@ static int endpoint_row_fill(const struct model *m, const struct endpoint *e, st
 	row->pending = is_listener ? e->accept_queue : UNKNOWN;
 	row->accept_queue = e->accept_queue;
 	row->accept_backlog = e->accept_backlog;
-	row->confidence = e->is_sampled ? "medium" : "high";
-	row->evidence =
-		e->is_sampled ? "socket inventory at each tick: shorter connections are not counted"
-			      : "TCP state changes";
+	endpoint_row_infer(e, m->now_ns, row);
+	if (e->is_sampled) {
+		row->confidence = "medium";
+		row->evidence =
+			"socket inventory at each tick: shorter connections are not counted";
+	}
 	row->trusted = b->open >= 0;
 	row->untrusted_why = row->trusted ? NULL : "more connections were closed than seen open";
 	return row_keep(row, arena);
@@ -255,11 +257,13 @@ static bool pool_is_shown(const struct pool *p)
 	return !(p->books.flags & PS_POOL_DESTROYED);
 }
 
-/* A place to which nothing leads any more, and nothing ever did before our eyes. */
+/* Not a place to which nothing leads any more, and nothing ever did before our eyes; and not one that another row is about. */
 static bool endpoint_is_shown(const struct endpoint *e)
 {
 	const struct ps_endpoint *b = &e->books;
 
+	if (e->is_folded)
+		return false;
 	return b->open || b->connecting || e->key.role != PS_SOCK_CONNECT || b->opened || b->failed;
 }
 

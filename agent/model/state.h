@@ -84,17 +84,32 @@ struct endpoint {
 	struct group *group; /* NULL = in none */
 	bool is_grouped; /* by its present labels */
 	struct ps_endpoint books;
-	struct hist create;
+	struct ps_wire wire;
+	struct hist create, wait, hold;
+	double n_free; /* connections that nobody held when waits ended, by the last ones */
+	int64_t timeouts; /* UNKNOWN until somebody has waited */
+	int64_t n_silent, n_silent_held, silent_since_ns; /* connections that nobody can be given; UNKNOWN */
+	uint64_t n_quiet; /* requests in ticks without a wait */
+	uint64_t waitless; /* connections that were taken without waiting */
 	bool is_sampled, is_fed;
+	bool is_folded; /* into the row of a pool that is known better */
 	int64_t accept_queue, accept_backlog;
 	struct endpoint *next_of_process; /* within a tick: connections of the same process */
 	UT_hash_handle hh;
+};
+
+/* Waits that timers ended, within a tick. */
+struct given_up {
+	struct ps_given_up_key key;
+	struct ps_given_up value;
 };
 
 struct model {
 	struct process *processes;
 	struct pool *pools;
 	struct endpoint *endpoints;
+	struct given_up *given_ups;
+	size_t n_given_ups, n_given_ups_max;
 	struct retired retired;
 	uint64_t next_id;
 	int64_t now_ns;
@@ -142,5 +157,32 @@ void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES]);
 
 /* Finds for each pool of connections the endpoint that they go to; once a tick, when all has been fed. */
 void join_endpoints(struct model *m);
+
+/* ---- infer.c: what the traffic of an endpoint lets us say, each with what stands above it ---------------------------------- */
+
+enum inferred {
+	INFERRED_NOTHING,	/* who is connected */
+	INFERRED_WIRE,	/* which connections are at work */
+	INFERRED_DOUBT,	/* no more than that, though its threads wait */
+	INFERRED_WAITS,	/* who waited for a connection, and how long */
+	INFERRED_HOLDS,	/* and who held one how long */
+};
+
+enum inferred endpoint_inferred(const struct endpoint *e);
+
+/* 0 or -ENOMEM. */
+int endpoint_take_wire(struct endpoint *e, const struct ps_wire *wire);
+
+/* One of its connections, in this tick. */
+void endpoint_take_socket(struct endpoint *e, const struct ps_sock *sock);
+
+/* At a tick's end: which of the waits that timers ended were for a connection. */
+void infer_timeouts(struct model *m);
+
+/* The counters among it, for labels.c. */
+void endpoint_row_count(const struct endpoint *e, struct pool_row *row);
+
+/* Sets what is known, and how well; the rest of the row stays. */
+void endpoint_row_infer(const struct endpoint *e, int64_t now_ns, struct pool_row *row);
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <sys/capability.h>
 
@@ -20,9 +21,16 @@
 
 #include "poolscope.skel.h"
 
+/*
+ * What the threads of processes with connections do. The state of a thread that goes to sleep is told since 5.18, lengths on a socket
+ * since 6.3; before, the functions of TCP are traced, where the kernel can do that at all.
+ */
+enum tier { TIER_LENGTHS, TIER_FUNCTIONS, TIER_NONE };
+
 struct kernel {
 	struct poolscope_bpf *skel;
 	bool has_multi, has_filter;
+	enum tier tier;
 	char hook_error[256];
 };
 
@@ -75,33 +83,79 @@ static void apply_limits(struct poolscope_bpf *skel, const struct kernel_limits 
 	set_limit(skel->maps.ps_procs, l->processes);
 	set_limit(skel->maps.ps_socks, l->sockets);
 	set_limit(skel->maps.ps_endpoints, l->endpoints);
+	set_limit(skel->maps.ps_wires, l->endpoints);
 	if (l->pools_per_process)
 		skel->rodata->ps_pools_per_process = l->pools_per_process;
 	skel->rodata->ps_agent_tgid = (uint32_t)getpid();
 }
 
+/* Whether the kernel has a tracepoint that hands over so many arguments. */
+static bool has_tracepoint(const struct btf *btf, const char *type, unsigned int n_args)
+{
+	const struct btf_type *t;
+	int id = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF);
+
+	t = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
+	t = t ? btf__type_by_id(btf, t->type) : NULL;
+	if (t && btf_is_ptr(t))
+		t = btf__type_by_id(btf, t->type);
+	return t && btf_is_func_proto(t) && btf_vlen(t) > n_args; /* and one of its own */
+}
+
+static enum tier best_tier(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has_switch = btf && has_tracepoint(btf, "btf_trace_sched_switch", 4);
+	bool has_length = btf && has_tracepoint(btf, "btf_trace_sock_send_length", 3);
+
+	btf__free(btf);
+	return !has_switch ? TIER_NONE : has_length ? TIER_LENGTHS : TIER_FUNCTIONS;
+}
+
+/* A program that is not asked for is neither loaded nor attached. */
+static void choose_programs(struct poolscope_bpf *skel, enum tier tier)
+{
+	bpf_program__set_autoload(skel->progs.ps_switch, tier != TIER_NONE);
+	bpf_program__set_autoload(skel->progs.ps_waking, tier != TIER_NONE);
+	bpf_program__set_autoload(skel->progs.ps_fork, tier != TIER_NONE);
+	bpf_program__set_autoload(skel->progs.ps_threads_pass, tier != TIER_NONE);
+	bpf_program__set_autoload(skel->progs.ps_sent, tier == TIER_LENGTHS);
+	bpf_program__set_autoload(skel->progs.ps_received, tier == TIER_LENGTHS);
+	bpf_program__set_autoload(skel->progs.ps_tcp_sent, tier == TIER_FUNCTIONS);
+	bpf_program__set_autoload(skel->progs.ps_tcp_received, tier == TIER_FUNCTIONS);
+}
+
+static int load(struct kernel *k, const struct kernel_limits *limits, enum tier tier)
+{
+	k->tier = tier;
+	k->skel = poolscope_bpf__open();
+	if (!k->skel)
+		return -errno;
+	apply_limits(k->skel, limits);
+	choose_programs(k->skel, tier);
+	if (k->has_multi)
+		bpf_program__set_expected_attach_type(k->skel->progs.ps_probe,
+						      (enum bpf_attach_type)MULTI_ATTACH_TYPE);
+	return poolscope_bpf__load(k->skel);
+}
+
 int kernel_load(const struct kernel_limits *limits, struct kernel **ret, struct diag *d)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
+	enum tier tier = best_tier();
 	int error;
 
 	if (!k)
 		return diag_set(d, -ENOMEM, "out of memory");
 	libbpf_set_print(silent);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-	k->skel = poolscope_bpf__open();
-	if (!k->skel) {
-		error = -errno;
-		free(k);
-		return explain(d, error);
-	}
-	apply_limits(k->skel, limits);
 	k->has_multi = !limits->is_perf_forced && multi_is_available();
 	k->has_filter = k->has_multi && multi_filters_processes();
-	if (k->has_multi)
-		bpf_program__set_expected_attach_type(k->skel->progs.ps_probe,
-						      (enum bpf_attach_type)MULTI_ATTACH_TYPE);
-	error = poolscope_bpf__load(k->skel);
+	error = load(k, limits, tier);
+	if (error && tier == TIER_FUNCTIONS) { /* not all can trace functions */
+		poolscope_bpf__destroy(k->skel);
+		error = load(k, limits, TIER_NONE);
+	}
 	if (error) {
 		kernel_free(k);
 		return explain(d, error);
@@ -127,11 +181,21 @@ int kernel_attach_hooks(struct kernel *k)
 		{ k->skel->progs.ps_exec, &k->skel->links.ps_exec },
 		{ k->skel->progs.ps_exit, &k->skel->links.ps_exit },
 		{ k->skel->progs.ps_inet_state, &k->skel->links.ps_inet_state },
+		{ k->skel->progs.ps_switch, &k->skel->links.ps_switch },
+		{ k->skel->progs.ps_waking, &k->skel->links.ps_waking },
+		{ k->skel->progs.ps_fork, &k->skel->links.ps_fork },
+		{ k->skel->progs.ps_sent, &k->skel->links.ps_sent },
+		{ k->skel->progs.ps_received, &k->skel->links.ps_received },
+		{ k->skel->progs.ps_tcp_sent, &k->skel->links.ps_tcp_sent },
+		{ k->skel->progs.ps_tcp_received, &k->skel->links.ps_tcp_received },
+		{ k->skel->progs.ps_threads_pass, &k->skel->links.ps_threads_pass },
 		{ k->skel->progs.ps_inventory_pass, &k->skel->links.ps_inventory_pass },
 	};
 	int result = 0;
 
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
+		if (!bpf_program__autoload(hooks[i].program))
+			continue;
 		*hooks[i].link = bpf_program__attach(hooks[i].program);
 		if (*hooks[i].link)
 			continue;
@@ -140,6 +204,16 @@ int kernel_attach_hooks(struct kernel *k)
 			 bpf_program__name(hooks[i].program), strerror(errno));
 	}
 	return result;
+}
+
+const char *kernel_traffic_tier(const struct kernel *k)
+{
+	static const char *const names[] = {
+		[TIER_LENGTHS] = "lengths sent and received",
+		[TIER_FUNCTIONS] = "TCP's functions",
+	};
+
+	return k->tier == TIER_NONE ? NULL : names[k->tier];
 }
 
 const char *kernel_hook_error(const struct kernel *k)
@@ -182,6 +256,10 @@ static struct bpf_map *map_of(const struct kernel *k, enum kernel_map which)
 		return k->skel->maps.ps_listeners;
 	case KERNEL_MAP_STORIES:
 		return k->skel->maps.ps_stories;
+	case KERNEL_MAP_GIVEN_UPS:
+		return k->skel->maps.ps_given_ups;
+	case KERNEL_MAP_WIRES:
+		return k->skel->maps.ps_wires;
 	case KERNEL_MAP_COUNT:
 		break;
 	}
@@ -201,9 +279,9 @@ uint32_t kernel_map_limit(const struct kernel *k, enum kernel_map which)
 const char *kernel_map_name(enum kernel_map which)
 {
 	static const char *const names[KERNEL_MAP_COUNT] = {
-		"specs",      "targets",   "probes",    "losses", "processes", "pools",
-		"histograms", "leases",    "waiters",   "calls",  "tasks",     "functions",
-		"sockets",    "endpoints", "listeners", "stories"
+		"specs",      "targets",   "probes",    "losses",  "processes", "pools",
+		"histograms", "leases",    "waiters",   "calls",   "tasks",     "functions",
+		"sockets",    "endpoints", "listeners", "stories", "given-ups", "wires"
 	};
 
 	return names[which];
@@ -255,6 +333,23 @@ int64_t kernel_run_ns(const struct kernel *k)
 		runs += info.run_cnt;
 	}
 	return runs ? (int64_t)ns : -1;
+}
+
+int kernel_meet_threads(struct kernel *k)
+{
+	AUTO_CLOSE int fd = -1;
+	char nothing[64];
+	ssize_t n;
+
+	if (!k->skel->links.ps_threads_pass)
+		return -EOPNOTSUPP;
+	fd = bpf_iter_create(bpf_link__fd(k->skel->links.ps_threads_pass));
+	if (fd < 0)
+		return -errno;
+	do
+		n = read(fd, nothing, sizeof(nothing));
+	while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	return n < 0 ? -errno : 0;
 }
 
 int kernel_inventory(struct kernel *k, int (*take)(void *context, const struct ps_inventory *r),

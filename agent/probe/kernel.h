@@ -45,6 +45,8 @@ enum kernel_map {
 	KERNEL_MAP_ENDPOINTS,
 	KERNEL_MAP_LISTENERS,
 	KERNEL_MAP_STORIES,
+	KERNEL_MAP_GIVEN_UPS,
+	KERNEL_MAP_WIRES,
 	KERNEL_MAP_COUNT
 };
 
@@ -59,6 +61,9 @@ int kernel_attach_hooks(struct kernel *k);
 
 /* NULL = all hooks are on; else what is missing. */
 const char *kernel_hook_error(const struct kernel *k);
+
+/* How the traffic of followed threads is seen; NULL = it is not: connections are counted, and who uses them is not known. */
+const char *kernel_traffic_tier(const struct kernel *k);
 
 int kernel_map_fd(const struct kernel *k, enum kernel_map which);
 uint32_t kernel_map_limit(const struct kernel *k, enum kernel_map which);
@@ -82,6 +87,9 @@ uint32_t kernel_n_wanted(const struct kernel *k);
 
 /* Nanoseconds that our programs ran, all together; negative when the kernel does not measure it. */
 int64_t kernel_run_ns(const struct kernel *k);
+
+/* Follows the threads that were there before their process was followed, by a pass over all threads. */
+int kernel_meet_threads(struct kernel *k);
 
 /*
  * Runs the socket inventory once and calls `take` per record. Stops early when `take` returns non-zero, and returns that;

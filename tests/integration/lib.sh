@@ -276,10 +276,35 @@ sys.exit(not rows or not any(p["attached"] for p in rows))' "$1"
 }
 
 # As compare_truth, for a subject: compare_subject OPTIONS-OF-compare_subject.py...
-compare_subject() {
-	local end out
+compare_subject() { compare_listed compare_subject.py "$@"; }
+
+# The same for a subject of which nothing is known but its sockets and futexes: compare_inferred OPTIONS-OF-compare_inferred.py...
+compare_inferred() { compare_listed compare_inferred.py "$@"; }
+
+# Passes when compare_inferred does, and shows its table in any case: judge_inferred WHAT OPTIONS-OF-compare_inferred.py...
+judge_inferred() {
+	local what=$1
+	shift
+	if compare_inferred "$@" >"$TMP/table"; then pass "$what"; else fail "$what"; fi
+	sed 's/^/    /' "$TMP/table"
+}
+
+# Runs a subject beside the agent and asks one question: check_inferred SUBJECT QUESTION VARIABLE=VALUE...
+check_inferred() {
+	local name=$1 question=$2
+	shift 2
+	start_subject "$name" "$@"
+	subject_go
+	subject_truth
+	judge_inferred "$name $*: $question" "$question" --log "$TMP/ops"
+	end_subject
+}
+
+compare_listed() { # SCRIPT OPTIONS...
+	local script=$1 end out
+	shift
 	end=$((SECONDS + 8))
-	until poolscope list --json >"$TMP/list.json" && out=$("$LIB/compare_subject.py" "$TMP/subject.json" "$TMP/list.json" "$@" 2>&1); do
+	until poolscope list --json >"$TMP/list.json" && out=$("$LIB/$script" "$TMP/subject.json" "$TMP/list.json" "$@" 2>&1); do
 		[ $SECONDS -lt $end ] || {
 			printf '%s\n' "$out"
 			return 1

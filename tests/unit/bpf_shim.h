@@ -38,6 +38,7 @@ struct shim_map {
 #define POOLSCOPE_SHIM_IS_ARRAY_ARRAY 1
 #define POOLSCOPE_SHIM_IS_ARRAY_PERCPU_ARRAY 1
 #define POOLSCOPE_SHIM_IS_ARRAY_HASH 0
+#define POOLSCOPE_SHIM_IS_ARRAY_LRU_HASH 0
 
 static inline void *bpf_map_lookup_elem(void *at, const void *key)
 {

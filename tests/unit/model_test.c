@@ -818,6 +818,37 @@ static void a_pool_goes_to_the_one_endpoint_that_has_as_many_connections(void **
 	model_free(m);
 }
 
+static bool has_endpoint_row(struct model *m, const char *name)
+{
+	const struct snapshot *s = look(m);
+	bool found = false;
+
+	for (size_t i = 0; i < s->n_pools; i++)
+		found |= !strcmp(s->pools[i].source, "inferred") && !strcmp(s->pools[i].name, name);
+	snapshot_unref(s);
+	return found;
+}
+
+static void an_endpoint_that_a_pool_goes_to_is_no_row_of_its_own(void **state)
+{
+	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+
+	(void)state;
+	extra.counted_open = 7;
+	for (int i = 0; i < 3; i++) {
+		assert_true(i == 0 || has_endpoint_row(m, "127.0.0.1:1001"));
+		tick_with_endpoints(m, &b, &extra, 3, 7, (9 + i) * S);
+	}
+	assert_true(has_endpoint_row(m, "127.0.0.1:1000"));
+	assert_false(has_endpoint_row(m, "127.0.0.1:1001"));
+	b.flags = PS_POOL_DESTROYED;
+	tick_with_endpoints(m, &b, &extra, 3, 7, 12 * S);
+	assert_true(has_endpoint_row(m, "127.0.0.1:1001"));
+	model_free(m);
+}
+
 static void of_several_endpoints_none_is_guessed(void **state)
 {
 	struct model *m = model_new();
@@ -926,6 +957,639 @@ static void a_light_pool_knows_what_its_library_counts_and_nothing_else(void **s
 	model_free(m);
 }
 
+/* ---- what is inferred of connections ------------------------------------------------------------------------------------- */
+
+#define MS 1000000ll
+#define WAIT_BUCKET 120
+#define HOLD_BUCKET 100
+
+/*
+ * Ten connections of a pool that were handed on a hundred times, after waits of 10 ms each, until 1 ms ago at 9 s; seven of them are
+ * out, and three are at work.
+ */
+static struct ps_wire inferred_wire(void)
+{
+	struct ps_wire b = { .open = 10,
+			     .busy = 3,
+			     .held = 7,
+			     .acquires = 110,
+			     .releases = 103,
+			     .handed = 100,
+			     .handoffs = 100,
+			     .handoffs_long = 100,
+			     .handoff_ns = 9 * S - MS,
+			     .open_full = 10,
+			     .saturated_ns = S / 2 };
+
+	b.wait.bucket[WAIT_BUCKET] = 100;
+	b.wait.sum_ns = 100 * 10 * MS;
+	b.hold.bucket[HOLD_BUCKET] = 103;
+	b.hold.sum_ns = 103 * 20 * MS;
+	return b;
+}
+
+static void feed_inferred(struct model *m, const struct ps_wire *b, int64_t t_ns)
+{
+	struct ps_endpoint books = { .since_ns = S, .open = b->open, .opened = 10, .wire = 77 };
+	struct ps_endpoint_key at = endpoint_at(5432);
+
+	model_tick_begin(m, t_ns);
+	feed_process(m, 23, "orders");
+	assert_int_equal(model_feed_endpoint(m, &at, &books, false, UNKNOWN, UNKNOWN, t_ns), 0);
+	assert_int_equal(model_feed_wire(m, &at, b), 0);
+}
+
+/* Of a new model with these books at 9 s. */
+static const struct snapshot *look_at_inferred(const struct ps_wire *b)
+{
+	struct model *m = model_new();
+	const struct snapshot *s;
+
+	feed_inferred(m, b, 9 * S);
+	model_tick_end(m);
+	s = look(m);
+	assert_int_equal(s->n_pools, 1);
+	model_free(m);
+	return s;
+}
+
+static void assert_no_more_than_the_wire(const struct ps_wire *b)
+{
+	const struct snapshot *s = look_at_inferred(b);
+	const struct pool_row *row = &s->pools[0];
+
+	assert_null(row->wait);
+	assert_null(row->hold);
+	assert_true(row->acquires == UNKNOWN && row->releases == UNKNOWN);
+	assert_true(row->timeouts == UNKNOWN && row->outcome[PS_OUTCOME_timeout] == UNKNOWN);
+	assert_true(row->capacity == UNKNOWN && row->idle == UNKNOWN);
+	assert_true(isnan(row->in_use_s) && isnan(row->saturated_s));
+	assert_true(row->oldest_hold_ns == UNKNOWN);
+	assert_int_equal(row->in_use, 3);
+	assert_string_equal(row->capacity_basis, "unknown");
+	assert_string_equal(row->confidence, "low");
+	snapshot_unref(s);
+}
+
+static void assert_waits_are_known(const struct ps_wire *b)
+{
+	const struct snapshot *s = look_at_inferred(b);
+
+	assert_non_null(s->pools[0].wait);
+	assert_string_not_equal(s->pools[0].confidence, "low");
+	snapshot_unref(s);
+}
+
+static void of_hand_offs_that_are_nearly_all_handed_all_is_known(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	const struct snapshot *s = look_at_inferred(&b);
+	const struct pool_row *row = &s->pools[0];
+
+	(void)state;
+	assert_string_equal(row->source, "inferred");
+	assert_string_equal(row->confidence, "high");
+	assert_int_equal(row->capacity, 10);
+	assert_string_equal(row->capacity_basis, "inferred");
+	assert_int_equal(row->open, 10);
+	assert_int_equal(row->in_use, 7); /* somebody has just waited: it is full but for those that are seen to be back */
+	assert_int_equal(row->idle, 3);
+	assert_int_equal(row->acquires, 110);
+	assert_int_equal(row->releases, 103);
+	assert_int_equal(row->timeouts, 0);
+	assert_int_equal(row->outcome[PS_OUTCOME_timeout], 0);
+	assert_int_equal(row->outcome[PS_OUTCOME_cancelled], UNKNOWN);
+	assert_int_equal(row->oldest_hold_ns, UNKNOWN);
+	assert_int_equal(row->wait->count, 110); /* ten were taken without a wait */
+	assert_int_equal(hist_get(row->wait, 0), 10);
+	assert_int_equal(hist_get(row->wait, WAIT_BUCKET), 100);
+	assert_true(row->wait->sum_s == 1);
+	assert_int_equal(row->hold->count, 103);
+	assert_true(fabs(row->in_use_s - 2.06) < 1e-9);
+	assert_true(row->saturated_s == 0.5);
+	assert_null(row->wait_failed);
+	assert_true(row->trusted);
+	snapshot_unref(s);
+}
+
+static void when_the_last_wait_is_long_ago_those_at_work_are_in_use(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	const struct snapshot *s;
+
+	(void)state;
+	b.handoff_ns = 8 * S - MS;
+	s = look_at_inferred(&b);
+	assert_int_equal(s->pools[0].in_use, 3);
+	assert_int_equal(s->pools[0].idle, 7);
+	snapshot_unref(s);
+}
+
+static void no_more_are_in_use_than_there_are(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	const struct snapshot *s;
+
+	(void)state;
+	b.held = 12; /* read while they changed */
+	s = look_at_inferred(&b);
+	assert_int_equal(s->pools[0].in_use, 10);
+	assert_int_equal(s->pools[0].idle, 0);
+	snapshot_unref(s);
+	b.held = -1;
+	s = look_at_inferred(&b);
+	assert_int_equal(s->pools[0].in_use, 0);
+	snapshot_unref(s);
+}
+
+static void waits_that_contradict_themselves_are_not_told(void **state)
+{
+	struct ps_wire b = inferred_wire();
+
+	(void)state;
+	b.contradictions = 21;
+	assert_no_more_than_the_wire(&b);
+	b.contradictions = 20;
+	assert_waits_are_known(&b);
+}
+
+static void threads_that_use_many_connections_at_once_tell_no_waits(void **state)
+{
+	struct ps_wire b = inferred_wire();
+
+	(void)state;
+	b.multiplexed = 12; /* of 110 */
+	assert_no_more_than_the_wire(&b);
+	b.multiplexed = 11;
+	assert_waits_are_known(&b);
+}
+
+static void waits_that_are_not_clear_are_not_told(void **state)
+{
+	struct ps_wire b = inferred_wire();
+
+	(void)state;
+	b.unclear = 1;
+	b.unclear_ns = 340 * MS; /* of 1340 */
+	assert_no_more_than_the_wire(&b);
+	b.unclear = 90; /* it is their time that counts */
+	b.unclear_ns = 330 * MS;
+	assert_waits_are_known(&b);
+}
+
+static void waits_while_connections_were_free_are_not_told(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+	const struct snapshot *s;
+
+	(void)state;
+	b.free_sum = 61; /* of 100 waits, which are believed as 100 of 120 */
+	assert_no_more_than_the_wire(&b);
+	b.free_sum = 59;
+	assert_waits_are_known(&b);
+	/* those of long ago weigh less, by the number of waits since */
+	b.free_sum = 200;
+	for (int i = 0; i < 3; i++) {
+		static const uint64_t more[] = { 5, 100, 0 };
+
+		feed_inferred(m, &b, (9 + i) * S);
+		model_tick_end(m);
+		s = look(m);
+		assert_true((s->pools[0].wait != NULL) == (i == 2));
+		snapshot_unref(s);
+		b.acquires += more[i];
+		b.handoffs += more[i];
+		b.handed += more[i];
+		b.releases += more[i];
+		b.wait.bucket[WAIT_BUCKET] += (uint32_t)more[i];
+	}
+	model_free(m);
+}
+
+static void of_connections_that_are_only_sampled_nothing_is_inferred(void **state)
+{
+	struct ps_endpoint books = { .since_ns = S, .open = 10, .opened = 10, .wire = 77 };
+	struct ps_endpoint_key at = endpoint_at(5432);
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+	const struct snapshot *s;
+
+	(void)state;
+	model_tick_begin(m, 9 * S);
+	feed_process(m, 23, "orders");
+	assert_int_equal(model_feed_wire(m, &at, &b), 0); /* there is no such endpoint yet */
+	assert_int_equal(model_feed_endpoint(m, &at, &books, true, UNKNOWN, UNKNOWN, 9 * S), 0);
+	assert_int_equal(model_feed_wire(m, &at, &b), 0);
+	model_tick_end(m);
+	s = look(m);
+	assert_null(s->pools[0].wait);
+	assert_int_equal(s->pools[0].in_use, UNKNOWN);
+	assert_string_equal(s->pools[0].confidence, "medium");
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void waits_of_which_one_release_ended_several_are_not_told(void **state)
+{
+	struct ps_wire b = inferred_wire();
+
+	(void)state;
+	b.handed = 79; /* of 100 */
+	assert_no_more_than_the_wire(&b);
+	b.handed = 80;
+	assert_waits_are_known(&b);
+	b.handed = 101; /* read while they changed */
+	assert_waits_are_known(&b);
+}
+
+static void where_nobody_took_a_connection_nothing_is_inferred(void **state)
+{
+	struct ps_wire b = { .open = 3 };
+	const struct snapshot *s = look_at_inferred(&b);
+
+	(void)state;
+	assert_int_equal(s->pools[0].in_use, UNKNOWN);
+	assert_null(s->pools[0].wait);
+	assert_string_equal(s->pools[0].confidence, "high"); /* of who is connected */
+	snapshot_unref(s);
+}
+
+static void a_few_waits_tell_no_capacity(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	const struct snapshot *s;
+
+	(void)state;
+	b.handoffs_long = 19;
+	s = look_at_inferred(&b);
+	assert_int_equal(s->pools[0].capacity, UNKNOWN);
+	assert_string_equal(s->pools[0].capacity_basis, "unknown");
+	assert_string_equal(s->pools[0].confidence, "medium");
+	assert_non_null(s->pools[0].wait);
+	snapshot_unref(s);
+	b.handoffs_long = 20;
+	s = look_at_inferred(&b);
+	assert_int_equal(s->pools[0].capacity, 10);
+	assert_string_equal(s->pools[0].confidence, "high");
+	snapshot_unref(s);
+}
+
+static void where_few_holds_were_handed_only_the_waits_are_known(void **state)
+{
+	static const struct {
+		uint64_t handed;
+		const char *confidence;
+		bool has_holds;
+	} cases[] = { { 92, "medium", false }, { 93, "medium", true }, { 98, "high", true } };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct ps_wire b = inferred_wire();
+		const struct snapshot *s;
+
+		b.handed = cases[i].handed; /* of 103 */
+		s = look_at_inferred(&b);
+		assert_string_equal(s->pools[0].confidence, cases[i].confidence);
+		assert_non_null(s->pools[0].wait);
+		assert_int_equal(s->pools[0].timeouts, 0);
+		assert_true((s->pools[0].hold != NULL) == cases[i].has_holds);
+		assert_true((s->pools[0].acquires != UNKNOWN) == cases[i].has_holds);
+		assert_true((s->pools[0].idle != UNKNOWN) == cases[i].has_holds);
+		snapshot_unref(s);
+	}
+}
+
+/* ---- silent connections -------------------------------------------------------------------------------------------------- */
+
+static struct ps_sock inferred_sock(uint64_t handoffs_seen, int64_t last_ns)
+{
+	return (struct ps_sock){ .endpoint = endpoint_at(5432),
+				 .wire = 77,
+				 .role = PS_SOCK_CONNECT,
+				 .state = PS_SOCK_OPEN,
+				 .since_ns = 2 * S,
+				 .last_ns = (uint64_t)last_ns,
+				 .handoffs_seen = handoffs_seen };
+}
+
+static const struct snapshot *look_at_sockets(struct model *m, const struct ps_wire *b,
+					      const struct ps_sock *socks, size_t n)
+{
+	feed_inferred(m, b, 9 * S);
+	assert_true(model_wants_sockets(m));
+	for (size_t i = 0; i < n; i++)
+		model_feed_socket(m, &socks[i]);
+	model_tick_end(m);
+	return look(m);
+}
+
+static void connections_that_were_silent_while_others_went_round_are_in_use(void **state)
+{
+	struct ps_sock socks[] = {
+		inferred_sock(100, 9 * S - MS), inferred_sock(60, 6 * S), inferred_sock(1, 5 * S),
+		inferred_sock(61, 4 * S),       inferred_sock(0, 0),      inferred_sock(20, 7 * S)
+	};
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+	const struct snapshot *s;
+
+	(void)state;
+	b.handoff_ns = 2 * S;
+	/* four hand-offs for each connection is what it takes; one was there before, and never used */
+	s = look_at_sockets(m, &b, socks, 6);
+	assert_int_equal(s->pools[0].in_use, 3 + 4);
+	assert_int_equal(s->pools[0].idle, 3);
+	assert_int_equal(s->pools[0].oldest_hold_ns, 9 * S - 2 * S);
+	snapshot_unref(s);
+	s = look_at_sockets(m, &b, socks, 3);
+	assert_int_equal(s->pools[0].in_use, 3 + 2);
+	assert_int_equal(s->pools[0].oldest_hold_ns, 9 * S - 5 * S);
+	snapshot_unref(s);
+	s = look_at_sockets(m, &b, socks, 1); /* they are counted anew at each tick */
+	assert_int_equal(s->pools[0].in_use, 3);
+	assert_int_equal(s->pools[0].oldest_hold_ns, UNKNOWN);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void those_that_are_kept_silent_are_not_free(void **state)
+{
+	struct ps_sock sock = inferred_sock(0, 5 * S);
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+	const struct snapshot *s;
+
+	(void)state;
+	b.free_sum = 100;
+	s = look_at_sockets(m, &b, &sock, 1);
+	assert_non_null(s->pools[0].wait);
+	snapshot_unref(s);
+	s = look_at_sockets(m, &b, &sock, 0);
+	assert_null(s->pools[0].wait);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void where_most_connections_are_silent_they_are_rather_free(void **state)
+{
+	struct ps_sock socks[6];
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++)
+		socks[i] = inferred_sock(0, 5 * S);
+	for (size_t n = 0; n <= 6; n++) {
+		static const char *const confidence[] = { "high",   "medium", "medium", "medium",
+							  "medium", "medium", "low" };
+		const struct snapshot *s = look_at_sockets(m, &b, socks, n);
+
+		assert_true((s->pools[0].wait != NULL) == (n <= 5)); /* of ten */
+		assert_true((s->pools[0].oldest_hold_ns != UNKNOWN) == (n > 0 && n <= 5));
+		assert_string_equal(s->pools[0].confidence, confidence[n]);
+		assert_int_equal(s->pools[0].in_use, n <= 3 ? 7 + (int64_t)n : n <= 5 ? 10 : 3);
+		snapshot_unref(s);
+	}
+	model_free(m);
+}
+
+static void one_that_is_at_work_is_no_silent_one(void **state)
+{
+	struct ps_sock sock = inferred_sock(0, 5 * S), other = sock;
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+	const struct snapshot *s;
+
+	(void)state;
+	b.handoff_ns = 2 * S;
+	sock.flags = PS_SOCK_BUSY;
+	other.endpoint.addr.port++; /* of an endpoint that nobody knows */
+	model_feed_socket(m, &other);
+	s = look_at_sockets(m, &b, (struct ps_sock[]){ sock, other }, 2);
+	assert_int_equal(s->pools[0].in_use, 3);
+	assert_int_equal(s->pools[0].oldest_hold_ns, UNKNOWN);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void of_few_hand_offs_no_connection_is_told_silent(void **state)
+{
+	struct ps_sock sock = inferred_sock(0, 5 * S);
+	struct ps_wire b = inferred_wire();
+
+	(void)state;
+	b.handoff_ns = 2 * S;
+	b.open = b.open_full = 2; /* four rounds of two are eight: it takes twenty all the same */
+	b.busy = 0;
+	for (uint64_t n = 19; n <= 20; n++) {
+		struct model *m = model_new();
+		const struct snapshot *s;
+
+		b.handoffs_long = n;
+		s = look_at_sockets(m, &b, &sock, 1);
+		assert_int_equal(s->pools[0].in_use, n == 20);
+		snapshot_unref(s);
+		model_free(m);
+	}
+}
+
+static void where_nobody_has_waited_connections_are_not_looked_at(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	b.handoffs = b.handoffs_long = 0;
+	feed_inferred(m, &b, 9 * S);
+	assert_false(model_wants_sockets(m));
+	model_tick_end(m);
+	model_free(m);
+}
+
+/* ---- timeouts ------------------------------------------------------------------------------------------------------------ */
+
+/* Waits of threads of one name that timers ended, of this length each; n_known where threads had waited for a connection. */
+static void feed_given_up(struct model *m, uint32_t name, int64_t length_ns, uint64_t n,
+			  uint64_t n_known)
+{
+	struct ps_given_up_key key = { .proc = key_of(23).proc,
+				       .name = name,
+				       .bucket = (uint32_t)(length_ns / MS) };
+	struct ps_given_up value = { .n = n,
+				     .n_known = n_known,
+				     .sum_ns = n * (uint64_t)length_ns,
+				     .wire = n_known ? 77 : 0 };
+
+	assert_int_equal(model_feed_given_up(m, &key, &value), 0);
+}
+
+static int64_t timeouts_after(struct model *m)
+{
+	const struct snapshot *s;
+	int64_t n;
+
+	model_tick_end(m);
+	s = look(m);
+	n = s->pools[0].timeouts;
+	assert_int_equal(s->pools[0].outcome[PS_OUTCOME_timeout], n);
+	snapshot_unref(s);
+	return n;
+}
+
+enum { WORKERS = 1, MAILERS, SLEEPERS };
+
+static void timeouts_are_given_up_waits_of_the_usual_length_by_users_of_the_pool(void **state)
+{
+	struct ps_given_up_key key = { .proc = key_of(29).proc, .name = SLEEPERS, .bucket = 300 };
+	struct ps_given_up more = { .n = 50, .n_known = 50, .sum_ns = 50 * 500 * MS, .wire = 77 };
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	feed_inferred(m, &b, 9 * S);
+	feed_given_up(m, WORKERS, 300 * MS, 11, 7); /* four before anybody had got a connection there */
+	feed_given_up(m, WORKERS, 286 * MS, 4, 0); /* the same length, but for a clock's step or a late timer */
+	feed_given_up(m, WORKERS, 344 * MS, 5, 0);
+	feed_given_up(m, WORKERS, 284 * MS, 100, 0);
+	feed_given_up(m, WORKERS, 346 * MS, 100, 0);
+	feed_given_up(m, MAILERS, 300 * MS, 2, 1);
+	feed_given_up(m, SLEEPERS, 300 * MS, 400, 0); /* never seen at the pool */
+	assert_int_equal(model_feed_given_up(m, &key, &more), 0); /* another process */
+	key.name = WORKERS;
+	more.sum_ns = 50 * 300 * MS;
+	assert_int_equal(model_feed_given_up(m, &key, &more), 0);
+	key.name = SLEEPERS;
+	more.sum_ns = 50 * 500 * MS;
+	key.proc = key_of(23).proc;
+	more.wire = 78;
+	assert_int_equal(model_feed_given_up(m, &key, &more), 0); /* another endpoint */
+	feed_given_up(m, WORKERS, 1000 * MS, 200, 3); /* its own sleep */
+	assert_int_equal(timeouts_after(m), 11 + 4 + 5 + 2);
+	model_free(m);
+}
+
+static void waits_for_another_endpoint_are_no_timeouts_of_this_one(void **state)
+{
+	struct ps_given_up_key key = { .proc = key_of(23).proc, .name = WORKERS, .bucket = 300 };
+	struct ps_given_up g = { .n = 11, .n_known = 7, .sum_ns = 11 * 300 * MS, .wire = 78 };
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	feed_inferred(m, &b, 9 * S);
+	assert_int_equal(model_feed_given_up(m, &key, &g), 0);
+	assert_int_equal(timeouts_after(m), 0);
+	model_free(m);
+}
+
+static void timeouts_are_not_known_before_anybody_has_waited(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	b.handoffs_long = 0; /* those of a lock do not count */
+	feed_inferred(m, &b, 9 * S);
+	feed_given_up(m, WORKERS, 300 * MS, 11, 7);
+	assert_int_equal(timeouts_after(m), UNKNOWN);
+	b.handoffs_long = 1;
+	feed_inferred(m, &b, 10 * S);
+	assert_int_equal(timeouts_after(m), 0);
+	model_free(m);
+}
+
+static void timeouts_never_fall(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	feed_inferred(m, &b, 9 * S);
+	feed_given_up(m, WORKERS, 300 * MS, 110, 7);
+	assert_int_equal(timeouts_after(m), 110);
+	feed_inferred(m, &b, 10 * S);
+	feed_given_up(m, WORKERS, 300 * MS, 111, 8);
+	feed_given_up(m, WORKERS, 1000 * MS, 20, 19); /* from now on this is the usual length */
+	assert_int_equal(timeouts_after(m), 110);
+	feed_inferred(m, &b, 11 * S); /* none at all */
+	assert_int_equal(timeouts_after(m), 110);
+	feed_inferred(m, &b, 12 * S);
+	feed_given_up(m, WORKERS, 1000 * MS, 112, 19);
+	assert_int_equal(timeouts_after(m), 112);
+	model_free(m);
+}
+
+static void many_given_up_waits_find_room(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	for (int64_t t = 9; t < 12; t++) {
+		feed_inferred(m, &b, t * S);
+		for (uint32_t name = 0; name < 1000; name++)
+			feed_given_up(m, name, 300 * MS, 1, 1);
+		assert_int_equal(timeouts_after(m), 1000);
+	}
+	model_free(m);
+}
+
+/* ---- what only a second look saw ---------------------------------------------------------------------------------------------------------- */
+
+/* The wire is read before its connections. */
+static void one_that_was_used_since_the_wire_was_read_is_no_silent_one(void **state)
+{
+	struct ps_sock sock = inferred_sock(101, 9 * S + MS);
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+	const struct snapshot *s = look_at_sockets(m, &b, &sock, 1);
+
+	(void)state;
+	assert_int_equal(s->pools[0].oldest_hold_ns, UNKNOWN);
+	assert_string_equal(s->pools[0].confidence, "high");
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void a_silent_one_that_is_held_is_counted_once(void **state)
+{
+	struct ps_sock sock = inferred_sock(0, 5 * S);
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+	const struct snapshot *s;
+
+	(void)state;
+	sock.flags = PS_SOCK_HELD; /* one of the seven */
+	s = look_at_sockets(m, &b, &sock, 1);
+	assert_int_equal(s->pools[0].in_use, 7);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void what_was_inferred_of_one_that_is_gone_still_counts(void **state)
+{
+	struct ps_endpoint books = { .since_ns = S, .open = 10, .opened = 10, .wire = 77 };
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	for (int64_t t = 9; t < 11; t++) {
+		model_tick_begin(m, t * S);
+		for (uint32_t tgid = 23; tgid < (t == 9 ? 25 : 24); tgid++) {
+			struct ps_endpoint_key at = endpoint_at(5432);
+
+			at.proc = key_of(tgid).proc;
+			feed_process(m, tgid, "orders");
+			model_feed_endpoint(m, &at, &books, false, UNKNOWN, UNKNOWN, t * S);
+			model_feed_wire(m, &at, &b);
+		}
+		model_tick_end(m);
+		assert_int_equal(look_at_acquires(m, "orders", "127.0.0.1:5432"), 220);
+	}
+	model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -949,10 +1613,38 @@ int main(void)
 		cmocka_unit_test(names_that_leave_as_one_are_one_group),
 		cmocka_unit_test(connections_from_before_that_closed_still_count),
 		cmocka_unit_test(a_pool_goes_to_the_one_endpoint_that_has_as_many_connections),
+		cmocka_unit_test(an_endpoint_that_a_pool_goes_to_is_no_row_of_its_own),
 		cmocka_unit_test(of_several_endpoints_none_is_guessed),
 		cmocka_unit_test(a_count_that_differs_for_long_is_shown_and_not_trusted),
 		cmocka_unit_test(of_a_pool_that_tells_of_no_waits_they_are_not_known),
 		cmocka_unit_test(a_light_pool_knows_what_its_library_counts_and_nothing_else),
+		cmocka_unit_test(of_hand_offs_that_are_nearly_all_handed_all_is_known),
+		cmocka_unit_test(when_the_last_wait_is_long_ago_those_at_work_are_in_use),
+		cmocka_unit_test(no_more_are_in_use_than_there_are),
+		cmocka_unit_test(waits_that_contradict_themselves_are_not_told),
+		cmocka_unit_test(threads_that_use_many_connections_at_once_tell_no_waits),
+		cmocka_unit_test(waits_that_are_not_clear_are_not_told),
+		cmocka_unit_test(waits_while_connections_were_free_are_not_told),
+		cmocka_unit_test(of_connections_that_are_only_sampled_nothing_is_inferred),
+		cmocka_unit_test(waits_of_which_one_release_ended_several_are_not_told),
+		cmocka_unit_test(where_nobody_took_a_connection_nothing_is_inferred),
+		cmocka_unit_test(a_few_waits_tell_no_capacity),
+		cmocka_unit_test(where_few_holds_were_handed_only_the_waits_are_known),
+		cmocka_unit_test(connections_that_were_silent_while_others_went_round_are_in_use),
+		cmocka_unit_test(those_that_are_kept_silent_are_not_free),
+		cmocka_unit_test(where_most_connections_are_silent_they_are_rather_free),
+		cmocka_unit_test(one_that_is_at_work_is_no_silent_one),
+		cmocka_unit_test(of_few_hand_offs_no_connection_is_told_silent),
+		cmocka_unit_test(where_nobody_has_waited_connections_are_not_looked_at),
+		cmocka_unit_test(
+			timeouts_are_given_up_waits_of_the_usual_length_by_users_of_the_pool),
+		cmocka_unit_test(waits_for_another_endpoint_are_no_timeouts_of_this_one),
+		cmocka_unit_test(timeouts_are_not_known_before_anybody_has_waited),
+		cmocka_unit_test(timeouts_never_fall),
+		cmocka_unit_test(many_given_up_waits_find_room),
+		cmocka_unit_test(one_that_was_used_since_the_wire_was_read_is_no_silent_one),
+		cmocka_unit_test(a_silent_one_that_is_held_is_counted_once),
+		cmocka_unit_test(what_was_inferred_of_one_that_is_gone_still_counts),
 		cmocka_unit_test(a_thousand_ticks_of_coming_and_going_never_let_a_sum_fall),
 	};
 

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * infer.c - what may be said of a pool that was inferred from its connections (bpf/infer.h). The surprise: most of it says when
+ * nothing may be said. The same traffic comes from a pool, from tasks that go through an executor and from an event loop; what tells
+ * them apart is kept in counts beside the numbers, and where those doubt, the number is unknown and not small.
+ */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "model/state.h"
+
+/* Shares were found on programs with known books, 2026-11: pools up to 0.02, executors from 0.9. */
+#define CONTRADICTED 0.2 /* of waits during which a connection was free */
+#define FREE 0.5 /* connections that nobody held when a wait ended, but for those that somebody keeps silent */
+#define AT_ONCE 0.2 /* of waits: one release ended several, as no pool does and every broadcast */
+#define SILENT 0.5 /* of the connections: more are rather free than kept, of a pool that takes the last one first */
+#define UNCLEAR 0.25 /* of the time before connections were taken that no user of one ended */
+#define MULTIPLEXED 0.1 /* of requests of threads that had another one unanswered */
+#define HANDED 0.9 /* of holds whose end was seen: from here on their sum is one of holds, not of traffic */
+#define HANDED_HIGH 0.95
+#define QUIET 0.1 /* of requests: sent while nobody waited, so how often the connection was taken for them is not known */
+#define FEW 20 /* waits: too few to be sure */
+#define FRESH_NS 1000000000 /* a hand-off is no longer ago: the pool is full */
+
+#define EARLIER 0.05 /* than the usual one: a timeout of the same length by another clock */
+#define LATER 0.15 /* a timer is seldom early, and late when the processors are busy */
+#define ROUNDS 4 /* hand-offs for each connection: by then a free one would have been among them */
+
+static double share(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part / (double)whole : 0;
+}
+
+static uint64_t endpoint_open(const struct endpoint *e)
+{
+	return e->books.open > 0 ? (uint64_t)e->books.open : 0;
+}
+
+enum inferred endpoint_inferred(const struct endpoint *e)
+{
+	const struct ps_wire *b = &e->wire;
+	uint64_t before_ns = b->wait.sum_ns + b->unclear_ns;
+	uint64_t n_silent = (uint64_t)e->n_silent, n_open = endpoint_open(e);
+
+	if (e->is_sampled || e->key.role != PS_SOCK_CONNECT || !b->acquires)
+		return INFERRED_NOTHING;
+	if (share(b->multiplexed, b->acquires) > MULTIPLEXED)
+		return INFERRED_WIRE;
+	if (share(b->contradictions, b->handoffs) > CONTRADICTED ||
+	    e->n_free - (double)e->n_silent > FREE || share(n_silent, n_open) > SILENT ||
+	    share(b->unclear_ns, before_ns) > UNCLEAR ||
+	    (b->handoffs > b->handed && share(b->handoffs - b->handed, b->handoffs) > AT_ONCE))
+		return INFERRED_DOUBT;
+	if (share(b->handed, b->releases) < HANDED || share(e->n_quiet, b->requests) > QUIET)
+		return INFERRED_WAITS;
+	return INFERRED_HOLDS;
+}
+
+int endpoint_take_wire(struct endpoint *e, const struct ps_wire *wire)
+{
+	uint64_t n = wire->handoffs - e->wire.handoffs;
+	double n_free = share(wire->free_sum - e->wire.free_sum, n);
+
+	if (!n)
+		e->n_quiet += wire->requests - e->wire.requests;
+	if (n) /* the more waits the more weight */
+		e->n_free += (n_free - e->n_free) * (double)n / (double)(n + FEW);
+	if (wire->acquires > wire->handoffs + e->waitless)
+		e->waitless = wire->acquires - wire->handoffs;
+	e->wire = *wire;
+	if (hist_catch_up(&e->wait, &wire->wait, e->waitless) ||
+	    hist_catch_up(&e->hold, &wire->hold, 0))
+		return -ENOMEM;
+	return 0;
+}
+
+/*
+ * Silent while the others went round: threads waited, and none was given this one. So somebody has it who does nothing with it. One that
+ * is at work is in use as well, but no secret.
+ */
+void endpoint_take_socket(struct endpoint *e, const struct ps_sock *sock)
+{
+	const struct ps_wire *b = &e->wire;
+	uint64_t open = endpoint_open(e);
+	uint64_t missed = b->handoffs_long - sock->handoffs_seen;
+	int64_t since = (int64_t)(sock->last_ns ? sock->last_ns : sock->since_ns);
+
+	if (sock->flags & PS_SOCK_BUSY || sock->handoffs_seen > b->handoffs_long || /* since the wire was read */
+	    missed < FEW || missed < ROUNDS * open)
+		return;
+	e->n_silent++;
+	e->n_silent_held += !!(sock->flags & PS_SOCK_HELD);
+	if (e->silent_since_ns == UNKNOWN || since < e->silent_since_ns)
+		e->silent_since_ns = since;
+}
+
+/* ---- timeouts ------------------------------------------------------------------------------------------------------------ */
+
+static double mean_ns(const struct ps_given_up *g)
+{
+	return g->n ? (double)g->sum_ns / (double)g->n : 0;
+}
+
+static bool is_of(const struct given_up *g, const struct endpoint *e)
+{
+	return !memcmp(&g->key.proc, &e->key.proc, sizeof(g->key.proc));
+}
+
+/* Threads of this name have waited for a connection of the endpoint, and given up at the same place. */
+static bool is_user(const struct model *m, const struct endpoint *e, uint32_t name)
+{
+	for (size_t i = 0; i < m->n_given_ups; i++)
+		if (m->given_ups[i].key.name == name && is_of(&m->given_ups[i], e) &&
+		    m->given_ups[i].value.n_known && m->given_ups[i].value.wire == e->books.wire)
+			return true;
+	return false;
+}
+
+/* The usual length of those that were where threads had waited for a connection; 0 = none. */
+static double timeout_ns(const struct model *m, const struct endpoint *e)
+{
+	const struct given_up *most = NULL;
+
+	for (size_t i = 0; i < m->n_given_ups; i++) {
+		const struct given_up *g = &m->given_ups[i];
+
+		if (g->value.n_known && g->value.wire == e->books.wire && is_of(g, e) &&
+		    (!most || g->value.n_known > most->value.n_known))
+			most = g;
+	}
+	return most ? mean_ns(&most->value) : 0;
+}
+
+/*
+ * All of that length, by threads of such names: also where nobody had got a connection before. (A thread's own sleep is a wait that a
+ * timer ends as well; it has another length.)
+ */
+static int64_t count_timeouts(const struct model *m, const struct endpoint *e)
+{
+	double length = timeout_ns(m, e);
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < m->n_given_ups && length > 0; i++) {
+		const struct given_up *g = &m->given_ups[i];
+
+		if (is_of(g, e) && mean_ns(&g->value) >= length * (1 - EARLIER) &&
+		    mean_ns(&g->value) <= length * (1 + LATER) && is_user(m, e, g->key.name))
+			n += g->value.n;
+	}
+	return (int64_t)n;
+}
+
+void infer_timeouts(struct model *m)
+{
+	for (struct endpoint *e = m->endpoints; e; e = e->hh.next) {
+		int64_t n;
+
+		if (!e->wire.handoffs_long)
+			continue;
+		n = count_timeouts(m, e);
+		if (n > e->timeouts)
+			e->timeouts = n;
+	}
+	m->n_given_ups = 0;
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------------------------- */
+
+/* Counters, of which sums are made. */
+void endpoint_row_count(const struct endpoint *e, struct pool_row *row)
+{
+	const struct ps_wire *b = &e->wire;
+	enum inferred what = endpoint_inferred(e);
+
+	if (what >= INFERRED_WAITS) {
+		row->wait = &e->wait;
+		row->timeouts = row->outcome[PS_OUTCOME_timeout] = e->timeouts;
+		row->saturated_s = (double)b->saturated_ns / 1e9;
+	}
+	if (what >= INFERRED_HOLDS) {
+		row->hold = &e->hold;
+		row->acquires = (int64_t)b->acquires;
+		row->releases = (int64_t)b->releases;
+		row->in_use_s = (double)b->hold.sum_ns / 1e9;
+	}
+}
+
+static void row_wait(const struct endpoint *e, int64_t now_ns, struct pool_row *row)
+{
+	const struct ps_wire *b = &e->wire;
+
+	if (e->n_silent)
+		row->oldest_hold_ns = now_ns - e->silent_since_ns;
+	if (b->handoffs_long < FEW)
+		return;
+	row->capacity = (int64_t)b->open_full;
+	row->capacity_basis = "inferred";
+}
+
+static int64_t in_use_now(const struct endpoint *e, int64_t now_ns, enum inferred what)
+{
+	const struct ps_wire *b = &e->wire;
+	bool is_full =
+		what >= INFERRED_WAITS && b->handoffs && now_ns - (int64_t)b->handoff_ns < FRESH_NS;
+	int64_t n = is_full ? b->held - e->n_silent_held : b->busy;
+
+	if (what >= INFERRED_WAITS)
+		n += e->n_silent;
+	if (n > (int64_t)endpoint_open(e))
+		n = (int64_t)endpoint_open(e);
+	return n > 0 ? n : 0;
+}
+
+void endpoint_row_infer(const struct endpoint *e, int64_t now_ns, struct pool_row *row)
+{
+	static const char *const evidence[] = {
+		[INFERRED_NOTHING] = "TCP state changes",
+		[INFERRED_WIRE] =
+			"requests and answers; its threads serve many connections at once",
+		[INFERRED_DOUBT] = "requests and answers; what its threads wait for is not clear",
+		[INFERRED_WAITS] =
+			"hand-offs between threads; who kept a connection without using it is not known",
+		[INFERRED_HOLDS] = "hand-offs between threads",
+	};
+	const struct ps_wire *b = &e->wire;
+	enum inferred what = endpoint_inferred(e);
+
+	row->evidence = evidence[what];
+	row->confidence = "low";
+	if (what == INFERRED_NOTHING)
+		row->confidence = "high";
+	else
+		row->in_use = in_use_now(e, now_ns, what);
+	if (what >= INFERRED_WAITS) {
+		row_wait(e, now_ns, row);
+		row->confidence = "medium";
+	}
+	if (what < INFERRED_HOLDS)
+		return;
+	if (b->handoffs_long >= FEW && !e->n_silent && share(b->handed, b->releases) >= HANDED_HIGH)
+		row->confidence = "high";
+	if (row->in_use != UNKNOWN)
+		row->idle = (int64_t)endpoint_open(e) - row->in_use;
+}

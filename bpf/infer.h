@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * infer.h - the pool of a process that says nothing: who took a connection, who waited for one, and who gave it back, by what its
+ * threads send, receive and sleep on.
+ *
+ * The surprise: nothing here knows a pool. A thread that was woken out of a futex by the last user of a connection, and then uses one of the same
+ * endpoint that somebody else used before, has waited for it (a hand-off). Each rule is there because a program without a pool looked
+ * like one without it; which, stands with the rule. Times are CLOCK_MONOTONIC ns.
+ *
+ * What it cannot know is decided in the agent (model/infer.c), by counts that are kept beside: waits that contradict themselves, waits
+ * that ended otherwise, threads that use many connections at once.
+ */
+#ifndef POOLSCOPE_BPF_INFER_H
+#define POOLSCOPE_BPF_INFER_H
+
+#include "hist.h"
+#include "maps.h"
+
+/* ---- who is followed: one bit a process ---------------------------------------------------------------------------------- */
+
+/* The word with a process's bit. The mask is for the verifier, and hidden from a compiler that knows better. */
+PS_INLINE __u64 *ps_followed_word(__u32 tgid)
+{
+	__u32 word = tgid / 64;
+
+#ifdef __bpf__
+	asm volatile("" : "+r"(word));
+#endif
+	return &ps_followed[word & (PS_TGID_LIMIT / 64 - 1)];
+}
+
+PS_INLINE int ps_is_followed(__u32 tgid)
+{
+	return *ps_followed_word(tgid) >> (tgid % 64) & 1;
+}
+
+PS_INLINE void ps_follow(__u32 tgid)
+{
+	if (!ps_is_followed(tgid))
+		__sync_fetch_and_or(ps_followed_word(tgid), 1ull << (tgid % 64));
+}
+
+PS_INLINE void ps_unfollow(__u32 tgid)
+{
+	if (ps_is_followed(tgid))
+		__sync_fetch_and_and(ps_followed_word(tgid), ~(1ull << (tgid % 64)));
+}
+
+/* ---- a thread sleeps, is woken, and runs --------------------------------------------------------------------------------- */
+
+/* How much later a thread sleeps on the same word again when its wait is not over (it was woken for nothing, or looks at the clock). */
+#define PS_AGAIN_NS 1000000
+
+/*
+ * A wait that a timer ended, and after which the thread did something else. 1 = where threads have waited for a connection. In vain: the
+ * thread was woken for one that another thread was quicker to take, and then had no time left; that counts at such places alone.
+ */
+PS_INLINE int ps_given_up_add(const struct ps_proc_key *proc, __u32 name, __u64 word, __u64 length,
+			      int is_in_vain)
+{
+	struct ps_given_up_key key = { .proc = *proc,
+				       .name = name,
+				       .bucket = ps_hist_bucket(length) };
+	struct ps_word_key where = { .line = word / 64, .proc = *proc };
+	struct ps_given_up fresh = {}, *g = bpf_map_lookup_elem(&ps_given_ups, &key);
+	__u64 *wire = bpf_map_lookup_elem(&ps_words, &where);
+
+	if (is_in_vain && !wire)
+		return 0;
+	if (!g) {
+		bpf_map_update_elem(&ps_given_ups, &key, &fresh, BPF_NOEXIST);
+		g = bpf_map_lookup_elem(&ps_given_ups, &key);
+		if (!g) {
+			ps_lost(PS_LOSS_given_ups_full);
+			return 0;
+		}
+	}
+	__sync_fetch_and_add(&g->n, 1);
+	__sync_fetch_and_add(&g->sum_ns, length);
+	if (!wire || is_in_vain)
+		return 0;
+	__sync_fetch_and_add(&g->n_known, 1);
+	g->wire = *wire;
+	return 1;
+}
+
+/* Threads wait for a connection here: glibc's condition variables take turns with two words 12 bytes apart. */
+PS_INLINE void ps_word_learn(const struct ps_proc_key *proc, __u64 word, __u64 wire)
+{
+	struct ps_word_key key = { .line = word / 64, .proc = *proc };
+
+	bpf_map_update_elem(&ps_words, &key, &wire, BPF_ANY);
+	if (word % 64 >= 52 || word % 64 < 12) {
+		key.line += word % 64 < 12 ? -1 : 1;
+		bpf_map_update_elem(&ps_words, &key, &wire, BPF_ANY);
+	}
+}
+
+/* Digits do not count: "worker-1" and "worker-2" do the same. FNV-1a. */
+PS_INLINE __u32 ps_name_hash(const char comm[PS_COMM_MAX])
+{
+	__u32 h = 2166136261u, i;
+
+	for (i = 0; i < PS_COMM_MAX; i++) {
+		if (!comm[i])
+			break;
+		if (comm[i] < '0' || comm[i] > '9')
+			h = (h ^ (unsigned char)comm[i]) * 16777619u;
+	}
+	return h;
+}
+
+/* glibc's condition variables take turns with words 12 bytes apart. */
+PS_INLINE int ps_is_near(__u64 a, __u64 b)
+{
+	return (a > b ? a - b : b - a) < 64;
+}
+
+/* 1 = a wait before this one was given up: tell what it was (t->word, t->given_up_ns) before ps_thread_blocks(). */
+PS_INLINE int ps_thread_has_given_up(const struct ps_thread *t, __u64 word, __u64 now)
+{
+	return t->given_up_ns && (!ps_is_near(t->word, word) || now - t->ran_ns >= PS_AGAIN_NS);
+}
+
+/* 1 = a wait that ended by being woken came to nothing: the thread would have used its connection by now. */
+PS_INLINE int ps_thread_was_in_vain(const struct ps_thread *t, __u64 now)
+{
+	return t->vain_ns && now - t->vain_end_ns >= PS_LONG_WAIT_NS;
+}
+
+PS_INLINE void ps_thread_blocks(struct ps_thread *t, __u64 word, int has_timeout, __u64 now)
+{
+	if (!ps_is_near(t->word, word) || now - t->ran_ns >= PS_AGAIN_NS)
+		t->chain_ns = now;
+	else
+		t->vain_ns = 0; /* it waits on */
+	t->given_up_ns = 0;
+	if ((t->woken_word && t->woken_word != word) || now - t->woken_ns >= PS_AGAIN_NS)
+		t->is_woken = 0; /* that was told before, and for another sleep */
+	t->word = word;
+	t->has_timeout = (__u32)has_timeout;
+	t->block_ns = now; /* a waking may have been told before: it is kept */
+}
+
+/*
+ * What a waker has to give: the connection that it used last, if nobody has used it since and its hold has not been given away yet.
+ * Else what it got itself when it was woken (a pool that passes through a queue of its own, or a thread that only wakes the next).
+ */
+PS_INLINE void ps_token_of(const struct ps_thread *waker, __u32 tid, __u64 now,
+			   struct ps_token *ret)
+{
+	__u64 id = waker->last_sock;
+	struct ps_sock *s = id ? bpf_map_lookup_elem(&ps_socks, &id) : 0;
+	struct ps_wire *w;
+
+	if (s && s->user == tid && s->gen == waker->last_gen && s->flags & PS_SOCK_HELD) {
+		ret->sock = id;
+		ret->wire = s->wire;
+		ret->wake_ns = now;
+		ret->hold_ns = s->hold_ns;
+		ret->gen = s->gen;
+		ret->hops = 0;
+		ret->has_waited = !!(s->flags & PS_SOCK_WAITED);
+		w = bpf_map_lookup_elem(&ps_wires, &ret->wire);
+		ret->n_free = w && w->open > w->held ? (__u32)(w->open - w->held) : 0;
+		return;
+	}
+	*ret = waker->inherited;
+	if (!ret->sock || ++ret->hops > PS_TOKEN_HOPS)
+		ret->sock = 0;
+}
+
+/*
+ * A thread of the same process is just calling futex() to wake who sleeps on `word` (0 = on one of two). All else that wakes is a
+ * timer, a signal, the network. Timers also fire while such a thread is in the midst of waking somebody else, so the words are compared.
+ * `waker` is NULL when it is not followed.
+ */
+PS_INLINE void ps_thread_is_woken(struct ps_thread *t, const struct ps_thread *waker,
+				  __u32 waker_tid, __u64 word, __u64 now)
+{
+	if (t->block_ns && word && word != t->word)
+		return;
+	t->is_woken = 1;
+	t->woken_ns = now;
+	t->woken_word = word;
+	t->incoming.sock = 0;
+	if (waker)
+		ps_token_of(waker, waker_tid, now, &t->incoming);
+}
+
+PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
+{
+	__u64 begin = t->block_ns, length;
+	int is_woken = (int)t->is_woken;
+
+	t->is_woken = 0;
+	t->woken_word = 0;
+	t->block_ns = 0;
+	t->ran_ns = now;
+	if (begin && !is_woken && t->has_timeout && now - t->chain_ns >= PS_LONG_WAIT_NS)
+		t->given_up_ns = now - t->chain_ns;
+	if (begin && is_woken && t->has_timeout && now - t->chain_ns >= PS_LONG_WAIT_NS) {
+		t->vain_ns = now - t->chain_ns;
+		t->vain_end_ns = now;
+		t->vain_word = t->word;
+	}
+	if (!begin || !is_woken || now <= begin)
+		return;
+	length = now - begin;
+	if (length > t->longest_ns)
+		t->longest_ns = length;
+	if (t->incoming.sock)
+		t->inherited = t->incoming;
+	if (!t->incoming.sock && !t->sum_ns)
+		return; /* what comes before the wait for a connection: a queue of tasks */
+	t->sum_ns += length;
+	if (t->incoming.sock) {
+		t->wait_ns = t->sum_ns;
+		t->wait_end_ns = now;
+	}
+	if (t->incoming.sock && length > t->best_ns) {
+		t->best = t->incoming;
+		t->best_ns = length;
+		t->best_begin_ns = begin;
+		t->best_word = t->word;
+	}
+}
+
+PS_INLINE void ps_thread_rests(struct ps_thread *t)
+{
+	t->sum_ns = 0;
+	t->wait_ns = 0;
+	t->best_ns = 0;
+	t->longest_ns = 0;
+	t->ran_ns = 0; /* its next wait is another one */
+	t->vain_ns = 0; /* it got one */
+	t->given_up_ns = 0; /* it was not: a timer looked whether all is well */
+	t->best.sock = 0;
+}
+
+/* ---- holds --------------------------------------------------------------------------------------------------------------- */
+
+PS_INLINE void ps_hist_put(struct ps_hist *h, __u64 ns)
+{
+	__u32 bucket = ps_hist_bucket(ns);
+
+	if (bucket >= PS_HIST_BUCKETS)
+		bucket = PS_HIST_BUCKETS - 1;
+	__sync_fetch_and_add(&h->bucket[bucket], 1);
+	__sync_fetch_and_add(&h->sum_ns, ns);
+	if (ns > h->max_ns)
+		h->max_ns = ns;
+}
+
+PS_INLINE void ps_hold_end(struct ps_wire *w, struct ps_sock *s, __u64 end_ns, int is_handed)
+{
+	if (!(s->flags & PS_SOCK_HELD))
+		return;
+	s->flags &= ~(__u32)PS_SOCK_HELD;
+	__sync_fetch_and_add(&w->held, -1);
+	__sync_fetch_and_add(&w->releases, 1);
+	if (is_handed)
+		__sync_fetch_and_add(&w->handed, 1);
+	ps_hist_put(&w->hold, end_ns > s->hold_ns ? end_ns - s->hold_ns : 0);
+}
+
+/* Several wait at once: the time during which anybody did. */
+PS_INLINE void ps_saturated(struct ps_wire *w, __u64 begin_ns, __u64 end_ns)
+{
+	__u64 until = w->saturated_until_ns;
+
+	if (begin_ns < until)
+		begin_ns = until;
+	if (end_ns <= begin_ns)
+		return;
+	w->saturated_until_ns = end_ns;
+	__sync_fetch_and_add(&w->saturated_ns, end_ns - begin_ns);
+}
+
+/* Whether the connection is held as it was when the token was made. (A new one may have the address of an old one.) */
+PS_INLINE int ps_token_is_of(const struct ps_token *token, const struct ps_sock *x)
+{
+	return x && x->gen == token->gen && x->hold_ns == token->hold_ns && x->wire == token->wire;
+}
+
+/*
+ * Whether the thread has waited for a connection of this endpoint. Not when it was the last user itself (Python's lock is waited for
+ * in the middle of a hold); and what came through other hands only while that hold is the present one and nobody was given it
+ * (an executor's tasks would be waits for whoever submitted them).
+ */
+PS_INLINE int ps_is_handoff(const struct ps_thread *t, const struct ps_sock *s, __u32 tid)
+{
+	__u64 from = t->best.sock;
+	struct ps_sock *x;
+
+	if (!from || t->best.wire != s->wire || s->user == tid)
+		return 0;
+	x = bpf_map_lookup_elem(&ps_socks, &from);
+	if (ps_token_is_of(&t->best, x)) /* not when the giver goes on with it */
+		return !(x->flags & PS_SOCK_CREDITED) && x->last_ns <= t->best.wake_ns;
+	return !t->best.hops; /* somebody has it by now */
+}
+
+/* The wait ends the hold of whoever woke it. */
+PS_INLINE void ps_handoff(struct ps_wire *w, const struct ps_sock *s, const struct ps_thread *t)
+{
+	__u64 from = t->best.sock;
+	struct ps_sock *x = bpf_map_lookup_elem(&ps_socks, &from);
+
+	__sync_fetch_and_add(&w->handoffs, 1);
+	if (t->best.hold_ns > t->best_begin_ns && !t->best.has_waited)
+		__sync_fetch_and_add(&w->contradictions, 1); /* there was a free one, and this thread did not take it */
+	__sync_fetch_and_add(&w->free_sum, t->best.n_free);
+	ps_hist_put(&w->wait, t->wait_ns);
+	if (t->wait_ns >= PS_LOCK_WAIT_NS) {
+		__sync_fetch_and_add(&w->handoffs_long, 1);
+		ps_word_learn(&s->endpoint.proc, t->best_word, s->wire);
+	}
+	ps_saturated(w, t->wait_end_ns - t->wait_ns, t->wait_end_ns);
+	w->handoff_ns = t->wait_end_ns;
+	if (t->wait_ns >= PS_LOCK_WAIT_NS && w->open > (__s64)w->open_full)
+		w->open_full = (__u64)w->open;
+	if (!ps_token_is_of(&t->best, x))
+		return;
+	x->flags |= PS_SOCK_CREDITED;
+	ps_hold_end(w, x, t->best.wake_ns, 1);
+}
+
+/* A thread uses a connection that is not its own: it has taken it. */
+PS_INLINE void ps_hold_begin(struct ps_wire *w, struct ps_sock *s, struct ps_thread *t, __u32 tid,
+			     __u64 now)
+{
+	int is_waited = ps_is_handoff(t, s, tid);
+
+	if (is_waited) {
+		ps_handoff(w, s, t);
+	} else if (t->longest_ns >= PS_LONG_WAIT_NS && s->user != tid) {
+		__sync_fetch_and_add(&w->unclear, 1);
+		__sync_fetch_and_add(&w->unclear_ns, t->longest_ns);
+	}
+	ps_hold_end(w, s, s->last_ns, 0);
+	s->gen++;
+	s->user = tid;
+	s->hold_ns = is_waited ? t->wait_end_ns : now;
+	s->flags &= ~(__u32)(PS_SOCK_WAITED | PS_SOCK_CREDITED);
+	s->flags |= PS_SOCK_HELD | (is_waited ? PS_SOCK_WAITED : 0);
+	__sync_fetch_and_add(&w->held, 1);
+	__sync_fetch_and_add(&w->acquires, 1);
+}
+
+/* ---- the wire ------------------------------------------------------------------------------------------------------------ */
+
+/* Hardly a thread holds two at once: what it had before was given back. */
+PS_INLINE void ps_hold_leave(struct ps_wire *w, const struct ps_sock *s, const struct ps_thread *t,
+			     __u32 tid)
+{
+	__u64 id = t->last_sock;
+	struct ps_sock *last = id ? bpf_map_lookup_elem(&ps_socks, &id) : 0;
+
+	if (last && last != s && last->wire == s->wire && last->user == tid &&
+	    last->gen == t->last_gen && !(last->flags & PS_SOCK_BUSY))
+		ps_hold_end(w, last, last->last_ns, 0);
+}
+
+/* It asked before on another connection, and if that is open still and without an answer it serves many, as an event loop does. */
+PS_INLINE void ps_many_at_once(struct ps_wire *w, const struct ps_thread *t)
+{
+	__u64 id = t->last_sock;
+	const struct ps_sock *last = bpf_map_lookup_elem(&ps_socks, &id);
+
+	if (last && last->flags & PS_SOCK_BUSY && last->gen == t->last_gen)
+		__sync_fetch_and_add(&w->multiplexed, 1);
+}
+
+PS_INLINE void ps_wire_sent(struct ps_wire *w, struct ps_sock *s, __u64 id, struct ps_thread *t,
+			    __u32 tid, __u64 now)
+{
+	int is_split = s->user == tid && t->longest_ns >= PS_LONG_WAIT_NS;
+
+	if (t->asked_wire == s->wire && t->last_sock != id)
+		ps_many_at_once(w, t);
+	if (s->user != tid || !(s->flags & PS_SOCK_HELD) || is_split) {
+		ps_hold_begin(w, s, t, tid, now);
+		if (t->last_sock != id)
+			ps_hold_leave(w, s, t, tid);
+	}
+	t->asked_wire = s->wire;
+	if (!(s->flags & PS_SOCK_BUSY)) {
+		s->flags |= PS_SOCK_BUSY;
+		__sync_fetch_and_add(&w->requests, 1);
+		__sync_fetch_and_add(&w->busy, 1);
+	}
+	s->last_ns = now;
+	s->handoffs_seen = w->handoffs_long;
+	t->last_sock = id;
+	t->last_gen = s->gen;
+	ps_thread_rests(t);
+}
+
+PS_INLINE void ps_wire_received(struct ps_wire *w, struct ps_sock *s, __u64 id, struct ps_thread *t,
+				__u32 tid, __u64 now)
+{
+	if (s->flags & PS_SOCK_BUSY) {
+		s->flags &= ~(__u32)PS_SOCK_BUSY;
+		__sync_fetch_and_add(&w->busy, -1);
+	}
+	s->last_ns = now;
+	s->handoffs_seen = w->handoffs_long;
+	if (s->user != tid)
+		return; /* another one reads what this one asked for */
+	if (t->last_sock == id)
+		t->asked_wire = 0;
+	ps_thread_rests(t);
+}
+
+/*
+ * An event loop, beyond doubt and for good: nothing will be said of its waits and holds (agent/model/infer.c, MULTIPLEXED), so no more
+ * than which connections are at work is kept. A proxy sends and receives four times for each of its clients' requests.
+ */
+#define PS_LOOP_REQUESTS 1000
+
+PS_INLINE int ps_wire_is_loop(const struct ps_wire *w)
+{
+	return w->multiplexed >= PS_LOOP_REQUESTS && w->multiplexed >= w->acquires / 4;
+}
+
+PS_INLINE void ps_wire_loops(struct ps_wire *w, struct ps_sock *s, int is_sent)
+{
+	if (!(s->flags & PS_SOCK_BUSY) == !is_sent)
+		return;
+	s->flags ^= PS_SOCK_BUSY;
+	__sync_fetch_and_add(&w->busy, is_sent ? 1 : -1);
+}
+
+/* A connection ends. */
+PS_INLINE void ps_wire_closed(struct ps_wire *w, struct ps_sock *s)
+{
+	if (s->flags & PS_SOCK_BUSY)
+		__sync_fetch_and_add(&w->busy, -1);
+	s->flags &= ~(__u32)PS_SOCK_BUSY;
+	ps_hold_end(w, s, s->last_ns, 0);
+}
+
+#endif

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""compare_inferred.py - sets what a subject (tests/subjects) knows of its pool beside what the agent inferred without probes.
+
+usage: compare_inferred.py TRUTH.json LIST.json QUESTION [--ops FILE] [--log FILE]
+
+TRUTH.json is the object of the subject's TRUTH line; its pool is the connection row of LIST.json with the source `inferred`, the
+subject's pid and its endpoint. LIST.json must be from two ticks after the end of the load at least: who asks earlier asks again.
+With --ops the truth is taken from the subject's log of operations, from the moment on at which the agent began to count.
+
+QUESTION is what the load was, and with it what has to be known:
+
+  saturated    acquires within 5 %: a hold is seen by its traffic, and so is what a pool does by itself to open or check a connection
+               sum of wait within 5 %, its p99 within 15 %: the time on the futex is the wait but for the calls around it and the time
+               to run again; p99 is of a histogram whose buckets are 9 % wide, and of six operations
+               sum of hold within 10 %: it begins and ends with what the thread does, not with the calls
+               capacity and open equal; confidence `high`
+               in the middle (--ops) acquires may be off by the operations that were in progress at the agent's first moment, too,
+               and the wait by those waits
+  random       sum of wait within 20 %: few waits, and idle ones between; hold null or confidence `low`: when a connection is given
+               back without anybody waiting is not to be seen; confidence not `high`
+  uncontended  sum of wait null, or less than 2 % of the sum of hold
+  trap         sum of wait null, or at most the true one and 1 % of the time (idle_ms) that threads spent in other waits, or 20 us for
+               each operation when that is more: what a futex of the free list itself may take
+  leak         in use: the leaked ones, 3 s after the load
+  timeouts     timeouts equal; where the log (--log) has acquires that waited as long as those that gave up, less a millisecond, these may be
+               among them: the timer had ended the wait, and the connection came before the thread said so
+
+and always nothing is negative. Prints a table; ends with 1 when anything does not match.
+"""
+import argparse
+import json
+import sys
+
+sys.dont_write_bytecode = True
+import compare_subject  # noqa: E402
+
+SETTLED_S = {"leak": 3}  # else two ticks
+TICKS_S = 2
+EVENT_MS = 0.02
+LATE_NS = 1000000
+
+
+def within(want, got, percent, more=0):
+    return got is not None and abs(got - want) <= percent / 100 * want + more
+
+
+def in_progress(path, since_ns):
+    """Number of the operations that were going on at a moment, and the sum of their waits in ms."""
+    ops = [tuple(map(int, line.split())) for line in open(path)]
+    cut = [o for o in ops if o[0] <= since_ns < (o[2] or o[3] or since_ns + 1)]
+    return len(cut), sum(o[1] - o[0] for o in cut if o[1] > since_ns) / 1e6
+
+
+def ms(row, name, key):
+    return row[name][key + "_seconds"] * 1e3 if row[name] else None
+
+
+def saturated(truth, row):
+    n_cut, cut_ms = truth["in_progress"]
+    yield "acquires", truth["acquires"], row["acquires"], within(truth["acquires"], row["acquires"], 5, n_cut)
+    for name, key, percent, more in ("wait", "sum", 5, cut_ms), ("wait", "p99", 15, 0), ("hold", "sum", 10, 0):
+        want, got = truth["%s_%s_ms" % (name, key)], ms(row, name, key)
+        yield "%s_%s_ms" % (name, key), want, got, within(want, got, percent, more)
+    yield "capacity", truth["capacity"], row["capacity"], truth["capacity"] == row["capacity"]
+    yield "basis", "inferred", row["capacity_basis"], row["capacity_basis"] == "inferred"
+    yield "open", truth["connections_open"], row["open"], truth["connections_open"] == row["open"]
+    yield "confidence", "high", row["confidence"], row["confidence"] == "high"
+
+
+def random(truth, row):
+    want, got = truth["wait_sum_ms"], ms(row, "wait", "sum")
+    yield "wait_sum_ms", want, got, within(want, got, 20)
+    yield "confidence", "not high", row["confidence"], row["confidence"] != "high"
+    yield "hold_sum_ms", "null or low", ms(row, "hold", "sum"), row["hold"] is None or row["confidence"] == "low"
+
+
+def uncontended(truth, row):
+    most, got = 0.02 * truth["hold_sum_ms"], ms(row, "wait", "sum")
+    yield "wait_sum_ms", "null or < %.3f" % most, got, got is None or got < most
+
+
+def trap(truth, row):
+    most = truth["wait_sum_ms"] + max(0.01 * truth["idle_ms"], EVENT_MS * truth["acquires"])
+    got = ms(row, "wait", "sum")
+    yield "wait_sum_ms", "null or <= %.3f" % most, got, got is None or got <= most
+
+
+def leak(truth, row):
+    yield "in_use", truth["leaked"], row["in_use"], truth["leaked"] == row["in_use"]
+
+
+def timeouts(truth, row):
+    want, got = truth["timeouts"], row["timeouts"]
+    yield "timeouts", want, got, got is not None and want <= got <= want + truth["late"]
+
+
+def late(path):
+    """Number of the acquires that came when a timer had ended their wait already."""
+    ops = [tuple(map(int, line.split())) for line in open(path)]
+    limit = min((o[3] - o[0] for o in ops if not o[1]), default=float("inf")) - LATE_NS
+    return sum(bool(o[1]) and o[1] - o[0] >= limit for o in ops)
+
+
+QUESTIONS = {f.__name__: f for f in (saturated, random, uncontended, trap, leak, timeouts)}
+
+
+def the_row(truth, listed):
+    rows = [p for p in listed["pools"] if p["source"] == "inferred" and p["kind"] == "connection" and p["pid"] == truth["pid"] and
+            p["endpoint"] == truth["endpoint"]]
+    if len(rows) != 1:
+        sys.exit("%d inferred rows of process %d and %s, expected 1" % (len(rows), truth["pid"], truth["endpoint"]))
+    return rows[0]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("truth")
+    parser.add_argument("listed", metavar="list")
+    parser.add_argument("question", choices=sorted(QUESTIONS))
+    parser.add_argument("--ops")
+    parser.add_argument("--log")
+    options = parser.parse_args()
+    truth, listed = json.load(open(options.truth)), json.load(open(options.listed))
+    row = the_row(truth, listed)
+    since_s = row["since_monotonic_seconds"]
+    if since_s + row["since_seconds"] < truth["end_ns"] / 1e9 + SETTLED_S.get(options.question, TICKS_S):
+        sys.exit("the list is too early")
+    truth["in_progress"] = 0, 0
+    truth["late"] = late(options.log) if options.log else 0
+    if options.ops:
+        options.by_entry = options.by_task = False
+        truth.update(compare_subject.truth_since(options.ops, round(since_s * 1e9), options),
+                     in_progress=in_progress(options.ops, round(since_s * 1e9)))
+    bad = 0
+    print("%-14s %18s %18s   %s, %s" % ("what", "truth", "agent", row["confidence"], row["evidence"]))
+    negative = compare_subject.negatives(row)
+    for what, want, got, fine in list(QUESTIONS[options.question](truth, row)) + [("negative", [], negative, not negative)]:
+        want, got = (round(v, 3) if isinstance(v, float) else v for v in (want, got))
+        print("%-14s %18s %18s  %s" % (what, want, got, "ok" if fine else "MISMATCH"))
+        bad += not fine
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.HikariPoolMXBean;
+import com.zaxxer.hikari.metrics.IMetricsTracker;
+import java.util.concurrent.atomic.AtomicLong;
+import javax.sql.DataSource;
+
+/** HikariCP with its metrics callbacks as books. */
+public class Subject extends Load {
+	final AtomicLong acquires = new AtomicLong(), waitNs = new AtomicLong(), releases = new AtomicLong(),
+		usageMs = new AtomicLong(), timeouts = new AtomicLong(), created = new AtomicLong();
+	HikariDataSource pool;
+
+	DataSource open() {
+		HikariConfig config = new HikariConfig();
+		config.setPoolName("hikari");
+		config.setJdbcUrl(URL);
+		config.setUsername("postgres");
+		config.setMaximumPoolSize(MAX);
+		config.setConnectionTimeout(TIMEOUT_MS);
+		config.setMetricsTrackerFactory((name, stats) -> new IMetricsTracker() {
+			public void recordConnectionCreatedMillis(long ms) {
+				created.incrementAndGet();
+			}
+
+			public void recordConnectionAcquiredNanos(long ns) {
+				acquires.incrementAndGet();
+				waitNs.addAndGet(ns);
+			}
+
+			public void recordConnectionUsageMillis(long ms) {
+				releases.incrementAndGet();
+				usageMs.addAndGet(ms);
+			}
+
+			public void recordConnectionTimeout() {
+				timeouts.incrementAndGet();
+			}
+		});
+		pool = new HikariDataSource(config);
+		while (pool.getHikariPoolMXBean().getTotalConnections() < MAX)
+			sleep(5);
+		return pool;
+	}
+
+	/** HikariCP reports a timed-out acquire as acquired too, so its wait_sum_ms includes them. */
+	String books() {
+		HikariPoolMXBean now = pool.getHikariPoolMXBean();
+		return String.format("{\"pool\":\"hikari\",\"kind\":\"connection\",\"library\":\"HikariCP\",\"capacity\":%d,\"books\":"
+			+ "{\"acquires\":%d,\"releases\":%d,\"timeouts\":%d,\"created\":%d,\"wait_sum_ms\":%.3f,\"usage_sum_ms\":%d,"
+			+ "\"active\":%d,\"idle\":%d,\"total\":%d}}", MAX, acquires.get() - timeouts.get(), releases.get(), timeouts.get(),
+			created.get(), waitNs.get() / 1e6, usageMs.get(), now.getActiveConnections(), now.getIdleConnections(),
+			now.getTotalConnections());
+	}
+
+	public static void main(String[] args) throws Exception {
+		new Subject().run();
+	}
+}
