@@ -126,7 +126,8 @@ PS_INLINE void ps_sock_connecting(struct sock *sk, __u64 id, __u64 now)
 {
 	struct ps_sock s = { .since_ns = now,
 			     .state = PS_SOCK_CONNECTING,
-			     .role = PS_SOCK_CONNECT };
+			     .role = PS_SOCK_CONNECT,
+			     .user = (__u32)bpf_get_current_pid_tgid() }; /* who makes it has not waited for it */
 	struct ps_endpoint *ep;
 
 	ps_proc_key_of((struct task_struct *)bpf_get_current_task_btf(), &s.endpoint.proc);
