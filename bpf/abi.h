@@ -292,6 +292,14 @@ struct ps_wire {
 	__u64 open_full;	/* most connections that were open when somebody waited */
 	__u64 saturated_ns;	/* time during which somebody waited */
 	__u64 saturated_until_ns;
+
+	/* of event loops, see loops.h */
+	__u64 looped;		/* requests */
+	__u64 answered;		/* those */
+	__u64 passed;		/* answers that were passed on to a client */
+	__u64 passed_waits;	/* of those: the client had waited for a connection */
+	__u64 passed_long;	/* and longer than a loop takes for a turn */
+	__u64 passed_doubt;	/* it had waited for something else: the connection was free */
 	struct ps_hist wait;
 	struct ps_hist hold;
 };
@@ -320,6 +328,23 @@ enum ps_sock_flag {
 	PS_SOCK_CREDITED = 8	/* the end of its hold ended somebody's wait */
 };
 
+/* The same in the socket's own memory, where it is found sooner: all that an event loop needs. */
+struct ps_mark {
+	__u64 wire;		/* of a connection to a server */
+	__u32 role;		/* enum ps_sock_role; 0 = nothing is to be known of it */
+	__u32 flags;		/* enum ps_mark_flag */
+	__u64 asked_ns;		/* its request, which has no answer yet; to a server: the last one */
+	__u64 answered_ns;	/* a server's last answer */
+	__u64 free_ns;		/* the one before its last request */
+	__u64 server;		/* a client's: the connection that its last answer came from */
+};
+
+enum ps_mark_flag {
+	PS_MARK_BUSY = 1,	/* as PS_SOCK_BUSY, while an event loop has the connection */
+	PS_MARK_LOOPS = 2,	/* it has */
+	PS_MARK_CHAINED = 4	/* the request followed an answer that no client got */
+};
+
 /* ---- threads of processes that have connections -------------------------------------------------------------------------- */
 
 #define PS_TGID_LIMIT (1u << 22)	/* PID_MAX_LIMIT, include/linux/threads.h */
@@ -337,6 +362,19 @@ struct ps_token {
 	__u32 hops;		/* threads that it went through */
 	__u32 has_waited;	/* the holder, for the connection */
 	__u32 n_free;		/* connections that nobody held then */
+};
+
+/* What a thread that serves many connections did last, see loops.h. */
+struct ps_turn {
+	__u64 client_ns;	/* it read a client's request, then; 0 = it did something else */
+	__u64 server;		/* it read an answer from this connection; 0 = it did something else */
+	__u64 wire;		/* of that connection, and what its struct ps_mark said */
+	__u64 asked_ns;
+	__u64 free_ns;
+	__u32 is_chained;
+	__u32 n_many;		/* clients whose request it read while another one's had no answer */
+	__u64 open;		/* the client whose request it read last, if that has no answer */
+	__u64 n_answers;	/* to clients */
 };
 
 struct ps_thread {
@@ -369,6 +407,9 @@ struct ps_thread {
 	__u64 best_begin_ns;
 	__u64 best_word;
 	struct ps_token best;
+
+	/* of an event loop */
+	struct ps_turn turn;
 };
 
 /* Where a thread has waited for a connection: 64 bytes of a process's memory. */

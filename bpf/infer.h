@@ -413,25 +413,6 @@ PS_INLINE void ps_wire_received(struct ps_wire *w, struct ps_sock *s, __u64 id, 
 	ps_thread_rests(t);
 }
 
-/*
- * An event loop, beyond doubt and for good: nothing will be said of its waits and holds (agent/model/infer.c, MULTIPLEXED), so no more
- * than which connections are at work is kept. A proxy sends and receives four times for each of its clients' requests.
- */
-#define PS_LOOP_REQUESTS 1000
-
-PS_INLINE int ps_wire_is_loop(const struct ps_wire *w)
-{
-	return w->multiplexed >= PS_LOOP_REQUESTS && w->multiplexed >= w->acquires / 4;
-}
-
-PS_INLINE void ps_wire_loops(struct ps_wire *w, struct ps_sock *s, int is_sent)
-{
-	if (!(s->flags & PS_SOCK_BUSY) == !is_sent)
-		return;
-	s->flags ^= PS_SOCK_BUSY;
-	__sync_fetch_and_add(&w->busy, is_sent ? 1 : -1);
-}
-
 /* A connection ends. */
 PS_INLINE void ps_wire_closed(struct ps_wire *w, struct ps_sock *s)
 {

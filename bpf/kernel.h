@@ -25,6 +25,7 @@ struct signal_struct {
 	struct {
 		int counter;
 	} live; /* atomic_t: threads that have not begun to exit */
+	int nr_threads;
 } PS_CORE;
 
 struct task_struct {

@@ -60,6 +60,14 @@ struct {
 	__type(key, int);
 	__type(value, struct ps_thread);
 } ps_threads SEC(".maps");
+
+/* Made at the first use of a socket by a followed process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ps_mark);
+} ps_marks SEC(".maps");
 #endif
 
 /* Per CPU: how many stories this second. */

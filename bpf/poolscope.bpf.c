@@ -215,28 +215,71 @@ int BPF_PROG(ps_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-static __attribute__((always_inline)) int ps_traffic(struct sock *sk, int length, int is_sent)
+/* First use of a socket: what it is. NULL = not known, or not yet. */
+static __attribute__((noinline)) struct ps_mark *ps_mark_make(struct sock *sk)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-	__u64 id = (__u64)(unsigned long)sk, wire, now;
-	struct ps_thread *t;
-	struct ps_sock *s;
+	__u64 id = (__u64)(unsigned long)sk;
+	struct ps_sock *s = bpf_map_lookup_elem(&ps_socks, &id);
+	struct ps_mark fresh = {};
+
+	if (!s)
+		return 0;
+	fresh.role = s->role;
+	if (s->role == PS_SOCK_CONNECT) {
+		fresh.wire = s->wire ? s->wire : ps_wire_find(s);
+		if (!fresh.wire)
+			return 0;
+	}
+	return bpf_sk_storage_get(&ps_marks, sk, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+static __attribute__((always_inline)) void ps_client_traffic(struct ps_mark *m, struct ps_thread *t,
+							     __u64 id, int is_sent)
+{
 	struct ps_wire *w;
 
-	if (length <= 0 || !ps_is_followed((__u32)task->tgid))
-		return 0;
-	s = bpf_map_lookup_elem(&ps_socks, &id);
-	if (!s || s->role != PS_SOCK_CONNECT)
-		return 0;
-	wire = s->wire ? s->wire : ps_wire_find(s);
-	w = wire ? bpf_map_lookup_elem(&ps_wires, &wire) : 0;
-	if (w && ps_wire_is_loop(w)) {
-		ps_wire_loops(w, s, is_sent);
-		return 0;
+	if (!is_sent) {
+		ps_client_asks(m, &t->turn, id, bpf_ktime_get_ns());
+		return;
 	}
-	t = w ? bpf_task_storage_get(&ps_threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) : 0;
-	if (!w || !t)
-		return 0;
+	if (ps_client_is_answered(m, &t->turn)) {
+		w = bpf_map_lookup_elem(&ps_wires, &t->turn.wire);
+		if (w)
+			ps_client_waited(w, m, &t->turn);
+	}
+	ps_client_rests(m, &t->turn, id);
+}
+
+static __attribute__((always_inline)) void
+ps_loop_traffic(struct ps_wire *w, struct ps_mark *m, struct ps_thread *t, __u64 id, int is_sent)
+{
+	struct ps_sock *s;
+
+	if (!(m->flags & PS_MARK_LOOPS)) {
+		s = bpf_map_lookup_elem(&ps_socks, &id);
+		if (!s)
+			return;
+		ps_mark_moves(m, s, w, 1);
+	}
+	if (!is_sent)
+		ps_loop_is_answered(w, m, &t->turn, id, bpf_ktime_get_ns());
+	else
+		ps_loop_asks(w, m, &t->turn, id,
+			     t->turn.client_ns ? t->turn.client_ns : bpf_ktime_get_ns());
+}
+
+static __attribute__((always_inline)) void ps_thread_traffic(struct ps_wire *w, struct ps_mark *m,
+							     struct ps_thread *t,
+							     struct task_struct *task, __u64 id,
+							     int is_sent)
+{
+	struct ps_sock *s = bpf_map_lookup_elem(&ps_socks, &id);
+	__u64 now;
+
+	if (!s)
+		return;
+	if (m->flags & PS_MARK_LOOPS)
+		ps_mark_moves(m, s, w, 0);
 	now = bpf_ktime_get_ns();
 	if (t->given_up_ns && now - t->ran_ns >= PS_LONG_WAIT_NS)
 		ps_gives_up(task, t, 0); /* and has done something else since: who got it at the last moment is sooner here */
@@ -244,6 +287,37 @@ static __attribute__((always_inline)) int ps_traffic(struct sock *sk, int length
 		ps_wire_sent(w, s, id, t, (__u32)task->pid, now);
 	else
 		ps_wire_received(w, s, id, t, (__u32)task->pid, now);
+}
+
+static __attribute__((always_inline)) int ps_traffic(struct sock *sk, int length, int is_sent)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	__u64 id = (__u64)(unsigned long)sk;
+	struct ps_thread *t;
+	struct ps_mark *m;
+	struct ps_wire *w;
+
+	if (length <= 0 || !ps_is_followed((__u32)task->tgid))
+		return 0;
+	m = bpf_sk_storage_get(&ps_marks, sk, 0, 0);
+	if (!m)
+		m = ps_mark_make(sk);
+	if (!m || (m->role != PS_SOCK_CONNECT && m->role != PS_SOCK_ACCEPT))
+		return 0;
+	t = bpf_task_storage_get(&ps_threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t)
+		return 0;
+	if (m->role == PS_SOCK_ACCEPT) {
+		ps_client_traffic(m, t, id, is_sent);
+		return 0;
+	}
+	w = bpf_map_lookup_elem(&ps_wires, &m->wire);
+	if (!w)
+		return 0;
+	if (task->signal->nr_threads == 1 || ps_turn_is_loop(&t->turn) || ps_wire_is_loop(w))
+		ps_loop_traffic(w, m, t, id, is_sent);
+	else
+		ps_thread_traffic(w, m, t, task, id, is_sent);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "hist.h"
 #include "infer.h"
+#include "loops.h"
 #include "maps.h"
 #include "process.h"
 
@@ -239,8 +240,21 @@ PS_INLINE void ps_endpoint_created(struct ps_endpoint *ep, __u64 ns)
 		ep->create.max_ns = ns;
 }
 
+/* A socket's own record ends with what it was used for. */
+PS_INLINE void ps_mark_end(struct sock *sk, struct ps_sock *s)
+{
+#ifdef __bpf__
+	struct ps_mark *m = bpf_sk_storage_get(&ps_marks, sk, 0, 0);
+
+	if (m && m->flags & PS_MARK_BUSY)
+		s->flags |= PS_SOCK_BUSY; /* as ps_wire_closed() has it */
+	if (m)
+		bpf_sk_storage_delete(&ps_marks, sk);
+#endif
+}
+
 /* A known socket changes: established, closed by the peer, closed by us, gone. */
-PS_INLINE void ps_sock_change(struct ps_sock *s, __u64 id, int to, __u64 now)
+PS_INLINE void ps_sock_change(struct sock *sk, struct ps_sock *s, __u64 id, int to, __u64 now)
 {
 	struct ps_endpoint *ep = bpf_map_lookup_elem(&ps_endpoints, &s->endpoint);
 
@@ -270,6 +284,7 @@ PS_INLINE void ps_sock_change(struct ps_sock *s, __u64 id, int to, __u64 now)
 			__sync_fetch_and_add(s->state == PS_SOCK_PEER_CLOSED ? &ep->closed_by_peer
 									     : &ep->closed_by_us,
 					     1);
+			ps_mark_end(sk, s);
 			ps_wire_open(s, ep, -1);
 		}
 		bpf_map_delete_elem(&ps_socks, &id);
@@ -293,7 +308,7 @@ PS_INLINE void ps_sock_set_state(struct sock *sk, int from, int to)
 	}
 	s = bpf_map_lookup_elem(&ps_socks, &id);
 	if (s)
-		ps_sock_change(s, id, to, now);
+		ps_sock_change(sk, s, id, to, now);
 	else if (to == PS_TCP_ESTABLISHED && from == PS_TCP_SYN_RECV)
 		ps_sock_inbound(sk, id, now, 0);
 }

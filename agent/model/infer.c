@@ -17,6 +17,9 @@
 #define SILENT 0.5 /* of the connections: more are rather free than kept, of a pool that takes the last one first */
 #define UNCLEAR 0.25 /* of the time before connections were taken that no user of one ended */
 #define MULTIPLEXED 0.1 /* of requests of threads that had another one unanswered */
+#define PASSED 0.9 /* of answers: passed on to the client who asked, as a proxy does */
+#define IN_DOUBT 0.2 /* of a proxy's waits: the connection was free, so its client waited for something else */
+#define IN_DOUBT_FEW 0.01 /* of its answers: now and then the loop itself is held up */
 #define HANDED 0.9 /* of holds whose end was seen: from here on their sum is one of holds, not of traffic */
 #define HANDED_HIGH 0.95
 #define QUIET 0.1 /* of requests: sent while nobody waited, so how often the connection was taken for them is not known */
@@ -37,16 +40,29 @@ static uint64_t endpoint_open(const struct endpoint *e)
 	return e->books.open > 0 ? (uint64_t)e->books.open : 0;
 }
 
+/* One thread serves many, or is the only one: what it sleeps on says nothing. */
+static enum inferred loop_inferred(const struct ps_wire *b)
+{
+	uint64_t doubt = b->passed_doubt;
+
+	if (b->answered < FEW || share(b->passed, b->answered) < PASSED)
+		return INFERRED_WIRE;
+	if (share(doubt, doubt + b->passed_long) > IN_DOUBT &&
+	    share(doubt, b->passed) > IN_DOUBT_FEW)
+		return INFERRED_WIRE;
+	return INFERRED_PASSED;
+}
+
 enum inferred endpoint_inferred(const struct endpoint *e)
 {
 	const struct ps_wire *b = &e->wire;
 	uint64_t before_ns = b->wait.sum_ns + b->unclear_ns;
 	uint64_t n_silent = (uint64_t)e->n_silent, n_open = endpoint_open(e);
 
-	if (e->is_sampled || e->key.role != PS_SOCK_CONNECT || !b->acquires)
+	if (e->is_sampled || e->key.role != PS_SOCK_CONNECT || !(b->acquires + b->looped))
 		return INFERRED_NOTHING;
-	if (share(b->multiplexed, b->acquires) > MULTIPLEXED)
-		return INFERRED_WIRE;
+	if (share(b->multiplexed + b->looped, b->acquires + b->looped) > MULTIPLEXED)
+		return loop_inferred(b);
 	if (share(b->contradictions, b->handoffs) > CONTRADICTED ||
 	    e->n_free - (double)e->n_silent > FREE || share(n_silent, n_open) > SILENT ||
 	    share(b->unclear_ns, before_ns) > UNCLEAR ||
@@ -173,11 +189,12 @@ void endpoint_row_count(const struct endpoint *e, struct pool_row *row)
 	const struct ps_wire *b = &e->wire;
 	enum inferred what = endpoint_inferred(e);
 
-	if (what >= INFERRED_WAITS) {
+	if (what >= INFERRED_PASSED) {
 		row->wait = &e->wait;
-		row->timeouts = row->outcome[PS_OUTCOME_timeout] = e->timeouts;
 		row->saturated_s = (double)b->saturated_ns / 1e9;
 	}
+	if (what >= INFERRED_WAITS)
+		row->timeouts = row->outcome[PS_OUTCOME_timeout] = e->timeouts;
 	if (what >= INFERRED_HOLDS) {
 		row->hold = &e->hold;
 		row->acquires = (int64_t)b->acquires;
@@ -192,7 +209,7 @@ static void row_wait(const struct endpoint *e, int64_t now_ns, struct pool_row *
 
 	if (e->n_silent)
 		row->oldest_hold_ns = now_ns - e->silent_since_ns;
-	if (b->handoffs_long < FEW)
+	if (b->handoffs_long + b->passed_long < FEW)
 		return;
 	row->capacity = (int64_t)b->open_full;
 	row->capacity_basis = "inferred";
@@ -217,8 +234,10 @@ void endpoint_row_infer(const struct endpoint *e, int64_t now_ns, struct pool_ro
 	static const char *const evidence[] = {
 		[INFERRED_NOTHING] = "TCP state changes",
 		[INFERRED_WIRE] =
-			"requests and answers; its threads serve many connections at once",
+			"requests and answers; its threads serve many connections at once, or it has only one",
 		[INFERRED_DOUBT] = "requests and answers; what its threads wait for is not clear",
+		[INFERRED_PASSED] =
+			"requests and answers that were passed on; who kept a connection without using it is not known",
 		[INFERRED_WAITS] =
 			"hand-offs between threads; who kept a connection without using it is not known",
 		[INFERRED_HOLDS] = "hand-offs between threads",
@@ -232,7 +251,7 @@ void endpoint_row_infer(const struct endpoint *e, int64_t now_ns, struct pool_ro
 		row->confidence = "high";
 	else
 		row->in_use = in_use_now(e, now_ns, what);
-	if (what >= INFERRED_WAITS) {
+	if (what >= INFERRED_PASSED) {
 		row_wait(e, now_ns, row);
 		row->confidence = "medium";
 	}

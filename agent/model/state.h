@@ -164,6 +164,7 @@ enum inferred {
 	INFERRED_NOTHING,	/* who is connected */
 	INFERRED_WIRE,	/* which connections are at work */
 	INFERRED_DOUBT,	/* no more than that, though its threads wait */
+	INFERRED_PASSED, /* how long its clients waited for a connection */
 	INFERRED_WAITS,	/* who waited for a connection, and how long */
 	INFERRED_HOLDS,	/* and who held one how long */
 };
