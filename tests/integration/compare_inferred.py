@@ -24,6 +24,8 @@ QUESTION is what the load was, and with it what has to be known:
   uncontended  sum of wait null, or less than 2 % of the sum of hold
   trap         sum of wait null, or at most the true one and 1 % of the time (idle_ms) that threads spent in other waits, or 20 us for
                each operation when that is more: what a futex of the free list itself may take
+  proxy        sum of wait and its p99 as when saturated: from the client's request to the server's; hold null: a transaction of several
+               requests cannot be told from several; capacity and open equal; confidence `medium`
   leak         in use: the leaked ones, 3 s after the load
   timeouts     timeouts equal; where the log (--log) has acquires that waited as long as those that gave up, less a millisecond, these may be
                among them: the timer had ended the wait, and the connection came before the thread said so
@@ -72,6 +74,18 @@ def saturated(truth, row):
     yield "confidence", "high", row["confidence"], row["confidence"] == "high"
 
 
+def proxy(truth, row):
+    n_cut, cut_ms = truth["in_progress"]
+    (low, high), p99 = truth["wait_p99s"], ms(row, "wait", "p99")
+    yield "wait_p99_ms", "%.3f..%.3f" % (low, high), p99, p99 is not None and 0.85 * low <= p99 <= 1.15 * high
+    want, got = truth["wait_sum_ms"], ms(row, "wait", "sum")
+    yield "wait_sum_ms", want, got, within(want, got, 5, cut_ms)
+    yield "hold_sum_ms", None, ms(row, "hold", "sum"), row["hold"] is None
+    yield "capacity", truth["capacity"], row["capacity"], truth["capacity"] == row["capacity"]
+    yield "open", truth["connections_open"], row["open"], truth["connections_open"] == row["open"]
+    yield "confidence", "medium", row["confidence"], row["confidence"] == "medium"
+
+
 def random(truth, row):
     want, got = truth["wait_sum_ms"], ms(row, "wait", "sum")
     yield "wait_sum_ms", want, got, within(want, got, 20)
@@ -113,7 +127,7 @@ def late(path):
     return sum(bool(o[1]) and o[1] - o[0] >= limit for o in ops)
 
 
-QUESTIONS = {f.__name__: f for f in (saturated, random, uncontended, trap, leak, timeouts)}
+QUESTIONS = {f.__name__: f for f in (saturated, proxy, random, uncontended, trap, leak, timeouts)}
 
 
 def the_row(truth, listed):

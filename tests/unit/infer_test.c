@@ -841,31 +841,6 @@ static void a_request_keeps_its_connection_busy_until_something_comes_back(void 
 	assert_int_equal(here->requests, 1);
 }
 
-static void an_event_loop_has_connections_at_work_and_nothing_else(void **state)
-{
-	struct ps_sock *s;
-	struct ps_wire *w;
-
-	(void)state;
-	sends(A, X);
-	s = connection(X);
-	w = bpf_map_lookup_elem(&ps_wires, &s->wire);
-	w->multiplexed = PS_LOOP_REQUESTS - 1;
-	assert_false(ps_wire_is_loop(w));
-	w->multiplexed++;
-	assert_true(ps_wire_is_loop(w));
-	ps_wire_loops(w, s, 1);
-	assert_int_equal(here->busy, 1);
-	ps_wire_loops(w, s, 0);
-	ps_wire_loops(w, s, 0);
-	assert_int_equal(here->busy, 0);
-	ps_wire_loops(w, s, 1);
-	closes(X);
-	assert_int_equal(here->busy, 0);
-	w->acquires = 4 * PS_LOOP_REQUESTS + 4; /* threads that take turns, too */
-	assert_false(ps_wire_is_loop(w));
-}
-
 static void who_reads_what_another_one_asked_for_is_no_user(void **state)
 {
 	(void)state;
@@ -1502,7 +1477,6 @@ int main(void)
 		TEST(who_uses_the_first_one_again_has_taken_it_again),
 		TEST(a_closed_connection_gives_up_busy_and_held),
 		TEST(a_request_keeps_its_connection_busy_until_something_comes_back),
-		TEST(an_event_loop_has_connections_at_work_and_nothing_else),
 		TEST(who_reads_what_another_one_asked_for_is_no_user),
 		TEST(a_request_while_another_of_the_thread_is_unanswered_is_multiplexed),
 		TEST(requests_one_after_the_other_are_not_multiplexed),
