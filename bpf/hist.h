@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hist.h - which bucket a duration falls into. Pure; the kernel side and the agent compile the same lines.
+ * hist.h - which bucket a duration falls into, and putting it there. Pure; the kernel side and the agent compile the same lines.
  *
  * Buckets are powers of 2^(1/8) seconds (abi.h). A duration in ns is first scaled to units of 2^-54 s, so that an octave of
  * seconds is an octave of the integer: 2^54 / 10^9 = 18014398.509. The factor is rounded down, by 3e-8 (a bucket is 9 % wide),
@@ -72,6 +72,19 @@ PS_INLINE __u32 ps_hist_bucket(__u64 ns)
 		 (mantissa >= 6623745059ull) + (mantissa >= 7223245206ull) +
 		 (mantissa >= 7877004752ull);
 	return 1 + 8 * (e - (PS_HIST_UNIT_EXP + PS_HIST_MIN_EXP)) + eighth;
+}
+
+/* Two writers at once may keep the smaller maximum; the buckets still have both. */
+PS_INLINE void ps_hist_put(struct ps_hist *h, __u64 ns)
+{
+	__u32 bucket = ps_hist_bucket(ns);
+
+	if (bucket >= PS_HIST_BUCKETS)
+		bucket = PS_HIST_BUCKETS - 1; /* it never is; the verifier does not follow the logarithm */
+	__sync_fetch_and_add(&h->bucket[bucket], 1);
+	__sync_fetch_and_add(&h->sum_ns, ns);
+	if (ns > h->max_ns)
+		h->max_ns = ns;
 }
 
 #endif

@@ -240,18 +240,6 @@ PS_INLINE void ps_thread_rests(struct ps_thread *t)
 
 /* ---- holds --------------------------------------------------------------------------------------------------------------- */
 
-PS_INLINE void ps_hist_put(struct ps_hist *h, __u64 ns)
-{
-	__u32 bucket = ps_hist_bucket(ns);
-
-	if (bucket >= PS_HIST_BUCKETS)
-		bucket = PS_HIST_BUCKETS - 1;
-	__sync_fetch_and_add(&h->bucket[bucket], 1);
-	__sync_fetch_and_add(&h->sum_ns, ns);
-	if (ns > h->max_ns)
-		h->max_ns = ns;
-}
-
 PS_INLINE void ps_hold_end(struct ps_wire *w, struct ps_sock *s, __u64 end_ns, int is_handed)
 {
 	if (!(s->flags & PS_SOCK_HELD))

@@ -228,18 +228,6 @@ PS_INLINE void ps_sock_inbound(struct sock *sk, __u64 id, __u64 now, int is_foun
 	ep->changed_ns = now;
 }
 
-PS_INLINE void ps_endpoint_created(struct ps_endpoint *ep, __u64 ns)
-{
-	__u32 bucket = ps_hist_bucket(ns);
-
-	if (bucket >= PS_HIST_BUCKETS)
-		bucket = PS_HIST_BUCKETS - 1;
-	__sync_fetch_and_add(&ep->create.bucket[bucket], 1);
-	__sync_fetch_and_add(&ep->create.sum_ns, ns);
-	if (ns > ep->create.max_ns)
-		ep->create.max_ns = ns;
-}
-
 /* A socket's own record ends with what it was used for. */
 PS_INLINE void ps_mark_end(struct sock *sk, struct ps_sock *s)
 {
@@ -270,7 +258,7 @@ PS_INLINE void ps_sock_change(struct sock *sk, struct ps_sock *s, __u64 id, int 
 		__sync_fetch_and_add(&ep->connecting, -1);
 		__sync_fetch_and_add(&ep->open, 1);
 		__sync_fetch_and_add(&ep->opened, 1);
-		ps_endpoint_created(ep, now - s->since_ns);
+		ps_hist_put(&ep->create, now - s->since_ns);
 		ps_wire_open(s, ep, 1);
 		s->since_ns = now;
 	} else if (to == PS_TCP_CLOSE_WAIT) {

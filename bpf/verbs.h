@@ -47,19 +47,9 @@ PS_INLINE void ps_write_end(struct ps_pool *p)
 PS_INLINE void ps_hist_add(const struct ps_pool_key *key, enum ps_hist_of which, __u64 ns)
 {
 	struct ps_hists *hists = bpf_map_lookup_elem(&ps_hist_of, key);
-	struct ps_hist *h;
-	__u32 bucket;
 
-	if (!hists)
-		return;
-	h = &hists->h[which];
-	bucket = ps_hist_bucket(ns);
-	if (bucket >= PS_HIST_BUCKETS)
-		bucket = PS_HIST_BUCKETS - 1;
-	__sync_fetch_and_add(&h->bucket[bucket], 1);
-	__sync_fetch_and_add(&h->sum_ns, ns);
-	if (ns > h->max_ns)
-		h->max_ns = ns; /* two writers at once may keep the smaller; the buckets still have both */
+	if (hists)
+		ps_hist_put(&hists->h[which], ns);
 }
 
 /* After each change of in use, waiting or capacity: peaks, and the time during which the pool was full and somebody waited. */
