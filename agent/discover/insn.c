@@ -477,8 +477,7 @@ bool insn_decode(struct insn_decoder *d, const struct code *c, size_t offset, st
 	ret->size = (uint8_t)d->raw->size;
 	ret->cost = (uint8_t)cost_of(c->bytes + offset, d->raw->size);
 	set_flow(d->raw, ret);
-	k = ret->flow == INSN_CALL_INDIRECT || ret->flow == INSN_CALL ? CHANGES_ANYTHING
-								      : knowledge_of(d->raw);
+	k = insn_is_call(ret) ? CHANGES_ANYTHING : knowledge_of(d->raw);
 	named = named_of(d, d->raw, k);
 	set_moves(d->raw, named, ret);
 	set_access(d->raw, k, ret);
@@ -486,4 +485,9 @@ bool insn_decode(struct insn_decoder *d, const struct code *c, size_t offset, st
 	ret->writes = k == CHANGES_ANYTHING ? ALL_REGISTERS : named;
 	ret->writes &= ~CODE_REGISTER(CODE_RSP);
 	return true;
+}
+
+bool insn_is_call(const struct insn *in)
+{
+	return in->flow == INSN_CALL || in->flow == INSN_CALL_INDIRECT;
 }

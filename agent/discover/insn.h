@@ -67,4 +67,6 @@ void insn_decoder_free(struct insn_decoder *d);
 /* Decodes the instruction at bytes[offset]. False when there is none: cut off, or unknown to capstone. */
 bool insn_decode(struct insn_decoder *d, const struct code *c, size_t offset, struct insn *ret);
 
+bool insn_is_call(const struct insn *in);
+
 #endif
