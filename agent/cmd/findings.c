@@ -16,6 +16,7 @@
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/pools.h"
+#include "cmd/rank.h"
 #include "cmd/source.h"
 
 #define FOLLOW_MS 1000
@@ -47,37 +48,18 @@ static bool is_chosen(const struct invocation *in, const json_t *finding, const 
 	return pool_is_chosen(in, pool);
 }
 
-/* What a finding is compared by; all rising. */
-struct rank {
-	json_t *finding;
-	double closed, severity, since;
-	const char *text;
-};
-
-static int compare_ranks(const void *a, const void *b)
-{
-	const struct rank *p = a, *q = b;
-	int r = (p->closed > q->closed) - (p->closed < q->closed);
-
-	if (!r)
-		r = strcmp(p->text, q->text);
-	if (!r)
-		r = (p->severity > q->severity) - (p->severity < q->severity);
-	return r ? r : (p->since < q->since) - (p->since > q->since);
-}
-
 static struct rank rank_finding(json_t *finding, const char *sort)
 {
 	struct rank r = {
-		.finding = finding,
-		.closed = strcmp(field_text_or(finding, "state", ""), "open") != 0,
-		.severity = -severity_rank(field_text(finding, "severity")),
-		.since = field_number(finding, "since"),
+		.item = finding,
+		.first = !strcmp(field_text_or(finding, "state", ""), "open"),
 		.text = "",
+		.number = { severity_rank(field_text(finding, "severity")),
+			    field_number(finding, "since") },
 	};
 
 	if (sort && !strcmp(sort, "since"))
-		r.severity = r.closed = 0;
+		r.number[0] = r.first = 0;
 	else if (sort && strcmp(sort, "severity") != 0)
 		r.text = field_text_or(finding, sort, "");
 	return r;
@@ -86,7 +68,7 @@ static struct rank rank_finding(json_t *finding, const char *sort)
 static json_t *select_findings(const struct invocation *in, const json_t *answer,
 			       const json_t *pools)
 {
-	json_t *all = field_array(answer, "findings"), *chosen = json_array(), *finding;
+	json_t *all = field_array(answer, "findings"), *finding;
 	AUTO_FREE struct rank *rank = calloc(json_array_size(all) + 1, sizeof(*rank));
 	size_t i, n = 0;
 
@@ -94,11 +76,7 @@ static json_t *select_findings(const struct invocation *in, const json_t *answer
 		if (rank && is_chosen(in, finding, pools))
 			rank[n++] = rank_finding(finding, in->sort);
 	}
-	if (n)
-		qsort(rank, n, sizeof(*rank), compare_ranks);
-	for (i = 0; i < n; i++)
-		json_array_append(chosen, rank[i].finding);
-	return json_pack("{s:o}", "findings", chosen);
+	return rank_list("findings", rank, n, false);
 }
 
 static int get_findings(const struct invocation *in, struct source *source, json_t **ret,

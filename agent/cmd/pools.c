@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/field.h"
+#include "cmd/rank.h"
 #include "cmd/table.h"
 
 #define FULL_NAME_BYTES (2 * TEXT_NAME_BYTES + 1)
@@ -94,15 +95,6 @@ static const struct order {
 };
 
 #define N_ORDERS (sizeof(orders) / sizeof(orders[0]))
-#define N_NUMBERS 5
-
-/* What a pool is compared by. */
-struct rank {
-	json_t *pool;	/* borrowed */
-	const char *text;
-	double number[N_NUMBERS];
-	double id;
-};
 
 static const struct order *find_order(const char *key)
 {
@@ -136,7 +128,7 @@ static double worst_severity(const json_t *pool)
 
 static struct rank rank_pool(json_t *pool, const struct order *order)
 {
-	struct rank r = { .pool = pool, .text = "", .id = field_number(pool, "id") };
+	struct rank r = { .item = pool, .text = "" };
 
 	if (!order->field) {
 		r.number[0] = worst_severity(pool);
@@ -149,41 +141,25 @@ static struct rank rank_pool(json_t *pool, const struct order *order)
 	} else {
 		r.number[0] = field_number(pool, order->field);
 	}
-	for (int i = 0; i < N_NUMBERS; i++)
-		r.number[i] = isnan(r.number[i]) ? -1 : r.number[i];
+	r.number[RANK_NUMBERS - 1] = -field_number(pool, "id");
 	return r;
-}
-
-static int compare_ranks(const void *a, const void *b)
-{
-	const struct rank *p = a, *q = b;
-	int r = strcmp(p->text, q->text);
-
-	for (int i = 0; !r && i < N_NUMBERS; i++)
-		r = (p->number[i] < q->number[i]) - (p->number[i] > q->number[i]);
-	return r ? r : (p->id > q->id) - (p->id < q->id);
 }
 
 json_t *pools_select(const struct invocation *in, const json_t *answer, const char *sort_key,
 		     bool is_reversed)
 {
 	const struct order *order = find_order(sort_key);
-	json_t *all = field_array(answer, "pools"), *chosen = json_array(), *pool;
+	json_t *all = field_array(answer, "pools"), *pool;
 	AUTO_FREE struct rank *rank = calloc(json_array_size(all) + 1, sizeof(*rank));
 	size_t i, n = 0;
 
-	if (!rank || !chosen) {
-		json_decref(chosen);
+	if (!rank)
 		return NULL;
-	}
 	json_array_foreach (all, i, pool) {
 		if (pool_is_chosen(in, pool))
 			rank[n++] = rank_pool(pool, order);
 	}
-	qsort(rank, n, sizeof(*rank), compare_ranks);
-	for (i = 0; i < n; i++)
-		json_array_append(chosen, rank[is_reversed ? n - 1 - i : i].pool);
-	return json_pack("{s:o}", "pools", chosen);
+	return rank_list("pools", rank, n, is_reversed);
 }
 
 /* ---- tabulating ------------------------------------------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/pools.h"
+#include "cmd/rank.h"
 #include "cmd/source.h"
 #include "cmd/table.h"
 #include "discover/notes.h"
@@ -164,41 +165,24 @@ static int get_files(const struct invocation *in, struct source *source, json_t 
 	return 0;
 }
 
-struct rank {
-	json_t *probe;
-	const char *text;	/* rising */
-	double number;		/* falling */
-	double offset;
-};
-
-static int compare_ranks(const void *a, const void *b)
-{
-	const struct rank *p = a, *q = b;
-	int r = (p->number < q->number) - (p->number > q->number);
-
-	if (!r)
-		r = strcmp(p->text, q->text);
-	return r ? r : (p->offset > q->offset) - (p->offset < q->offset);
-}
-
 static struct rank rank_probe(json_t *probe, const char *sort)
 {
 	struct rank r = {
-		.probe = probe,
+		.item = probe,
 		.text = field_text_or(probe, "file", ""),
-		.offset = field_number(probe, "offset"),
+		.number = { -field_number(probe, "offset") },
 	};
 
 	if (sort && !strcmp(sort, "verb"))
 		r.text = field_text_or(probe, "verb", "");
 	else if (sort && strcmp(sort, "file") != 0)
-		r.number = field_number(probe, sort);
+		r.first = field_number(probe, sort);
 	return r;
 }
 
 static json_t *select_probes(const struct invocation *in, const json_t *answer, const json_t *files)
 {
-	json_t *all = field_array(answer, "probes"), *chosen = json_array(), *probe;
+	json_t *all = field_array(answer, "probes"), *probe;
 	AUTO_FREE struct rank *rank = calloc(json_array_size(all) + 1, sizeof(*rank));
 	size_t i, n = 0;
 
@@ -206,11 +190,7 @@ static json_t *select_probes(const struct invocation *in, const json_t *answer, 
 		if (rank && (!files || json_object_get(files, field_text_or(probe, "file", ""))))
 			rank[n++] = rank_probe(probe, in->sort);
 	}
-	if (n)
-		qsort(rank, n, sizeof(*rank), compare_ranks);
-	for (i = 0; i < n; i++)
-		json_array_append(chosen, rank[i].probe);
-	return json_pack("{s:o}", "probes", chosen);
+	return rank_list("probes", rank, n, false);
 }
 
 static int get_probes(const struct invocation *in, json_t **ret, struct diag *d)

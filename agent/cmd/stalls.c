@@ -15,6 +15,7 @@
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/pools.h"
+#include "cmd/rank.h"
 #include "cmd/source.h"
 #include "cmd/table.h"
 
@@ -33,32 +34,18 @@ static bool is_chosen(const struct invocation *in, const json_t *stall, const js
 	return false;
 }
 
-struct rank {
-	json_t *stall;
-	double number;	/* falling */
-	const char *text;
-};
-
-static int compare_ranks(const void *a, const void *b)
-{
-	const struct rank *p = a, *q = b;
-	int r = strcmp(p->text, q->text);
-
-	return r ? r : (p->number < q->number) - (p->number > q->number);
-}
-
 static struct rank rank_stall(json_t *stall, const char *sort)
 {
 	static const struct {
 		const char *key, *field;
 	} fields[] = { { "sum", "sum_seconds" }, { "max", "max_seconds" }, { "count", "count" } };
-	struct rank r = { .stall = stall,
+	struct rank r = { .item = stall,
 			  .text = "",
-			  .number = field_number(stall, fields[0].field) };
+			  .number = { field_number(stall, fields[0].field) } };
 
 	for (size_t i = 0; sort && i < sizeof(fields) / sizeof(fields[0]); i++) {
 		if (!strcmp(sort, fields[i].key))
-			r.number = field_number(stall, fields[i].field);
+			r.number[0] = field_number(stall, fields[i].field);
 	}
 	if (sort && !strcmp(sort, "process"))
 		r.text = field_text_or(stall, "process", "");
@@ -68,7 +55,7 @@ static struct rank rank_stall(json_t *stall, const char *sort)
 /* `pools` are the chosen ones, NULL = no choice by pool. */
 static json_t *select_stalls(const struct invocation *in, const json_t *answer, const json_t *pools)
 {
-	json_t *all = field_array(answer, "stalls"), *chosen = json_array(), *stall;
+	json_t *all = field_array(answer, "stalls"), *stall;
 	AUTO_FREE struct rank *rank = calloc(json_array_size(all) + 1, sizeof(*rank));
 	size_t i, n = 0;
 
@@ -76,11 +63,7 @@ static json_t *select_stalls(const struct invocation *in, const json_t *answer, 
 		if (rank && is_chosen(in, stall, pools))
 			rank[n++] = rank_stall(stall, in->sort);
 	}
-	if (n)
-		qsort(rank, n, sizeof(*rank), compare_ranks);
-	for (i = 0; i < n; i++)
-		json_array_append(chosen, rank[i].stall);
-	return json_pack("{s:o}", "stalls", chosen);
+	return rank_list("stalls", rank, n, false);
 }
 
 static int get_stalls(const struct invocation *in, json_t **ret, struct diag *d)

@@ -285,18 +285,24 @@ void model_feed_socket(struct model *m, const struct ps_sock *sock)
 /* ---- groups, and the end of a tick ------------------------------------------------------------------------------------- */
 
 /* A pool changes its labels when it is made again under another name at the same address; its books go on. */
+static void join(struct model *m, const struct pool_row *row, struct group **group,
+		 bool *ret_is_grouped)
+{
+	struct group *to = retired_join(&m->retired, *group, row);
+
+	if (!to)
+		return; /* out of memory: perhaps at the next tick */
+	*group = to;
+	*ret_is_grouped = true;
+}
+
 static void pool_join(struct model *m, struct pool *p)
 {
 	char name[NAME_BYTES];
 	struct pool_row row;
-	struct group *to;
 
 	pool_row_begin(m, p, name, &row);
-	to = retired_join(&m->retired, p->group, &row);
-	if (!to)
-		return; /* out of memory: perhaps at the next tick */
-	p->group = to;
-	p->is_grouped = true;
+	join(m, &row, &p->group, &p->is_grouped);
 }
 
 static void pool_leave(struct model *m, struct pool *p)
@@ -312,14 +318,9 @@ static void endpoint_join(struct model *m, struct endpoint *e)
 {
 	char name[NAME_BYTES];
 	struct pool_row row;
-	struct group *to;
 
 	endpoint_row_begin(m, e, name, &row);
-	to = retired_join(&m->retired, e->group, &row);
-	if (!to)
-		return;
-	e->group = to;
-	e->is_grouped = true;
+	join(m, &row, &e->group, &e->is_grouped);
 }
 
 static void endpoint_leave(struct model *m, struct endpoint *e)
