@@ -58,6 +58,55 @@ static inline void ops_log(struct ops *ops, int64_t begin, int64_t acquired, int
 		(long long)release, (long long)end);
 }
 
+/* What a subject does to its pool. */
+struct ops_load {
+	void (*use)(void); /* one operation, logged */
+	int (*take)(void); /* for good; 0 = it got nothing */
+	struct ops *ops;
+};
+
+static inline void *ops_work(void *arg)
+{
+	const struct ops_load *load = arg;
+
+	for (int i = 0; i < env("ITERS"); i++) {
+		load->use();
+		sleep_ms(env("THINK_MS"));
+	}
+	return NULL;
+}
+
+static inline void *ops_leak(void *arg)
+{
+	const struct ops_load *load = arg;
+
+	for (int i = 0; i < env("LEAK"); i++) {
+		int64_t begin = now_ns();
+
+		if (!load->take())
+			die("the leaker got no connection");
+		ops_log(load->ops, begin, now_ns(), 0, 0);
+	}
+	return NULL;
+}
+
+/* A thread that takes LEAK and ends, then THREADS that work ITERS times each. */
+static inline void ops_run(struct ops_load *load)
+{
+	pthread_t threads[64], leaker;
+	int n = env("THREADS");
+
+	if (n > 64)
+		die("at most 64 threads");
+	pthread_create(&leaker, NULL, ops_leak, load);
+	pthread_join(leaker, NULL);
+	for (int i = 0; i < n; i++)
+		pthread_create(&threads[i], NULL, ops_work, load);
+	for (int i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	fclose(load->ops->out);
+}
+
 static inline void wait_for_line(void)
 {
 	int c;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import java.io.PrintWriter;
 import java.util.Queue;
@@ -14,25 +13,17 @@ import javax.sql.DataSource;
  * Tasks go through an executor to THREADS workers, which share a HikariCP pool that is larger than they need. With SUBMITTER=1 who
  * submits takes a connection and runs a short query before each task.
  */
-public class Subject extends Load {
+public class Subject extends Hikari {
 	static final boolean SUBMITTER = env("SUBMITTER") == 1;
 
 	final Queue<String> tasks = new ConcurrentLinkedQueue<>();
 	final AtomicLong idleNs = new AtomicLong();
 	final ThreadLocal<Long> lastEnded = new ThreadLocal<>(); // of this worker
-	HikariDataSource pool;
 	ThreadPoolExecutor executor;
 
-	DataSource open() {
-		HikariConfig config = new HikariConfig();
-		config.setPoolName("hikari");
-		config.setJdbcUrl(URL);
-		config.setUsername("postgres");
-		config.setMaximumPoolSize(MAX);
-		config.setConnectionTimeout(TIMEOUT_MS);
-		pool = new HikariDataSource(config);
-		while (pool.getHikariPoolMXBean().getTotalConnections() < MAX)
-			sleep(5);
+	@Override
+	HikariDataSource open() {
+		super.open();
 		executor = new ThreadPoolExecutor(THREADS, THREADS, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>());
 		executor.prestartAllCoreThreads();
 		return pool;

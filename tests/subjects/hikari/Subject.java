@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 import com.zaxxer.hikari.HikariConfig;
-import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.HikariPoolMXBean;
 import com.zaxxer.hikari.metrics.IMetricsTracker;
 import java.util.concurrent.atomic.AtomicLong;
-import javax.sql.DataSource;
 
 /** HikariCP with its metrics callbacks as books. */
-public class Subject extends Load {
+public class Subject extends Hikari {
 	final AtomicLong acquires = new AtomicLong(), waitNs = new AtomicLong(), releases = new AtomicLong(),
 		usageMs = new AtomicLong(), timeouts = new AtomicLong(), created = new AtomicLong();
-	HikariDataSource pool;
 
-	DataSource open() {
-		HikariConfig config = new HikariConfig();
-		config.setPoolName("hikari");
-		config.setJdbcUrl(URL);
-		config.setUsername("postgres");
-		config.setMaximumPoolSize(MAX);
-		config.setConnectionTimeout(TIMEOUT_MS);
+	@Override
+	void configure(HikariConfig config) {
 		config.setMetricsTrackerFactory((name, stats) -> new IMetricsTracker() {
 			public void recordConnectionCreatedMillis(long ms) {
 				created.incrementAndGet();
@@ -38,10 +30,6 @@ public class Subject extends Load {
 				timeouts.incrementAndGet();
 			}
 		});
-		pool = new HikariDataSource(config);
-		while (pool.getHikariPoolMXBean().getTotalConnections() < MAX)
-			sleep(5);
-		return pool;
 	}
 
 	/** HikariCP reports a timed-out acquire as acquired too, so its wait_sum_ms includes them. */

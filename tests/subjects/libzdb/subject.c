@@ -41,31 +41,15 @@ static void use(void)
 	__atomic_add_fetch(&retry_ns, begin - first, __ATOMIC_RELAXED);
 }
 
-static void *work(void *arg)
+static int take(void)
 {
-	for (int i = 0; i < env("ITERS"); i++) {
-		use();
-		sleep_ms(env("THINK_MS"));
-	}
-	return arg;
-}
-
-static void *leak(void *arg)
-{
-	for (int i = 0; i < env("LEAK"); i++) {
-		int64_t begin = now_ns();
-
-		if (!ConnectionPool_getConnection(pool))
-			die("the leaker got no connection");
-		ops_log(&ops, begin, now_ns(), 0, 0);
-	}
-	return arg;
+	return ConnectionPool_getConnection(pool) != NULL;
 }
 
 int main(void)
 {
-	int n_threads = env("THREADS"), max = env("MAX");
-	pthread_t threads[n_threads], leaker;
+	struct ops_load load = { .use = use, .take = take, .ops = &ops };
+	int max = env("MAX");
 	char url[128];
 
 	ops_open(&ops, "");
@@ -78,13 +62,7 @@ int main(void)
 	ConnectionPool_setInitialConnections(pool, max);
 	ConnectionPool_setMaxConnections(pool, max);
 	ConnectionPool_start(pool);
-	pthread_create(&leaker, NULL, leak, NULL);
-	pthread_join(leaker, NULL);
-	for (int i = 0; i < n_threads; i++)
-		pthread_create(&threads[i], NULL, work, NULL);
-	for (int i = 0; i < n_threads; i++)
-		pthread_join(threads[i], NULL);
-	fclose(ops.out);
+	ops_run(&load);
 	printf("BOOKS {\"pool\":\"zdb\",\"kind\":\"connection\",\"library\":\"libzdb\",\"capacity\":%d,\"rejections\":%d,"
 	       "\"retry_sum_ms\":%.3f,\"books\":{\"total\":%d,\"active\":%d}}\n",
 	       ConnectionPool_getMaxConnections(pool), n_refused, retry_ns / 1e6,

@@ -35,46 +35,22 @@ static void use(void)
 	ops_log(&ops, begin, acquired, release, now_ns());
 }
 
-static void *work(void *arg)
+static int take(void)
 {
-	for (int i = 0; i < env("ITERS"); i++) {
-		use();
-		sleep_ms(env("THINK_MS"));
-	}
-	return arg;
-}
-
-static void *leak(void *arg)
-{
-	for (int i = 0; i < env("LEAK"); i++) {
-		int64_t begin = now_ns();
-
-		if (!fetch())
-			die("the leaker got no connection");
-		ops_log(&ops, begin, now_ns(), 0, 0);
-	}
-	return arg;
+	return fetch() != NULL;
 }
 
 int main(void)
 {
-	int n_threads = env("THREADS"), max = env("MAX");
-	pthread_t threads[64], leaker;
+	struct ops_load load = { .use = use, .take = take, .ops = &ops };
+	int max = env("MAX");
 
-	if (n_threads > 64)
-		die("at most 64 threads");
 	ops_open(&ops, "");
 	printf("READY\n");
 	wait_for_line();
 
 	pool = memcached_pool_create(memcached_create(NULL), (uint32_t)max, (uint32_t)max);
-	pthread_create(&leaker, NULL, leak, NULL);
-	pthread_join(leaker, NULL);
-	for (int i = 0; i < n_threads; i++)
-		pthread_create(&threads[i], NULL, work, NULL);
-	for (int i = 0; i < n_threads; i++)
-		pthread_join(threads[i], NULL);
-	fclose(ops.out);
+	ops_run(&load);
 	printf("BOOKS {\"pool\":\"memcached\",\"kind\":\"connection\",\"library\":\"libmemcachedutil\",\"capacity\":%d}\n",
 	       max);
 	wait_for_line();
