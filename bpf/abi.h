@@ -42,6 +42,12 @@ enum ps_close_reason {
 	PS_CLOSE_COUNT
 };
 
+enum ps_open_failure {
+#define OPEN_FAILURE(id, name, text) PS_OPEN_FAILURE_##name = (id),
+#include "verbs.def"
+	PS_OPEN_FAILURE_COUNT
+};
+
 enum ps_reject_reason {
 #define REJECT_REASON(id, name, text) PS_REJECT_##name = (id),
 #include "verbs.def"
@@ -168,7 +174,7 @@ struct ps_pool {
 	__u64 open_failures;
 	__u64 health_ok;
 	__u64 health_failed;
-	__u64 closed[8];	/* items, by enum ps_close_reason */
+	__u64 closed[16];	/* items, by enum ps_close_reason */
 	__u64 rejected[8];	/* by enum ps_reject_reason */
 
 	__u64 odd_release;	/* of an item that was not out: twice, or never acquired */
@@ -264,9 +270,11 @@ struct ps_endpoint {
 	__s64 open;		/* established and not closed by us */
 	__s64 connecting;	/* SYN sent, not answered */
 	__u64 opened;		/* since since_ns */
-	__u64 failed;
-	__u64 closed_by_peer;
-	__u64 closed_by_us;
+	__u64 failed[8];	/* by enum ps_open_failure */
+	__u64 closed[16];	/* by enum ps_close_reason */
+	__u64 closed_idle;	/* by us, after a second or more without data */
+	__u64 idle_ns;		/* without data before they were closed by us, all together */
+	__s64 close_wait;	/* of the open ones: closed by the peer, and not yet by us */
 	__u64 found;		/* were open when the agent came */
 	__u64 wire;		/* key of its struct ps_wire; 0 = none */
 	struct ps_hist create;
@@ -643,7 +651,7 @@ _Static_assert((offsetof(struct ps_pool, leases_begun) + 72) % 64 == 0,
 PS_ASSERT_SIZE(struct ps_pool_key, 16);
 PS_ASSERT_SIZE(struct ps_ref_key, 24);
 PS_ASSERT_SIZE(struct ps_hist, 16 + 4 * PS_HIST_BUCKETS);
-PS_ASSERT_SIZE(struct ps_pool, 592);
+PS_ASSERT_SIZE(struct ps_pool, 656);
 PS_ASSERT_SIZE(struct ps_lease, 24);
 PS_ASSERT_SIZE(struct ps_waiter, 16);
 PS_ASSERT_SIZE(struct ps_proc, 40);

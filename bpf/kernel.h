@@ -73,6 +73,19 @@ struct sock {
 	__u32 sk_max_ack_backlog;
 	__u16 sk_protocol; /* u16 since 5.6 (bf9765145b85) */
 	__u16 sk_type;
+	int sk_err;
+} PS_CORE;
+
+struct inet_connection_sock {
+	struct {
+		__u32 lrcvtime;
+	} icsk_ack;
+} PS_CORE;
+
+/* Times of data, in jiffies (their lower half). */
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u32 lsndtime;
 } PS_CORE;
 
 struct sockaddr_un {

@@ -95,6 +95,7 @@ PS_KNOB __u32 ps_pools_per_process = 4096;
 PS_KNOB __u32 ps_endpoints_per_process = 256;
 PS_KNOB __u32 ps_stories_per_second = 2000; /* per CPU */
 PS_KNOB __u64 ps_notable_ns = 100000000;
+PS_KNOB __u64 ps_jiffy_ns = 0; /* how long a tick of the kernel is */
 PS_KNOB __u32 ps_agent_tgid = 0; /* our own sockets are nobody's pool */
 
 /* Written by the agent at each tick: the peaks in a pool's books are of this epoch. */

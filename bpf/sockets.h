@@ -9,6 +9,7 @@
 #ifndef POOLSCOPE_BPF_SOCKETS_H
 #define POOLSCOPE_BPF_SOCKETS_H
 
+#include "closes.h"
 #include "hist.h"
 #include "infer.h"
 #include "loops.h"
@@ -221,10 +222,14 @@ PS_INLINE void ps_sock_inbound(struct sock *sk, __u64 id, __u64 now, int is_foun
 	ep = bpf_map_lookup_elem(&ps_endpoints, &s.endpoint);
 	if (!ep)
 		return;
+	if (is_found && sk->__sk_common.skc_state == PS_TCP_CLOSE_WAIT)
+		s.state = PS_SOCK_PEER_CLOSED;
 	if (bpf_map_update_elem(&ps_socks, &id, &s, BPF_NOEXIST))
 		return; /* known already */
 	__sync_fetch_and_add(&ep->open, 1);
 	__sync_fetch_and_add(is_found ? &ep->found : &ep->opened, 1);
+	if (s.state == PS_SOCK_PEER_CLOSED)
+		__sync_fetch_and_add(&ep->close_wait, 1);
 	ep->changed_ns = now;
 }
 
@@ -239,6 +244,17 @@ PS_INLINE void ps_mark_end(struct sock *sk, struct ps_sock *s)
 	if (m)
 		bpf_sk_storage_delete(&ps_marks, sk);
 #endif
+}
+
+/* How long no data has gone over a TCP connection, in whole ticks of the kernel. */
+PS_INLINE __u64 ps_sock_idle_ns(struct sock *sk)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
+	__u32 now = (__u32)bpf_jiffies64();
+	__u32 sent = now - BPF_CORE_READ(tcp, lsndtime);
+	__u32 received = now - BPF_CORE_READ(tcp, inet_conn.icsk_ack.lrcvtime);
+
+	return (sent < received ? sent : received) * ps_jiffy_ns;
 }
 
 /* A known socket changes: established, closed by the peer, closed by us, gone. */
@@ -262,16 +278,13 @@ PS_INLINE void ps_sock_change(struct sock *sk, struct ps_sock *s, __u64 id, int 
 		ps_wire_open(s, ep, 1);
 		s->since_ns = now;
 	} else if (to == PS_TCP_CLOSE_WAIT) {
-		s->state = PS_SOCK_PEER_CLOSED; /* still ours: a pool may hand it out */
+		ps_endpoint_peer_closed(ep, s, now);
 	} else if (to != PS_TCP_SYN_RECV && to != PS_TCP_SYN_SENT) {
 		if (s->state == PS_SOCK_CONNECTING) {
-			__sync_fetch_and_add(&ep->connecting, -1);
-			__sync_fetch_and_add(&ep->failed, 1);
+			ps_endpoint_failed(ep, sk->sk_err);
 		} else {
-			__sync_fetch_and_add(&ep->open, -1);
-			__sync_fetch_and_add(s->state == PS_SOCK_PEER_CLOSED ? &ep->closed_by_peer
-									     : &ep->closed_by_us,
-					     1);
+			ps_endpoint_closed(ep, s, ps_close_reason_of(s->state, to, sk->sk_err),
+					   ps_sock_idle_ns(sk));
 			ps_mark_end(sk, s);
 			ps_wire_open(s, ep, -1);
 		}
@@ -334,6 +347,8 @@ PS_INLINE void ps_sock_found(struct sock *sk, const struct ps_inventory *r, __u6
 		return;
 	__sync_fetch_and_add(&ep->open, 1);
 	__sync_fetch_and_add(&ep->found, 1);
+	if (s.state == PS_SOCK_PEER_CLOSED)
+		__sync_fetch_and_add(&ep->close_wait, 1);
 	ps_wire_open(&s, ep, 1);
 	ep->changed_ns = now;
 }

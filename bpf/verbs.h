@@ -468,7 +468,7 @@ PS_INLINE void ps_on_item_closed(struct ps_pool *p, const struct ps_event *e)
 		ps_lost(PS_LOSS_bad_value);
 		reason = PS_CLOSE_unknown;
 	}
-	__sync_fetch_and_add(&p->closed[reason & 7], 1);
+	__sync_fetch_and_add(&p->closed[reason & 15], 1);
 	ps_ref_key_of(e, e->arg[1], &key);
 	lease = bpf_map_lookup_elem(&ps_leases, &key);
 	if (lease && lease->state == PS_LEASE_IDLE) /* a held one stays, so that its release is still paired */

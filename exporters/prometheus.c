@@ -47,13 +47,17 @@ enum histogram_id {
 	N_HISTOGRAMS
 };
 
-#define MAX_REASONS 8
+#define MAX_REASONS 16
 
 static const char *const reject_reasons[] = {
 #define REJECT_REASON(id, name, text) [id] = #name,
 #include "bpf/verbs.def"
 };
 
+static const char *const open_failures[] = {
+#define OPEN_FAILURE(id, name, text) [id] = #name,
+#include "bpf/verbs.def"
+};
 static const char *const close_reasons[] = {
 #define CLOSE_REASON(id, name, text) [id] = #name,
 #include "bpf/verbs.def"

@@ -30,6 +30,10 @@ static const char *const outcomes[] = {
 #include "bpf/verbs.def"
 };
 
+static const char *const open_failures[] = {
+#define OPEN_FAILURE(id, name, text) [id] = #name,
+#include "bpf/verbs.def"
+};
 static const char *const close_reasons[] = {
 #define CLOSE_REASON(id, name, text) [id] = #name,
 #include "bpf/verbs.def"
@@ -301,6 +305,8 @@ static void set_gauges(struct object *o, const struct pool_row *p)
 	set_real(o, "timeouts_per_second", p->timeouts_per_s);
 	set_ns(o, "oldest_wait_seconds", p->oldest_wait_ns);
 	set_ns(o, "oldest_hold_seconds", p->oldest_hold_ns);
+	set_count(o, "close_wait", p->close_wait);
+	set_ns(o, "oldest_close_wait_seconds", p->oldest_close_wait_ns);
 	set_count(o, "accept_queue", p->accept_queue);
 	set_count(o, "accept_backlog", p->accept_backlog);
 }
@@ -320,8 +326,12 @@ static void set_counters(struct object *o, const struct pool_row *p)
 	set_counts_by(o, "outcomes", p->outcome, PS_OUTCOME_COUNT, outcomes);
 	set_count(o, "opened", p->opened);
 	set_count(o, "open_failures", p->open_failures);
+	set_counts_by(o, "open_failures_by", p->open_failures_by, PS_OPEN_FAILURE_COUNT,
+		      open_failures);
 	set_count(o, "closed", p->closed);
 	set_counts_by(o, "closed_by", p->closed_by, PS_CLOSE_COUNT, close_reasons);
+	set_count(o, "closed_idle", p->closed_idle);
+	set_real(o, "idle_before_close_seconds", p->idle_before_close_s);
 	set_count(o, "rejections", p->rejections);
 	set_counts_by(o, "rejected_by", p->rejected_by, PS_REJECT_COUNT, reject_reasons);
 	set_count(o, "health_ok", p->health_ok);

@@ -149,6 +149,10 @@ static void print_gauges(const json_t *p)
 	printf("  %-12s %s of %s open\n", "idle", count(p, "idle", a), count(p, "open", b));
 	printf("  %-12s %s now, peak %s; oldest %s\n", "pending", count(p, "pending", a),
 	       count(p, "pending_peak", b), duration(p, "oldest_wait_seconds", c));
+	if (field_number(p, "close_wait") > 0)
+		printf("  %-12s %s closed by the other end and not by this one, oldest %s\n",
+		       "close wait", count(p, "close_wait", a),
+		       duration(p, "oldest_close_wait_seconds", b));
 	if (!isnan(field_number(p, "accept_queue")))
 		printf("  %-12s %s of %s\n", "accept queue", count(p, "accept_queue", a),
 		       count(p, "accept_backlog", b));
@@ -204,6 +208,17 @@ static void print_counts_by(const json_t *p, const char *key)
 	printf("%s\n", *gap == ',' ? ")" : "");
 }
 
+/* Of connections that this end closed. */
+static void print_idle_closes(const json_t *p)
+{
+	double n = field_number(json_object_get(p, "closed_by"), "local_closed");
+	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES];
+
+	printf("  %-12s %s after a second or more without data; before closing, %s on average\n",
+	       "", count(p, "closed_idle", a),
+	       text_format_duration(field_number(p, "idle_before_close_seconds") / n, b));
+}
+
 static void print_counters(const json_t *p)
 {
 	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES], c[TEXT_NUMBER_BYTES];
@@ -220,10 +235,13 @@ static void print_counters(const json_t *p)
 	print_counts_by(p, "outcomes");
 	printf("  %-12s %s", "rejected", count(p, "rejections", a));
 	print_counts_by(p, "rejected_by");
-	printf("  %-12s %s, %s failed\n", "opened", count(p, "opened", a),
+	printf("  %-12s %s, %s failed", "opened", count(p, "opened", a),
 	       count(p, "open_failures", b));
+	print_counts_by(p, "open_failures_by");
 	printf("  %-12s %s", "closed", count(p, "closed", a));
 	print_counts_by(p, "closed_by");
+	if (!isnan(field_number(p, "closed_idle")))
+		print_idle_closes(p);
 	printf("  %-12s %s good, %s bad\n", "checks", count(p, "health_ok", a),
 	       count(p, "health_failed", b));
 	if (field_number(p, "odd_events") > 0)

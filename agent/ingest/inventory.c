@@ -134,7 +134,7 @@ static void sweep(struct inventory *v)
 		if (s->pass == v->pass)
 			continue;
 		s->place->books.open--;
-		s->place->books.closed_by_us++;
+		s->place->books.closed[PS_CLOSE_unknown]++;
 		s->place->pass = v->pass;
 		HASH_DEL(v->sockets, s);
 		free(s);

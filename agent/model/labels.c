@@ -36,10 +36,11 @@ static void pool_counters(const struct pool *p, struct pool_row *row)
 		row->outcome[i] = (int64_t)b->outcome[i];
 	row->opened = (int64_t)b->opened;
 	row->open_failures = (int64_t)b->open_failures;
-	row->closed = (int64_t)sum8(b->closed);
+	row->open_failures_by[PS_OPEN_FAILURE_unknown] = row->open_failures;
+	row->closed = (int64_t)sum_counts(b->closed, PS_CLOSE_COUNT);
 	for (int i = 0; i < PS_CLOSE_COUNT; i++)
 		row->closed_by[i] = (int64_t)b->closed[i];
-	row->rejections = (int64_t)sum8(b->rejected);
+	row->rejections = (int64_t)sum_counts(b->rejected, PS_REJECT_COUNT);
 	for (int i = 0; i < PS_REJECT_COUNT; i++)
 		row->rejected_by[i] = (int64_t)b->rejected[i];
 	row->health_ok = (int64_t)b->health_ok;
@@ -125,7 +126,6 @@ void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES])
 void endpoint_row_begin(const struct model *m, const struct endpoint *e, char name[NAME_BYTES],
 			struct pool_row *row)
 {
-	const struct ps_endpoint *b = &e->books;
 	bool is_listener = e->key.role == PS_SOCK_LISTEN;
 
 	*row = pool_row_unknown;
@@ -134,12 +134,7 @@ void endpoint_row_begin(const struct model *m, const struct endpoint *e, char na
 	row->name = row->endpoint = name;
 	row->kind = is_listener ? PS_KIND_listener : PS_KIND_connection;
 	row->source = "inferred";
-	row->opened = (int64_t)b->opened;
-	row->open_failures = is_listener || e->is_sampled ? UNKNOWN : (int64_t)b->failed;
-	row->closed = (int64_t)(b->closed_by_peer + b->closed_by_us);
-	memset(row->closed_by, 0, sizeof(row->closed_by));
-	row->closed_by[PS_CLOSE_peer_closed] = (int64_t)b->closed_by_peer;
-	row->closed_by[PS_CLOSE_local_closed] = (int64_t)b->closed_by_us;
+	endpoint_row_ends(e, row);
 	endpoint_row_count(e, row);
 	if (!is_listener && !e->is_sampled)
 		row->create = &e->create;

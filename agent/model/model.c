@@ -233,7 +233,7 @@ int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 	}
 	e->is_fed = true;
 	e->n_silent = e->n_silent_held = 0;
-	e->silent_since_ns = UNKNOWN;
+	e->silent_since_ns = e->close_wait_since_ns = UNKNOWN;
 	e->books = *books;
 	e->is_sampled = is_sampled;
 	e->accept_queue = accept_queue;
@@ -268,7 +268,7 @@ int model_feed_given_up(struct model *m, const struct ps_given_up_key *key,
 bool model_wants_sockets(const struct model *m)
 {
 	for (const struct endpoint *e = m->endpoints; e; e = e->hh.next)
-		if (e->is_fed && e->wire.handoffs_long)
+		if (e->is_fed && (e->wire.handoffs_long || e->books.close_wait > 0))
 			return true;
 	return false;
 }
@@ -278,7 +278,10 @@ void model_feed_socket(struct model *m, const struct ps_sock *sock)
 	struct endpoint *e;
 
 	HASH_FIND(hh, m->endpoints, &sock->endpoint, sizeof(sock->endpoint), e);
-	if (e && sock->role == PS_SOCK_CONNECT)
+	if (!e)
+		return;
+	endpoint_note_close_wait(e, sock);
+	if (sock->role == PS_SOCK_CONNECT)
 		endpoint_take_socket(e, sock);
 }
 

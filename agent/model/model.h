@@ -83,7 +83,7 @@ void model_feed_socket(struct model *m, const struct ps_sock *sock);
 /* Waits that timers ended, of a process that was fed. 0 or -ENOMEM. */
 int model_feed_given_up(struct model *m, const struct ps_given_up_key *key,
 			const struct ps_given_up *value);
-/* True when the connections one by one tell something: somebody has waited. */
+/* True when the connections one by one tell something: somebody has waited, or the peer has closed one. */
 bool model_wants_sockets(const struct model *m);
 
 void model_tick_end(struct model *m);

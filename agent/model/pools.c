@@ -283,11 +283,11 @@ int hist_catch_up(struct hist *h, const struct ps_hist *kernel, uint64_t n_nothi
 	return 0;
 }
 
-uint64_t sum8(const __u64 counts[8])
+uint64_t sum_counts(const __u64 *counts, size_t n)
 {
 	uint64_t sum = 0;
 
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < n; i++)
 		sum += counts[i];
 	return sum;
 }
@@ -295,7 +295,7 @@ uint64_t sum8(const __u64 counts[8])
 /* Acquires that did not wait are no event of a histogram in the kernel, they are what is left. */
 static uint64_t waitless_acquires(const struct ps_pool *b)
 {
-	uint64_t waited = b->wait_ends - sum8(b->outcome);
+	uint64_t waited = b->wait_ends - sum_counts(b->outcome, PS_OUTCOME_COUNT);
 
 	return b->acquires > waited ? b->acquires - waited : 0;
 }
@@ -320,7 +320,7 @@ int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struc
 int64_t pool_open(const struct pool *p)
 {
 	const struct ps_pool *b = &p->books;
-	int64_t open = (int64_t)(b->opened - sum8(b->closed));
+	int64_t open = (int64_t)(b->opened - sum_counts(b->closed, PS_CLOSE_COUNT));
 
 	if (p->counted_open != UNKNOWN)
 		return p->counted_open;

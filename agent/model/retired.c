@@ -27,8 +27,10 @@ static const struct {
 	{ offsetof(struct pool_row, outcome), PS_OUTCOME_COUNT },
 	{ offsetof(struct pool_row, opened), 1 },
 	{ offsetof(struct pool_row, open_failures), 1 },
+	{ offsetof(struct pool_row, open_failures_by), PS_OPEN_FAILURE_COUNT },
 	{ offsetof(struct pool_row, closed), 1 },
 	{ offsetof(struct pool_row, closed_by), PS_CLOSE_COUNT },
+	{ offsetof(struct pool_row, closed_idle), 1 },
 	{ offsetof(struct pool_row, rejections), 1 },
 	{ offsetof(struct pool_row, rejected_by), PS_REJECT_COUNT },
 	{ offsetof(struct pool_row, health_ok), 1 },
@@ -39,7 +41,7 @@ static const struct {
 static const size_t seconds[] = {
 	offsetof(struct pool_row, in_use_s),  offsetof(struct pool_row, capacity_s),
 	offsetof(struct pool_row, pending_s), offsetof(struct pool_row, saturated_s),
-	offsetof(struct pool_row, stalled_s),
+	offsetof(struct pool_row, stalled_s), offsetof(struct pool_row, idle_before_close_s),
 };
 
 static const size_t hists[] = {

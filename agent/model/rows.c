@@ -186,6 +186,19 @@ static void row_forget_waits(const struct pool *p, struct pool_row *row)
 	row->timeouts_per_s = NAN;
 }
 
+/* What its connections' sockets tell beyond what the library does. */
+static void row_join(const struct model *m, const struct pool *p, char name[NAME_BYTES],
+		     struct pool_row *row)
+{
+	const struct endpoint *e;
+
+	endpoint_name(&p->joined.addr, name);
+	row->endpoint = name;
+	HASH_FIND(hh, m->endpoints, &p->joined, sizeof(p->joined), e);
+	if (e)
+		endpoint_row_close_wait(e, m->now_ns, row);
+}
+
 static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row *row,
 			 struct arena *arena, thread_name_fn *name_thread, void *context)
 {
@@ -195,10 +208,8 @@ static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row 
 	pool_row_begin(m, p, name, row);
 	row->id = p->id;
 	row->library = p->library;
-	if (p->joined_ticks >= JOIN_TICKS) {
-		endpoint_name(&p->joined.addr, endpoint);
-		row->endpoint = endpoint;
-	}
+	if (p->joined_ticks >= JOIN_TICKS)
+		row_join(m, p, endpoint, row);
 	row_levels(p, row);
 	row->oldest_wait_ns = age_of_oldest(&p->waiters, m->now_ns);
 	row->oldest_hold_ns = age_of_oldest(&p->holders, m->now_ns);
@@ -240,6 +251,7 @@ static int endpoint_row_fill(const struct model *m, const struct endpoint *e, st
 	row->pending = is_listener ? e->accept_queue : UNKNOWN;
 	row->accept_queue = e->accept_queue;
 	row->accept_backlog = e->accept_backlog;
+	endpoint_row_close_wait(e, m->now_ns, row);
 	endpoint_row_infer(e, m->now_ns, row);
 	if (e->is_sampled) {
 		row->confidence = "medium";
@@ -264,7 +276,8 @@ static bool endpoint_is_shown(const struct endpoint *e)
 
 	if (e->is_folded)
 		return false;
-	return b->open || b->connecting || e->key.role != PS_SOCK_CONNECT || b->opened || b->failed;
+	return b->open || b->connecting || e->key.role != PS_SOCK_CONNECT || b->opened ||
+	       sum_counts(b->failed, PS_OPEN_FAILURE_COUNT);
 }
 
 /* Whether sums of others need its counters, though it is not shown. */

@@ -66,9 +66,12 @@ struct pool_row {
 	int64_t timeouts;
 	int64_t outcome[PS_OUTCOME_COUNT];	/* waits that ended without an acquire */
 	int64_t opened;
-	int64_t open_failures;
+	int64_t open_failures;	/* sum of open_failures_by */
+	int64_t open_failures_by[PS_OPEN_FAILURE_COUNT];
 	int64_t closed;		/* sum of closed_by */
 	int64_t closed_by[PS_CLOSE_COUNT];
+	int64_t closed_idle;	/* of those that this end closed: after a second or more without data */
+	double idle_before_close_s;	/* without data before this end closed them, all together */
 	int64_t rejections;	/* sum of rejected_by */
 	int64_t rejected_by[PS_REJECT_COUNT];
 	int64_t health_ok;
@@ -97,6 +100,8 @@ struct pool_row {
 	const struct ref_row *waiters;
 	size_t n_waiters;
 
+	int64_t close_wait;	/* connections that the peer has closed and this end has not: state CLOSE_WAIT */
+	int64_t oldest_close_wait_ns;	/* UNKNOWN = unknown, 0 = there is none */
 	int64_t accept_queue;	/* listeners; else UNKNOWN */
 	int64_t accept_backlog;
 };

@@ -91,6 +91,7 @@ struct endpoint {
 	int64_t n_silent, n_silent_held, silent_since_ns; /* connections that nobody can be given; UNKNOWN */
 	uint64_t n_quiet; /* requests in ticks without a wait */
 	uint64_t waitless; /* connections that were taken without waiting */
+	int64_t close_wait_since_ns; /* of the oldest one that only the peer has closed; UNKNOWN */
 	bool is_sampled, is_fed;
 	bool is_folded; /* into the row of a pool that is known better */
 	int64_t accept_queue, accept_backlog;
@@ -135,7 +136,7 @@ int64_t pool_capacity(const struct pool *p);
 /* Items that exist; UNKNOWN. */
 int64_t pool_open(const struct pool *p);
 
-uint64_t sum8(const __u64 counts[8]);
+uint64_t sum_counts(const __u64 *counts, size_t n);
 
 /* Seconds as they are told. */
 double whole_steps(double s);
@@ -174,8 +175,21 @@ enum inferred endpoint_inferred(const struct endpoint *e);
 /* 0 or -ENOMEM. */
 int endpoint_take_wire(struct endpoint *e, const struct ps_wire *wire);
 
-/* One of its connections, in this tick. */
+/* One of its connections by us, in this tick. */
 void endpoint_take_socket(struct endpoint *e, const struct ps_sock *sock);
+
+/* ---- closes.c: how its connections end, and do not come about ---------------------------------------------------------------- */
+
+/* One of its connections, in either direction, in this tick. */
+void endpoint_note_close_wait(struct endpoint *e, const struct ps_sock *sock);
+
+/* Counters, for labels.c. */
+void endpoint_row_ends(const struct endpoint *e, struct pool_row *row);
+
+/* Those that wait for our close(), now; also into the row of the pool that they are the items of. */
+void endpoint_row_close_wait(const struct endpoint *e, int64_t now_ns, struct pool_row *row);
+
+/* ---- infer.c again ------------------------------------------------------------------------------------------------------ */
 
 /* At a tick's end: which of the waits that timers ended were for a connection. */
 void infer_timeouts(struct model *m);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -73,6 +74,15 @@ static void set_limit(struct bpf_map *map, uint32_t n)
 		bpf_map__set_max_entries(map, n);
 }
 
+/* The coarse clock stands still for a tick of the kernel: that is its resolution. */
+static uint64_t jiffy_ns(void)
+{
+	struct timespec t = { 0 };
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &t);
+	return (uint64_t)t.tv_nsec;
+}
+
 static void apply_limits(struct poolscope_bpf *skel, const struct kernel_limits *l)
 {
 	set_limit(skel->maps.ps_pools, l->pools);
@@ -87,6 +97,7 @@ static void apply_limits(struct poolscope_bpf *skel, const struct kernel_limits 
 	if (l->pools_per_process)
 		skel->rodata->ps_pools_per_process = l->pools_per_process;
 	skel->rodata->ps_agent_tgid = (uint32_t)getpid();
+	skel->rodata->ps_jiffy_ns = jiffy_ns();
 }
 
 /* Whether the kernel has a tracepoint that hands over so many arguments. */

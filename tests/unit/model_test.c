@@ -639,8 +639,9 @@ static void names_that_leave_as_one_are_one_group(void **state)
 static void connections_from_before_that_closed_still_count(void **state)
 {
 	struct ps_endpoint_key key = { .role = PS_SOCK_CONNECT, .addr = { .port = 5432 } };
-	struct ps_endpoint found = { .since_ns = S, .open = 1, .found = 1 },
-			   other = { .since_ns = S, .open = 1, .opened = 23, .closed_by_us = 22 };
+	struct ps_endpoint found = { .since_ns = S, .open = 1, .found = 1 }, other = {
+		.since_ns = S, .open = 1, .opened = 23, .closed = { [PS_CLOSE_local_closed] = 22 }
+	};
 	struct model *m = model_new();
 	const struct snapshot *s;
 
@@ -666,7 +667,7 @@ static void connections_from_before_that_closed_still_count(void **state)
 		assert_int_equal(s->n_pools, t == 2 ? 2 : 1);
 		snapshot_unref(s);
 		found.open = 0;
-		found.closed_by_peer = 1;
+		found.closed[PS_CLOSE_peer_closed] = 1;
 	}
 	model_free(m);
 }

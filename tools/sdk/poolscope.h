@@ -90,12 +90,14 @@ extern "C" {
 #pragma push_macro("KIND")
 #pragma push_macro("OUTCOME")
 #pragma push_macro("CLOSE_REASON")
+#pragma push_macro("OPEN_FAILURE")
 #pragma push_macro("REJECT_REASON")
 #pragma push_macro("STALL_CAUSE")
 #undef VERB
 #undef KIND
 #undef OUTCOME
 #undef CLOSE_REASON
+#undef OPEN_FAILURE
 #undef REJECT_REASON
 #undef STALL_CAUSE
 
@@ -134,7 +136,9 @@ enum poolscope_close {
 	POOLSCOPE_CLOSE_SHRINK = POOLSCOPE_CLOSE_shrink_,
 	POOLSCOPE_CLOSE_SHUTDOWN = POOLSCOPE_CLOSE_shutdown_,
 	POOLSCOPE_CLOSE_PEER_CLOSED = POOLSCOPE_CLOSE_peer_closed_,
-	POOLSCOPE_CLOSE_LOCAL_CLOSED = POOLSCOPE_CLOSE_local_closed_
+	POOLSCOPE_CLOSE_LOCAL_CLOSED = POOLSCOPE_CLOSE_local_closed_,
+	POOLSCOPE_CLOSE_RESET = POOLSCOPE_CLOSE_reset_,
+	POOLSCOPE_CLOSE_TIMED_OUT = POOLSCOPE_CLOSE_timed_out_
 };
 
 /* Why a request was refused. */
@@ -254,6 +258,7 @@ struct poolscope_pool {
 #pragma pop_macro("KIND")
 #pragma pop_macro("OUTCOME")
 #pragma pop_macro("CLOSE_REASON")
+#pragma pop_macro("OPEN_FAILURE")
 #pragma pop_macro("REJECT_REASON")
 #pragma pop_macro("STALL_CAUSE")
 

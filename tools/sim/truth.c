@@ -31,7 +31,7 @@ static const char *const reject_names[] = {
 #define REJECT_REASON(id, name, text) [id] = #name,
 #include "bpf/verbs.def"
 };
-#define REASONS_MAX 8
+#define REASONS_MAX 16
 
 /* ---- times and counts -------------------------------------------------------------------------------------------------- */
 
