@@ -183,6 +183,25 @@ void infer_timeouts(struct model *m)
 
 /* ---- rows ---------------------------------------------------------------------------------------------------------------- */
 
+const char *endpoint_source(const struct endpoint *e)
+{
+	if (e->is_sampled)
+		return "inferred:inventory";
+	if (e->is_handoff)
+		return "inferred:handoff";
+	return e->is_wire ? "inferred:wire" : "inferred:state";
+}
+
+bool endpoint_source_rises(struct endpoint *e)
+{
+	const char *before = endpoint_source(e);
+	enum inferred what = endpoint_inferred(e);
+
+	e->is_wire |= what >= INFERRED_WIRE;
+	e->is_handoff |= what >= INFERRED_WAITS && e->wire.handoffs >= FEW;
+	return strcmp(before, endpoint_source(e)) != 0;
+}
+
 /* Counters, of which sums are made. */
 void endpoint_row_count(const struct endpoint *e, struct pool_row *row)
 {

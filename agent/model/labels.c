@@ -133,7 +133,7 @@ void endpoint_row_begin(const struct model *m, const struct endpoint *e, char na
 	endpoint_name(&e->key.addr, name);
 	row->name = row->endpoint = name;
 	row->kind = is_listener ? PS_KIND_listener : PS_KIND_connection;
-	row->source = "inferred";
+	row->source = endpoint_source(e);
 	endpoint_row_ends(e, row);
 	endpoint_row_count(e, row);
 	if (!is_listener && !e->is_sampled)

@@ -367,9 +367,12 @@ void model_tick_end(struct model *m)
 	for (p = m->pools; p; p = p->hh.next)
 		if (p->is_fed && !p->is_grouped)
 			pool_join(m, p);
-	for (e = m->endpoints; e; e = e->hh.next)
+	for (e = m->endpoints; e; e = e->hh.next) {
+		if (e->is_fed && endpoint_source_rises(e))
+			e->is_grouped = false;
 		if (e->is_fed && !e->is_grouped)
 			endpoint_join(m, e);
+	}
 	forget_unfed(m);
 	join_endpoints(m);
 	infer_timeouts(m);

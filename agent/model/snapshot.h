@@ -32,7 +32,7 @@ struct pool_row {
 	uint64_t id;		/* stable for the life of the agent */
 	const char *name;
 	enum ps_kind kind;
-	const char *source;	/* "usdt", "inferred" */
+	const char *source;	/* "usdt", "recipe", "inferred:RULE" */
 	const char *library;	/* NULL = unknown */
 	int32_t pid;
 	const char *process;	/* name of the executable */

@@ -93,6 +93,7 @@ struct endpoint {
 	uint64_t waitless; /* connections that were taken without waiting */
 	int64_t close_wait_since_ns; /* of the oldest one that only the peer has closed; UNKNOWN */
 	bool is_sampled, is_fed;
+	bool is_handoff, is_wire; /* by which rules numbers of it were told so far */
 	bool is_folded; /* into the row of a pool that is known better */
 	int64_t accept_queue, accept_backlog;
 	struct endpoint *next_of_process; /* within a tick: connections of the same process */
@@ -193,6 +194,12 @@ void endpoint_row_close_wait(const struct endpoint *e, int64_t now_ns, struct po
 
 /* At a tick's end: which of the waits that timers ended were for a connection. */
 void infer_timeouts(struct model *m);
+
+/* The rule as part of its labels, a literal. It rises and never falls: a series that goes and comes back would count twice. */
+const char *endpoint_source(const struct endpoint *e);
+
+/* At a tick's end. True when the source is another one now. */
+bool endpoint_source_rises(struct endpoint *e);
 
 /* The counters among it, for labels.c. */
 void endpoint_row_count(const struct endpoint *e, struct pool_row *row);

@@ -4,7 +4,7 @@
 
 usage: compare_inferred.py TRUTH.json LIST.json QUESTION [--ops FILE] [--log FILE]
 
-TRUTH.json is the object of the subject's TRUTH line; its pool is the connection row of LIST.json with the source `inferred`, the
+TRUTH.json is the object of the subject's TRUTH line; its pool is the connection row of LIST.json with a source `inferred:`, the
 subject's pid and its endpoint. LIST.json must be from two ticks after the end of the load at least: who asks earlier asks again.
 With --ops the truth is taken from the subject's log of operations, from the moment on at which the agent began to count.
 
@@ -16,7 +16,7 @@ QUESTION is what the load was, and with it what has to be known:
                twice as long as the rest, and when those are a hundredth one wait more or less decides, so it is set beside the log's
                waits from 98.5 % to 99.5 %
                sum of hold within 10 %: it begins and ends with what the thread does, not with the calls
-               capacity and open equal; confidence `high`
+               capacity and open equal; confidence `high`; source `inferred:handoff`
                in the middle (--ops) acquires may be off by the operations that were in progress at the agent's first moment, too,
                and the wait by those waits
   random       sum of wait within 20 %: few waits, and idle ones between; hold null or confidence `low`: when a connection is given
@@ -72,6 +72,7 @@ def saturated(truth, row):
     yield "basis", "inferred", row["capacity_basis"], row["capacity_basis"] == "inferred"
     yield "open", truth["connections_open"], row["open"], truth["connections_open"] == row["open"]
     yield "confidence", "high", row["confidence"], row["confidence"] == "high"
+    yield "source", "inferred:handoff", row["source"], row["source"] == "inferred:handoff"
 
 
 def proxy(truth, row):
@@ -131,7 +132,7 @@ QUESTIONS = {f.__name__: f for f in (saturated, proxy, random, uncontended, trap
 
 
 def the_row(truth, listed):
-    rows = [p for p in listed["pools"] if p["source"] == "inferred" and p["kind"] == "connection" and p["pid"] == truth["pid"] and
+    rows = [p for p in listed["pools"] if p["source"].startswith("inferred:") and p["kind"] == "connection" and p["pid"] == truth["pid"] and
             p["endpoint"] == truth["endpoint"]]
     if len(rows) != 1:
         sys.exit("%d inferred rows of process %d and %s, expected 1" % (len(rows), truth["pid"], truth["endpoint"]))

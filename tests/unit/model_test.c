@@ -825,7 +825,8 @@ static bool has_endpoint_row(struct model *m, const char *name)
 	bool found = false;
 
 	for (size_t i = 0; i < s->n_pools; i++)
-		found |= !strcmp(s->pools[i].source, "inferred") && !strcmp(s->pools[i].name, name);
+		found |= !strncmp(s->pools[i].source, "inferred:", 9) &&
+			 !strcmp(s->pools[i].name, name);
 	snapshot_unref(s);
 	return found;
 }
@@ -1041,6 +1042,33 @@ static void assert_waits_are_known(const struct ps_wire *b)
 	snapshot_unref(s);
 }
 
+static const char *source_after(struct model *m, const struct ps_wire *b, int64_t t_ns)
+{
+	const struct snapshot *s;
+	const char *source;
+
+	feed_inferred(m, b, t_ns);
+	model_tick_end(m);
+	s = look(m);
+	source = s->pools[0].source; /* a literal */
+	snapshot_unref(s);
+	return source;
+}
+
+static void the_rule_of_a_source_rises_and_never_falls(void **state)
+{
+	struct ps_wire none = { .open = 10 }, doubted = inferred_wire(), known = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	doubted.contradictions = doubted.handoffs;
+	assert_string_equal(source_after(m, &none, 9 * S), "inferred:state");
+	assert_string_equal(source_after(m, &doubted, 10 * S), "inferred:wire");
+	assert_string_equal(source_after(m, &known, 11 * S), "inferred:handoff");
+	assert_string_equal(source_after(m, &doubted, 12 * S), "inferred:handoff");
+	model_free(m);
+}
+
 static void of_hand_offs_that_are_nearly_all_handed_all_is_known(void **state)
 {
 	struct ps_wire b = inferred_wire();
@@ -1048,7 +1076,7 @@ static void of_hand_offs_that_are_nearly_all_handed_all_is_known(void **state)
 	const struct pool_row *row = &s->pools[0];
 
 	(void)state;
-	assert_string_equal(row->source, "inferred");
+	assert_string_equal(row->source, "inferred:handoff");
 	assert_string_equal(row->confidence, "high");
 	assert_int_equal(row->capacity, 10);
 	assert_string_equal(row->capacity_basis, "inferred");
@@ -1619,6 +1647,7 @@ int main(void)
 		cmocka_unit_test(a_count_that_differs_for_long_is_shown_and_not_trusted),
 		cmocka_unit_test(of_a_pool_that_tells_of_no_waits_they_are_not_known),
 		cmocka_unit_test(a_light_pool_knows_what_its_library_counts_and_nothing_else),
+		cmocka_unit_test(the_rule_of_a_source_rises_and_never_falls),
 		cmocka_unit_test(of_hand_offs_that_are_nearly_all_handed_all_is_known),
 		cmocka_unit_test(when_the_last_wait_is_long_ago_those_at_work_are_in_use),
 		cmocka_unit_test(no_more_are_in_use_than_there_are),
