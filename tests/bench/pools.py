@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""pools.py - real pools for the table of `run`: each is started once and loaded in turn unwatched and watched.
+
+A pool is a generator function: it starts servers, yields `load`, and ends them when it is closed. load() runs the load once and
+answers (CPU seconds of the target, transactions). The CPU is the scheduler's own sum over all threads of the target.
+"""
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LOAD_SECONDS = 2
+JARS = "/usr/share/java/"
+CLASSES = [JARS + jar for jar in ("HikariCP.jar", "postgresql.jar", "slf4j-api.jar", "slf4j-nop.jar")]
+
+
+def cpu_seconds(pid):
+    total = 0
+    for tid in os.listdir("/proc/%d/task" % pid):
+        try:
+            total += int(open("/proc/%d/task/%s/schedstat" % (pid, tid)).read().split()[0])
+        except OSError:
+            pass  # it has just ended
+    return total / 1e9
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait(condition, what):
+    until = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > until:
+            raise SystemExit("bench: %s did not come up" % what)
+        time.sleep(0.05)
+
+
+def quiet(*command, **options):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, **options).stdout
+
+
+class Servers:
+    """PostgreSQL with database `app`, and whatever else is started; all of it runs as user postgres in a folder of its own."""
+
+    def __init__(self):
+        user = pwd.getpwnam("postgres")
+        self.account = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        self.folder = tempfile.mkdtemp(prefix="poolscope-bench-pool.")
+        os.chown(self.folder, user.pw_uid, user.pw_gid)
+        self.port = free_port()
+        self.started = []
+        versions = sorted(os.listdir("/usr/lib/postgresql"), key=float)
+        self.bin = "/usr/lib/postgresql/%s/bin/" % versions[-1]
+        quiet(self.bin + "initdb", "--no-sync", "-A", "trust", "-U", "postgres", "-D", self.folder + "/data", cwd="/", **self.account)
+        self.start(self.bin + "postgres", "-D", self.folder + "/data", "-p", str(self.port), "-k", self.folder, "-c", "fsync=off",
+                   "-c", "listen_addresses=127.0.0.1")
+        wait(lambda: not subprocess.run([self.bin + "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode, "PostgreSQL")
+        quiet(self.bin + "createdb", *self.where(), "app")
+
+    def where(self):
+        return "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"
+
+    def start(self, *command):
+        p = subprocess.Popen(command, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             **self.account)
+        self.started.append(p)
+        return p
+
+    def end(self):
+        for p in reversed(self.started):
+            p.send_signal(2)  # of PostgreSQL: at once
+            p.wait()
+        shutil.rmtree(self.folder)
+
+
+def pgbouncer(is_unix):
+    servers = Servers()
+    try:
+        quiet(servers.bin + "pgbench", "-q", "-i", *servers.where(), "app")
+        port = free_port()
+        config = servers.folder + "/pgbouncer.ini"
+        host = servers.folder if is_unix else "127.0.0.1"
+        with open(config, "w") as f:
+            f.write("[databases]\napp = host=%s port=%d user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\n"
+                    "unix_socket_dir = %s\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 100\n"
+                    % (host, servers.port, port, servers.folder))
+        bouncer = servers.start(shutil.which("pgbouncer") or "/usr/sbin/pgbouncer", config)
+        ready = [servers.bin + "pg_isready", "-q", "-h", host, "-p", str(port)]
+        wait(lambda: not subprocess.run(ready).returncode, "pgbouncer")
+
+        def load():
+            before = cpu_seconds(bouncer.pid)
+            out = quiet(servers.bin + "pgbench", "-n", "-S", "-c", "8", "-j", "1", "-T", str(LOAD_SECONDS), "-h", host, "-p", str(port),
+                        "-U", "postgres", "app")
+            return cpu_seconds(bouncer.pid) - before, int(re.search(r"actually processed: (\d+)", out).group(1))
+
+        yield load
+    finally:
+        servers.end()
+
+
+def hikari():
+    servers = Servers()
+    try:
+        classes = servers.folder + "/classes"
+        path = ":".join(CLASSES)
+        quiet("javac", "-d", classes, "-cp", path, HERE + "/hikari/Bench.java")
+        java = subprocess.Popen(["java", "-cp", classes + ":" + path, "Bench", str(servers.port)], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            assert java.stdout.readline().startswith("READY")
+
+            def load():
+                before = cpu_seconds(java.pid)
+                java.stdin.write("%d\n" % (LOAD_SECONDS * 1000))
+                java.stdin.flush()
+                n = int(java.stdout.readline())
+                return cpu_seconds(java.pid) - before, n
+
+            for _ in range(3):
+                load()  # until its code is compiled
+            yield load
+        finally:
+            java.stdin.close()
+            java.wait()
+    finally:
+        servers.end()
+
+
+POOLS = {
+    "pgbouncer-tcp": ("pgbouncer, `pgbench -S` over TCP", lambda: pgbouncer(False)),
+    "pgbouncer-unix": ("pgbouncer, `pgbench -S` over Unix sockets", lambda: pgbouncer(True)),
+    "hikari": ("HikariCP, 8 threads on 3 connections, a query of 1 ms", hikari),
+}
