@@ -26,6 +26,8 @@ QUESTION is what the load was, and with it what has to be known:
                each operation when that is more: what a futex of the free list itself may take
   proxy        sum of wait and its p99 as when saturated: from the client's request to the server's; hold null: a transaction of several
                requests cannot be told from several; capacity and open equal; confidence `medium`
+  loop         an event loop: sums of wait and of hold and the acquires null, or within 20 % with a confidence that is not `high`; the
+               capacity null or right; open is right
   leak         in use: the leaked ones, 3 s after the load
   timeouts     timeouts equal; where the log (--log) has acquires that waited as long as those that gave up, less a millisecond, these may be
                among them: the timer had ended the wait, and the connection came before the thread said so
@@ -105,6 +107,14 @@ def trap(truth, row):
     yield "wait_sum_ms", "null or <= %.3f" % most, got, got is None or got <= most
 
 
+def loop(truth, row):
+    pairs = [(what, truth[what], row[what]) for what in ("acquires", "capacity")]
+    pairs += [("%s_sum_ms" % name, truth["%s_sum_ms" % name], ms(row, name, "sum")) for name in ("wait", "hold")]
+    for what, want, got in pairs:
+        yield what, want, got, got is None or (row["confidence"] != "high" and within(want, got, 20))
+    yield "open", truth["connections_open"], row["open"], truth["connections_open"] == row["open"]
+
+
 def leak(truth, row):
     yield "in_use", truth["leaked"], row["in_use"], truth["leaked"] == row["in_use"]
 
@@ -128,7 +138,7 @@ def late(path):
     return sum(bool(o[1]) and o[1] - o[0] >= limit for o in ops)
 
 
-QUESTIONS = {f.__name__: f for f in (saturated, proxy, random, uncontended, trap, leak, timeouts)}
+QUESTIONS = {f.__name__: f for f in (saturated, proxy, random, uncontended, trap, loop, leak, timeouts)}
 
 
 def the_row(truth, listed):
