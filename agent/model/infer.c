@@ -185,20 +185,35 @@ void infer_timeouts(struct model *m)
 
 const char *endpoint_source(const struct endpoint *e)
 {
-	if (e->is_sampled)
-		return "inferred:inventory";
-	if (e->is_handoff)
-		return "inferred:handoff";
-	return e->is_wire ? "inferred:wire" : "inferred:state";
+	static const char *const sources[] = {
+		[RULE_STATE] = "inferred:state",
+		[RULE_WIRE] = "inferred:wire",
+		[RULE_PROXY] = "inferred:proxy",
+		[RULE_HANDOFF] = "inferred:handoff",
+	};
+
+	return e->is_sampled ? "inferred:inventory" : sources[e->rule];
+}
+
+/* A few hand-offs are no rule yet. */
+static enum rule rule_of(const struct endpoint *e)
+{
+	enum inferred what = endpoint_inferred(e);
+
+	if (what >= INFERRED_WAITS && e->wire.handoffs >= FEW)
+		return RULE_HANDOFF;
+	if (what == INFERRED_PASSED)
+		return RULE_PROXY;
+	return what >= INFERRED_WIRE ? RULE_WIRE : RULE_STATE;
 }
 
 bool endpoint_source_rises(struct endpoint *e)
 {
 	const char *before = endpoint_source(e);
-	enum inferred what = endpoint_inferred(e);
+	enum rule rule = rule_of(e);
 
-	e->is_wire |= what >= INFERRED_WIRE;
-	e->is_handoff |= what >= INFERRED_WAITS && e->wire.handoffs >= FEW;
+	if (rule > e->rule)
+		e->rule = rule;
 	return strcmp(before, endpoint_source(e)) != 0;
 }
 

@@ -78,6 +78,8 @@ struct pool {
 	UT_hash_handle hh;
 };
 
+enum rule { RULE_STATE, RULE_WIRE, RULE_PROXY, RULE_HANDOFF };
+
 struct endpoint {
 	struct ps_endpoint_key key;
 	uint64_t id;
@@ -93,7 +95,7 @@ struct endpoint {
 	uint64_t waitless; /* connections that were taken without waiting */
 	int64_t close_wait_since_ns; /* of the oldest one that only the peer has closed; UNKNOWN */
 	bool is_sampled, is_fed;
-	bool is_handoff, is_wire; /* by which rules numbers of it were told so far */
+	enum rule rule; /* the one that told the most of it so far */
 	bool is_folded; /* into the row of a pool that is known better */
 	int64_t accept_queue, accept_backlog;
 	struct endpoint *next_of_process; /* within a tick: connections of the same process */
