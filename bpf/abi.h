@@ -277,6 +277,7 @@ struct ps_endpoint {
 	__s64 close_wait;	/* of the open ones: closed by the peer, and not yet by us */
 	__u64 found;		/* were open when the agent came */
 	__u64 wire;		/* key of its struct ps_wire; 0 = none */
+	__u64 refused_ns;	/* when a connection of it last found no room; 0 = never */
 	struct ps_hist create;
 };
 
@@ -300,6 +301,7 @@ struct ps_wire {
 	__u64 open_full;	/* most connections that were open when somebody waited */
 	__u64 saturated_ns;	/* time during which somebody waited */
 	__u64 saturated_until_ns;
+	__u64 unfollowed;	/* sent or received by threads that are too many to follow */
 
 	/* of event loops, see loops.h */
 	__u64 looped;		/* requests */
@@ -403,7 +405,7 @@ struct ps_thread {
 
 	__u64 last_sock;	/* connection that it used last */
 	__u32 last_gen;
-	__u32 reserved;
+	__u32 is_counted;	/* among ps_n_threads */
 	__u64 asked_wire;	/* where it waits for an answer on that connection; 0 = it has it */
 
 	/* since then */

@@ -96,16 +96,27 @@ PS_KNOB __u32 ps_endpoints_per_process = 256;
 PS_KNOB __u32 ps_stories_per_second = 2000; /* per CPU */
 PS_KNOB __u64 ps_notable_ns = 100000000;
 PS_KNOB __u64 ps_jiffy_ns = 0; /* how long a tick of the kernel is */
+PS_KNOB __u32 ps_threads_max = 32768;
 PS_KNOB __u32 ps_agent_tgid = 0; /* our own sockets are nobody's pool */
 
 /* Written by the agent at each tick: the peaks in a pool's books are of this epoch. */
 PS_SHARED __u32 ps_epoch = 0;
+
+/* Threads that are followed now. */
+PS_SHARED __u64 ps_n_threads = 0;
+
+/* When the pass over all files that is going on is to pause; set by the agent before it reads on. */
+PS_SHARED __u64 ps_pass_until_ns = 0;
+PS_SHARED __u32 ps_pass_files = 0;
 
 /* Keys of ps_wires so far. */
 PS_SHARED __u64 ps_n_wires = 0;
 
 /* A bit for each process whose threads are followed. */
 PS_SHARED __u64 ps_followed[PS_TGID_LIMIT / 64];
+
+/* Processes with books that have ended, so far. */
+PS_SHARED __u32 ps_n_gone = 0;
 
 /* Raised with each entry of ps_learned that waits for the agent. */
 PS_SHARED __u32 ps_n_wanted = 0;

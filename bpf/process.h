@@ -44,8 +44,10 @@ PS_INLINE void ps_proc_gone(const struct ps_proc_key *key, __u64 now)
 {
 	struct ps_proc *proc = bpf_map_lookup_elem(&ps_procs, key);
 
-	if (proc)
-		proc->gone_ns = now;
+	if (!proc)
+		return;
+	proc->gone_ns = now;
+	__sync_fetch_and_add(&ps_n_gone, 1);
 }
 
 #endif

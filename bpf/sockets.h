@@ -123,6 +123,25 @@ PS_INLINE struct ps_endpoint *ps_endpoint_get(const struct ps_endpoint_key *key,
 	return ep;
 }
 
+/* No room for a connection: until a pass has found room for all, the numbers of its endpoint are too small. */
+PS_INLINE void ps_sock_refused(struct ps_endpoint *ep, __u64 now)
+{
+	ps_lost(PS_LOSS_sockets_full);
+	ep->refused_ns = now;
+}
+
+#define PS_EEXIST 17
+
+/* Notes a connection that may be known already. 0 = it was not. */
+PS_INLINE int ps_sock_note(struct ps_endpoint *ep, __u64 id, const struct ps_sock *s, __u64 now)
+{
+	long error = bpf_map_update_elem(&ps_socks, &id, s, BPF_NOEXIST);
+
+	if (error && error != -PS_EEXIST)
+		ps_sock_refused(ep, now);
+	return error != 0;
+}
+
 /* connect() begins: the one moment at which the owner is known. */
 PS_INLINE void ps_sock_connecting(struct sock *sk, __u64 id, __u64 now)
 {
@@ -144,7 +163,7 @@ PS_INLINE void ps_sock_connecting(struct sock *sk, __u64 id, __u64 now)
 	s.wire = ep->wire;
 	ps_follow(s.endpoint.proc.tgid);
 	if (bpf_map_update_elem(&ps_socks, &id, &s, BPF_ANY)) {
-		ps_lost(PS_LOSS_sockets_full);
+		ps_sock_refused(ep, now);
 		return;
 	}
 	__sync_fetch_and_add(&ep->connecting, 1);
@@ -224,8 +243,8 @@ PS_INLINE void ps_sock_inbound(struct sock *sk, __u64 id, __u64 now, int is_foun
 		return;
 	if (is_found && sk->__sk_common.skc_state == PS_TCP_CLOSE_WAIT)
 		s.state = PS_SOCK_PEER_CLOSED;
-	if (bpf_map_update_elem(&ps_socks, &id, &s, BPF_NOEXIST))
-		return; /* known already */
+	if (ps_sock_note(ep, id, &s, now))
+		return;
 	__sync_fetch_and_add(&ep->open, 1);
 	__sync_fetch_and_add(is_found ? &ep->found : &ep->opened, 1);
 	if (s.state == PS_SOCK_PEER_CLOSED)
@@ -343,7 +362,7 @@ PS_INLINE void ps_sock_found(struct sock *sk, const struct ps_inventory *r, __u6
 		return;
 	s.wire = ep->wire;
 	ps_follow(s.endpoint.proc.tgid);
-	if (bpf_map_update_elem(&ps_socks, &id, &s, BPF_NOEXIST))
+	if (ps_sock_note(ep, id, &s, now))
 		return;
 	__sync_fetch_and_add(&ep->open, 1);
 	__sync_fetch_and_add(&ep->found, 1);

@@ -10,4 +10,8 @@ $(B)/tests/hostile: tests/integration/hostile/hostile.c tools/sdk/poolscope.h
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
 
-check-integration: $(B)/tests/hostile
+$(B)/tests/storm: tests/integration/hostile/storm.c
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE $< -o $@
+
+check-integration: $(B)/tests/hostile $(B)/tests/storm

@@ -511,7 +511,9 @@ static json_t *encode_agent(const struct agent_row *a)
 	set_count(&o, "targets", a->n_targets);
 	set_count(&o, "targets_failed", a->n_targets_failed);
 	set_count(&o, "processes", a->n_processes);
+	set_total(&o, "processes_unseen", a->n_unseen);
 	set_real(&o, "tick_seconds", a->tick_s);
+	set_real(&o, "longest_tick_seconds", a->longest_tick_s);
 	set_total(&o, "ticks", a->ticks);
 	return object_end(&o);
 }

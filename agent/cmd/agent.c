@@ -54,7 +54,7 @@ struct agent {
 	unsigned int drains;
 	uint64_t ticks;
 	int64_t last_tick_ns;
-	double tick_s;
+	double tick_s, longest_tick_s;
 };
 
 static int64_t clock_ns(clockid_t which)
@@ -100,7 +100,9 @@ static void fill_agent_row(struct agent *a, struct snapshot *s)
 	row->n_targets = (int32_t)targets_n_attached(a->targets);
 	row->n_targets_failed = (int32_t)targets_n_failed(a->targets);
 	row->n_processes = (int32_t)r->n_processes;
+	row->n_unseen = r->n_unseen;
 	row->tick_s = a->tick_s;
+	row->longest_tick_s = a->longest_tick_s;
 	row->ticks = a->ticks;
 	for (size_t i = 0; i < s->n_probes; i++)
 		row->probe_hits += s->probes[i].hits;
@@ -113,7 +115,7 @@ static int fill_tables(struct agent *a, struct snapshot *s)
 						 KERNEL_MAP_ENDPOINTS, KERNEL_MAP_LISTENERS,
 						 KERNEL_MAP_GIVEN_UPS };
 	const size_t n = sizeof(shown) / sizeof(*shown);
-	struct table_row *rows = arena_alloc(s->arena, n, sizeof(*rows));
+	struct table_row *rows = arena_alloc(s->arena, n + 1, sizeof(*rows));
 
 	if (!rows)
 		return -ENOMEM;
@@ -121,8 +123,11 @@ static int fill_tables(struct agent *a, struct snapshot *s)
 		rows[i] = (struct table_row){ .name = kernel_map_name(shown[i]),
 					      .used = ingest_report(a->ingest)->used[shown[i]],
 					      .limit = kernel_map_limit(a->kernel, shown[i]) };
+	rows[n] = (struct table_row){ .name = "threads",
+				      .used = kernel_n_threads(a->kernel),
+				      .limit = kernel_threads_limit(a->kernel) };
 	s->tables = rows;
-	s->n_tables = n;
+	s->n_tables = n + 1;
 	return 0;
 }
 
@@ -260,6 +265,8 @@ static void tick(struct agent *a)
 		server_set_snapshot(a->server, s);
 	a->last_tick_ns = now_ns;
 	a->tick_s = (double)(clock_ns(CLOCK_MONOTONIC) - now_ns) / 1e9;
+	if (a->tick_s > a->longest_tick_s)
+		a->longest_tick_s = a->tick_s;
 }
 
 /* ---- recipes ----------------------------------------------------------------------------------------------------------- */
@@ -324,7 +331,7 @@ static void on_timer(struct agent *a)
 	if (read(a->timer_fd, &n, sizeof(n)) != sizeof(n))
 		return;
 	targets_learn(a->targets);
-	if (a->drains++ % DRAINS_PER_TICK == 0)
+	if (a->drains++ % DRAINS_PER_TICK == 0 || ingest_is_pressed(a->ingest))
 		tick(a);
 	else
 		ingest_drain(a->ingest);
@@ -414,6 +421,8 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		.processes = a->config.limit_processes,
 		.sockets = a->config.limit_sockets,
 		.endpoints = a->config.limit_endpoints,
+		.threads = a->config.limit_threads,
+		.is_traffic_off = a->config.is_traffic_off,
 		.is_perf_forced = a->config.probe_method == CONFIG_PROBE_PERF,
 	};
 	int error = open_server(a, o, d); /* first: a second agent on this host must not attach anything */

@@ -91,7 +91,8 @@ static void print_cost(const json_t *status)
 	printf("%s user, %s system; the last tick took ",
 	       text_format_duration(field_number(agent, "cpu_user_seconds"), a),
 	       text_format_duration(field_number(agent, "cpu_system_seconds"), b));
-	printf("%s\n", text_format_duration(field_number(agent, "tick_seconds"), a));
+	printf("%s, the longest %s\n", text_format_duration(field_number(agent, "tick_seconds"), a),
+	       text_format_duration(field_number(agent, "longest_tick_seconds"), b));
 	print_mark("", "memory");
 	printf("%s resident\n", text_format_bytes(field_number(agent, "rss_bytes"), a));
 	print_mark("", "probes");

@@ -96,6 +96,16 @@ static int check_mode(struct config *c, struct diag *d)
 	return 0;
 }
 
+static int check_traffic(struct config *c, struct diag *d)
+{
+	const char *text = c->traffic_text;
+
+	c->is_traffic_off = text && !strcmp(text, "none");
+	if (text && strcmp(text, "none") && strcmp(text, "auto"))
+		return diag_set(d, -EINVAL, "traffic: expected auto or none, not %.64s", text);
+	return 0;
+}
+
 int config_read(const char *path, struct config *ret, struct diag *d)
 {
 	struct diag unused = { 0 };
@@ -118,6 +128,8 @@ int config_read(const char *path, struct config *ret, struct diag *d)
 		r.error = check_method(ret, r.d);
 	if (!r.error)
 		r.error = check_mode(ret, r.d);
+	if (!r.error)
+		r.error = check_traffic(ret, r.d);
 	if (r.error)
 		config_done(ret);
 	else

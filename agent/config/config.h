@@ -21,6 +21,7 @@ struct config {
 #include "config/config_keys.def"
 	enum config_probe_method probe_method;
 	bool is_fields_only;	/* [recipes] mode = fields */
+	bool is_traffic_off;	/* [probes] traffic = none */
 };
 
 /*

@@ -24,8 +24,10 @@
 #include "ingest/process_info.h"
 
 #define READ_TRIES 8
-#define BATCH 256
+#define BATCH 4096
 #define PER_CPU_WORDS 4
+#define BATCH_BYTES (1 << 19)
+#define PRESSED_SHARE 8 /* processes that ended since the last tick hold at least 1 / this of a table */
 #define IDLE_LEASES_SHARE 2 /* idle item records are dropped when the table is fuller than 1 / this */
 
 struct ingest {
@@ -38,8 +40,7 @@ struct ingest {
 	int n_cpus;
 	uint64_t *per_cpu; /* room for one per-CPU value of PER_CPU_WORDS */
 	bool has_met; /* a process, in this tick */
-	struct ps_proc_key gone[BATCH];
-	size_t n_gone;
+	uint32_t n_gone; /* kernel_n_gone() at the last tick */
 	int64_t now_ns;
 };
 
@@ -74,6 +75,8 @@ int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struc
 	in->n_cpus = libbpf_num_possible_cpus();
 	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1), PER_CPU_WORDS * 8);
 	error = in->per_cpu && in->n_cpus > 0 ? inventory_new(&in->inventory) : -ENOMEM;
+	if (!error)
+		inventory_begin(in->inventory, k, monotonic_ns()); /* whole, and in no tick */
 	if (!error) {
 		in->ring =
 			ring_buffer__new(kernel_map_fd(k, KERNEL_MAP_STORIES), on_story, in, NULL);
@@ -101,6 +104,17 @@ void ingest_free(struct ingest *in)
 void ingest_drain(struct ingest *in)
 {
 	ring_buffer__consume(in->ring);
+	inventory_go_on(in->inventory, in->kernel, monotonic_ns());
+}
+
+bool ingest_is_pressed(const struct ingest *in)
+{
+	uint32_t limit = kernel_map_limit(in->kernel, KERNEL_MAP_PROCS),
+		 endpoints = kernel_map_limit(in->kernel, KERNEL_MAP_ENDPOINTS);
+
+	if (endpoints < limit)
+		limit = endpoints;
+	return kernel_n_gone(in->kernel) - in->n_gone > limit / PRESSED_SHARE;
 }
 
 const struct ingest_report *ingest_report(const struct ingest *in)
@@ -136,8 +150,10 @@ static void walk_batch(struct ingest *in, enum kernel_map which, size_t key_size
 		       void (*each)(struct ingest *in, const void *key, const void *value))
 {
 	int fd = kernel_map_fd(in->kernel, which);
-	AUTO_FREE char *keys = malloc(BATCH * 16 * key_size);
-	AUTO_FREE char *values = malloc(BATCH * 16 * value_size);
+	size_t fitting = BATCH_BYTES / (key_size + value_size);
+	uint32_t most = fitting < BATCH ? (uint32_t)fitting : BATCH;
+	AUTO_FREE char *keys = malloc(most * key_size);
+	AUTO_FREE char *values = malloc(most * value_size);
 	uint32_t position = 0, next = 0, n, total = 0;
 	bool is_first = true;
 	int error;
@@ -145,7 +161,7 @@ static void walk_batch(struct ingest *in, enum kernel_map which, size_t key_size
 	if (!keys || !values)
 		return;
 	do {
-		n = BATCH * 16;
+		n = most;
 		error = bpf_map_lookup_batch(fd, is_first ? NULL : &position, &next, keys, values,
 					     &n, NULL);
 		if (error && error != -ENOENT)
@@ -175,39 +191,30 @@ static void meet_process(struct ingest *in, const struct ps_proc_key *key)
 	model_feed_process(in->model, &info);
 }
 
-static void each_process(struct ingest *in, const void *key)
+static void each_process(struct ingest *in, const void *key, const void *value)
 {
 	const struct ps_proc_key *proc = key;
-	struct ps_proc value;
+	const struct ps_proc *p = value;
 
-	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_PROCS), proc, &value))
-		return;
-	if (value.gone_ns) {
-		if (in->n_gone < BATCH)
-			in->gone[in->n_gone++] = *proc;
+	if (!p->gone_ns) {
+		meet_process(in, proc);
+		in->report.n_processes++;
 		return;
 	}
-	meet_process(in, proc);
-	in->report.n_processes++;
+	in->report.n_unseen +=
+		!model_has_process(in->model, proc) && (p->n_endpoints || p->n_pools);
+	bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_PROCS), proc);
 }
 
-static bool is_gone(const struct ingest *in, const struct ps_proc_key *proc)
+/* Of this tick: the books of a process that has ended, or never was one, are not kept. */
+static bool is_alive(const struct ingest *in, const struct ps_proc_key *proc)
 {
-	for (size_t i = 0; i < in->n_gone; i++)
-		if (!memcmp(&in->gone[i], proc, sizeof(*proc)))
-			return true;
-	return false;
+	return model_is_fed(in->model, proc);
 }
 
 static void each_process_of_inventory(void *context, const struct ps_proc_key *key)
 {
 	meet_process(context, key);
-}
-
-static void forget_processes(struct ingest *in)
-{
-	for (size_t i = 0; i < in->n_gone; i++)
-		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_PROCS), &in->gone[i]);
 }
 
 /* ---- pools ------------------------------------------------------------------------------------------------------------- */
@@ -310,7 +317,7 @@ static void each_pool(struct ingest *in, const void *at)
 	struct ps_hists hists;
 	int error;
 
-	if (is_gone(in, &key->proc) || !model_has_process(in->model, &key->proc)) {
+	if (!is_alive(in, &key->proc)) {
 		forget_pool(in, key);
 		return;
 	}
@@ -355,8 +362,8 @@ static void each_lease(struct ingest *in, const void *key, const void *value)
 	bool is_crowded = in->report.used[KERNEL_MAP_LEASES] >
 			  kernel_map_limit(in->kernel, KERNEL_MAP_LEASES) / IDLE_LEASES_SHARE;
 
-	if (!model_has_process(in->model, &ref->pool.proc) || is_gone(in, &ref->pool.proc) ||
-	    is_orphan(in, &ref->pool) || (is_crowded && lease->state == PS_LEASE_IDLE)) {
+	if (!is_alive(in, &ref->pool.proc) || is_orphan(in, &ref->pool) ||
+	    (is_crowded && lease->state == PS_LEASE_IDLE)) {
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LEASES), ref);
 		return;
 	}
@@ -367,8 +374,7 @@ static void each_waiter(struct ingest *in, const void *key, const void *value)
 {
 	const struct ps_ref_key *ref = key;
 
-	if (!model_has_process(in->model, &ref->pool.proc) || is_gone(in, &ref->pool.proc) ||
-	    is_orphan(in, &ref->pool)) {
+	if (!is_alive(in, &ref->pool.proc) || is_orphan(in, &ref->pool)) {
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_WAITERS), ref);
 		return;
 	}
@@ -384,7 +390,7 @@ static void each_waiter(struct ingest *in, const void *key, const void *value)
 static bool is_of_nobody(const struct ingest *in, const struct ps_proc_key *proc)
 {
 	if (model_has_process(in->model, proc))
-		return is_gone(in, proc);
+		return !is_alive(in, proc);
 	return kill((pid_t)proc->tgid, 0) && errno == ESRCH;
 }
 
@@ -408,20 +414,21 @@ static void each_task(struct ingest *in, const void *key, const void *value)
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------------- */
 
-static void each_endpoint(struct ingest *in, const void *at)
+static void each_endpoint(struct ingest *in, const void *at, const void *value)
 {
 	const struct ps_endpoint_key *key = at;
 	struct ps_endpoint books;
 	struct ps_wire wire;
 	int64_t queue, backlog;
 
-	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_ENDPOINTS), key, &books))
-		return;
-	if (is_gone(in, &key->proc) || !model_has_process(in->model, &key->proc)) {
+	memcpy(&books, value, sizeof(books));
+	if (!is_alive(in, &key->proc)) {
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_ENDPOINTS), key);
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_WIRES), &books.wire);
 		return;
 	}
+	if ((int64_t)books.refused_ns < inventory_since(in->inventory))
+		books.refused_ns = 0; /* a pass has found room for all since */
 	inventory_listener(in->inventory, key, &queue, &backlog);
 	if (key->role != PS_SOCK_LISTEN)
 		queue = backlog = UNKNOWN;
@@ -441,7 +448,7 @@ static void each_given_up(struct ingest *in, const void *key, const void *value)
 {
 	const struct ps_given_up_key *g = key;
 
-	if (!model_has_process(in->model, &g->proc) || is_gone(in, &g->proc)) {
+	if (!is_alive(in, &g->proc)) {
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_GIVEN_UPS), g);
 		return;
 	}
@@ -453,7 +460,7 @@ static void each_listener(struct ingest *in, const void *key)
 	struct ps_listener l;
 
 	if (!bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LISTENERS), key, &l) &&
-	    (is_gone(in, &l.proc) || !model_has_process(in->model, &l.proc)))
+	    !is_alive(in, &l.proc))
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LISTENERS), key);
 }
 
@@ -495,13 +502,14 @@ void ingest_probe_stat(struct ingest *in, uint32_t probe, uint64_t *ret_hits, ui
 int ingest_tick(struct ingest *in, int64_t now_ns)
 {
 	in->now_ns = now_ns;
-	in->n_gone = 0;
+	in->n_gone = kernel_n_gone(in->kernel); /* before they are looked at */
 	in->has_met = false;
 	in->report.n_processes = 0;
-	ingest_drain(in);
-	inventory_pass(in->inventory, in->kernel, now_ns);
+	ring_buffer__consume(in->ring);
+	inventory_begin(in->inventory, in->kernel, now_ns);
 	model_tick_begin(in->model, now_ns);
-	walk(in, KERNEL_MAP_PROCS, sizeof(struct ps_proc_key), each_process);
+	walk_batch(in, KERNEL_MAP_PROCS, sizeof(struct ps_proc_key), sizeof(struct ps_proc),
+		   each_process);
 	inventory_processes(in->inventory, each_process_of_inventory, in);
 	if (in->has_met)
 		kernel_meet_threads(in->kernel);
@@ -514,7 +522,8 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 		   each_call);
 	walk_batch(in, KERNEL_MAP_TASKS, sizeof(struct ps_call_key), sizeof(struct ps_task),
 		   each_task);
-	walk(in, KERNEL_MAP_ENDPOINTS, sizeof(struct ps_endpoint_key), each_endpoint);
+	walk_batch(in, KERNEL_MAP_ENDPOINTS, sizeof(struct ps_endpoint_key),
+		   sizeof(struct ps_endpoint), each_endpoint);
 	walk_batch(in, KERNEL_MAP_GIVEN_UPS, sizeof(struct ps_given_up_key),
 		   sizeof(struct ps_given_up), each_given_up);
 	if (model_wants_sockets(in->model))
@@ -523,7 +532,6 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	walk(in, KERNEL_MAP_LISTENERS, sizeof(struct ps_listener_key), each_listener);
 	inventory_feed(in->inventory, in->model, now_ns);
 	model_tick_end(in->model);
-	forget_processes(in);
 	read_losses(in);
 	in->report.inventory_s = inventory_seconds(in->inventory);
 	kernel_next_epoch(in->kernel);

@@ -21,6 +21,7 @@ struct ingest_report {
 	uint64_t probe_hits;
 	uint32_t used[KERNEL_MAP_COUNT];	/* entries per map; 0 where it makes no sense */
 	uint32_t n_processes;
+	uint64_t n_unseen;	/* processes that came and went between two ticks: what they did is in no row */
 	uint64_t torn_reads;	/* books that were written while read, again and again */
 	double inventory_s;	/* how long the last inventory took */
 };
@@ -32,8 +33,11 @@ void ingest_free(struct ingest *in);
 /* One tick. Errors of single processes or pools are counted, not returned. */
 int ingest_tick(struct ingest *in, int64_t now_ns);
 
-/* Reads the ring buffer; to be called more often than once a tick. */
+/* Reads the ring buffer, and goes on with the socket inventory; to be called more often than once a tick. */
 void ingest_drain(struct ingest *in);
+
+/* So many processes have ended since the last tick that the tables want one soon. */
+bool ingest_is_pressed(const struct ingest *in);
 
 const struct ingest_report *ingest_report(const struct ingest *in);
 

@@ -15,6 +15,7 @@
 #define SOCKETS_MAX 200000
 #define ENDPOINTS_MAX 16384
 #define SHARE_OF_A_CORE 0.01
+#define SLICE_NS 5000000
 
 struct socket_seen {
 	uint64_t inode;
@@ -37,7 +38,9 @@ struct inventory {
 	struct place *places;
 	uint64_t pass;
 	int64_t now_ns, due_ns;
-	double seconds;
+	int64_t since_ns; /* when the last whole pass began; 0 = there was none */
+	bool is_going_on;
+	double seconds, spent; /* of the last pass, and of the one that is going on */
 	uint64_t refused;
 };
 
@@ -86,7 +89,7 @@ static struct place *place_get(struct inventory *v, const struct ps_inventory *r
 	return p;
 }
 
-static int take(void *context, const struct ps_inventory *r)
+static void take(void *context, const struct ps_inventory *r)
 {
 	struct inventory *v = context;
 	bool is_unix = r->addr.family == 1;
@@ -94,21 +97,21 @@ static int take(void *context, const struct ps_inventory *r)
 	struct place *p;
 
 	if (!is_unix && r->role != PS_SOCK_LISTEN)
-		return 0; /* TCP connections are counted in the kernel */
+		return; /* TCP connections are counted in the kernel */
 	p = place_get(v, r);
 	if (!p)
-		return 0;
+		return;
 	p->pass = v->pass;
 	if (r->role == PS_SOCK_LISTEN) {
 		p->queue = r->queue;
 		p->backlog = r->backlog;
-		return 0;
+		return;
 	}
 	HASH_FIND(hh, v->sockets, &r->inode, sizeof(r->inode), s);
 	if (!s) {
 		if (HASH_COUNT(v->sockets) >= SOCKETS_MAX || !(s = calloc(1, sizeof(*s)))) {
 			v->refused++;
-			return 0;
+			return;
 		}
 		s->inode = r->inode;
 		s->place = p;
@@ -121,7 +124,6 @@ static int take(void *context, const struct ps_inventory *r)
 	}
 	s->pass = v->pass;
 	s->place->pass = v->pass;
-	return 0;
 }
 
 /* Sockets that the pass did not meet are closed; who closed them is not known. Places without any are dropped. */
@@ -157,22 +159,51 @@ static double seconds_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-int inventory_pass(struct inventory *v, struct kernel *k, int64_t now_ns)
+static void begin_pass(struct inventory *v, int64_t now_ns)
 {
-	double begin = seconds_now();
-	int error;
-
-	if (now_ns < v->due_ns)
-		return 0;
 	v->now_ns = now_ns;
 	v->pass++;
-	error = kernel_inventory(k, take, v);
-	if (error)
-		return error;
+	v->spent = 0;
+	v->is_going_on = true;
+}
+
+static void end_pass(struct inventory *v, int64_t now_ns)
+{
 	sweep(v);
-	v->seconds = seconds_now() - begin;
+	v->since_ns = v->now_ns;
+	v->seconds = v->spent;
 	v->due_ns = now_ns + (int64_t)(v->seconds / SHARE_OF_A_CORE * 1e9);
-	return 0;
+	v->is_going_on = false;
+}
+
+int inventory_begin(struct inventory *v, struct kernel *k, int64_t now_ns)
+{
+	if (!v->is_going_on && now_ns < v->due_ns)
+		return 0;
+	if (!v->is_going_on)
+		begin_pass(v, now_ns);
+	return inventory_go_on(v, k, now_ns);
+}
+
+int inventory_go_on(struct inventory *v, struct kernel *k, int64_t now_ns)
+{
+	double begin = seconds_now();
+	int result;
+
+	if (!v->is_going_on)
+		return 0;
+	result = kernel_inventory(k, v->pass == 1 ? -1 : SLICE_NS, take, v);
+	v->spent += seconds_now() - begin;
+	if (result > 0)
+		end_pass(v, now_ns);
+	if (result < 0)
+		v->is_going_on = false;
+	return result < 0 ? result : 0;
+}
+
+int64_t inventory_since(const struct inventory *v)
+{
+	return v->since_ns;
 }
 
 int inventory_feed(struct inventory *v, struct model *m, int64_t now_ns)

@@ -4,7 +4,7 @@
  * listeners. Keeps the last pass, and makes books (struct ps_endpoint) of the differences between passes.
  *
  * A pass costs about 0.2 us per open file of the host; when it takes long, the next one is put off so that passes stay under
- * one percent of a core. A connection that lives between two passes is not seen: such pools are marked as sampled.
+ * one percent of a core. It is made in slices, so that no tick is long. A connection that lives between two passes is not seen: such pools are marked as sampled.
  */
 #ifndef POOLSCOPE_INGEST_INVENTORY_H
 #define POOLSCOPE_INGEST_INVENTORY_H
@@ -17,8 +17,15 @@ struct inventory;
 int inventory_new(struct inventory **ret);
 void inventory_free(struct inventory *v);
 
-/* Makes a pass if one is due. 0 or negative errno. */
-int inventory_pass(struct inventory *v, struct kernel *k, int64_t now_ns);
+/*
+ * Begins a pass if one is due. The first one is made whole; a later one goes on for some milliseconds here, and with each
+ * inventory_go_on() until it is over. 0 or negative errno.
+ */
+int inventory_begin(struct inventory *v, struct kernel *k, int64_t now_ns);
+int inventory_go_on(struct inventory *v, struct kernel *k, int64_t now_ns);
+
+/* When the last whole pass began; 0 = there was none. */
+int64_t inventory_since(const struct inventory *v);
 
 /* Feeds the Unix endpoints of processes that the model knows or that have one. */
 int inventory_feed(struct inventory *v, struct model *m, int64_t now_ns);

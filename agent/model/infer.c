@@ -61,6 +61,8 @@ enum inferred endpoint_inferred(const struct endpoint *e)
 
 	if (e->is_sampled || e->key.role != PS_SOCK_CONNECT || !(b->acquires + b->looped))
 		return INFERRED_NOTHING;
+	if (b->unfollowed)
+		return INFERRED_NOTHING;
 	if (share(b->multiplexed + b->looped, b->acquires + b->looped) > MULTIPLEXED)
 		return loop_inferred(b);
 	if (share(b->contradictions, b->handoffs) > CONTRADICTED ||
@@ -78,6 +80,8 @@ int endpoint_take_wire(struct endpoint *e, const struct ps_wire *wire)
 	uint64_t n = wire->handoffs - e->wire.handoffs;
 	double n_free = share(wire->free_sum - e->wire.free_sum, n);
 
+	if (!memcmp(&e->wire, wire, sizeof(*wire)))
+		return 0;
 	if (!n)
 		e->n_quiet += wire->requests - e->wire.requests;
 	if (n) /* the more waits the more weight */

@@ -113,6 +113,13 @@ bool model_has_process(const struct model *m, const struct ps_proc_key *key)
 	return process_find(m, key);
 }
 
+bool model_is_fed(const struct model *m, const struct ps_proc_key *key)
+{
+	const struct process *p = process_find(m, key);
+
+	return p && p->is_fed;
+}
+
 int replace_string(char **at, const char *with)
 {
 	char *copy = NULL;
@@ -149,6 +156,7 @@ static void process_is_renamed(struct model *m, const struct process *proc)
 int model_feed_process(struct model *m, const struct process_info *info)
 {
 	struct process *p = process_find(m, &info->key);
+	bool is_new = !p;
 
 	if (!p) {
 		p = calloc(1, sizeof(*p));
@@ -160,7 +168,7 @@ int model_feed_process(struct model *m, const struct process_info *info)
 	p->is_fed = true;
 	if (!info->name)
 		return 0;
-	if (!is_same(p->name, info->name) || !is_same(p->service, info->service))
+	if (!is_new && (!is_same(p->name, info->name) || !is_same(p->service, info->service)))
 		process_is_renamed(m, p);
 	if (replace_string(&p->name, info->name) || replace_string(&p->service, info->service) ||
 	    replace_string(&p->container_id, info->container_id))
@@ -219,6 +227,7 @@ int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 			int64_t accept_backlog, int64_t t_ns)
 {
 	struct endpoint *e;
+	bool is_as_before;
 
 	(void)t_ns;
 	HASH_FIND(hh, m->endpoints, key, sizeof(*key), e);
@@ -234,11 +243,12 @@ int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 	e->is_fed = true;
 	e->n_silent = e->n_silent_held = 0;
 	e->silent_since_ns = e->close_wait_since_ns = UNKNOWN;
+	is_as_before = !memcmp(&e->books.create, &books->create, sizeof(books->create));
 	e->books = *books;
 	e->is_sampled = is_sampled;
 	e->accept_queue = accept_queue;
 	e->accept_backlog = accept_backlog;
-	return hist_catch_up(&e->create, &books->create, 0);
+	return is_as_before ? 0 : hist_catch_up(&e->create, &books->create, 0);
 }
 
 int model_feed_wire(struct model *m, const struct ps_endpoint_key *key, const struct ps_wire *wire)
@@ -277,11 +287,13 @@ void model_feed_socket(struct model *m, const struct ps_sock *sock)
 {
 	struct endpoint *e;
 
+	if (sock->role != PS_SOCK_CONNECT && sock->state != PS_SOCK_PEER_CLOSED)
+		return;
 	HASH_FIND(hh, m->endpoints, &sock->endpoint, sizeof(sock->endpoint), e);
 	if (!e)
 		return;
 	endpoint_note_close_wait(e, sock);
-	if (sock->role == PS_SOCK_CONNECT)
+	if (sock->role == PS_SOCK_CONNECT && sock->wire)
 		endpoint_take_socket(e, sock);
 }
 

@@ -55,6 +55,8 @@ void model_tick_begin(struct model *m, int64_t now_ns);
 /* Each returns 0 or -ENOMEM; on -ENOMEM the pool keeps its former state. */
 int model_feed_process(struct model *m, const struct process_info *info);
 bool model_has_process(const struct model *m, const struct ps_proc_key *key);
+/* In this tick. */
+bool model_is_fed(const struct model *m, const struct ps_proc_key *key);
 
 bool model_has_pool(const struct model *m, const struct ps_pool_key *key);
 

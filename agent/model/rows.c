@@ -234,6 +234,13 @@ static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row 
 	return 0;
 }
 
+static const char *endpoint_doubt(const struct ps_endpoint *b)
+{
+	if (b->refused_ns)
+		return "connections of it found no room in the table: raise limits.sockets";
+	return b->open < 0 ? "more connections were closed than seen open" : NULL;
+}
+
 static int endpoint_row_fill(const struct model *m, const struct endpoint *e, struct pool_row *row,
 			     struct arena *arena)
 {
@@ -258,8 +265,8 @@ static int endpoint_row_fill(const struct model *m, const struct endpoint *e, st
 		row->evidence =
 			"socket inventory at each tick: shorter connections are not counted";
 	}
-	row->trusted = b->open >= 0;
-	row->untrusted_why = row->trusted ? NULL : "more connections were closed than seen open";
+	row->untrusted_why = endpoint_doubt(b);
+	row->trusted = !row->untrusted_why;
 	return row_keep(row, arena);
 }
 

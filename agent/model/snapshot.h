@@ -185,7 +185,9 @@ struct agent_row {
 	int32_t n_targets;	/* files attached */
 	int32_t n_targets_failed;
 	int32_t n_processes;	/* followed */
+	uint64_t n_unseen;	/* processes that came and went between two ticks: what they did is in no row */
 	double tick_s;		/* how long the last tick took */
+	double longest_tick_s;
 	uint64_t ticks;
 };
 

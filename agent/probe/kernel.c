@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -33,6 +34,9 @@ struct kernel {
 	bool has_multi, has_filter;
 	enum tier tier;
 	char hook_error[256];
+	int pass_fd; /* of the pass over all sockets that is going on; -1 = none */
+	size_t pass_held; /* bytes of `pass` that are read and not taken */
+	struct ps_inventory pass[64];
 };
 
 static int silent(enum libbpf_print_level level, const char *format, va_list args)
@@ -96,6 +100,8 @@ static void apply_limits(struct poolscope_bpf *skel, const struct kernel_limits 
 	set_limit(skel->maps.ps_wires, l->endpoints);
 	if (l->pools_per_process)
 		skel->rodata->ps_pools_per_process = l->pools_per_process;
+	if (l->threads)
+		skel->rodata->ps_threads_max = l->threads;
 	skel->rodata->ps_agent_tgid = (uint32_t)getpid();
 	skel->rodata->ps_jiffy_ns = jiffy_ns();
 }
@@ -153,11 +159,12 @@ static int load(struct kernel *k, const struct kernel_limits *limits, enum tier 
 int kernel_load(const struct kernel_limits *limits, struct kernel **ret, struct diag *d)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
-	enum tier tier = best_tier();
+	enum tier tier = limits->is_traffic_off ? TIER_NONE : best_tier();
 	int error;
 
 	if (!k)
 		return diag_set(d, -ENOMEM, "out of memory");
+	k->pass_fd = -1;
 	libbpf_set_print(silent);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
 	k->has_multi = !limits->is_perf_forced && multi_is_available();
@@ -175,12 +182,29 @@ int kernel_load(const struct kernel_limits *limits, struct kernel **ret, struct 
 	return 0;
 }
 
+static void end_pass(struct kernel *k);
+
 void kernel_free(struct kernel *k)
 {
 	if (!k)
 		return;
+	end_pass(k);
 	poolscope_bpf__destroy(k->skel);
 	free(k);
+}
+
+static bool is_of_traffic(const struct kernel *k, const struct bpf_program *p)
+{
+	const struct bpf_program *const all[] = {
+		k->skel->progs.ps_switch,   k->skel->progs.ps_waking,
+		k->skel->progs.ps_sent,     k->skel->progs.ps_received,
+		k->skel->progs.ps_tcp_sent, k->skel->progs.ps_tcp_received
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (p == all[i])
+			return true;
+	return false;
 }
 
 int kernel_attach_hooks(struct kernel *k)
@@ -211,6 +235,8 @@ int kernel_attach_hooks(struct kernel *k)
 		if (*hooks[i].link)
 			continue;
 		result = -errno;
+		if (is_of_traffic(k, hooks[i].program))
+			k->tier = TIER_NONE; /* loaded is not attached: some can load what traces functions, and no more */
 		snprintf(k->hook_error, sizeof(k->hook_error), "%s: %s",
 			 bpf_program__name(hooks[i].program), strerror(errno));
 	}
@@ -323,6 +349,21 @@ uint32_t kernel_n_wanted(const struct kernel *k)
 	return __atomic_load_n(&k->skel->bss->ps_n_wanted, __ATOMIC_ACQUIRE);
 }
 
+uint32_t kernel_n_gone(const struct kernel *k)
+{
+	return __atomic_load_n(&k->skel->bss->ps_n_gone, __ATOMIC_RELAXED);
+}
+
+uint32_t kernel_n_threads(const struct kernel *k)
+{
+	return (uint32_t)__atomic_load_n(&k->skel->bss->ps_n_threads, __ATOMIC_RELAXED);
+}
+
+uint32_t kernel_threads_limit(const struct kernel *k)
+{
+	return k->skel->rodata->ps_threads_max;
+}
+
 void kernel_next_epoch(struct kernel *k)
 {
 	k->skel->bss->ps_epoch++;
@@ -363,34 +404,67 @@ int kernel_meet_threads(struct kernel *k)
 	return n < 0 ? -errno : 0;
 }
 
-int kernel_inventory(struct kernel *k, int (*take)(void *context, const struct ps_inventory *r),
-		     void *context)
+/* ---- the inventory ------------------------------------------------------------------------------------------------------ */
+
+static int64_t monotonic_ns(void)
 {
-	struct ps_inventory records[64];
-	size_t held = 0;
-	AUTO_CLOSE int fd = -1;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void end_pass(struct kernel *k)
+{
+	if (k->pass_fd >= 0)
+		close(k->pass_fd);
+	k->pass_fd = -1;
+	k->pass_held = 0;
+}
+
+/* A read ends with the pass, when the buffer is full, or soon after ps_pass_until_ns. 0 = the pass is over. */
+static ssize_t read_pass(struct kernel *k, int64_t until_ns)
+{
+	ssize_t n;
+
+	do {
+		k->skel->bss->ps_pass_until_ns = (uint64_t)until_ns;
+		n = read(k->pass_fd, (char *)k->pass + k->pass_held,
+			 sizeof(k->pass) - k->pass_held);
+	} while (n < 0 && (errno == EAGAIN || errno == EINTR) && monotonic_ns() < until_ns);
+	return n;
+}
+
+int kernel_inventory(struct kernel *k, int64_t budget_ns,
+		     void (*take)(void *context, const struct ps_inventory *r), void *context)
+{
+	int64_t until_ns = budget_ns < 0 ? INT64_MAX : monotonic_ns() + budget_ns;
+	const size_t size = sizeof(*k->pass);
 	ssize_t n;
 
 	if (!k->skel->links.ps_inventory_pass)
 		return -EOPNOTSUPP;
-	fd = bpf_iter_create(bpf_link__fd(k->skel->links.ps_inventory_pass));
-	if (fd < 0)
+	if (k->pass_fd < 0)
+		k->pass_fd = bpf_iter_create(bpf_link__fd(k->skel->links.ps_inventory_pass));
+	if (k->pass_fd < 0)
 		return -errno;
-	for (;;) {
-		n = read(fd, (char *)records + held, sizeof(records) - held);
+	do {
+		n = read_pass(k, until_ns);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		held += (size_t)n;
-		for (size_t i = 0; i < held / sizeof(*records); i++) {
-			int stop = take(context, &records[i]);
+			return 0;
+		if (n <= 0) {
+			int error = n < 0 ? -errno : 1;
 
-			if (stop)
-				return stop;
+			end_pass(k);
+			return error;
 		}
-		memmove(records, (char *)records + held - held % sizeof(*records),
-			held % sizeof(*records));
-		held %= sizeof(*records);
-	}
+		k->pass_held += (size_t)n;
+		for (size_t i = 0; i < k->pass_held / size; i++)
+			if (k->pass[i].role)
+				take(context, &k->pass[i]);
+		memmove(k->pass, (char *)k->pass + k->pass_held - k->pass_held % size,
+			k->pass_held % size);
+		k->pass_held %= size;
+	} while (monotonic_ns() < until_ns);
+	return 0;
 }

@@ -25,6 +25,8 @@ struct kernel_limits {
 	uint32_t processes;
 	uint32_t sockets;
 	uint32_t endpoints;
+	uint32_t threads;
+	bool is_traffic_off;	/* as on a kernel that cannot tell of it */
 	bool is_perf_forced;	/* perf uprobes even where uprobe_multi works: for tests of that tier */
 };
 
@@ -92,10 +94,17 @@ int64_t kernel_run_ns(const struct kernel *k);
 int kernel_meet_threads(struct kernel *k);
 
 /*
- * Runs the socket inventory once and calls `take` per record. Stops early when `take` returns non-zero, and returns that;
- * negative errno when the iterator fails.
+ * Goes on with the pass over all sockets, or begins one, for about budget_ns (negative = to its end), and calls `take` per record.
+ * 1 = it is over, 0 = there is more; negative errno when the iterator fails, which ends the pass.
  */
-int kernel_inventory(struct kernel *k, int (*take)(void *context, const struct ps_inventory *r),
-		     void *context);
+int kernel_inventory(struct kernel *k, int64_t budget_ns,
+		     void (*take)(void *context, const struct ps_inventory *r), void *context);
+
+/* Processes with books that have ended, so far; wraps. */
+uint32_t kernel_n_gone(const struct kernel *k);
+
+/* Threads that are followed, and how many may be. */
+uint32_t kernel_n_threads(const struct kernel *k);
+uint32_t kernel_threads_limit(const struct kernel *k);
 
 #endif

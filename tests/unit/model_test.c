@@ -1069,6 +1069,58 @@ static void the_rule_of_a_source_rises_and_never_falls(void **state)
 	model_free(m);
 }
 
+static void of_threads_that_are_too_many_to_follow_nothing_is_inferred(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	const struct snapshot *s;
+
+	(void)state;
+	b.unfollowed = 1;
+	s = look_at_inferred(&b);
+	assert_null(s->pools[0].wait);
+	assert_int_equal(s->pools[0].in_use, UNKNOWN);
+	assert_int_equal(s->pools[0].acquires, UNKNOWN);
+	assert_int_equal(s->pools[0].open, 10);
+	snapshot_unref(s);
+}
+
+static void connections_without_room_make_their_row_untrusted_until_there_is(void **state)
+{
+	struct ps_endpoint books = { .since_ns = S, .open = 10, .opened = 10, .refused_ns = 5 * S };
+	struct ps_endpoint_key at = endpoint_at(5432);
+	struct model *m = model_new();
+
+	(void)state;
+	for (int64_t t = 9; t < 11; t++) {
+		const struct snapshot *s;
+
+		model_tick_begin(m, t * S);
+		feed_process(m, 23, "orders");
+		model_feed_endpoint(m, &at, &books, false, UNKNOWN, UNKNOWN, t * S);
+		model_tick_end(m);
+		s = look(m);
+		assert_int_equal(s->pools[0].trusted, t == 10);
+		snapshot_unref(s);
+		books.refused_ns = 0;
+	}
+	model_free(m);
+}
+
+static void a_process_that_was_not_fed_in_this_tick_is_known_and_not_alive(void **state)
+{
+	const struct ps_proc_key key = key_of(23).proc;
+	struct model *m = model_new();
+
+	(void)state;
+	model_tick_begin(m, S);
+	feed_process(m, 23, "orders");
+	assert_true(model_is_fed(m, &key));
+	model_tick_begin(m, 2 * S);
+	assert_true(model_has_process(m, &key));
+	assert_false(model_is_fed(m, &key));
+	model_free(m);
+}
+
 static void of_hand_offs_that_are_nearly_all_handed_all_is_known(void **state)
 {
 	struct ps_wire b = inferred_wire();
@@ -1651,6 +1703,9 @@ int main(void)
 		cmocka_unit_test(of_hand_offs_that_are_nearly_all_handed_all_is_known),
 		cmocka_unit_test(when_the_last_wait_is_long_ago_those_at_work_are_in_use),
 		cmocka_unit_test(no_more_are_in_use_than_there_are),
+		cmocka_unit_test(of_threads_that_are_too_many_to_follow_nothing_is_inferred),
+		cmocka_unit_test(connections_without_room_make_their_row_untrusted_until_there_is),
+		cmocka_unit_test(a_process_that_was_not_fed_in_this_tick_is_known_and_not_alive),
 		cmocka_unit_test(waits_that_contradict_themselves_are_not_told),
 		cmocka_unit_test(threads_that_use_many_connections_at_once_tell_no_waits),
 		cmocka_unit_test(waits_that_are_not_clear_are_not_told),
