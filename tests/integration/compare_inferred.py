@@ -28,6 +28,8 @@ QUESTION is what the load was, and with it what has to be known:
                requests cannot be told from several; capacity and open equal; confidence `medium`
   loop         an event loop: sums of wait and of hold and the acquires null, or within 20 % with a confidence that is not `high`; the
                capacity null or right; open is right
+  crowd        sum of wait within 5 %, or null: in the first and the last moments of thousands of threads connections are free, and
+               when that is too large a part of it all nothing may be said
   leak         in use: the leaked ones, 3 s after the load
   timeouts     timeouts equal; where the log (--log) has acquires that waited as long as those that gave up, less a millisecond, these may be
                among them: the timer had ended the wait, and the connection came before the thread said so
@@ -115,6 +117,11 @@ def loop(truth, row):
     yield "open", truth["connections_open"], row["open"], truth["connections_open"] == row["open"]
 
 
+def crowd(truth, row):
+    want, got = truth["wait_sum_ms"], ms(row, "wait", "sum")
+    yield "wait_sum_ms", want, got, got is None or within(want, got, 5)
+
+
 def leak(truth, row):
     yield "in_use", truth["leaked"], row["in_use"], truth["leaked"] == row["in_use"]
 
@@ -138,7 +145,7 @@ def late(path):
     return sum(bool(o[1]) and o[1] - o[0] >= limit for o in ops)
 
 
-QUESTIONS = {f.__name__: f for f in (saturated, proxy, random, uncontended, trap, loop, leak, timeouts)}
+QUESTIONS = {f.__name__: f for f in (saturated, proxy, random, uncontended, trap, loop, crowd, leak, timeouts)}
 
 
 def the_row(truth, listed):
