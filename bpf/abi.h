@@ -236,7 +236,7 @@ struct ps_proc {
 	__u32 n_endpoints;
 	__u64 pools_refused;
 	__u32 n_functions;	/* that it named and that were asked for */
-	__u32 reserved;
+	__u32 n_families;	/* of like-named threads */
 };
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------------- */
@@ -460,6 +460,64 @@ struct ps_listener {
 	struct ps_addr addr;	/* as the endpoint's row has it */
 };
 
+/* ---- workers, see workers.h ------------------------------------------------------------------------------------------------ */
+
+enum ps_worker_state {
+	PS_WORKER_NEW = 0,	/* not yet seen to wait for work */
+	PS_WORKER_IDLE = 1,
+	PS_WORKER_BUSY = 2
+};
+
+struct ps_worker {
+	__u64 listener;		/* inode of the socket at which it waits for connections; 0 = at none */
+	__u64 since_ns;		/* busy since */
+	__u64 request_ns;	/* the present request began */
+	__u64 conn;		/* of the present or the last request; 0 = none */
+	__u64 sent_ns;		/* on that, since it received something last; 0 = nothing */
+	__u64 ended_ns;		/* the request seems to have ended, and is not counted yet; 0 = not so */
+	__u32 state;		/* enum ps_worker_state */
+	__u32 name;		/* hash of its family's name; 0 = in none */
+	__u32 is_known;		/* it cannot be at work since before it was followed */
+	__u32 is_elsewhere;	/* after the answer it slept, and not in a futex */
+};
+
+struct ps_family_key {
+	struct ps_proc_key proc;	/* of threads with one name; zero: of whoever waits at one socket */
+	__u64 id;		/* a hash of the name; inode of the socket */
+};
+
+/*
+ * Workers that wait for the same thing. A copy is whole when events_begun and events_done are the same: the kernel copies in rising
+ * addresses. Busy time up to t is busy * t - begun_sum + ended_sum, modulo 2^64.
+ */
+struct ps_family {
+	__u64 events_done;
+	__u64 since_ns;
+	__s64 n;		/* workers that were seen to wait or to serve, and have not ended */
+	__s64 busy;
+	__u64 begun_sum;
+	__u64 ended_sum;
+	__u64 periods;		/* of being busy */
+	__u64 requests;
+	__u64 answered;		/* of those whose end was seen; they are in `hold` */
+	__u64 slept;		/* of those: their thread slept in a futex after it had answered */
+	__u64 elsewhere;	/* of those: it slept otherwise, as an event loop does */
+	__u64 multiplexed;	/* requests that came to a thread which had another one unanswered */
+	__u64 resumed;		/* answers that went on after they had been counted */
+	struct ps_proc_key first, last;	/* of one socket: workers' processes, the first and the last that waited */
+	__u32 flags;		/* enum ps_family_flag */
+	__u32 joined;		/* threads of the name that ever served */
+	__u32 pass;		/* the epoch in which these were counted: */
+	__u32 n_named;		/* threads of the name */
+	__u32 n_unknown;	/* of those: nobody knows whether they are at work since before */
+	__u32 reserved;
+	char name[PS_COMM_MAX];	/* of threads, without what numbers them */
+	struct ps_hist hold;
+	__u64 events_begun;
+};
+
+enum ps_family_flag { PS_FAMILY_PREFORK = 1 };	/* its workers are of several processes */
+
 /* A record of the socket inventory (iterator over tasks and files). */
 struct ps_inventory {
 	struct ps_proc_key proc;
@@ -470,7 +528,7 @@ struct ps_inventory {
 	__u32 queue;		/* listeners: connections not yet accepted */
 	__u32 backlog;		/* listeners: the limit of that */
 	__u32 tcp_state;	/* as in the kernel; 0 for Unix sockets */
-	__u32 reserved;
+	__u32 drops;		/* TCP listeners: connections turned away, each try of them, modulo 2^32 */
 	struct ps_addr addr;
 };
 
@@ -661,6 +719,9 @@ PS_ASSERT_SIZE(struct ps_addr, 72);
 PS_ASSERT_SIZE(struct ps_endpoint_key, 88);
 PS_ASSERT_SIZE(struct ps_inventory, 120);
 PS_ASSERT_SIZE(struct ps_listener_key, 24);
+PS_ASSERT_SIZE(struct ps_worker, 64);
+PS_ASSERT_SIZE(struct ps_family_key, 16);
+PS_ASSERT_SIZE(struct ps_family, 168 + sizeof(struct ps_hist));
 PS_ASSERT_SIZE(struct ps_arg, 40);
 PS_ASSERT_SIZE(struct ps_cond, 56);
 PS_ASSERT_SIZE(struct ps_spec, 640);

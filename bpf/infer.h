@@ -16,34 +16,60 @@
 #include "hist.h"
 #include "maps.h"
 
-/* ---- who is followed: one bit a process ---------------------------------------------------------------------------------- */
+/* ---- who is followed: two bits a process ---------------------------------------------------------------------------------- */
 
-/* The word with a process's bit. The mask is for the verifier, and hidden from a compiler that knows better. */
+enum { PS_FOLLOWED = 1, PS_SERVING = 2 }; /* it has connections; it listens for some */
+
+/* The word with a process's bits. The mask is for the verifier, and hidden from a compiler that knows better. */
 PS_INLINE __u64 *ps_followed_word(__u32 tgid)
 {
-	__u32 word = tgid / 64;
+	__u32 word = tgid / 32;
 
 #ifdef __bpf__
 	asm volatile("" : "+r"(word));
 #endif
-	return &ps_followed[word & (PS_TGID_LIMIT / 64 - 1)];
+	return &ps_followed[word & (PS_TGID_LIMIT / 32 - 1)];
+}
+
+PS_INLINE int ps_bits(__u32 tgid)
+{
+	return *ps_followed_word(tgid) >> (tgid % 32 * 2) & (PS_FOLLOWED | PS_SERVING);
+}
+
+PS_INLINE void ps_bits_set(__u32 tgid, __u64 bits)
+{
+	__sync_fetch_and_or(ps_followed_word(tgid), bits << (tgid % 32 * 2));
+}
+
+PS_INLINE void ps_bits_clear(__u32 tgid, __u64 bits)
+{
+	if (ps_bits(tgid) & bits)
+		__sync_fetch_and_and(ps_followed_word(tgid), ~(bits << (tgid % 32 * 2)));
 }
 
 PS_INLINE int ps_is_followed(__u32 tgid)
 {
-	return *ps_followed_word(tgid) >> (tgid % 64) & 1;
+	return ps_bits(tgid) & PS_FOLLOWED;
 }
 
 PS_INLINE void ps_follow(__u32 tgid)
 {
 	if (!ps_is_followed(tgid))
-		__sync_fetch_and_or(ps_followed_word(tgid), 1ull << (tgid % 64));
+		ps_bits_set(tgid, PS_FOLLOWED);
 }
 
 PS_INLINE void ps_unfollow(__u32 tgid)
 {
-	if (ps_is_followed(tgid))
-		__sync_fetch_and_and(ps_followed_word(tgid), ~(1ull << (tgid % 64)));
+	ps_bits_clear(tgid, PS_FOLLOWED);
+}
+
+/* The process holds a listening socket: its threads may be workers. */
+PS_INLINE void ps_serve(__u32 tgid)
+{
+	if (ps_bits(tgid) & PS_SERVING)
+		return;
+	ps_bits_set(tgid, PS_SERVING);
+	__sync_fetch_and_add(&ps_n_serving, 1);
 }
 
 /* ---- a thread sleeps, is woken, and runs --------------------------------------------------------------------------------- */

@@ -21,6 +21,17 @@ struct pt_regs {
 };
 #endif
 
+struct file;
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+} PS_CORE;
+
+struct files_struct {
+	struct fdtable *fdt;
+} PS_CORE;
+
 struct signal_struct {
 	struct {
 		int counter;
@@ -36,6 +47,8 @@ struct task_struct {
 	__u64 self_exec_id; /* u64 since 5.7 (d1e7fd6462ca) */
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
+	struct files_struct *files;
+	unsigned int __state; /* since 5.14 (2f064a59a11f); `long state` before */
 	char comm[16];
 } PS_CORE;
 
@@ -67,8 +80,16 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 } PS_CORE;
 
+struct sk_buff_head {
+	__u32 qlen;
+} PS_CORE;
+
 struct sock {
 	struct sock_common __sk_common;
+	struct {
+		int counter;
+	} sk_drops; /* atomic_t */
+	struct sk_buff_head sk_receive_queue;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	__u16 sk_protocol; /* u16 since 5.6 (bf9765145b85) */

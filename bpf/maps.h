@@ -49,6 +49,8 @@ PS_MAP(ps_endpoints, HASH, struct ps_endpoint_key, struct ps_endpoint, 4096, BPF
 PS_MAP(ps_wires, HASH, __u64, struct ps_wire, 4096, BPF_F_NO_PREALLOC);
 PS_MAP(ps_listeners, HASH, struct ps_listener_key, struct ps_listener, 4096, BPF_F_NO_PREALLOC);
 
+PS_MAP(ps_families, HASH, struct ps_family_key, struct ps_family, 1024, BPF_F_NO_PREALLOC);
+
 PS_MAP(ps_words, LRU_HASH, struct ps_word_key, __u64, 8192, 0);
 PS_MAP(ps_given_ups, HASH, struct ps_given_up_key, struct ps_given_up, 4096, 0);
 
@@ -68,6 +70,16 @@ struct {
 	__type(key, int);
 	__type(value, struct ps_mark);
 } ps_marks SEC(".maps");
+#endif
+
+/* As that one, for threads of processes that listen. */
+#ifdef __bpf__
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ps_worker);
+} ps_workers SEC(".maps");
 #endif
 
 /* Per CPU: how many stories this second. */
@@ -112,8 +124,14 @@ PS_SHARED __u32 ps_pass_files = 0;
 /* Keys of ps_wires so far. */
 PS_SHARED __u64 ps_n_wires = 0;
 
-/* A bit for each process whose threads are followed. */
-PS_SHARED __u64 ps_followed[PS_TGID_LIMIT / 64];
+/* Two bits for each process: PS_FOLLOWED and PS_SERVING. */
+PS_SHARED __u64 ps_followed[PS_TGID_LIMIT / 32];
+
+/* Raised with each process that is found to listen: its threads are to be looked at (ps_workers_pass). */
+PS_SHARED __u32 ps_n_serving = 0;
+
+/* A bit for each port at which somebody listens, or did: what has another local port came from no listener. */
+PS_SHARED __u64 ps_ports[65536 / 64];
 
 /* Processes with books that have ended, so far. */
 PS_SHARED __u32 ps_n_gone = 0;

@@ -12,6 +12,7 @@
 
 #include "abi.h"
 #include "hist.h"
+#include "serving.h"
 #include "sockets.h"
 #include "threads.h"
 #include "spec.h"
@@ -42,6 +43,7 @@ int BPF_PROG(ps_exec, struct task_struct *task)
 	};
 
 	ps_proc_gone(&before, bpf_ktime_get_ns());
+	ps_serving_executes(task);
 	return 0;
 }
 
@@ -79,6 +81,30 @@ struct pt_regs___task {
 	unsigned long r10, si, di, orig_ax;
 #endif
 } PS_CORE;
+
+/* The system call that a task is in, or was in last. */
+static __attribute__((always_inline)) __u64 ps_call_of(struct task_struct *task)
+{
+	struct pt_regs___task *regs = (struct pt_regs___task *)bpf_task_pt_regs(task);
+
+#if defined(__TARGET_ARCH_arm64)
+	return (__u64)(__s64)regs->syscallno;
+#else
+	return regs->orig_ax;
+#endif
+}
+
+/* Its first argument; arm64 keeps the result there when it is over. */
+static __attribute__((always_inline)) __u64 ps_call_arg(struct task_struct *task)
+{
+	struct pt_regs___task *regs = (struct pt_regs___task *)bpf_task_pt_regs(task);
+
+#if defined(__TARGET_ARCH_arm64)
+	return regs->regs[0];
+#else
+	return regs->di;
+#endif
+}
 
 struct ps_futex_call {
 	__u64 number, word, op, timeout;
@@ -148,16 +174,31 @@ static __attribute__((always_inline)) void ps_sleeps(struct task_struct *task)
 	ps_thread_blocks(t, call.word, call.timeout != 0, now);
 }
 
+static __attribute__((always_inline)) void ps_worker_sleeps(struct task_struct *task)
+{
+	struct ps_futex_call call;
+
+	if (ps_is_accept(ps_call_of(task)))
+		ps_accept_sleeps(task, ps_call_arg(task));
+	else
+		ps_server_blocks(task, ps_calls_futex(task, 0, &call));
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_struct *next,
 	     unsigned int prev_state)
 {
+	int bits = ps_bits((__u32)next->tgid);
 	struct ps_futex_call call;
 	struct ps_thread *t;
 
 	if (prev_state && !is_preempted && ps_is_followed((__u32)prev->tgid))
 		ps_sleeps(prev);
-	if (!ps_is_followed((__u32)next->tgid) || !ps_calls_futex(next, 0, &call))
+	if (prev_state && !is_preempted && ps_bits((__u32)prev->tgid) & PS_SERVING)
+		ps_worker_sleeps(prev);
+	if (bits & PS_SERVING && ps_is_accept(ps_call_of(next)))
+		ps_accept_runs(next);
+	if (!(bits & PS_FOLLOWED) || !ps_calls_futex(next, 0, &call))
 		return 0;
 	t = bpf_task_storage_get(&ps_threads, next, 0, 0);
 	if (t && t->block_ns)
@@ -202,11 +243,13 @@ int BPF_PROG(ps_exit, struct task_struct *task)
 		if (t)
 			ps_thread_gone(t);
 	}
+	if (ps_bits((__u32)task->tgid) & PS_SERVING)
+		ps_serving_exits(task);
 	if (task->signal->live.counter > 0)
 		return 0;
 	ps_proc_key_of(task, &key);
 	ps_proc_gone(&key, bpf_ktime_get_ns());
-	ps_unfollow(key.tgid);
+	ps_bits_clear(key.tgid, PS_FOLLOWED | PS_SERVING);
 	return 0;
 }
 
@@ -215,6 +258,7 @@ int BPF_PROG(ps_fork, struct task_struct *parent, struct task_struct *child)
 {
 	if (ps_is_followed((__u32)child->tgid))
 		ps_thread_make(child);
+	ps_serving_forks(parent, child);
 	return 0;
 }
 
@@ -337,19 +381,24 @@ static __attribute__((always_inline)) int ps_traffic(struct sock *sk, int length
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(ps_sent, struct sock *sk, int length)
 {
+	ps_serves(sk, length, 1);
 	return ps_traffic(sk, length, 1);
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(ps_received, struct sock *sk, int length, int flags)
 {
-	return flags & PS_MSG_PEEK ? 0 : ps_traffic(sk, length, 0);
+	if (flags & PS_MSG_PEEK)
+		return 0;
+	ps_serves(sk, length, 0);
+	return ps_traffic(sk, length, 0);
 }
 
 /* Kernels before 6.3 have no tracepoint there; where functions can be traced, it is TCP's own. */
 SEC("fexit/tcp_sendmsg")
 int BPF_PROG(ps_tcp_sent, struct sock *sk, void *message, __u64 size, int length)
 {
+	ps_serves(sk, length, 1);
 	return ps_traffic(sk, length, 1);
 }
 
@@ -357,7 +406,10 @@ SEC("fexit/tcp_recvmsg")
 int BPF_PROG(ps_tcp_received, struct sock *sk, void *message, __u64 size, int flags, void *address,
 	     int length)
 {
-	return flags & PS_MSG_PEEK ? 0 : ps_traffic(sk, length, 0);
+	if (flags & PS_MSG_PEEK)
+		return 0;
+	ps_serves(sk, length, 0);
+	return ps_traffic(sk, length, 0);
 }
 
 /* Threads that were there before their process was followed. */
@@ -368,6 +420,17 @@ int ps_threads_pass(struct bpf_iter__task *ctx)
 
 	if (task && ps_is_followed((__u32)task->tgid))
 		ps_thread_make(task);
+	return 0;
+}
+
+/* Threads of processes that listen: those that were there before, and how many there are of a name. */
+SEC("iter/task")
+int ps_workers_pass(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (task && ps_bits((__u32)task->tgid) & PS_SERVING)
+		ps_serving_found(task, ps_call_of(task), ps_call_arg(task));
 	return 0;
 }
 
@@ -388,6 +451,8 @@ ps_inventory_take(struct task_struct *task, struct file *file, struct ps_invento
 	r->sock = (__u64)(unsigned long)sk;
 	r->inode = file->f_inode->i_ino;
 	r->netns = ps_sock_netns(sk);
+	if (sk->__sk_common.skc_state == PS_TCP_LISTEN)
+		ps_serve(r->proc.tgid);
 	if (sk->__sk_common.skc_family == PS_AF_UNIX)
 		return ps_unix_describe(sk, r);
 	if ((sk->__sk_common.skc_family != PS_AF_INET &&

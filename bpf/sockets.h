@@ -178,6 +178,16 @@ PS_INLINE void ps_listener_key_of(__u32 netns, const struct ps_addr *local,
 	__builtin_memcpy(ret->ip, local->ip, 16);
 }
 
+PS_INLINE void ps_port_add(__u16 port)
+{
+	__u32 word = port / 64;
+
+#ifdef __bpf__
+	asm volatile("" : "+r"(word));
+#endif
+	__sync_fetch_and_or(&ps_ports[word & (65536 / 64 - 1)], 1ull << (port % 64));
+}
+
 /* Notes a listening socket and makes its row. Shared with the inventory. */
 PS_INLINE void ps_listener_add(const struct ps_endpoint_key *key, __u64 now)
 {
@@ -186,6 +196,7 @@ PS_INLINE void ps_listener_add(const struct ps_endpoint_key *key, __u64 now)
 
 	if (!ps_endpoint_get(key, now))
 		return;
+	ps_port_add(key->addr.port);
 	ps_listener_key_of(key->netns, &key->addr, &where);
 	if (bpf_map_update_elem(&ps_listeners, &where, &l, BPF_ANY))
 		ps_lost(PS_LOSS_listeners_full);
@@ -201,6 +212,7 @@ PS_INLINE void ps_sock_listening(struct sock *sk, __u64 id, __u64 now)
 	s.endpoint.role = PS_SOCK_LISTEN;
 	s.endpoint.netns = ps_sock_netns(sk);
 	ps_sock_addr(sk, 0, &s.endpoint.addr);
+	ps_serve(s.endpoint.proc.tgid);
 	ps_listener_add(&s.endpoint, now);
 	if (bpf_map_update_elem(&ps_socks, &id, &s, BPF_ANY))
 		ps_lost(PS_LOSS_sockets_full);
@@ -335,6 +347,20 @@ PS_INLINE void ps_sock_set_state(struct sock *sk, int from, int to)
 
 /* ---- the inventory: what was there before us, and Unix sockets at every pass -------------------------------------------- */
 
+/* Not when whoever listened is gone, and left the socket to a child or to the program that took its place. */
+PS_INLINE int ps_listener_has_owner(__u64 id)
+{
+	struct ps_sock *s = bpf_map_lookup_elem(&ps_socks, &id);
+	struct ps_proc_key key;
+	struct ps_proc *proc;
+
+	if (!s)
+		return 0;
+	key = s->endpoint.proc;
+	proc = bpf_map_lookup_elem(&ps_procs, &key);
+	return proc && !proc->gone_ns;
+}
+
 /* Takes one open TCP socket of a process into the books, unless it is known. */
 PS_INLINE void ps_sock_found(struct sock *sk, const struct ps_inventory *r, __u64 now)
 {
@@ -347,12 +373,12 @@ PS_INLINE void ps_sock_found(struct sock *sk, const struct ps_inventory *r, __u6
 	s.endpoint.netns = r->netns;
 	s.endpoint.addr = r->addr;
 	if (r->role == PS_SOCK_LISTEN) {
-		if (bpf_map_lookup_elem(&ps_socks, &id))
+		if (ps_listener_has_owner(id))
 			return;
 		ps_listener_add(&s.endpoint, now);
 		s.state = PS_SOCK_LISTENING;
 		s.role = PS_SOCK_LISTEN;
-		bpf_map_update_elem(&ps_socks, &id, &s, BPF_NOEXIST);
+		bpf_map_update_elem(&ps_socks, &id, &s, BPF_ANY);
 		return;
 	}
 	if (r->tcp_state == PS_TCP_CLOSE_WAIT)
@@ -403,7 +429,7 @@ PS_INLINE int ps_unix_describe(struct sock *sk, struct ps_inventory *r)
 		if (!addr)
 			return -1;
 		r->role = PS_SOCK_LISTEN;
-		r->queue = sk->sk_ack_backlog;
+		r->queue = sk->sk_receive_queue.qlen;
 		r->backlog = sk->sk_max_ack_backlog;
 		return ps_unix_path(addr, &r->addr);
 	}
@@ -435,6 +461,7 @@ PS_INLINE int ps_tcp_describe(struct sock *sk, struct ps_inventory *r)
 		r->role = PS_SOCK_LISTEN;
 		r->queue = sk->sk_ack_backlog;
 		r->backlog = sk->sk_max_ack_backlog;
+		r->drops = (__u32)sk->sk_drops.counter;
 		r->addr = local;
 		return 0;
 	}

@@ -41,6 +41,8 @@ struct ingest {
 	uint64_t *per_cpu; /* room for one per-CPU value of PER_CPU_WORDS */
 	bool has_met; /* a process, in this tick */
 	uint32_t n_gone; /* kernel_n_gone() at the last tick */
+	bool has_names; /* threads of one name serve, as of the last tick */
+	uint32_t n_serving; /* kernel_n_serving() at the last pass over threads */
 	int64_t now_ns;
 };
 
@@ -419,7 +421,7 @@ static void each_endpoint(struct ingest *in, const void *at, const void *value)
 	const struct ps_endpoint_key *key = at;
 	struct ps_endpoint books;
 	struct ps_wire wire;
-	int64_t queue, backlog;
+	int64_t queue, backlog, drops;
 
 	memcpy(&books, value, sizeof(books));
 	if (!is_alive(in, &key->proc)) {
@@ -429,13 +431,15 @@ static void each_endpoint(struct ingest *in, const void *at, const void *value)
 	}
 	if ((int64_t)books.refused_ns < inventory_since(in->inventory))
 		books.refused_ns = 0; /* a pass has found room for all since */
-	inventory_listener(in->inventory, key, &queue, &backlog);
+	inventory_listener(in->inventory, key, &queue, &backlog, &drops);
 	if (key->role != PS_SOCK_LISTEN)
 		queue = backlog = UNKNOWN;
 	if (!model_feed_endpoint(in->model, key, &books, false, queue, backlog, in->now_ns) &&
 	    books.wire &&
 	    !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_WIRES), &books.wire, &wire))
 		model_feed_wire(in->model, key, &wire);
+	if (key->role == PS_SOCK_LISTEN)
+		model_feed_drops(in->model, key, drops);
 }
 
 static void each_socket(struct ingest *in, const void *key, const void *value)
@@ -462,6 +466,61 @@ static void each_listener(struct ingest *in, const void *key)
 	if (!bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LISTENERS), key, &l) &&
 	    !is_alive(in, &l.proc))
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LISTENERS), key);
+}
+
+/* ---- workers ----------------------------------------------------------------------------------------------------------- */
+
+/* A copy in which no event is half done; see struct ps_family. */
+static int read_family(struct ingest *in, const struct ps_family_key *key, struct ps_family *ret)
+{
+	for (int i = 0; i < READ_TRIES; i++) {
+		if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_FAMILIES), key, ret))
+			return -ENOENT;
+		if (ret->events_begun == ret->events_done)
+			return 0;
+	}
+	in->report.torn_reads++;
+	return -EAGAIN;
+}
+
+/* The process has ended; or the socket was there for nobody at the last pass, and that was after its first worker. */
+static bool is_family_gone(const struct ingest *in, const struct ps_family_key *key,
+			   const struct listening *place, const struct ps_family *f)
+{
+	if (key->proc.tgid)
+		return !is_alive(in, &key->proc);
+	return !place && (int64_t)f->since_ns < inventory_since(in->inventory);
+}
+
+static void each_family(struct ingest *in, const void *at)
+{
+	const struct ps_family_key *key = at;
+	const struct listening *place =
+		key->proc.tgid ? NULL : inventory_listening(in->inventory, key->id);
+	struct ps_family books;
+	int error = read_family(in, key, &books);
+
+	if (error == -EAGAIN)
+		model_keep_family(in->model, key);
+	if (error)
+		return;
+	if (is_family_gone(in, key, place, &books))
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_FAMILIES), key);
+	else if (place || key->proc.tgid)
+		model_feed_family(in->model, key, &books, place, monotonic_ns());
+	in->has_names |= key->proc.tgid != 0;
+}
+
+/* Threads are counted by a pass over all; it is made when there is somebody to count, or a new process that listens. */
+static void meet_workers(struct ingest *in)
+{
+	uint32_t n = kernel_n_serving(in->kernel);
+
+	if (n == in->n_serving && !in->has_names)
+		return;
+	in->n_serving = n;
+	in->has_names = false;
+	kernel_meet_workers(in->kernel);
 }
 
 /* ---- losses, probes ---------------------------------------------------------------------------------------------------- */
@@ -507,6 +566,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	in->report.n_processes = 0;
 	ring_buffer__consume(in->ring);
 	inventory_begin(in->inventory, in->kernel, now_ns);
+	meet_workers(in);
 	model_tick_begin(in->model, now_ns);
 	walk_batch(in, KERNEL_MAP_PROCS, sizeof(struct ps_proc_key), sizeof(struct ps_proc),
 		   each_process);
@@ -530,6 +590,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 		walk_batch(in, KERNEL_MAP_SOCKS, sizeof(uint64_t), sizeof(struct ps_sock),
 			   each_socket);
 	walk(in, KERNEL_MAP_LISTENERS, sizeof(struct ps_listener_key), each_listener);
+	walk(in, KERNEL_MAP_FAMILIES, sizeof(struct ps_family_key), each_family);
 	inventory_feed(in->inventory, in->model, now_ns);
 	model_tick_end(in->model);
 	read_losses(in);

@@ -29,11 +29,23 @@ struct place {
 	struct ps_endpoint_key key;
 	struct ps_endpoint books;
 	uint64_t pass;
-	int64_t queue, backlog;
+	uint64_t listen_pass;
+	int64_t queue, backlog, drops;
+	uint32_t n_sockets, drops_before;
+	UT_hash_handle hh;
+};
+
+/* A listening socket; forked processes share it, and it is the row of one of them. */
+struct listener {
+	uint64_t inode;
+	uint64_t pass, owner_pass;
+	struct listening now;
+	uint32_t n_holders; /* so far in this pass */
 	UT_hash_handle hh;
 };
 
 struct inventory {
+	struct listener *listeners;
 	struct socket_seen *sockets;
 	struct place *places;
 	uint64_t pass;
@@ -54,6 +66,7 @@ void inventory_free(struct inventory *v)
 {
 	struct socket_seen *s, *next_socket;
 	struct place *p, *next_place;
+	struct listener *l, *next_listener;
 
 	if (!v)
 		return;
@@ -64,6 +77,10 @@ void inventory_free(struct inventory *v)
 	HASH_ITER (hh, v->places, p, next_place) {
 		HASH_DEL(v->places, p);
 		free(p);
+	}
+	HASH_ITER (hh, v->listeners, l, next_listener) {
+		HASH_DEL(v->listeners, l);
+		free(l);
 	}
 	free(v);
 }
@@ -84,9 +101,66 @@ static struct place *place_get(struct inventory *v, const struct ps_inventory *r
 		return NULL;
 	p->key = key;
 	p->books.since_ns = (uint64_t)v->now_ns;
-	p->queue = p->backlog = UNKNOWN;
+	p->queue = p->backlog = p->drops = UNKNOWN;
 	HASH_ADD(hh, v->places, key, sizeof(p->key), p);
 	return p;
+}
+
+/* Sockets that share an address share its queue, too. What was turned away before the first pass is not of our time. */
+static void place_listens(struct place *p, const struct ps_inventory *r, uint64_t pass)
+{
+	bool is_more = p->listen_pass == pass;
+
+	if (!p->listen_pass)
+		p->drops_before = pass == 1 ? r->drops : 0;
+	p->queue = is_more ? p->queue + r->queue : r->queue;
+	p->backlog = is_more ? p->backlog + r->backlog : r->backlog;
+	p->n_sockets = is_more ? p->n_sockets + 1 : 1;
+	if (!is_more && p->n_sockets == 1 && r->addr.family != 1)
+		p->drops = (int64_t)(uint32_t)(r->drops - p->drops_before);
+	if (is_more)
+		p->drops = UNKNOWN; /* which of them is which is not known from pass to pass */
+	p->listen_pass = p->pass = pass;
+}
+
+static struct listener *listener_get(struct inventory *v, const struct ps_inventory *r)
+{
+	struct listener *l;
+
+	HASH_FIND(hh, v->listeners, &r->inode, sizeof(r->inode), l);
+	if (l)
+		return l;
+	if (HASH_COUNT(v->listeners) >= ENDPOINTS_MAX || !(l = calloc(1, sizeof(*l)))) {
+		v->refused++;
+		return NULL;
+	}
+	l->inode = r->inode;
+	l->now.owner = r->proc;
+	l->owner_pass = v->pass;
+	l->now.addr = r->addr;
+	HASH_ADD(hh, v->listeners, inode, sizeof(l->inode), l);
+	return l;
+}
+
+/* True when the record is of the process whose row it is; when that one is gone it is another's from the next pass on. */
+static bool take_listener(struct inventory *v, const struct ps_inventory *r)
+{
+	struct listener *l = listener_get(v, r);
+
+	if (!l)
+		return false;
+	if (l->pass != v->pass)
+		l->n_holders = 0;
+	l->pass = v->pass;
+	l->n_holders++;
+	l->now.queue = r->queue;
+	if (memcmp(&l->now.owner, &r->proc, sizeof(r->proc)) != 0) {
+		if (l->owner_pass + 1 >= v->pass)
+			return false;
+		l->now.owner = r->proc;
+	}
+	l->owner_pass = v->pass;
+	return true;
 }
 
 static void take(void *context, const struct ps_inventory *r)
@@ -98,15 +172,16 @@ static void take(void *context, const struct ps_inventory *r)
 
 	if (!is_unix && r->role != PS_SOCK_LISTEN)
 		return; /* TCP connections are counted in the kernel */
+	if (r->role == PS_SOCK_LISTEN && !take_listener(v, r) && is_unix)
+		return;
 	p = place_get(v, r);
 	if (!p)
 		return;
-	p->pass = v->pass;
 	if (r->role == PS_SOCK_LISTEN) {
-		p->queue = r->queue;
-		p->backlog = r->backlog;
+		place_listens(p, r, v->pass);
 		return;
 	}
+	p->pass = v->pass;
 	HASH_FIND(hh, v->sockets, &r->inode, sizeof(r->inode), s);
 	if (!s) {
 		if (HASH_COUNT(v->sockets) >= SOCKETS_MAX || !(s = calloc(1, sizeof(*s)))) {
@@ -131,6 +206,7 @@ static void sweep(struct inventory *v)
 {
 	struct socket_seen *s, *next_socket;
 	struct place *p, *next_place;
+	struct listener *l, *next_listener;
 
 	HASH_ITER (hh, v->sockets, s, next_socket) {
 		if (s->pass == v->pass)
@@ -140,6 +216,13 @@ static void sweep(struct inventory *v)
 		s->place->pass = v->pass;
 		HASH_DEL(v->sockets, s);
 		free(s);
+	}
+	HASH_ITER (hh, v->listeners, l, next_listener) {
+		l->now.n_holders = l->n_holders;
+		if (l->pass == v->pass)
+			continue;
+		HASH_DEL(v->listeners, l);
+		free(l);
 	}
 	HASH_ITER (hh, v->places, p, next_place) {
 		if (p->pass == v->pass || p->books.open > 0)
@@ -222,13 +305,22 @@ int inventory_feed(struct inventory *v, struct model *m, int64_t now_ns)
 }
 
 void inventory_listener(const struct inventory *v, const struct ps_endpoint_key *key,
-			int64_t *ret_queue, int64_t *ret_backlog)
+			int64_t *ret_queue, int64_t *ret_backlog, int64_t *ret_drops)
 {
 	struct place *p;
 
 	HASH_FIND(hh, v->places, key, sizeof(*key), p);
 	*ret_queue = p ? p->queue : UNKNOWN;
 	*ret_backlog = p ? p->backlog : UNKNOWN;
+	*ret_drops = p ? p->drops : UNKNOWN;
+}
+
+const struct listening *inventory_listening(const struct inventory *v, uint64_t inode)
+{
+	struct listener *l;
+
+	HASH_FIND(hh, v->listeners, &inode, sizeof(inode), l);
+	return l ? &l->now : NULL;
 }
 
 void inventory_processes(const struct inventory *v,
@@ -237,6 +329,8 @@ void inventory_processes(const struct inventory *v,
 	for (struct place *p = v->places; p; p = p->hh.next)
 		if (p->key.addr.family == 1)
 			call(context, &p->key.proc);
+	for (struct listener *l = v->listeners; l; l = l->hh.next)
+		call(context, &l->now.owner);
 }
 
 double inventory_seconds(const struct inventory *v)

@@ -30,11 +30,14 @@ int64_t inventory_since(const struct inventory *v);
 /* Feeds the Unix endpoints of processes that the model knows or that have one. */
 int inventory_feed(struct inventory *v, struct model *m, int64_t now_ns);
 
-/* Queue and limit of a TCP listener, UNKNOWN where the last pass did not see it. */
+/* Queue and limit of a TCP listener, and the connections that it turned away, UNKNOWN where the last pass did not see it. */
 void inventory_listener(const struct inventory *v, const struct ps_endpoint_key *key,
-			int64_t *ret_queue, int64_t *ret_backlog);
+			int64_t *ret_queue, int64_t *ret_backlog, int64_t *ret_drops);
 
-/* Calls back with each process that has a Unix endpoint. */
+/* A listening socket by its inode, as of the last pass; NULL = there was none. Valid until the next pass. */
+const struct listening *inventory_listening(const struct inventory *v, uint64_t inode);
+
+/* Calls back with each process that has a Unix endpoint or the row of a listening socket. */
 void inventory_processes(const struct inventory *v,
 			 void (*call)(void *context, const struct ps_proc_key *key), void *context);
 

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "model/state.h"
 
-static void row_process(const struct model *m, const struct ps_proc_key *key, struct pool_row *row)
+void row_process(const struct model *m, const struct ps_proc_key *key, struct pool_row *row)
 {
 	const struct process *p = process_find(m, key);
 
@@ -136,6 +136,10 @@ void endpoint_row_begin(const struct model *m, const struct endpoint *e, char na
 	row->source = endpoint_source(e);
 	endpoint_row_ends(e, row);
 	endpoint_row_count(e, row);
+	if (is_listener && e->drops != UNKNOWN) {
+		memset(row->rejected_by, 0, sizeof(row->rejected_by));
+		row->rejections = row->rejected_by[PS_REJECT_queue_full] = e->drops;
+	}
 	if (!is_listener && !e->is_sampled)
 		row->create = &e->create;
 }

@@ -60,6 +60,7 @@ void model_free(struct model *m)
 	struct process *proc, *next_proc;
 	struct pool *p, *next_pool;
 	struct endpoint *e, *next_endpoint;
+	struct family *f, *next_family;
 
 	if (!m)
 		return;
@@ -69,6 +70,8 @@ void model_free(struct model *m)
 		pool_free(m, p);
 	HASH_ITER (hh, m->endpoints, e, next_endpoint)
 		endpoint_free(m, e);
+	HASH_ITER (hh, m->families, f, next_family)
+		family_free(m, f);
 	retired_done(&m->retired);
 	free(m->given_ups);
 	free(m);
@@ -82,7 +85,7 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 
 	m->now_ns = now_ns;
 	for (proc = m->processes; proc; proc = proc->hh.next)
-		proc->is_fed = false;
+		proc->is_fed = proc->has_workers = false;
 	for (p = m->pools; p; p = p->hh.next) {
 		p->is_fed = false;
 		p->holders.n = p->waiters.n = 0;
@@ -91,11 +94,13 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 	}
 	for (e = m->endpoints; e; e = e->hh.next)
 		e->is_fed = false;
+	for (struct family *f = m->families; f; f = f->hh.next)
+		f->is_fed = false;
 }
 
 size_t model_n_pools(const struct model *m)
 {
-	return HASH_COUNT(m->pools) + HASH_COUNT(m->endpoints);
+	return HASH_COUNT(m->pools) + HASH_COUNT(m->endpoints) + HASH_COUNT(m->families);
 }
 
 /* ---- processes --------------------------------------------------------------------------------------------------------- */
@@ -151,6 +156,10 @@ static void process_is_renamed(struct model *m, const struct process *proc)
 	for (e = m->endpoints; e; e = e->hh.next)
 		if (!memcmp(&e->key.proc, &proc->key, sizeof(proc->key)))
 			e->is_grouped = false;
+	for (struct family *f = m->families; f; f = f->hh.next)
+		if (!memcmp(f->key.proc.tgid ? &f->key.proc : &f->place.owner, &proc->key,
+			    sizeof(proc->key)))
+			f->is_grouped = false;
 }
 
 int model_feed_process(struct model *m, const struct process_info *info)
@@ -236,7 +245,7 @@ int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 		if (!e)
 			return -ENOMEM;
 		e->key = *key;
-		e->timeouts = UNKNOWN;
+		e->timeouts = e->drops = UNKNOWN;
 		e->id = m->next_id++;
 		HASH_ADD(hh, m->endpoints, key, sizeof(e->key), e);
 	}
@@ -249,6 +258,15 @@ int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 	e->accept_queue = accept_queue;
 	e->accept_backlog = accept_backlog;
 	return is_as_before ? 0 : hist_catch_up(&e->create, &books->create, 0);
+}
+
+void model_feed_drops(struct model *m, const struct ps_endpoint_key *key, int64_t drops)
+{
+	struct endpoint *e;
+
+	HASH_FIND(hh, m->endpoints, key, sizeof(*key), e);
+	if (e && drops > e->drops)
+		e->drops = drops;
 }
 
 int model_feed_wire(struct model *m, const struct ps_endpoint_key *key, const struct ps_wire *wire)
@@ -347,8 +365,32 @@ static void endpoint_leave(struct model *m, struct endpoint *e)
 	retired_leave(&m->retired, e->group, &row);
 }
 
+static void family_join(struct model *m, struct family *f)
+{
+	char name[NAME_BYTES];
+	struct pool_row row;
+	struct group *to;
+
+	family_row_begin(m, f, name, &row);
+	to = retired_join(&m->retired, f->group, &row);
+	if (!to)
+		return;
+	f->group = to;
+	f->is_grouped = true;
+}
+
+static void family_leave(struct model *m, struct family *f)
+{
+	char name[NAME_BYTES];
+	struct pool_row row;
+
+	family_row_begin(m, f, name, &row);
+	retired_leave(&m->retired, f->group, &row);
+}
+
 static void forget_unfed(struct model *m)
 {
+	struct family *f, *next_family;
 	struct process *proc, *next_proc;
 	struct pool *p, *next_pool;
 	struct endpoint *e, *next_endpoint;
@@ -364,6 +406,12 @@ static void forget_unfed(struct model *m)
 			continue;
 		endpoint_leave(m, e);
 		endpoint_free(m, e);
+	}
+	HASH_ITER (hh, m->families, f, next_family) {
+		if (f->is_fed)
+			continue;
+		family_leave(m, f);
+		family_free(m, f);
 	}
 	HASH_ITER (hh, m->processes, proc, next_proc)
 		if (!proc->is_fed)
@@ -385,6 +433,9 @@ void model_tick_end(struct model *m)
 		if (e->is_fed && !e->is_grouped)
 			endpoint_join(m, e);
 	}
+	for (struct family *f = m->families; f; f = f->hh.next)
+		if (f->is_fed && !f->is_grouped)
+			family_join(m, f);
 	forget_unfed(m);
 	join_endpoints(m);
 	infer_timeouts(m);

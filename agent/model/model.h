@@ -80,6 +80,26 @@ int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 /* What the threads of the process do with the connections of an endpoint that was fed before. 0 or -ENOMEM. */
 int model_feed_wire(struct model *m, const struct ps_endpoint_key *key, const struct ps_wire *wire);
 
+/* Connections that a listener turned away since it was fed first; UNKNOWN. */
+void model_feed_drops(struct model *m, const struct ps_endpoint_key *key, int64_t drops);
+
+/* A listening socket: whose row it is, and how many processes hold it. */
+struct listening {
+	struct ps_proc_key owner;
+	struct ps_addr addr;
+	uint32_t n_holders;
+	uint32_t queue;
+};
+
+/*
+ * Workers that wait for the same thing: a whole copy of their books, read at t_ns. `place` is the socket at which they wait, NULL for threads of
+ * one name. 0 or -ENOMEM.
+ */
+int model_feed_family(struct model *m, const struct ps_family_key *key,
+		      const struct ps_family *books, const struct listening *place, int64_t t_ns);
+/* Its books could not be read whole this time. */
+void model_keep_family(struct model *m, const struct ps_family_key *key);
+
 /* A connection of an endpoint that was fed. */
 void model_feed_socket(struct model *m, const struct ps_sock *sock);
 /* Waits that timers ended, of a process that was fed. 0 or -ENOMEM. */

@@ -178,6 +178,15 @@ static void pool_take_own_waits(struct pool *p, const struct pool_extra *extra)
 	p->own_waits.sum_s = whole_steps((double)(extra->counted_wait_ns - p->first_wait_ns) / 1e9);
 }
 
+/* Its workers are told of: none are inferred beside them (families.c). */
+static void pool_marks_process(struct model *m, const struct pool *p, const struct ps_pool *books)
+{
+	struct process *proc = books->kind == PS_KIND_worker ? process_find(m, &p->key.proc) : NULL;
+
+	if (proc && !(books->flags & PS_POOL_DESTROYED))
+		proc->has_workers = true;
+}
+
 int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,
 		    const struct pool_extra *extra, int64_t t_ns)
 {
@@ -194,6 +203,7 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 		p->is_grouped = false; /* it is the name of a pool without one */
 	}
 	p->is_fed = true;
+	pool_marks_process(m, p, books);
 	name = books->name[0] ? books->name : extra->name[0] ? extra->name : p->books.name;
 	memcpy(name_now, name, sizeof(name_now));
 	if (p->books.kind != books->kind || strncmp(p->books.name, name_now, PS_NAME_MAX - 1))

@@ -287,6 +287,18 @@ static bool endpoint_is_shown(const struct endpoint *e)
 	       sum_counts(b->failed, PS_OPEN_FAILURE_COUNT);
 }
 
+static int family_row_fill(const struct model *m, const struct family *f, struct pool_row *row,
+			   struct arena *arena)
+{
+	char name[NAME_BYTES];
+
+	family_row_begin(m, f, name, row);
+	family_row_levels(f, row);
+	row->trusted = f->books.busy >= 0 && f->books.n >= 0;
+	row->untrusted_why = row->trusted ? NULL : "more workers ended than were seen to begin";
+	return row_keep(row, arena);
+}
+
 /* Whether sums of others need its counters, though it is not shown. */
 static bool is_missed(bool is_shown, const struct group *g)
 {
@@ -301,6 +313,8 @@ static size_t n_missed(const struct model *m)
 		n += is_missed(pool_is_shown(p), p->group);
 	for (const struct endpoint *e = m->endpoints; e; e = e->hh.next)
 		n += is_missed(endpoint_is_shown(e), e->group);
+	for (const struct family *f = m->families; f; f = f->hh.next)
+		n += is_missed(family_is_shown(m, f), f->group);
 	return n;
 }
 
@@ -331,6 +345,13 @@ static int snapshot_retired(const struct model *m, struct snapshot *s)
 		if (row_keep(&rows[n++], s->arena))
 			return -ENOMEM;
 	}
+	for (const struct family *f = m->families; f; f = f->hh.next) {
+		if (!is_missed(family_is_shown(m, f), f->group))
+			continue;
+		family_row_begin(m, f, name, &rows[n]);
+		if (row_keep(&rows[n++], s->arena))
+			return -ENOMEM;
+	}
 	s->retired = rows;
 	s->n_retired = n;
 	return 0;
@@ -351,6 +372,9 @@ int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thr
 			return -ENOMEM;
 	for (e = m->endpoints; e; e = e->hh.next)
 		if (endpoint_is_shown(e) && endpoint_row_fill(m, e, &rows[n++], s->arena))
+			return -ENOMEM;
+	for (const struct family *f = m->families; f; f = f->hh.next)
+		if (family_is_shown(m, f) && family_row_fill(m, f, &rows[n++], s->arena))
 			return -ENOMEM;
 	s->pools = rows;
 	s->n_pools = n;

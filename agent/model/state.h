@@ -28,6 +28,7 @@ struct process {
 	char *name, *service, *container_id;
 	struct endpoint *connects; /* within a tick: the endpoints that it has connections to */
 	unsigned int n_pools; /* within a tick: of connections */
+	bool has_workers; /* within a tick: a pool of them that is not inferred */
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -97,7 +98,7 @@ struct endpoint {
 	bool is_sampled, is_fed;
 	enum rule rule; /* the one that told the most of it so far */
 	bool is_folded; /* into the row of a pool that is known better */
-	int64_t accept_queue, accept_backlog;
+	int64_t accept_queue, accept_backlog, drops;
 	struct endpoint *next_of_process; /* within a tick: connections of the same process */
 	UT_hash_handle hh;
 };
@@ -108,8 +109,26 @@ struct given_up {
 	struct ps_given_up value;
 };
 
+struct family {
+	struct ps_family_key key;
+	uint64_t id;
+	struct group *group; /* NULL = in none */
+	bool is_grouped; /* by its present labels */
+	struct ps_family books;
+	struct listening place; /* of those that wait at a socket */
+	int64_t t_ns;
+	struct hist hold;
+	uint64_t last_integral;
+	double counted_in_use_s, in_use_s, capacity_s; /* the second never falls */
+	struct window window, former;
+	int64_t covered_ns; /* when a better source had workers in one of its processes; 0 = never */
+	bool is_fed;
+	UT_hash_handle hh;
+};
+
 struct model {
 	struct process *processes;
+	struct family *families;
 	struct pool *pools;
 	struct endpoint *endpoints;
 	struct given_up *given_ups;
@@ -154,6 +173,8 @@ void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_
 void endpoint_row_begin(const struct model *m, const struct endpoint *e, char name[NAME_BYTES],
 			struct pool_row *row);
 
+void row_process(const struct model *m, const struct ps_proc_key *key, struct pool_row *row);
+
 /* "127.0.0.1:5432", "[::1]:80", "*:80", "/run/x.sock" */
 void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES]);
 
@@ -161,6 +182,19 @@ void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES]);
 
 /* Finds for each pool of connections the endpoint that they go to; once a tick, when all has been fed. */
 void join_endpoints(struct model *m);
+
+/* ---- families.c: pools of workers that were inferred ------------------------------------------------------------------------ */
+
+void family_free(struct model *m, struct family *f);
+
+/* Whether it is a pool of workers beyond doubt, and no better source tells of it. */
+bool family_is_shown(const struct model *m, const struct family *f);
+
+/* Labels and counters, as in labels.c. */
+void family_row_begin(const struct model *m, const struct family *f, char name[NAME_BYTES],
+		      struct pool_row *row);
+/* The rest of the row; nothing in it is copied. */
+void family_row_levels(const struct family *f, struct pool_row *row);
 
 /* ---- infer.c: what the traffic of an endpoint lets us say, each with what stands above it ---------------------------------- */
 

@@ -136,6 +136,7 @@ static void choose_programs(struct poolscope_bpf *skel, enum tier tier)
 	bpf_program__set_autoload(skel->progs.ps_waking, tier != TIER_NONE);
 	bpf_program__set_autoload(skel->progs.ps_fork, tier != TIER_NONE);
 	bpf_program__set_autoload(skel->progs.ps_threads_pass, tier != TIER_NONE);
+	bpf_program__set_autoload(skel->progs.ps_workers_pass, tier != TIER_NONE);
 	bpf_program__set_autoload(skel->progs.ps_sent, tier == TIER_LENGTHS);
 	bpf_program__set_autoload(skel->progs.ps_received, tier == TIER_LENGTHS);
 	bpf_program__set_autoload(skel->progs.ps_tcp_sent, tier == TIER_FUNCTIONS);
@@ -224,6 +225,7 @@ int kernel_attach_hooks(struct kernel *k)
 		{ k->skel->progs.ps_tcp_sent, &k->skel->links.ps_tcp_sent },
 		{ k->skel->progs.ps_tcp_received, &k->skel->links.ps_tcp_received },
 		{ k->skel->progs.ps_threads_pass, &k->skel->links.ps_threads_pass },
+		{ k->skel->progs.ps_workers_pass, &k->skel->links.ps_workers_pass },
 		{ k->skel->progs.ps_inventory_pass, &k->skel->links.ps_inventory_pass },
 	};
 	int result = 0;
@@ -297,6 +299,8 @@ static struct bpf_map *map_of(const struct kernel *k, enum kernel_map which)
 		return k->skel->maps.ps_given_ups;
 	case KERNEL_MAP_WIRES:
 		return k->skel->maps.ps_wires;
+	case KERNEL_MAP_FAMILIES:
+		return k->skel->maps.ps_families;
 	case KERNEL_MAP_COUNT:
 		break;
 	}
@@ -316,9 +320,9 @@ uint32_t kernel_map_limit(const struct kernel *k, enum kernel_map which)
 const char *kernel_map_name(enum kernel_map which)
 {
 	static const char *const names[KERNEL_MAP_COUNT] = {
-		"specs",      "targets",   "probes",    "losses",  "processes", "pools",
-		"histograms", "leases",    "waiters",   "calls",   "tasks",     "functions",
-		"sockets",    "endpoints", "listeners", "stories", "given-ups", "wires"
+		"specs",     "targets", "probes",    "losses", "processes", "pools",   "histograms",
+		"leases",    "waiters", "calls",     "tasks",  "functions", "sockets", "endpoints",
+		"listeners", "stories", "given-ups", "wires",  "families"
 	};
 
 	return names[which];
@@ -387,21 +391,37 @@ int64_t kernel_run_ns(const struct kernel *k)
 	return runs ? (int64_t)ns : -1;
 }
 
-int kernel_meet_threads(struct kernel *k)
+/* Runs an iterator that writes nothing. */
+static int run_pass(const struct bpf_link *link)
 {
 	AUTO_CLOSE int fd = -1;
 	char nothing[64];
 	ssize_t n;
 
-	if (!k->skel->links.ps_threads_pass)
+	if (!link)
 		return -EOPNOTSUPP;
-	fd = bpf_iter_create(bpf_link__fd(k->skel->links.ps_threads_pass));
+	fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0)
 		return -errno;
 	do
 		n = read(fd, nothing, sizeof(nothing));
 	while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
 	return n < 0 ? -errno : 0;
+}
+
+int kernel_meet_threads(struct kernel *k)
+{
+	return run_pass(k->skel->links.ps_threads_pass);
+}
+
+int kernel_meet_workers(struct kernel *k)
+{
+	return run_pass(k->skel->links.ps_workers_pass);
+}
+
+uint32_t kernel_n_serving(const struct kernel *k)
+{
+	return __atomic_load_n(&k->skel->bss->ps_n_serving, __ATOMIC_RELAXED);
 }
 
 /* ---- the inventory ------------------------------------------------------------------------------------------------------ */

@@ -49,6 +49,7 @@ enum kernel_map {
 	KERNEL_MAP_STORIES,
 	KERNEL_MAP_GIVEN_UPS,
 	KERNEL_MAP_WIRES,
+	KERNEL_MAP_FAMILIES,
 	KERNEL_MAP_COUNT
 };
 
@@ -92,6 +93,12 @@ int64_t kernel_run_ns(const struct kernel *k);
 
 /* Follows the threads that were there before their process was followed, by a pass over all threads. */
 int kernel_meet_threads(struct kernel *k);
+
+/* Looks at the threads of processes that listen: a pass over all threads, and one bit of those of others. */
+int kernel_meet_workers(struct kernel *k);
+
+/* Changes when a process is found to listen. */
+uint32_t kernel_n_serving(const struct kernel *k);
 
 /*
  * Goes on with the pass over all sockets, or begins one, for about budget_ns (negative = to its end), and calls `take` per record.

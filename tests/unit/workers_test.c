@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * workers_test.c - the rules of bpf/workers.h, natively and under ASan: scripts of threads that wait in accept(), or take requests, sleep
+ * and answer; at last random steps, of which the books must hold whatever a program does. No step takes time; after() does.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "bpf_shim.h"
+
+#pragma GCC diagnostic ignored "-Wunused-variable"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include "bpf/workers.h"
+
+#define MS 1000000ull
+#define LISTENER 4711ull
+#define OTHER_LISTENER 4712ull
+
+static const struct ps_proc_key parent = { .tgid = 42, .incarnation = 1 };
+static const struct ps_proc_key child = { .tgid = 43, .incarnation = 2 };
+static struct ps_worker a, b;
+
+static int begin(void **state)
+{
+	(void)state;
+	shim_map_clear(&ps_families);
+	shim_map_clear(&ps_procs);
+	shim_map_clear(&ps_losses);
+	shim_map_clear(&ps_zero);
+	ps_families.limit = 16;
+	ps_procs.limit = 16;
+	memset(&a, 0, sizeof(a));
+	memset(&b, 0, sizeof(b));
+	shim_now_ns = 1000 * MS;
+	return 0;
+}
+
+static int end(void **state)
+{
+	begin(state);
+	shim_map_clear(&ps_losses);
+	return 0;
+}
+
+static void after(uint64_t ns)
+{
+	shim_now_ns += ns;
+}
+
+static struct ps_family *at(uint64_t listener)
+{
+	struct ps_family_key key = { .id = listener };
+
+	return ps_family_find(&key);
+}
+
+static struct ps_family *named(const char *comm)
+{
+	char name[PS_COMM_MAX], padded[PS_COMM_MAX] = "";
+	struct ps_family_key key = { .proc = parent };
+
+	snprintf(padded, sizeof(padded), "%s", comm);
+	key.id = ps_family_name(padded, name);
+	return ps_family_find(&key);
+}
+
+static uint64_t busy_ns(const struct ps_family *f)
+{
+	assert_true(f->events_begun == f->events_done);
+	return (uint64_t)f->busy * shim_now_ns - f->begun_sum + f->ended_sum;
+}
+
+static uint64_t lost(enum ps_loss what)
+{
+	uint32_t key = what;
+
+	return *(uint64_t *)bpf_map_lookup_elem(&ps_losses, &key);
+}
+
+static void accepts(struct ps_worker *w, const struct ps_proc_key *by)
+{
+	ps_acceptor_sleeps(w, LISTENER, by, shim_now_ns);
+}
+
+static void takes(struct ps_worker *w, const char *comm, uint64_t conn)
+{
+	char padded[PS_COMM_MAX] = "";
+
+	snprintf(padded, sizeof(padded), "%s", comm);
+	if (w->state == PS_WORKER_BUSY)
+		ps_server_receives(w, &parent, conn, shim_now_ns);
+	else
+		ps_server_takes(w, &parent, padded, conn, shim_now_ns);
+}
+
+static void sends(struct ps_worker *w, uint64_t conn)
+{
+	ps_server_sends(w, &parent, conn, shim_now_ns);
+}
+
+/* As the hook does. */
+static void blocks(struct ps_worker *w, int is_futex)
+{
+	if (w->state != PS_WORKER_BUSY || !w->sent_ns)
+		return;
+	if (is_futex)
+		ps_server_sleeps(w, &parent, shim_now_ns);
+	else
+		w->is_elsewhere = 1;
+}
+
+/* ---- accept() ------------------------------------------------------------------------------------------------------------ */
+
+static void a_worker_is_busy_from_its_waking_in_accept_to_its_next_sleep_there(void **state)
+{
+	(void)state;
+	accepts(&a, &child);
+	after(50 * MS);
+	ps_acceptor_runs(&a, shim_now_ns);
+	ps_acceptor_receives(&a, 7, shim_now_ns);
+	after(20 * MS);
+	assert_int_equal(at(LISTENER)->busy, 1);
+	accepts(&a, &child);
+	after(5 * MS);
+	assert_int_equal(at(LISTENER)->busy, 0);
+	assert_int_equal(busy_ns(at(LISTENER)), 20 * MS);
+	assert_int_equal(at(LISTENER)->requests, 1);
+	assert_int_equal(at(LISTENER)->answered, 1);
+	assert_int_equal(at(LISTENER)->hold.sum_ns, 20 * MS);
+}
+
+static void a_full_queue_is_many_requests_and_one_busy_period(void **state)
+{
+	(void)state;
+	accepts(&a, &child);
+	ps_acceptor_runs(&a, shim_now_ns);
+	for (uint64_t conn = 1; conn <= 23; conn++) {
+		ps_acceptor_receives(&a, conn, shim_now_ns);
+		after(10 * MS);
+	}
+	accepts(&a, &child);
+	assert_int_equal(at(LISTENER)->requests, 23);
+	assert_int_equal(at(LISTENER)->answered, 23);
+	assert_int_equal(at(LISTENER)->periods, 1);
+	assert_int_equal(busy_ns(at(LISTENER)), 230 * MS);
+	assert_int_equal(at(LISTENER)->hold.sum_ns, 230 * MS);
+}
+
+static void a_signal_in_accept_is_no_request(void **state)
+{
+	(void)state;
+	accepts(&a, &child);
+	ps_acceptor_runs(&a, shim_now_ns);
+	accepts(&a, &child);
+	assert_int_equal(at(LISTENER)->requests, 0);
+	assert_int_equal(at(LISTENER)->hold.sum_ns, 0);
+}
+
+static void workers_of_several_processes_at_one_socket_are_one_family(void **state)
+{
+	(void)state;
+	accepts(&a, &parent);
+	assert_int_equal(at(LISTENER)->flags, 0);
+	accepts(&b, &child);
+	assert_int_equal(at(LISTENER)->flags, PS_FAMILY_PREFORK);
+	assert_int_equal(at(LISTENER)->n, 2);
+	ps_acceptor_runs(&b, shim_now_ns);
+	after(3 * MS);
+	ps_acceptor_leaves(&b, shim_now_ns);
+	after(3 * MS);
+	assert_int_equal(at(LISTENER)->n, 1);
+	assert_int_equal(at(LISTENER)->busy, 0);
+	assert_int_equal(busy_ns(at(LISTENER)), 3 * MS);
+}
+
+static void who_waits_at_another_socket_has_left_the_first(void **state)
+{
+	(void)state;
+	accepts(&a, &parent);
+	ps_acceptor_runs(&a, shim_now_ns);
+	after(MS);
+	ps_acceptor_sleeps(&a, OTHER_LISTENER, &parent, shim_now_ns);
+	assert_int_equal(at(LISTENER)->n, 0);
+	assert_int_equal(at(LISTENER)->busy, 0);
+	assert_int_equal(at(OTHER_LISTENER)->n, 1);
+	assert_int_equal(at(OTHER_LISTENER)->busy, 0);
+}
+
+static void a_full_table_of_families_is_counted(void **state)
+{
+	(void)state;
+	ps_families.limit = 0;
+	accepts(&a, &parent);
+	assert_int_equal(lost(PS_LOSS_families_full), 1);
+	assert_int_equal(a.listener, 0);
+	takes(&b, "exec-1", 7);
+	assert_int_equal(lost(PS_LOSS_families_full), 2);
+}
+
+static void a_family_that_was_dropped_begins_anew(void **state)
+{
+	struct ps_family_key key = { .id = LISTENER };
+
+	(void)state;
+	accepts(&a, &parent);
+	bpf_map_delete_elem(&ps_families, &key);
+	ps_acceptor_runs(&a, shim_now_ns);
+	after(MS);
+	accepts(&a, &parent);
+	assert_int_equal(at(LISTENER)->n, 1);
+	assert_int_equal(at(LISTENER)->busy, 0);
+	assert_int_equal(busy_ns(at(LISTENER)), 0);
+}
+
+/* ---- names --------------------------------------------------------------------------------------------------------------- */
+
+static void a_family_is_named_without_what_numbers_its_threads(void **state)
+{
+	static const char *const names[][2] = {
+		{ "http-nio-8080-exec-1", "http-nio-8080-e" }, /* as comm cuts it */
+		{ "http-exec-12", "http-exec" },	       { "pool-1-thread-3", "pool-1-thread" },
+		{ "worker #4", "worker" },		       { "w[7]", "w" },
+		{ "main", "main" },			       { "42", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		char comm[PS_COMM_MAX] = "", got[PS_COMM_MAX];
+
+		memcpy(comm, names[i][0], strlen(names[i][0]) < 15 ? strlen(names[i][0]) : 15);
+		assert_int_not_equal(ps_family_name(comm, got), 0);
+		assert_string_equal(got, names[i][1]);
+	}
+}
+
+/* ---- threads of one name ------------------------------------------------------------------------------------------------- */
+
+static void a_thread_is_busy_from_a_request_to_the_sleep_after_its_answer(void **state)
+{
+	(void)state;
+	takes(&a, "exec-1", 7);
+	after(2 * MS);
+	blocks(&a, 1); /* for a lock, a connection of its own: no answer yet */
+	after(8 * MS);
+	sends(&a, 7);
+	after(MS);
+	blocks(&a, 1);
+	assert_int_equal(named("exec-2")->busy, 0);
+	after(100 * MS);
+	takes(&a, "exec-1", 8);
+	assert_int_equal(named("exec-2")->requests, 2);
+	assert_int_equal(named("exec-2")->answered, 1);
+	assert_int_equal(named("exec-2")->slept, 1);
+	assert_int_equal(named("exec-2")->hold.sum_ns, 11 * MS);
+	assert_int_equal(busy_ns(named("exec-2")), 11 * MS);
+	assert_int_equal(named("exec-2")->n, 1);
+}
+
+static void an_answer_that_goes_on_after_a_sleep_had_not_ended(void **state)
+{
+	(void)state;
+	takes(&a, "exec-1", 7);
+	sends(&a, 7);
+	blocks(&a, 1);
+	after(5 * MS);
+	sends(&a, 7);
+	assert_int_equal(named("exec-1")->busy, 1);
+	assert_int_equal(busy_ns(named("exec-1")), 5 * MS);
+	blocks(&a, 1);
+	after(PS_TOLD_NS);
+	ps_worker_count(&a, &parent, "exec-1\0\0\0\0\0\0\0\0\0", shim_now_ns);
+	assert_int_equal(named("exec-1")->answered, 1);
+	assert_int_equal(named("exec-1")->hold.sum_ns, 5 * MS);
+	assert_int_equal(named("exec-1")->n_named, 1);
+	assert_int_equal(named("exec-1")->n_unknown, 0);
+	sends(&a, 7); /* too late */
+	assert_int_equal(named("exec-1")->resumed, 1);
+	assert_int_equal(named("exec-1")->busy, 0);
+}
+
+static void a_queue_of_tasks_lets_no_thread_sleep(void **state)
+{
+	(void)state;
+	for (uint64_t conn = 1; conn <= 23; conn++) {
+		takes(&a, "exec-1", conn);
+		after(10 * MS);
+		sends(&a, conn);
+	}
+	blocks(&a, 1);
+	assert_int_equal(named("exec-1")->requests, 23);
+	assert_int_equal(busy_ns(named("exec-1")), 230 * MS);
+	assert_int_equal(named("exec-1")->elsewhere, 0);
+}
+
+static void an_event_loop_is_told_by_what_it_does_between_requests(void **state)
+{
+	(void)state;
+	takes(&a, "loop", 1);
+	takes(&a, "loop", 2); /* before the first has its answer */
+	assert_int_equal(named("loop")->multiplexed, 1);
+	sends(&a, 2);
+	blocks(&a, 0);
+	takes(&a, "loop", 3);
+	assert_int_equal(named("loop")->elsewhere, 1);
+}
+
+static void a_thread_that_was_there_before_is_not_known_until_it_serves(void **state)
+{
+	(void)state;
+	takes(&a, "exec-1", 7);
+	ps_worker_count(&a, &parent, "exec-1\0\0\0\0\0\0\0\0\0", shim_now_ns);
+	ps_worker_count(&b, &parent, "exec-2\0\0\0\0\0\0\0\0\0", shim_now_ns);
+	assert_int_equal(named("exec-1")->n_named, 2);
+	assert_int_equal(named("exec-1")->n_unknown, 1);
+}
+
+static void a_process_has_so_many_families_and_no_more(void **state)
+{
+	char name[PS_COMM_MAX];
+
+	(void)state;
+	ps_families.limit = 1000;
+	for (int i = 0; i < PS_FAMILIES_PER_PROCESS + 3; i++) {
+		struct ps_worker w = { 0 };
+
+		snprintf(name, sizeof(name), "t%dx", i);
+		takes(&w, name, 7);
+	}
+	assert_int_equal(ps_families.n, PS_FAMILIES_PER_PROCESS);
+	assert_int_equal(lost(PS_LOSS_families_full), 3);
+}
+
+/* ---- anything ------------------------------------------------------------------------------------------------------------ */
+
+static uint32_t random_of(uint32_t *seed, uint32_t n)
+{
+	*seed = *seed * 1664525u + 1013904223u;
+	return (*seed >> 8) % n;
+}
+
+static void step(uint32_t *seed, struct ps_worker *w)
+{
+	uint64_t conn = 1 + random_of(seed, 3);
+
+	switch (random_of(seed, 8)) {
+	case 0:
+		ps_acceptor_sleeps(w, LISTENER + random_of(seed, 2), &parent, shim_now_ns);
+		break;
+	case 1:
+		ps_acceptor_runs(w, shim_now_ns);
+		break;
+	case 2:
+		ps_worker_count(w, &parent, "exec-1\0\0\0\0\0\0\0\0\0", shim_now_ns);
+		break;
+	case 3:
+		if (w->listener)
+			ps_acceptor_leaves(w, shim_now_ns);
+		ps_server_leaves(w, &parent, shim_now_ns);
+		memset(w, 0, sizeof(*w));
+		break;
+	case 4:
+		if (!w->listener)
+			blocks(w, (int)random_of(seed, 2));
+		break;
+	case 5:
+		if (!w->listener)
+			sends(w, conn);
+		break;
+	default:
+		if (w->listener)
+			ps_acceptor_receives(w, conn, shim_now_ns);
+		else
+			takes(w, random_of(seed, 2) ? "exec-1" : "task-1", conn);
+	}
+}
+
+static void whatever_happens_the_books_are_possible(void **state)
+{
+	uint32_t seed = 23;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		step(&seed, random_of(&seed, 2) ? &a : &b);
+		after(random_of(&seed, 3) * MS);
+		for (struct shim_entry *e = ps_families.first; e; e = e->next) {
+			const struct ps_family *f = (const struct ps_family *)e->value;
+
+			assert_true(f->n >= 0 && f->n <= 2);
+			assert_true(f->busy >= 0 && f->busy <= 2);
+			assert_true(f->answered <= f->requests);
+			assert_true(busy_ns(f) <= 2 * (shim_now_ns - 1000 * MS));
+		}
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_worker_is_busy_from_its_waking_in_accept_to_its_next_sleep_there),
+		TEST(a_full_queue_is_many_requests_and_one_busy_period),
+		TEST(a_signal_in_accept_is_no_request),
+		TEST(workers_of_several_processes_at_one_socket_are_one_family),
+		TEST(who_waits_at_another_socket_has_left_the_first),
+		TEST(a_full_table_of_families_is_counted),
+		TEST(a_family_that_was_dropped_begins_anew),
+		TEST(a_family_is_named_without_what_numbers_its_threads),
+		TEST(a_thread_is_busy_from_a_request_to_the_sleep_after_its_answer),
+		TEST(an_answer_that_goes_on_after_a_sleep_had_not_ended),
+		TEST(a_queue_of_tasks_lets_no_thread_sleep),
+		TEST(an_event_loop_is_told_by_what_it_does_between_requests),
+		TEST(a_thread_that_was_there_before_is_not_known_until_it_serves),
+		TEST(a_process_has_so_many_families_and_no_more),
+		TEST(whatever_happens_the_books_are_possible),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
