@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """THREADS FastCGI clients with ITERS requests each, one connection per request; LEAK more requests never end. With the argument
-`status` it prints php-fpm's own status page as a JSON object instead."""
+`status` it prints php-fpm's own status page as a JSON object instead; with `hold`, the folder and the socket of a running subject and
+a number it makes so many requests that never end, prints OUT, and ends with its standard input."""
 
 import json
 import os
@@ -22,10 +23,20 @@ def pair(name, value):
     return sizes + name + value
 
 
-def send(port, **params):
+def connect(address):
+    """A Unix socket by its path, or a port of 127.0.0.1."""
+    if not address.startswith("/"):
+        return socket.create_connection(("127.0.0.1", int(address)), timeout=60)
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(60)
+    s.connect(address)
+    return s
+
+
+def send(address, **params):
     params = {"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1", **params}
     body = b"".join(pair(k.encode(), str(v).encode()) for k, v in params.items())
-    s = socket.create_connection(("127.0.0.1", int(port)), timeout=60)
+    s = connect(address)
     s.sendall(record(BEGIN, b"\0\1\0\0\0\0\0\0") + record(PARAMS, body) + record(PARAMS) + record(STDIN))
     return s
 
@@ -42,7 +53,7 @@ def status():
 
 def sleep(ms):
     tmp = os.environ["TMP"]
-    return send(os.environ["PORT"], SCRIPT_FILENAME=tmp + "/sleep.php", MS=ms, OUT=tmp + "/server.ops")
+    return send(os.environ["ADDRESS"], SCRIPT_FILENAME=tmp + "/sleep.php", MS=ms, OUT=tmp + "/server.ops")
 
 
 def worker(failed):
@@ -65,7 +76,16 @@ def load():
     sys.exit(len(failed))
 
 
+def hold(tmp, address, n):
+    os.environ.update(TMP=tmp, ADDRESS=address)
+    held = [sleep(-1) for _ in range(int(n))]
+    print("OUT", len(held), flush=True)
+    sys.stdin.read()
+
+
 if sys.argv[1:] == ["status"]:
     print(status())
+elif sys.argv[1:2] == ["hold"]:
+    hold(*sys.argv[2:])
 else:
     load()
