@@ -174,14 +174,18 @@ static __attribute__((always_inline)) void ps_sleeps(struct task_struct *task)
 	ps_thread_blocks(t, call.word, call.timeout != 0, now);
 }
 
-static __attribute__((always_inline)) void ps_worker_sleeps(struct task_struct *task)
+/* A sleep in accept() that no signal ends is one for the socket's lock, as of an event loop beside others. */
+static __attribute__((always_inline)) void ps_worker_sleeps(struct task_struct *task,
+							    unsigned int state)
 {
 	struct ps_futex_call call;
 
-	if (ps_is_accept(ps_call_of(task)))
-		ps_accept_sleeps(task, ps_call_arg(task));
-	else
+	if (ps_is_accept(ps_call_of(task))) {
+		if (state == PS_TASK_INTERRUPTIBLE)
+			ps_accept_sleeps(task, ps_call_arg(task));
+	} else {
 		ps_server_blocks(task, ps_calls_futex(task, 0, &call));
+	}
 }
 
 SEC("tp_btf/sched_switch")
@@ -195,7 +199,7 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 	if (prev_state && !is_preempted && ps_is_followed((__u32)prev->tgid))
 		ps_sleeps(prev);
 	if (prev_state && !is_preempted && ps_bits((__u32)prev->tgid) & PS_SERVING)
-		ps_worker_sleeps(prev);
+		ps_worker_sleeps(prev, prev_state);
 	if (bits & PS_SERVING && ps_is_accept(ps_call_of(next)))
 		ps_accept_runs(next);
 	if (!(bits & PS_FOLLOWED) || !ps_calls_futex(next, 0, &call))
