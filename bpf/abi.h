@@ -478,7 +478,8 @@ struct ps_worker {
 	__u32 state;		/* enum ps_worker_state */
 	__u32 name;		/* hash of its family's name; 0 = in none */
 	__u32 is_known;		/* it cannot be at work since before it was followed */
-	__u32 is_elsewhere;	/* after the answer it slept, and not in a futex */
+	__u16 is_elsewhere;	/* after the answer it slept, and not in a futex */
+	__u16 is_loop;		/* an event loop, so no worker */
 };
 
 struct ps_family_key {

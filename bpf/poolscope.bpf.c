@@ -350,6 +350,7 @@ static __attribute__((noinline)) int ps_is_unfollowed(struct ps_mark *m)
 	return 0;
 }
 
+/* 1 = the thread is an event loop. */
 static __attribute__((always_inline)) int ps_traffic(struct sock *sk, int length, int is_sent)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
@@ -370,7 +371,7 @@ static __attribute__((always_inline)) int ps_traffic(struct sock *sk, int length
 		return ps_is_unfollowed(m);
 	if (m->role == PS_SOCK_ACCEPT) {
 		ps_client_traffic(m, t, id, is_sent);
-		return 0;
+		return ps_turn_is_loop(&t->turn);
 	}
 	w = bpf_map_lookup_elem(&ps_wires, &m->wire);
 	if (!w)
@@ -385,35 +386,33 @@ static __attribute__((always_inline)) int ps_traffic(struct sock *sk, int length
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(ps_sent, struct sock *sk, int length)
 {
-	ps_serves(sk, length, 1);
-	return ps_traffic(sk, length, 1);
+	ps_serves(sk, length, 1, ps_traffic(sk, length, 1));
+	return 0;
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(ps_received, struct sock *sk, int length, int flags)
 {
-	if (flags & PS_MSG_PEEK)
-		return 0;
-	ps_serves(sk, length, 0);
-	return ps_traffic(sk, length, 0);
+	if (!(flags & PS_MSG_PEEK))
+		ps_serves(sk, length, 0, ps_traffic(sk, length, 0));
+	return 0;
 }
 
 /* Kernels before 6.3 have no tracepoint there; where functions can be traced, it is TCP's own. */
 SEC("fexit/tcp_sendmsg")
 int BPF_PROG(ps_tcp_sent, struct sock *sk, void *message, __u64 size, int length)
 {
-	ps_serves(sk, length, 1);
-	return ps_traffic(sk, length, 1);
+	ps_serves(sk, length, 1, ps_traffic(sk, length, 1));
+	return 0;
 }
 
 SEC("fexit/tcp_recvmsg")
 int BPF_PROG(ps_tcp_received, struct sock *sk, void *message, __u64 size, int flags, void *address,
 	     int length)
 {
-	if (flags & PS_MSG_PEEK)
-		return 0;
-	ps_serves(sk, length, 0);
-	return ps_traffic(sk, length, 0);
+	if (!(flags & PS_MSG_PEEK))
+		ps_serves(sk, length, 0, ps_traffic(sk, length, 0));
+	return 0;
 }
 
 /* Threads that were there before their process was followed. */

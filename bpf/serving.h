@@ -157,8 +157,20 @@ __attribute__((noinline)) int ps_answer_goes(__u64 conn)
 	return 0;
 }
 
-/* Something went over a socket of a process that listens. */
-PS_INLINE void ps_serves(struct sock *sk, int length, int is_sent)
+static __attribute__((noinline, unused)) int ps_serving_loops(struct task_struct *task)
+{
+	struct ps_worker *w = bpf_task_storage_get(&ps_workers, task, 0, 0);
+	struct ps_proc_key proc;
+
+	if (!w || w->listener)
+		return 0;
+	ps_proc_key_of(task, &proc);
+	ps_server_loops(w, &proc, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* Something went over a socket of a process that listens. Event loops cost no more than to see that they are. */
+PS_INLINE void ps_serves(struct sock *sk, int length, int is_sent, int is_loop)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct ps_worker *w;
@@ -167,8 +179,12 @@ PS_INLINE void ps_serves(struct sock *sk, int length, int is_sent)
 	if (length <= 0 || !(ps_bits((__u32)task->tgid) & PS_SERVING) || !ps_may_be_inbound(sk))
 		return;
 	w = bpf_task_storage_get(&ps_workers, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!w)
+	if (!w || w->is_loop)
 		return;
+	if (is_loop && !w->listener) {
+		ps_serving_loops(task);
+		return;
+	}
 	conn = ps_conn_of(sk);
 	if (is_sent) {
 		if (w->conn == conn && !w->listener)

@@ -301,6 +301,18 @@ PS_INLINE void ps_server_takes(struct ps_worker *w, const struct ps_proc_key *pr
 	ps_server_begins(f, w, conn, now);
 }
 
+/* It is an event loop (loops.h): what it serves at once is no request at a time, and its family is none of workers. */
+PS_INLINE void ps_server_loops(struct ps_worker *w, const struct ps_proc_key *proc, __u64 now)
+{
+	struct ps_family *f = ps_server_family(w, proc);
+
+	if (f)
+		__sync_fetch_and_add(&f->multiplexed, f->requests);
+	ps_server_leaves(w, proc, now);
+	w->state = PS_WORKER_NEW;
+	w->is_loop = 1;
+}
+
 /* It receives while it is at work. Only after an answer, or on another connection, does it mean anything. */
 PS_INLINE void ps_server_receives(struct ps_worker *w, const struct ps_proc_key *proc, __u64 conn,
 				  __u64 now)

@@ -309,6 +309,20 @@ static void an_event_loop_is_told_by_what_it_does_between_requests(void **state)
 	assert_int_equal(named("loop")->elsewhere, 1);
 }
 
+static void an_event_loop_leaves_its_family_and_leaves_it_in_doubt(void **state)
+{
+	(void)state;
+	takes(&a, "loop", 1);
+	sends(&a, 1);
+	takes(&a, "loop", 2);
+	assert_int_equal(named("loop")->busy, 1);
+	ps_server_loops(&a, &parent, shim_now_ns);
+	assert_int_equal(named("loop")->busy, 0);
+	assert_int_equal(named("loop")->n, 0);
+	assert_int_equal(named("loop")->multiplexed, named("loop")->requests);
+	assert_true(a.is_loop);
+}
+
 static void a_thread_that_was_there_before_is_not_known_until_it_serves(void **state)
 {
 	(void)state;
@@ -415,6 +429,7 @@ int main(void)
 		TEST(an_answer_that_goes_on_after_a_sleep_had_not_ended),
 		TEST(a_queue_of_tasks_lets_no_thread_sleep),
 		TEST(an_event_loop_is_told_by_what_it_does_between_requests),
+		TEST(an_event_loop_leaves_its_family_and_leaves_it_in_doubt),
 		TEST(a_thread_that_was_there_before_is_not_known_until_it_serves),
 		TEST(a_process_has_so_many_families_and_no_more),
 		TEST(whatever_happens_the_books_are_possible),
