@@ -293,6 +293,7 @@ struct ps_wire {
 	__u64 handoffs_long;	/* of those: longer than two threads ever hold each other up at a lock */
 	__u64 contradictions;	/* of those: who ended it had begun without waiting, meanwhile */
 	__u64 free_sum;		/* connections that nobody held when they ended, all together */
+	__u64 sliced;		/* of those: in parts that a timer ended, or after such a wait was given up and tried again at once */
 	__u64 unclear;		/* long waits before a connection was taken that no user of one ended */
 	__u64 unclear_ns;
 	__u64 multiplexed;	/* requests of a thread that still had none answered on another connection */
@@ -393,7 +394,9 @@ struct ps_thread {
 	__u64 woken_word;	/* the address in that call; 0 = it has more than one */
 	__u64 woken_ns;
 	__u32 has_timeout;
+	__u32 n_timed;		/* of those waits: a timer ended them, and they are not told */
 	__u32 is_woken;		/* by a futex call of its own process */
+	__u32 is_sliced;	/* `best`: a timer had ended parts of it */
 	__u64 chain_ns;		/* the first of those waits on the word that followed each other at once */
 	__u64 ran_ns;		/* end of the last one */
 	__u64 given_up_ns;	/* length of a chain that a timer ended, until it is known what came of it; 0 = none */
@@ -438,8 +441,18 @@ struct ps_given_up_key {
 struct ps_given_up {
 	__u64 n;
 	__u64 sum_ns;
-	__u64 n_known;		/* where threads had waited for a connection before */
+	__u64 n_known;		/* where threads waited for a connection, before or after */
 	__u64 wire;		/* of the last one of those */
+	__u64 n_new;		/* where nobody had waited so before */
+	__u64 n_vain;		/* not among n: somebody woke the thread, but it did not use a connection then; where, is not known */
+	__u64 n_retried;	/* of n: the thread waited there again at once */
+};
+
+/* What is known of a place: threads wait for a connection there, or (wire = 0) a timer ended a wait of that name and length. */
+struct ps_word {
+	__u64 wire;
+	__u32 name;
+	__u32 bucket;
 };
 
 enum ps_sock_state {

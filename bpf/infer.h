@@ -77,48 +77,103 @@ PS_INLINE void ps_serve(__u32 tgid)
 /* How much later a thread sleeps on the same word again when its wait is not over (it was woken for nothing, or looks at the clock). */
 #define PS_AGAIN_NS 1000000
 
+/* How a wait with a timeout came to nothing. */
+enum ps_give_up {
+	PS_GIVE_UP, /* a timer ended it, and the thread did something else */
+	PS_GIVE_UP_RETRIES, /* a timer ended it, and the thread waits there again at once */
+	PS_GIVE_UP_IN_VAIN /* the thread was woken for a connection that another one was quicker to take */
+};
+
+/* What became of ps_given_up_add(). */
+enum { PS_GIVEN_UP_NOT, PS_GIVEN_UP, PS_GIVEN_UP_KNOWN /* where threads wait for a connection */ };
+
+PS_INLINE struct ps_given_up *ps_given_up_make(const struct ps_given_up_key *key)
+{
+	struct ps_given_up fresh = {}, *g;
+
+	bpf_map_update_elem(&ps_given_ups, key, &fresh, BPF_NOEXIST);
+	g = bpf_map_lookup_elem(&ps_given_ups, key);
+	if (!g)
+		ps_lost(PS_LOSS_given_ups_full);
+	return g;
+}
+
+PS_INLINE void ps_given_up_is_known(struct ps_given_up *g, __u64 wire)
+{
+	__sync_fetch_and_add(&g->n_known, 1);
+	g->wire = wire;
+}
+
 /*
- * A wait that a timer ended, and after which the thread did something else. 1 = where threads have waited for a connection. In vain: the
- * thread was woken for one that another thread was quicker to take, and then had no time left; that counts at such places alone.
+ * Counts a wait that came to nothing. In vain counts where threads wait for a connection, and no wait is that one's end elsewhere. A retry
+ * at once is one where others gave up after that long and did something else; else a timer ended a part of a wait.
  */
 PS_INLINE int ps_given_up_add(const struct ps_proc_key *proc, __u32 name, __u64 word, __u64 length,
-			      int is_in_vain)
+			      enum ps_give_up how)
 {
 	struct ps_given_up_key key = { .proc = *proc,
 				       .name = name,
 				       .bucket = ps_hist_bucket(length) };
 	struct ps_word_key where = { .line = word / 64, .proc = *proc };
-	struct ps_given_up fresh = {}, *g = bpf_map_lookup_elem(&ps_given_ups, &key);
-	__u64 *wire = bpf_map_lookup_elem(&ps_words, &where);
+	struct ps_given_up *g = bpf_map_lookup_elem(&ps_given_ups, &key);
+	struct ps_word *place = bpf_map_lookup_elem(&ps_words, &where);
+	struct ps_word fresh = { .name = name, .bucket = key.bucket };
+	__u64 wire = place ? place->wire : 0;
 
-	if (is_in_vain && !wire)
-		return 0;
-	if (!g) {
-		bpf_map_update_elem(&ps_given_ups, &key, &fresh, BPF_NOEXIST);
-		g = bpf_map_lookup_elem(&ps_given_ups, &key);
-		if (!g) {
-			ps_lost(PS_LOSS_given_ups_full);
-			return 0;
-		}
+	if (how == PS_GIVE_UP_IN_VAIN && !wire) {
+		if (g)
+			__sync_fetch_and_add(&g->n_vain, 1);
+		return PS_GIVEN_UP_NOT;
 	}
+	if (how == PS_GIVE_UP_RETRIES && !(g && g->n > g->n_retried))
+		return PS_GIVEN_UP_NOT;
+	if (!g)
+		g = ps_given_up_make(&key);
+	if (!g)
+		return PS_GIVEN_UP_NOT;
 	__sync_fetch_and_add(&g->n, 1);
 	__sync_fetch_and_add(&g->sum_ns, length);
-	if (!wire || is_in_vain)
-		return 0;
-	__sync_fetch_and_add(&g->n_known, 1);
-	g->wire = *wire;
-	return 1;
+	if (how == PS_GIVE_UP_RETRIES)
+		__sync_fetch_and_add(&g->n_retried, 1);
+	if (!place) {
+		__sync_fetch_and_add(&g->n_new, 1);
+		bpf_map_update_elem(&ps_words, &where, &fresh, BPF_NOEXIST);
+	}
+	if (!wire)
+		return PS_GIVEN_UP;
+	if (how != PS_GIVE_UP_IN_VAIN)
+		ps_given_up_is_known(g, wire);
+	return PS_GIVEN_UP_KNOWN;
 }
 
-/* Threads wait for a connection here: glibc's condition variables take turns with two words 12 bytes apart. */
+/* Threads wait for a connection here, so who gave up here before did so, too. */
+PS_INLINE void ps_place_learn(const struct ps_word_key *where, __u64 wire)
+{
+	struct ps_word now = { .wire = wire }, *place = bpf_map_lookup_elem(&ps_words, where);
+	struct ps_given_up_key key = { .proc = where->proc };
+	struct ps_given_up *g;
+
+	if (place && place->wire == wire)
+		return;
+	if (place && !place->wire) {
+		key.name = place->name;
+		key.bucket = place->bucket;
+		g = bpf_map_lookup_elem(&ps_given_ups, &key);
+		if (g)
+			ps_given_up_is_known(g, wire);
+	}
+	bpf_map_update_elem(&ps_words, where, &now, BPF_ANY);
+}
+
+/* glibc's condition variables take turns with two words 12 bytes apart. */
 PS_INLINE void ps_word_learn(const struct ps_proc_key *proc, __u64 word, __u64 wire)
 {
 	struct ps_word_key key = { .line = word / 64, .proc = *proc };
 
-	bpf_map_update_elem(&ps_words, &key, &wire, BPF_ANY);
+	ps_place_learn(&key, wire);
 	if (word % 64 >= 52 || word % 64 < 12) {
 		key.line += word % 64 < 12 ? -1 : 1;
-		bpf_map_update_elem(&ps_words, &key, &wire, BPF_ANY);
+		ps_place_learn(&key, wire);
 	}
 }
 
@@ -142,10 +197,36 @@ PS_INLINE int ps_is_near(__u64 a, __u64 b)
 	return (a > b ? a - b : b - a) < 64;
 }
 
-/* 1 = a wait before this one was given up: tell what it was (t->word, t->given_up_ns) before ps_thread_blocks(). */
-PS_INLINE int ps_thread_has_given_up(const struct ps_thread *t, __u64 word, __u64 now)
+/* It slept here just now. */
+PS_INLINE int ps_thread_is_again(const struct ps_thread *t, __u64 word, __u64 now)
 {
-	return t->given_up_ns && (!ps_is_near(t->word, word) || now - t->ran_ns >= PS_AGAIN_NS);
+	return ps_is_near(t->word, word) && now - t->ran_ns < PS_AGAIN_NS;
+}
+
+/* The next wait of the thread is another one. */
+PS_INLINE void ps_thread_rests(struct ps_thread *t)
+{
+	t->sum_ns = 0;
+	t->wait_ns = 0;
+	t->best_ns = 0;
+	t->longest_ns = 0;
+	t->ran_ns = 0; /* its next wait is another one */
+	t->vain_ns = 0; /* it got one */
+	t->given_up_ns = 0; /* it was not: a timer looked whether all is well */
+	t->best.sock = 0;
+}
+
+/* What was given up is told: it is no part of the next wait. */
+PS_INLINE void ps_thread_gave_up(struct ps_thread *t, enum ps_give_up how, int what)
+{
+	if (how == PS_GIVE_UP_IN_VAIN)
+		t->vain_ns = 0;
+	else if (what == PS_GIVEN_UP_KNOWN)
+		ps_thread_rests(t);
+	if (how == PS_GIVE_UP_RETRIES && what) {
+		t->given_up_ns = 0;
+		t->ran_ns = 0;
+	}
 }
 
 /* 1 = a wait that ended by being woken came to nothing: the thread would have used its connection by now. */
@@ -156,10 +237,13 @@ PS_INLINE int ps_thread_was_in_vain(const struct ps_thread *t, __u64 now)
 
 PS_INLINE void ps_thread_blocks(struct ps_thread *t, __u64 word, int has_timeout, __u64 now)
 {
-	if (!ps_is_near(t->word, word) || now - t->ran_ns >= PS_AGAIN_NS)
-		t->chain_ns = now;
-	else
+	if (ps_thread_is_again(t, word, now)) {
 		t->vain_ns = 0; /* it waits on */
+		t->n_timed += !!t->given_up_ns;
+	} else {
+		t->chain_ns = now;
+		t->n_timed = 0;
+	}
 	t->given_up_ns = 0;
 	if ((t->woken_word && t->woken_word != word) || now - t->woken_ns >= PS_AGAIN_NS)
 		t->is_woken = 0; /* that was told before, and for another sleep */
@@ -217,7 +301,7 @@ PS_INLINE void ps_thread_is_woken(struct ps_thread *t, const struct ps_thread *w
 PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 {
 	__u64 begin = t->block_ns, length;
-	int is_woken = (int)t->is_woken;
+	int is_woken = (int)t->is_woken, is_sliced;
 
 	t->is_woken = 0;
 	t->woken_word = 0;
@@ -232,7 +316,9 @@ PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 	}
 	if (!begin || !is_woken || now <= begin)
 		return;
-	length = now - begin;
+	length = now - (t->n_timed ? t->chain_ns : begin);
+	is_sliced = t->n_timed != 0;
+	t->n_timed = 0;
 	if (length > t->longest_ns)
 		t->longest_ns = length;
 	if (t->incoming.sock)
@@ -249,19 +335,8 @@ PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 		t->best_ns = length;
 		t->best_begin_ns = begin;
 		t->best_word = t->word;
+		t->is_sliced = (__u32)is_sliced;
 	}
-}
-
-PS_INLINE void ps_thread_rests(struct ps_thread *t)
-{
-	t->sum_ns = 0;
-	t->wait_ns = 0;
-	t->best_ns = 0;
-	t->longest_ns = 0;
-	t->ran_ns = 0; /* its next wait is another one */
-	t->vain_ns = 0; /* it got one */
-	t->given_up_ns = 0; /* it was not: a timer looked whether all is well */
-	t->best.sock = 0;
 }
 
 /* ---- holds --------------------------------------------------------------------------------------------------------------- */
@@ -328,6 +403,8 @@ PS_INLINE void ps_handoff(struct ps_wire *w, const struct ps_sock *s, const stru
 	ps_hist_put(&w->wait, t->wait_ns);
 	if (t->wait_ns >= PS_LOCK_WAIT_NS) {
 		__sync_fetch_and_add(&w->handoffs_long, 1);
+		if (t->is_sliced)
+			__sync_fetch_and_add(&w->sliced, 1);
 		ps_word_learn(&s->endpoint.proc, t->best_word, s->wire);
 	}
 	ps_saturated(w, t->wait_end_ns - t->wait_ns, t->wait_end_ns);

@@ -51,7 +51,7 @@ PS_MAP(ps_listeners, HASH, struct ps_listener_key, struct ps_listener, 4096, BPF
 
 PS_MAP(ps_families, HASH, struct ps_family_key, struct ps_family, 1024, BPF_F_NO_PREALLOC);
 
-PS_MAP(ps_words, LRU_HASH, struct ps_word_key, __u64, 8192, 0);
+PS_MAP(ps_words, LRU_HASH, struct ps_word_key, struct ps_word, 8192, 0);
 PS_MAP(ps_given_ups, HASH, struct ps_given_up_key, struct ps_given_up, 4096, 0);
 
 /* Made for threads of followed processes alone, where it may sleep: at fork, at use of a connection, by a pass. */

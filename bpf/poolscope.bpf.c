@@ -139,19 +139,18 @@ static __attribute__((always_inline)) int ps_calls_futex(struct task_struct *tas
 }
 
 static __attribute__((noinline)) int ps_gives_up(struct task_struct *task, struct ps_thread *t,
-						 int is_in_vain)
+						 int how)
 {
+	int is_in_vain = how == PS_GIVE_UP_IN_VAIN;
 	struct ps_proc_key proc;
 	char name[PS_COMM_MAX];
 
 	ps_proc_key_of(task, &proc);
 	bpf_probe_read_kernel(name, sizeof(name), task->comm);
-	if (is_in_vain)
-		ps_given_up_add(&proc, ps_name_hash(name), t->vain_word, t->vain_ns, 1);
-	else if (ps_given_up_add(&proc, ps_name_hash(name), t->word, t->given_up_ns, 0))
-		ps_thread_rests(t); /* what it waited is no part of its next wait */
-	if (is_in_vain)
-		t->vain_ns = 0;
+	ps_thread_gave_up(t, how,
+			  ps_given_up_add(&proc, ps_name_hash(name),
+					  is_in_vain ? t->vain_word : t->word,
+					  is_in_vain ? t->vain_ns : t->given_up_ns, how));
 	return 0;
 }
 
@@ -167,10 +166,12 @@ static __attribute__((always_inline)) void ps_sleeps(struct task_struct *task)
 	if (!t)
 		return;
 	now = bpf_ktime_get_ns();
-	if (ps_thread_has_given_up(t, call.word, now))
-		ps_gives_up(task, t, 0);
+	if (t->given_up_ns)
+		ps_gives_up(task, t,
+			    ps_thread_is_again(t, call.word, now) ? PS_GIVE_UP_RETRIES
+								  : PS_GIVE_UP);
 	else if (ps_thread_was_in_vain(t, now))
-		ps_gives_up(task, t, 1);
+		ps_gives_up(task, t, PS_GIVE_UP_IN_VAIN);
 	ps_thread_blocks(t, call.word, call.timeout != 0, now);
 }
 
@@ -241,9 +242,9 @@ int BPF_PROG(ps_exit, struct task_struct *task)
 	if (ps_is_followed((__u32)task->tgid)) {
 		t = bpf_task_storage_get(&ps_threads, task, 0, 0);
 		if (t && t->given_up_ns)
-			ps_gives_up(task, t, 0);
+			ps_gives_up(task, t, PS_GIVE_UP);
 		else if (t && t->vain_ns)
-			ps_gives_up(task, t, 1);
+			ps_gives_up(task, t, PS_GIVE_UP_IN_VAIN);
 		if (t)
 			ps_thread_gone(t);
 	}
@@ -333,7 +334,7 @@ static __attribute__((always_inline)) void ps_thread_traffic(struct ps_wire *w, 
 		ps_mark_moves(m, s, w, 0);
 	now = bpf_ktime_get_ns();
 	if (t->given_up_ns && now - t->ran_ns >= PS_LONG_WAIT_NS)
-		ps_gives_up(task, t, 0); /* and has done something else since: who got it at the last moment is sooner here */
+		ps_gives_up(task, t, PS_GIVE_UP); /* and has done something else since: who got it at the last moment is sooner here */
 	if (is_sent)
 		ps_wire_sent(w, s, id, t, (__u32)task->pid, now);
 	else

@@ -26,6 +26,8 @@
 #define FEW 20 /* waits: too few to be sure */
 #define FRESH_NS 1000000000 /* a hand-off is no longer ago: the pool is full */
 
+#define SLICED 0.05 /* of waits: in parts that a timer ended, so one that was given up and tried again at once looks like them */
+#define NEW 0.3 /* of waits given up: where nobody had waited before, so each has a place of its own, and that says nothing */
 #define EARLIER 0.05 /* than the usual one: a timeout of the same length by another clock */
 #define LATER 0.15 /* a timer is seldom early, and late when the processors are busy */
 #define ROUNDS 4 /* hand-offs for each connection: by then a free one would have been among them */
@@ -38,6 +40,11 @@ static double share(uint64_t part, uint64_t whole)
 static uint64_t endpoint_open(const struct endpoint *e)
 {
 	return e->books.open > 0 ? (uint64_t)e->books.open : 0;
+}
+
+static bool is_sliced(const struct endpoint *e)
+{
+	return share(e->wire.sliced, e->wire.handoffs_long) > SLICED;
 }
 
 /* One thread serves many, or is the only one: what it sleeps on says nothing. */
@@ -122,6 +129,11 @@ static double mean_ns(const struct ps_given_up *g)
 	return g->n ? (double)g->sum_ns / (double)g->n : 0;
 }
 
+static bool has_own_places(const struct ps_given_up *g)
+{
+	return share(g->n_new, g->n) > NEW;
+}
+
 static bool is_of(const struct given_up *g, const struct endpoint *e)
 {
 	return !memcmp(&g->key.proc, &e->key.proc, sizeof(g->key.proc));
@@ -166,9 +178,19 @@ static int64_t count_timeouts(const struct model *m, const struct endpoint *e)
 
 		if (is_of(g, e) && mean_ns(&g->value) >= length * (1 - EARLIER) &&
 		    mean_ns(&g->value) <= length * (1 + LATER) && is_user(m, e, g->key.name))
-			n += g->value.n;
+			n += g->value.n + (has_own_places(&g->value) ? g->value.n_vain : 0);
 	}
 	return (int64_t)n;
+}
+
+/* Threads gave up somewhere, and it is not known whether that was a wait for a connection. */
+static bool timeouts_are_unclear(const struct model *m, const struct endpoint *e)
+{
+	for (size_t i = 0; i < m->n_given_ups; i++)
+		if (is_of(&m->given_ups[i], e) && !m->given_ups[i].value.n_known &&
+		    has_own_places(&m->given_ups[i].value))
+			return true;
+	return false;
 }
 
 void infer_timeouts(struct model *m)
@@ -179,7 +201,9 @@ void infer_timeouts(struct model *m)
 		if (!e->wire.handoffs_long)
 			continue;
 		n = count_timeouts(m, e);
-		if (n > e->timeouts)
+		if (is_sliced(e) || (n <= 0 && e->timeouts <= 0 && timeouts_are_unclear(m, e)))
+			e->timeouts = UNKNOWN;
+		else if (n > e->timeouts)
 			e->timeouts = n;
 	}
 	m->n_given_ups = 0;
@@ -295,7 +319,8 @@ void endpoint_row_infer(const struct endpoint *e, int64_t now_ns, struct pool_ro
 	}
 	if (what < INFERRED_HOLDS)
 		return;
-	if (b->handoffs_long >= FEW && !e->n_silent && share(b->handed, b->releases) >= HANDED_HIGH)
+	if (b->handoffs_long >= FEW && !e->n_silent &&
+	    share(b->handed, b->releases) >= HANDED_HIGH && !is_sliced(e))
 		row->confidence = "high";
 	if (row->in_use != UNKNOWN)
 		row->idle = (int64_t)endpoint_open(e) - row->in_use;

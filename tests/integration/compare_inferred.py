@@ -35,6 +35,8 @@ QUESTION is what the load was, and with it what has to be known:
   leak         in use: the leaked ones, 3 s after the load
   timeouts     timeouts equal; where the log (--log) has acquires that waited as long as those that gave up, less a millisecond, these may be
                among them: the timer had ended the wait, and the connection came before the thread said so
+  retried      who gave up tries again at once, and it cannot be told whether the wait went on: timeouts null; sum of wait from that of
+               those who got a connection, less 5 %, to that of all, and 5 %; confidence not `high`
 
 and always nothing is negative. Prints a table; ends with 1 when anything does not match.
 """
@@ -141,6 +143,14 @@ def timeouts(truth, row):
     yield "timeouts", want, got, got is not None and want <= got <= want + truth["late"]
 
 
+def retried(truth, row):
+    least, got = truth["wait_sum_ms"], ms(row, "wait", "sum")
+    most = least + truth["timeout_wait_sum_ms"]
+    yield "timeouts", None, row["timeouts"], row["timeouts"] is None
+    yield "wait_sum_ms", "%.0f..%.0f" % (least, most), got, got is not None and 0.95 * least <= got <= 1.05 * most
+    yield "confidence", "not high", row["confidence"], row["confidence"] != "high"
+
+
 def waits_about_p99(path, since_ns):
     """The waits in ms at 98.5 % and at 99.5 % of those that began after a moment and ended with a connection."""
     ops = [tuple(map(int, line.split())) for line in open(path)]
@@ -155,7 +165,7 @@ def late(path):
     return sum(bool(o[1]) and o[1] - o[0] >= limit for o in ops)
 
 
-QUESTIONS = {f.__name__: f for f in (saturated, barged, proxy, random, uncontended, trap, loop, crowd, leak, timeouts)}
+QUESTIONS = {f.__name__: f for f in (saturated, barged, proxy, random, uncontended, trap, loop, crowd, leak, timeouts, retried)}
 
 
 def the_row(truth, listed):

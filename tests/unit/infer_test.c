@@ -115,19 +115,24 @@ static uint32_t tid_of(int t)
 	return (uint32_t)t + 1;
 }
 
-static void gives_up(int t)
+static void gives_up(int t, enum ps_give_up how)
 {
 	struct ps_thread *it = &thread[t];
+	int is_in_vain = how == PS_GIVE_UP_IN_VAIN;
 
-	if (ps_given_up_add(&the_process, ps_name_hash(thread_name[t]), it->word, it->given_up_ns,
-			    0))
-		ps_thread_rests(it);
+	ps_thread_gave_up(it, how,
+			  ps_given_up_add(&the_process, ps_name_hash(thread_name[t]),
+					  is_in_vain ? it->vain_word : it->word,
+					  is_in_vain ? it->vain_ns : it->given_up_ns, how));
 }
 
 static void blocks(int t, uint64_t word, int has_timeout)
 {
-	if (ps_thread_has_given_up(&thread[t], word, shim_now_ns))
-		gives_up(t);
+	if (thread[t].given_up_ns)
+		gives_up(t, ps_thread_is_again(&thread[t], word, shim_now_ns) ? PS_GIVE_UP_RETRIES
+									      : PS_GIVE_UP);
+	else if (ps_thread_was_in_vain(&thread[t], shim_now_ns))
+		gives_up(t, PS_GIVE_UP_IN_VAIN);
 	ps_thread_blocks(&thread[t], word, has_timeout, shim_now_ns);
 }
 
@@ -152,7 +157,7 @@ static void timer(int t)
 static void has_traffic(int t)
 {
 	if (thread[t].given_up_ns && shim_now_ns - thread[t].ran_ns >= PS_AGAIN_NS)
-		gives_up(t);
+		gives_up(t, PS_GIVE_UP);
 }
 
 static void sends(int t, uint64_t id)
@@ -1175,7 +1180,77 @@ static void a_chain_that_is_woken_at_last_is_not_given_up(void **state)
 	blocks(B, OTHER_WORD, 0);
 	assert_int_equal(ps_given_ups.n, 0);
 	assert_int_equal(here->handoffs, 1);
+	assert_int_equal(here->sliced, 1);
+	assert_only(&here->wait, 35 * MS + 10 * US); /* all of it */
+	waits_for(A, B, 5 * MS);
+	uses(A, X);
+	assert_int_equal(here->sliced, 1);
+	assert_int_equal(here->wait.sum_ns, 40 * MS + 10 * US);
+}
+
+/* Where others gave up after that long and did something else, one who waits there again at once has given up as well. */
+static void a_retry_is_known_by_those_who_do_not(void **state)
+{
+	struct ps_given_up *g;
+
+	(void)state;
+	uses(A, X);
+	waits_in_vain(C, WORD, 30 * MS);
+	after(PS_AGAIN_NS);
+	blocks(C, OTHER_WORD, 0);
+	waits_in_vain(B, WORD, 30 * MS);
+	after(10 * US);
+	waits_in_vain(B, WORD, 30 * MS);
+	after(10 * US);
+	waits_for(B, A, 5 * MS);
+	uses(B, X);
+	g = given_up("worker-", 30 * MS);
+	assert_int_equal(ps_given_ups.n, 1);
+	assert_int_equal(g->n, 3);
+	assert_int_equal(g->n_retried, 2);
+	assert_int_equal(g->sum_ns, 90 * MS);
+	assert_int_equal(here->sliced, 0);
 	assert_only(&here->wait, 5 * MS);
+}
+
+static void where_threads_gave_up_is_learned_when_others_get_a_connection_there(void **state)
+{
+	struct ps_given_up *g;
+
+	(void)state;
+	uses(A, X);
+	for (int i = 0; i < 3; i++) {
+		waits_in_vain(C, i < 2 ? WORD : OTHER_WORD, 30 * MS);
+		after(PS_AGAIN_NS);
+		blocks(C, WORD + 1000, 0);
+	}
+	g = given_up("worker-", 30 * MS);
+	assert_int_equal(g->n, 3);
+	assert_int_equal(g->n_new, 2);
+	assert_int_equal(g->n_known, 0);
+	waits_for(B, A, 5 * MS);
+	uses(B, X);
+	assert_int_equal(g->n_known, 1);
+	assert_int_equal(g->wire, wire_id(HERE));
+	waits_for(A, B, 5 * MS); /* a place is learned once */
+	uses(A, X);
+	assert_int_equal(g->n_known, 1);
+}
+
+static void one_in_vain_at_an_unknown_place_is_kept_apart(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		waits_for(B, A, 30 * MS);
+		after(PS_LONG_WAIT_NS);
+		blocks(B, OTHER_WORD, 0);
+		assert_int_equal(ps_given_ups.n, i); /* by itself it says nothing */
+		waits_in_vain(C, WORD, 30 * MS);
+		after(PS_AGAIN_NS);
+		blocks(C, OTHER_WORD, 0);
+	}
+	assert_int_equal(given_up("worker-", 30 * MS)->n, 2);
+	assert_int_equal(given_up("worker-", 30 * MS)->n_vain, 1);
 }
 
 static void a_full_table_of_given_up_waits_is_counted(void **state)
@@ -1492,6 +1567,9 @@ int main(void)
 		TEST(a_known_one_is_no_part_of_the_next_wait),
 		TEST(one_that_is_retried_at_once_is_not_given_up_and_its_chain_goes_on),
 		TEST(a_chain_that_is_woken_at_last_is_not_given_up),
+		TEST(a_retry_is_known_by_those_who_do_not),
+		TEST(where_threads_gave_up_is_learned_when_others_get_a_connection_there),
+		TEST(one_in_vain_at_an_unknown_place_is_kept_apart),
 		TEST(a_full_table_of_given_up_waits_is_counted),
 		TEST(each_process_is_followed_for_itself),
 		TEST(a_new_connection_at_the_givers_address_is_not_what_was_given),

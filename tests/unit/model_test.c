@@ -1601,6 +1601,51 @@ static void timeouts_never_fall(void **state)
 	model_free(m);
 }
 
+/* Each wait has a lock of its own: where threads gave up is known only by luck. */
+static void without_a_place_none_is_not_zero(void **state)
+{
+	struct ps_given_up_key key = { .proc = key_of(23).proc, .name = WORKERS, .bucket = 300 };
+	struct ps_given_up g = { .n = 10, .n_new = 4, .n_vain = 2, .sum_ns = 10 * 300 * MS };
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	feed_inferred(m, &b, 9 * S);
+	assert_int_equal(timeouts_after(m), 0);
+	feed_inferred(m, &b, 10 * S);
+	assert_int_equal(model_feed_given_up(m, &key, &g), 0);
+	assert_int_equal(timeouts_after(m), UNKNOWN);
+	feed_inferred(m, &b, 11 * S);
+	g.n_known = 1;
+	g.wire = 77;
+	assert_int_equal(model_feed_given_up(m, &key, &g), 0);
+	assert_int_equal(timeouts_after(m), 12);
+	feed_inferred(m, &b, 12 * S);
+	g.n = 20; /* places are used again, and nobody was woken for a connection at one of them */
+	g.sum_ns = 20 * 300 * MS;
+	assert_int_equal(model_feed_given_up(m, &key, &g), 0);
+	assert_int_equal(timeouts_after(m), 20);
+	model_free(m);
+}
+
+static void waits_in_slices_leave_timeouts_open(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	b.handoffs_long = 100;
+	b.sliced = 5;
+	feed_inferred(m, &b, 9 * S);
+	feed_given_up(m, WORKERS, 300 * MS, 11, 7);
+	assert_int_equal(timeouts_after(m), 11);
+	b.sliced = 6;
+	feed_inferred(m, &b, 10 * S);
+	feed_given_up(m, WORKERS, 300 * MS, 12, 8);
+	assert_int_equal(timeouts_after(m), UNKNOWN);
+	model_free(m);
+}
+
 static void many_given_up_waits_find_room(void **state)
 {
 	struct ps_wire b = inferred_wire();
@@ -1726,6 +1771,8 @@ int main(void)
 		cmocka_unit_test(waits_for_another_endpoint_are_no_timeouts_of_this_one),
 		cmocka_unit_test(timeouts_are_not_known_before_anybody_has_waited),
 		cmocka_unit_test(timeouts_never_fall),
+		cmocka_unit_test(without_a_place_none_is_not_zero),
+		cmocka_unit_test(waits_in_slices_leave_timeouts_open),
 		cmocka_unit_test(many_given_up_waits_find_room),
 		cmocka_unit_test(one_that_was_used_since_the_wire_was_read_is_no_silent_one),
 		cmocka_unit_test(a_silent_one_that_is_held_is_counted_once),

@@ -29,7 +29,7 @@ static struct {
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct ops ops;
-static int n_iters, query_us, hold_us, think_us, timeout_ms;
+static int n_iters, query_us, hold_us, think_us, timeout_ms, is_retrying;
 
 /* ---- the server ---------------------------------------------------------------------------------------------------------- */
 
@@ -175,7 +175,7 @@ static void *work(void *arg)
 
 		if (fd < 0) {
 			ops_log(&ops, begin, 0, 0, acquired);
-			nap(think_us); /* whoever is told of it takes a moment */
+			nap(is_retrying ? 0 : think_us); /* whoever is told of it takes a moment */
 			continue;
 		}
 		ask(fd, (uint32_t)(query_us * (0.5 + (double)rand_r(&seed) / RAND_MAX)));
@@ -208,6 +208,7 @@ static void init(void)
 	hold_us = env("HOLD_MS") * 1000;
 	think_us = env("THINK_MS") * 1000;
 	timeout_ms = env("TIMEOUT_MS");
+	is_retrying = env("RETRY");
 	setrlimit(RLIMIT_NOFILE, &files);
 	pthread_condattr_init(&how);
 	pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
