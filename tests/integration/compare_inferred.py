@@ -23,7 +23,7 @@ QUESTION is what the load was, and with it what has to be known:
                back without anybody waiting is not to be seen; confidence not `high`
   uncontended  sum of wait null, or less than 2 % of the sum of hold
   trap         sum of wait null, or at most the true one and 1 % of the time (idle_ms) that threads spent in other waits, or 20 us for
-               each operation when that is more: what a futex of the free list itself may take
+               each operation when that is more: what a futex of the free list itself may take; timeouts null or equal
   proxy        sum of wait and its p99 as when saturated: from the client's request to the server's; hold null: a transaction of several
                requests cannot be told from several; capacity and open equal; confidence `medium`
   barged       as saturated, but confidence `medium` will do: a thread that runs may take the connection before the one that it woke does,
@@ -118,6 +118,7 @@ def trap(truth, row):
     most = truth["wait_sum_ms"] + max(0.01 * truth["idle_ms"], EVENT_MS * truth["acquires"])
     got = ms(row, "wait", "sum")
     yield "wait_sum_ms", "null or <= %.3f" % most, got, got is None or got <= most
+    yield "timeouts", "null or %d" % truth["timeouts"], row["timeouts"], row["timeouts"] in (None, truth["timeouts"])
 
 
 def loop(truth, row):

@@ -16,6 +16,21 @@ import javax.sql.DataSource;
 public class Subject extends Hikari {
 	static final boolean SUBMITTER = env("SUBMITTER") == 1;
 
+	static final int POLL_MS = env("POLL_MS");
+
+	/** Workers look for tasks POLL_MS long, and do something else for 2 ms when there is none. */
+	static class PolledQueue extends LinkedBlockingQueue<Runnable> {
+		@Override
+		public Runnable take() throws InterruptedException {
+			for (;;) {
+				Runnable task = poll(POLL_MS, TimeUnit.MILLISECONDS);
+				if (task != null)
+					return task;
+				Thread.sleep(2);
+			}
+		}
+	}
+
 	final Queue<String> tasks = new ConcurrentLinkedQueue<>();
 	final AtomicLong idleNs = new AtomicLong();
 	final ThreadLocal<Long> lastEnded = new ThreadLocal<>(); // of this worker
@@ -24,7 +39,8 @@ public class Subject extends Hikari {
 	@Override
 	HikariDataSource open() {
 		super.open();
-		executor = new ThreadPoolExecutor(THREADS, THREADS, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>());
+		executor = new ThreadPoolExecutor(THREADS, THREADS, 0, TimeUnit.SECONDS,
+			POLL_MS > 0 ? new PolledQueue() : new LinkedBlockingQueue<>());
 		executor.prestartAllCoreThreads();
 		return pool;
 	}
