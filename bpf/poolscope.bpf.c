@@ -189,21 +189,26 @@ static __attribute__((always_inline)) void ps_worker_sleeps(struct task_struct *
 	}
 }
 
+/* Its sleeps are followed: who has nobody beside it is not woken by a thread of its own process. */
+static __attribute__((always_inline)) int ps_is_among_threads(struct task_struct *task)
+{
+	return ps_is_followed((__u32)task->tgid) && task->signal->nr_threads > 1;
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_struct *next,
 	     unsigned int prev_state)
 {
-	int bits = ps_bits((__u32)next->tgid);
 	struct ps_futex_call call;
 	struct ps_thread *t;
 
-	if (prev_state && !is_preempted && ps_is_followed((__u32)prev->tgid))
+	if (prev_state && !is_preempted && ps_is_among_threads(prev))
 		ps_sleeps(prev);
 	if (prev_state && !is_preempted && ps_bits((__u32)prev->tgid) & PS_SERVING)
 		ps_worker_sleeps(prev, prev_state);
-	if (bits & PS_SERVING && ps_is_accept(ps_call_of(next)))
+	if (ps_bits((__u32)next->tgid) & PS_SERVING && ps_is_accept(ps_call_of(next)))
 		ps_accept_runs(next);
-	if (!(bits & PS_FOLLOWED) || !ps_calls_futex(next, 0, &call))
+	if (!ps_is_among_threads(next) || !ps_calls_futex(next, 0, &call))
 		return 0;
 	t = bpf_task_storage_get(&ps_threads, next, 0, 0);
 	if (t && t->block_ns)
@@ -219,8 +224,8 @@ int BPF_PROG(ps_waking, struct task_struct *task)
 	struct ps_thread *t, *by;
 	__u64 word = 0;
 
-	if (!ps_is_followed((__u32)waker->tgid) || !ps_calls_futex(waker, 1, &call) ||
-	    waker->tgid != task->tgid)
+	if (waker->tgid != task->tgid || !ps_is_among_threads(waker) ||
+	    !ps_calls_futex(waker, 1, &call))
 		return 0; /* what ps_thread_runs() is not told is a timer to it */
 	t = bpf_task_storage_get(&ps_threads, task, 0, 0);
 	if (!t)
