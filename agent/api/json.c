@@ -482,6 +482,7 @@ static json_t *encode_recipe(const struct snapshot *s, size_t i, void *context)
 	set_text(&o, "name", r->name);
 	set_name(&o, "library", r->library);
 	set_name(&o, "kind", r->kind ? kinds[r->kind] : NULL);
+	set_bool(&o, "enabled", !r->is_off);
 	set_count(&o, "files", r->n_files);
 	set_count(&o, "processes", r->n_processes);
 	set_count(&o, "probes", r->n_probes);

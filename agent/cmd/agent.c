@@ -277,6 +277,10 @@ static void read_recipes(struct agent *a)
 
 	if (recipes_read(a->recipe_folders, &recipes))
 		return; /* out of memory: the old ones stay */
+	if (recipes_enable(&recipes, a->config.recipes_enabled)) {
+		recipes_done(&recipes);
+		return;
+	}
 	recipes.is_fields_only = a->config.is_fields_only;
 	targets_set_recipes(a->targets, &recipes);
 }

@@ -77,7 +77,7 @@ static int print_recipes(const struct invocation *in, const json_t *recipes)
 	static const struct column columns[] = {
 		{ "RECIPE", false, 0, 40 }, { "LIBRARY", false, 0, 32 }, { "KIND", false, 2, 0 },
 		{ "FILES", true, 3, 0 }, { "PROCESSES", true, 0, 0 }, { "PROBES", true, 0, 0 },
-		{ "PROBLEM", false, 1, 0 },
+		{ "ON", false, 0, 0 }, { "PROBLEM", false, 1, 0 },
 	};
 	CLEANUP(table_done) struct table t = { 0 };
 	const json_t *recipe;
@@ -93,6 +93,7 @@ static int print_recipes(const struct invocation *in, const json_t *recipes)
 		table_add(&t, text_format_count(field_number(recipe, "files"), number));
 		table_add(&t, text_format_count(field_number(recipe, "processes"), number));
 		table_add(&t, text_format_count(field_number(recipe, "probes"), number));
+		table_add(&t, json_is_false(json_object_get(recipe, "enabled")) ? "no" : "yes");
 		table_add(&t, field_text(recipe, "problem"));
 	}
 	return table_print(&t) ? command_fail(in, "out of memory") : EXIT_DONE;

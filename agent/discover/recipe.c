@@ -133,6 +133,13 @@ static int on_recipe_key(struct reading *r, const char *name, const char *value)
 	}
 	if (!strcmp(name, "dear"))
 		return set_flag(r, &x->is_dear_allowed, name, value);
+	if (!strcmp(name, "enabled")) {
+		bool is_on = false;
+		int error = set_flag(r, &is_on, name, value);
+
+		x->is_off = !is_on;
+		return error;
+	}
 	if (!strcmp(name, "version"))
 		return recipe_parse_range(value, &x->versions)
 			       ? 0

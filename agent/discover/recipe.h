@@ -85,6 +85,7 @@ struct recipe {
 	char path[RECIPE_TEXT_MAX];	/* glob over the whole path */
 	char build_id[RECIPE_BUILD_ID_MAX];	/* its beginning, hexadecimal */
 	bool is_dear_allowed;	/* for all probes */
+	bool is_off;	/* `enabled = no`, and nobody has asked for it: recipes_enable() */
 	char requires[RECIPE_TEXT_MAX];	/* a function that the file must have */
 	char without[RECIPE_TEXT_MAX];	/* a function that it must not have */
 	struct recipe_range versions;	/* of Go */

@@ -166,6 +166,35 @@ int recipes_read(const char *folders, struct recipes *ret)
 	return error;
 }
 
+static int enable(struct recipes *r, const char *name)
+{
+	struct diag d = { 0 };
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (strcmp(r->list[i]->name, name) != 0)
+			continue;
+		r->list[i]->is_off = false;
+		return 0;
+	}
+	snprintf(d.file, sizeof(d.file), "%s", name);
+	diag_set(&d, -ENOENT, "[recipes] enable names it, and there is no such recipe");
+	return add_problem(r, &d);
+}
+
+int recipes_enable(struct recipes *r, const char *names)
+{
+	AUTO_FREE char *copy = names ? strdup(names) : NULL;
+	char *rest = copy, *name;
+	int error = 0;
+
+	if (names && !copy)
+		return -ENOMEM;
+	while (!error && (name = strsep(&rest, ", \t")))
+		if (*name)
+			error = enable(r, name);
+	return error;
+}
+
 void recipes_done(struct recipes *r)
 {
 	for (size_t i = 0; i < r->n; i++)
@@ -178,7 +207,8 @@ void recipes_done(struct recipes *r)
 struct recipe *recipes_find(const struct recipes *r, const char *name, uint64_t hash)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (r->list[i]->hash == hash && !strcmp(r->list[i]->name, name))
+		if (r->list[i]->hash == hash && !r->list[i]->is_off &&
+		    !strcmp(r->list[i]->name, name))
 			return r->list[i];
 	return NULL;
 }

@@ -35,7 +35,13 @@ const char *recipes_default_folders(void);
 int recipes_read(const char *folders, struct recipes *ret);
 void recipes_done(struct recipes *r);
 
-/* NULL = none of this name and text. */
+/*
+ * Switches on recipes that say `enabled = no`: names, separated by spaces or commas, NULL = none. One that is not there is a problem.
+ * Only for recipes that nobody has used yet. -ENOMEM.
+ */
+int recipes_enable(struct recipes *r, const char *names);
+
+/* NULL = none of this name and text that is enabled. */
 struct recipe *recipes_find(const struct recipes *r, const char *name, uint64_t hash);
 
 #endif

@@ -151,6 +151,7 @@ struct recipe_row {
 	const char *name;
 	const char *library;
 	enum ps_kind kind;
+	bool is_off;	/* there for who asks for it, or of no use */
 	int32_t n_files;	/* that it matches */
 	int32_t n_processes;	/* that map one of them */
 	int32_t n_probes;	/* attached */

@@ -144,15 +144,19 @@ static int file_add(struct file *f, struct target *g)
 	return 0;
 }
 
+/* After the recipes were read again, an old one may be a new one's text. */
+static bool is_of(const struct target *g, const struct recipe *r)
+{
+	const struct recipe *own = target_recipe(g);
+
+	return own && own->hash == r->hash && !strcmp(own->name, r->name);
+}
+
 static bool has_target_of(const struct file *f, const struct recipe *r)
 {
-	for (size_t i = 0; i < f->n_targets; i++) {
-		const struct recipe *own = target_recipe(f->target[i]);
-
-		if ((!own && !r) ||
-		    (own && r && own->hash == r->hash && !strcmp(own->name, r->name)))
+	for (size_t i = 0; i < f->n_targets; i++)
+		if (is_of(f->target[i], r))
 			return true;
-	}
 	return false;
 }
 
@@ -192,7 +196,7 @@ static int examine_recipes(struct targets *t, struct file *f, int fd, const char
 		struct recipe *r = t->recipes.list[i];
 		struct target *g;
 
-		if (has_target_of(f, r) || !recipe_matches(r, path, symbols))
+		if (r->is_off || has_target_of(f, r) || !recipe_matches(r, path, symbols))
 			continue;
 		error = target_new_recipe(t->store, fd, path, r, symbols, t->recipes.is_fields_only,
 					  &g);
@@ -422,7 +426,7 @@ static int count_recipe(const struct targets *t, const struct recipe *r, struct 
 		for (size_t i = 0; i < f->n_targets; i++) {
 			const struct target *g = f->target[i];
 
-			if (target_recipe(g) != r)
+			if (!is_of(g, r))
 				continue;
 			row->n_files++;
 			row->n_processes += (int32_t)f->n_users;
@@ -449,6 +453,7 @@ int targets_recipe_rows(const struct targets *t, struct arena *arena, const stru
 		rows[i].name = arena_strdup(arena, r->name);
 		rows[i].library = arena_strdup(arena, r->library);
 		rows[i].kind = r->kind;
+		rows[i].is_off = r->is_off;
 		if (!rows[i].name || !rows[i].library || count_recipe(t, r, arena, &rows[i]))
 			return -ENOMEM;
 	}
@@ -456,6 +461,7 @@ int targets_recipe_rows(const struct targets *t, struct arena *arena, const stru
 		const struct diag *d = &t->recipes.problem[i].d;
 		struct recipe_row *row = &rows[t->recipes.n + i];
 
+		row->is_off = true;
 		row->name = arena_strdup(arena, d->file);
 		row->problem = d->line ? arena_printf(arena, "line %u: %s", d->line, d->text)
 				       : arena_strdup(arena, d->text);

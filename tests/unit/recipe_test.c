@@ -91,6 +91,20 @@ static void a_recipe_says_where_and_what(void **state)
 	recipe_unref(r);
 }
 
+static void a_recipe_is_on_unless_it_says_no(void **state)
+{
+	struct recipe *r = parse(HEAD "[probe a]\nat = entry f\nsave1 = arg1\n");
+
+	(void)state;
+	assert_false(r->is_off);
+	recipe_unref(r);
+	r = parse(HEAD "enabled = no\n[probe a]\nat = entry f\nsave1 = arg1\n");
+	assert_true(r->is_off);
+	recipe_unref(r);
+	refused(HEAD "enabled = maybe\n[probe a]\nat = entry f\nsave1 = arg1\n", 5,
+		"expected yes or no");
+}
+
 static void arguments_may_stand_behind_the_verb(void **state)
 {
 	struct recipe *r =
@@ -394,6 +408,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_recipe_says_where_and_what),
+		cmocka_unit_test(a_recipe_is_on_unless_it_says_no),
 		cmocka_unit_test(arguments_may_stand_behind_the_verb),
 		cmocka_unit_test(else_is_a_probe_with_the_opposite_condition),
 		cmocka_unit_test(arguments_are_read_by_the_convention_of_the_language),
