@@ -154,17 +154,18 @@ static __attribute__((noinline)) int ps_gives_up(struct task_struct *task, struc
 	return 0;
 }
 
-static __attribute__((always_inline)) void ps_sleeps(struct task_struct *task)
+/* When; 0 = it sleeps on no futex. */
+static __attribute__((always_inline)) __u64 ps_sleeps(struct task_struct *task)
 {
 	struct ps_futex_call call;
 	struct ps_thread *t;
 	__u64 now;
 
 	if (!ps_calls_futex(task, 0, &call))
-		return;
+		return 0;
 	t = bpf_task_storage_get(&ps_threads, task, 0, 0);
 	if (!t)
-		return;
+		return 0;
 	now = bpf_ktime_get_ns();
 	if (t->given_up_ns)
 		ps_gives_up(task, t,
@@ -173,6 +174,7 @@ static __attribute__((always_inline)) void ps_sleeps(struct task_struct *task)
 	else if (ps_thread_was_in_vain(t, now))
 		ps_gives_up(task, t, PS_GIVE_UP_IN_VAIN);
 	ps_thread_blocks(t, call.word, call.timeout != 0, now);
+	return now;
 }
 
 /* A sleep in accept() that no signal ends is one for the socket's lock, as of an event loop beside others. */
@@ -201,9 +203,10 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 {
 	struct ps_futex_call call;
 	struct ps_thread *t;
+	__u64 now = 0; /* to read the clock takes longer than the rest */
 
 	if (prev_state && !is_preempted && ps_is_among_threads(prev))
-		ps_sleeps(prev);
+		now = ps_sleeps(prev);
 	if (prev_state && !is_preempted && ps_bits((__u32)prev->tgid) & PS_SERVING)
 		ps_worker_sleeps(prev, prev_state);
 	if (ps_bits((__u32)next->tgid) & PS_SERVING && ps_is_accept(ps_call_of(next)))
@@ -212,7 +215,7 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 		return 0;
 	t = bpf_task_storage_get(&ps_threads, next, 0, 0);
 	if (t && t->block_ns)
-		ps_thread_runs(t, bpf_ktime_get_ns());
+		ps_thread_runs(t, now ? now : bpf_ktime_get_ns());
 	return 0;
 }
 
