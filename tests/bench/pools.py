@@ -15,6 +15,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LOAD_SECONDS = 2
+DISTURBED_SECONDS = 0.1
+HIKARI_SECONDS = 4
+HIKARI_WARM_SECONDS = 15 # 100 000 transactions: until its code is compiled by the last compiler
 JARS = "/usr/share/java/"
 CLASSES = [JARS + jar for jar in ("HikariCP.jar", "postgresql.jar", "slf4j-api.jar", "slf4j-nop.jar")]
 
@@ -27,6 +30,28 @@ def cpu_seconds(pid):
         except OSError:
             pass  # it has just ended
     return total / 1e9
+
+
+def stat_fields(path):
+    with open(path) as f:
+        return f.read().rsplit(")", 1)[-1].split()
+
+
+def others_seconds():
+    """CPU seconds of the machine that were neither ours nor our children's: whatever else runs disturbs a round."""
+    times = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            f = stat_fields("/proc/%s/stat" % pid)
+            times[int(pid)] = int(f[1]), sum(map(int, f[11:15]))
+        except OSError:
+            pass  # it has just ended
+    ours, n = {os.getpid()}, 0
+    while n != len(ours):
+        n = len(ours)
+        ours |= {pid for pid, (parent, _) in times.items() if parent in ours}
+    busy = sum(map(int, stat_fields("/proc/stat")[1:4]))
+    return (busy - sum(times[pid][1] for pid in ours if pid in times)) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port():
@@ -113,20 +138,22 @@ def hikari():
         classes = servers.folder + "/classes"
         path = ":".join(CLASSES)
         quiet("javac", "-d", classes, "-cp", path, HERE + "/hikari/Bench.java")
-        java = subprocess.Popen(["java", "-cp", classes + ":" + path, "Bench", str(servers.port)], stdin=subprocess.PIPE,
+        java = subprocess.Popen(["java", "-XX:+UseSerialGC", "-Xms256m", "-Xmx256m", "-cp", classes + ":" + path, "Bench", str(servers.port)], stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             assert java.stdout.readline().startswith("READY")
 
-            def load():
+            def run(seconds, query_us):
                 before = cpu_seconds(java.pid)
-                java.stdin.write("%d\n" % (LOAD_SECONDS * 1000))
+                java.stdin.write("%d %d\n" % (seconds * 1000, query_us))
                 java.stdin.flush()
                 n = int(java.stdout.readline())
                 return cpu_seconds(java.pid) - before, n
 
-            for _ in range(3):
-                load()  # until its code is compiled
+            run(HIKARI_WARM_SECONDS, 0)
+            run(HIKARI_SECONDS, 1000)
+            def load():
+                return run(HIKARI_SECONDS, 1000)
             yield load
         finally:
             java.stdin.close()

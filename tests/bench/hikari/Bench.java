@@ -8,11 +8,12 @@ import java.util.Scanner;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Eight threads on three connections of HikariCP, each with a query of 1 ms at a time. Prints READY, and at the end of each line read from
- * standard input, which is a number of milliseconds, how many queries were made. The threads stay, so that their CPU time does.
+ * Eight threads on three connections of HikariCP. Prints READY, and for each line read from standard input, which says for how many ms to
+ * run queries of how many us, how many were made. The threads stay, so that their CPU time does.
  */
 public class Bench {
 	static volatile long until;
+	static volatile String query;
 
 	static void work(HikariDataSource pool, AtomicLong n) {
 		try {
@@ -22,7 +23,7 @@ public class Bench {
 					continue;
 				}
 				try (Connection connection = pool.getConnection(); Statement statement = connection.createStatement()) {
-					statement.execute("select pg_sleep(0.001)");
+					statement.execute(query);
 				}
 				n.incrementAndGet();
 			}
@@ -49,6 +50,7 @@ public class Bench {
 		System.out.println("READY");
 		while (in.hasNextInt()) {
 			int ms = in.nextInt();
+			query = "select pg_sleep(" + in.nextInt() / 1e6 + ")";
 			long before = n.get();
 			until = System.nanoTime() + ms * 1000000L;
 			Thread.sleep(ms + 50);
