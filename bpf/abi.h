@@ -294,6 +294,7 @@ struct ps_wire {
 	__u64 contradictions;	/* of those: who ended it had begun without waiting, meanwhile */
 	__u64 free_sum;		/* connections that nobody held when they ended, all together */
 	__u64 sliced;		/* of those: in parts that a timer ended, or after such a wait was given up and tried again at once */
+	__u64 lost;		/* before those: wakings by a user of a connection, after which the thread got none and slept on */
 	__u64 unclear;		/* long waits before a connection was taken that no user of one ended */
 	__u64 unclear_ns;
 	__u64 multiplexed;	/* requests of a thread that still had none answered on another connection */
@@ -397,6 +398,8 @@ struct ps_thread {
 	__u32 n_timed;		/* of those waits: a timer ended them, and they are not told */
 	__u32 is_woken;		/* by a futex call of its own process */
 	__u32 is_sliced;	/* `best`: a timer had ended parts of it */
+	__u32 is_given;		/* a user of a connection ended the last one, which was longer than those for a lock */
+	__u32 n_lost;		/* those after which it slept on */
 	__u64 chain_ns;		/* the first of those waits on the word that followed each other at once */
 	__u64 ran_ns;		/* end of the last one */
 	__u64 given_up_ns;	/* length of a chain that a timer ended, until it is known what came of it; 0 = none */

@@ -207,6 +207,7 @@ PS_INLINE int ps_thread_is_again(const struct ps_thread *t, __u64 word, __u64 no
 PS_INLINE void ps_thread_rests(struct ps_thread *t)
 {
 	t->sum_ns = 0;
+	t->n_lost = 0;
 	t->wait_ns = 0;
 	t->best_ns = 0;
 	t->longest_ns = 0;
@@ -240,11 +241,13 @@ PS_INLINE void ps_thread_blocks(struct ps_thread *t, __u64 word, int has_timeout
 	if (ps_thread_is_again(t, word, now)) {
 		t->vain_ns = 0; /* it waits on */
 		t->n_timed += !!t->given_up_ns;
+		t->n_lost += t->is_given;
 	} else {
 		t->chain_ns = now;
 		t->n_timed = 0;
 	}
 	t->given_up_ns = 0;
+	t->is_given = 0;
 	if ((t->woken_word && t->woken_word != word) || now - t->woken_ns >= PS_AGAIN_NS)
 		t->is_woken = 0; /* that was told before, and for another sleep */
 	t->word = word;
@@ -330,6 +333,7 @@ PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 		t->wait_ns = t->sum_ns;
 		t->wait_end_ns = now;
 	}
+	t->is_given = t->incoming.sock && length >= PS_LOCK_WAIT_NS;
 	if (t->incoming.sock && length > t->best_ns) {
 		t->best = t->incoming;
 		t->best_ns = length;
@@ -400,6 +404,8 @@ PS_INLINE void ps_handoff(struct ps_wire *w, const struct ps_sock *s, const stru
 	if (t->best.hold_ns > t->best_begin_ns && !t->best.has_waited)
 		__sync_fetch_and_add(&w->contradictions, 1); /* there was a free one, and this thread did not take it */
 	__sync_fetch_and_add(&w->free_sum, t->best.n_free);
+	if (t->n_lost)
+		__sync_fetch_and_add(&w->lost, t->n_lost);
 	ps_hist_put(&w->wait, t->wait_ns);
 	if (t->wait_ns >= PS_LOCK_WAIT_NS) {
 		__sync_fetch_and_add(&w->handoffs_long, 1);

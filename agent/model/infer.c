@@ -13,6 +13,7 @@
 /* Shares were found on programs with known books, 2026-11: pools up to 0.02, executors from 0.9. */
 #define CONTRADICTED 0.2 /* of waits during which a connection was free */
 #define FREE 0.5 /* connections that nobody held when a wait ended, but for those that somebody keeps silent */
+#define LOST 0.2 /* of wakings where threads wait: who was woken got nothing, as where all are woken for one; pools that wake one: 0.02 */
 #define AT_ONCE 0.2 /* of waits: one release ended several, as no pool does and every broadcast */
 #define SILENT 0.5 /* of the connections: more are rather free than kept, of a pool that takes the last one first */
 #define UNCLEAR 0.25 /* of the time before connections were taken that no user of one ended */
@@ -75,6 +76,7 @@ enum inferred endpoint_inferred(const struct endpoint *e)
 	if (share(b->contradictions, b->handoffs) > CONTRADICTED ||
 	    e->n_free - (double)e->n_silent > FREE || share(n_silent, n_open) > SILENT ||
 	    share(b->unclear_ns, before_ns) > UNCLEAR ||
+	    share(b->lost, b->lost + b->handoffs) > LOST ||
 	    (b->handoffs > b->handed && share(b->handoffs - b->handed, b->handoffs) > AT_ONCE))
 		return INFERRED_DOUBT;
 	if (share(b->handed, b->releases) < HANDED || share(e->n_quiet, b->requests) > QUIET)

@@ -30,6 +30,7 @@ QUESTION is what the load was, and with it what has to be known:
                and then a hold has ended that nobody was seen to be given
   loop         an event loop: sums of wait and of hold and the acquires null, or within 20 % with a confidence that is not `high`; a wait
                may be off by 2 % of the holds, too, as without contention; the capacity null or right; open is right
+  unclear      a pool whose waiters are all woken at once, whoever gave the connection back: as of a loop, and timeouts null or equal
   crowd        sum of wait within 5 %, or null: in the first and the last moments of thousands of threads connections are free, and
                when that is too large a part of it all nothing may be said
   leak         in use: the leaked ones, 3 s after the load
@@ -130,6 +131,11 @@ def loop(truth, row):
     yield "open", truth["connections_open"], row["open"], truth["connections_open"] == row["open"]
 
 
+def unclear(truth, row):
+    yield from loop(truth, row)
+    yield "timeouts", "null or %d" % truth["timeouts"], row["timeouts"], row["timeouts"] in (None, truth["timeouts"])
+
+
 def crowd(truth, row):
     want, got = truth["wait_sum_ms"], ms(row, "wait", "sum")
     yield "wait_sum_ms", want, got, got is None or within(want, got, 5)
@@ -166,7 +172,7 @@ def late(path):
     return sum(bool(o[1]) and o[1] - o[0] >= limit for o in ops)
 
 
-QUESTIONS = {f.__name__: f for f in (saturated, barged, proxy, random, uncontended, trap, loop, crowd, leak, timeouts, retried)}
+QUESTIONS = {f.__name__: f for f in (saturated, barged, proxy, random, uncontended, trap, loop, unclear, crowd, leak, timeouts, retried)}
 
 
 def the_row(truth, listed):

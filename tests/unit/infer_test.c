@@ -989,6 +989,28 @@ static void a_wait_that_is_told_late_saturates_what_was_not_yet(void **state)
 	assert_int_equal(here->saturated_ns, 11 * MS);
 }
 
+/* All are woken for one: who was too late sleeps on, and what will end its wait says nothing of when a connection was free. */
+static void wakings_that_bring_nothing_are_counted(void **state)
+{
+	(void)state;
+	uses(A, X);
+	waits_for(B, A, 5 * MS);
+	waits_for(B, A, 5 * MS); /* the first one brought nothing */
+	waits_for(B, A, PS_LOCK_WAIT_NS - 1); /* nor did the second; this one may have been for a lock */
+	waits_for(B, A, 5 * MS);
+	uses(B, X);
+	assert_int_equal(here->handoffs, 1);
+	assert_int_equal(here->lost, 2);
+	waits_for(A, B, 5 * MS);
+	uses(A, X);
+	assert_int_equal(here->lost, 2);
+	waits_for(B, A, 5 * MS);
+	after(PS_AGAIN_NS); /* it does something else */
+	waits_for(B, A, 5 * MS);
+	uses(B, X);
+	assert_int_equal(here->lost, 2);
+}
+
 /* ---- given up ------------------------------------------------------------------------------------------------------------ */
 
 static uint32_t name_hash(const char *name)
@@ -1567,6 +1589,7 @@ int main(void)
 		TEST(a_known_one_is_no_part_of_the_next_wait),
 		TEST(one_that_is_retried_at_once_is_not_given_up_and_its_chain_goes_on),
 		TEST(a_chain_that_is_woken_at_last_is_not_given_up),
+		TEST(wakings_that_bring_nothing_are_counted),
 		TEST(a_retry_is_known_by_those_who_do_not),
 		TEST(where_threads_gave_up_is_learned_when_others_get_a_connection_there),
 		TEST(one_in_vain_at_an_unknown_place_is_kept_apart),

@@ -1284,6 +1284,17 @@ static void waits_of_which_one_release_ended_several_are_not_told(void **state)
 	assert_waits_are_known(&b);
 }
 
+static void waits_among_wakings_that_brought_nothing_are_not_told(void **state)
+{
+	struct ps_wire b = inferred_wire();
+
+	(void)state;
+	b.lost = 25; /* beside 100 that did */
+	assert_waits_are_known(&b);
+	b.lost = 26;
+	assert_no_more_than_the_wire(&b);
+}
+
 static void where_nobody_took_a_connection_nothing_is_inferred(void **state)
 {
 	struct ps_wire b = { .open = 3 };
@@ -1757,6 +1768,7 @@ int main(void)
 		cmocka_unit_test(waits_while_connections_were_free_are_not_told),
 		cmocka_unit_test(of_connections_that_are_only_sampled_nothing_is_inferred),
 		cmocka_unit_test(waits_of_which_one_release_ended_several_are_not_told),
+		cmocka_unit_test(waits_among_wakings_that_brought_nothing_are_not_told),
 		cmocka_unit_test(where_nobody_took_a_connection_nothing_is_inferred),
 		cmocka_unit_test(a_few_waits_tell_no_capacity),
 		cmocka_unit_test(where_few_holds_were_handed_only_the_waits_are_known),
