@@ -327,22 +327,33 @@ struct ps_sock {
 	__u32 flags;		/* enum ps_sock_flag */
 	__u32 user;		/* thread that used it last; 0 = none yet */
 	__u32 gen;		/* number of its present hold */
-	__u32 reserved;
+	__u32 is_gone;		/* a Unix socket: its end is in the books */
 	__u64 hold_ns;		/* when that began */
 	__u64 last_ns;		/* something went over the wire */
 	__u64 handoffs_seen;	/* handoffs_long of its wire, then */
+	__u64 handoffs_alive;	/* a Unix socket: handoffs_long when it was last found to be open */
+	__u64 peer;		/* a Unix socket: address of the other end's struct sock */
+};
+
+/* A process's connections to one Unix address that are followed; the key is a struct ps_endpoint_key. Made by the agent. */
+struct ps_unix {
+	__u64 wire;
+	__u64 opened;		/* since the first whole pass after */
+	__u32 n_passes;		/* whole passes over all files before */
+	__u32 reserved;
 };
 
 enum ps_sock_flag {
 	PS_SOCK_HELD = 1,	/* its user has not been seen to give it back */
 	PS_SOCK_BUSY = 2,	/* something was sent and nothing received since */
 	PS_SOCK_WAITED = 4,	/* its user had waited for it */
-	PS_SOCK_CREDITED = 8	/* the end of its hold ended somebody's wait */
+	PS_SOCK_CREDITED = 8,	/* the end of its hold ended somebody's wait */
+	PS_SOCK_LOOP_BUSY = 16	/* a Unix socket: as PS_MARK_BUSY, which ends with the socket */
 };
 
 /* The same in the socket's own memory, where it is found sooner: all that an event loop needs. */
 struct ps_mark {
-	__u64 wire;		/* of a connection to a server */
+	__u64 wire;		/* of a connection to a server; of a Unix socket without a role: ps_unix_gen when it was looked at */
 	__u32 role;		/* enum ps_sock_role; 0 = nothing is to be known of it */
 	__u32 flags;		/* enum ps_mark_flag */
 	__u64 asked_ns;		/* its request, which has no answer yet; to a server: the last one */
@@ -354,12 +365,17 @@ struct ps_mark {
 enum ps_mark_flag {
 	PS_MARK_BUSY = 1,	/* as PS_SOCK_BUSY, while an event loop has the connection */
 	PS_MARK_LOOPS = 2,	/* it has */
-	PS_MARK_CHAINED = 4	/* the request followed an answer that no client got */
+	PS_MARK_CHAINED = 4,	/* the request followed an answer that no client got */
+	PS_MARK_UNIX = 8
 };
 
 /* ---- threads of processes that have connections -------------------------------------------------------------------------- */
 
 #define PS_TGID_LIMIT (1u << 22)	/* PID_MAX_LIMIT, include/linux/threads.h */
+
+/* Two bits of each process: it has connections; it listens for some. */
+enum ps_process_bit { PS_FOLLOWED = 1, PS_SERVING = 2 };
+
 #define PS_TOKEN_HOPS 3
 #define PS_LONG_WAIT_NS 2000000
 #define PS_LOCK_WAIT_NS 1000000	/* what is shorter may have been for a lock of the pool */
@@ -546,6 +562,8 @@ struct ps_inventory {
 	__u32 backlog;		/* listeners: the limit of that */
 	__u32 tcp_state;	/* as in the kernel; 0 for Unix sockets */
 	__u32 drops;		/* TCP listeners: connections turned away, each try of them, modulo 2^32 */
+	__u32 is_one_way;	/* a Unix connection on which nothing is to be received, as to a log */
+	__u32 reserved;
 	struct ps_addr addr;
 };
 
@@ -734,7 +752,9 @@ PS_ASSERT_SIZE(struct ps_waiter, 16);
 PS_ASSERT_SIZE(struct ps_proc, 40);
 PS_ASSERT_SIZE(struct ps_addr, 72);
 PS_ASSERT_SIZE(struct ps_endpoint_key, 88);
-PS_ASSERT_SIZE(struct ps_inventory, 120);
+PS_ASSERT_SIZE(struct ps_inventory, 128);
+PS_ASSERT_SIZE(struct ps_sock, 168);
+PS_ASSERT_SIZE(struct ps_unix, 24);
 PS_ASSERT_SIZE(struct ps_listener_key, 24);
 PS_ASSERT_SIZE(struct ps_worker, 64);
 PS_ASSERT_SIZE(struct ps_family_key, 16);

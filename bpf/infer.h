@@ -18,8 +18,6 @@
 
 /* ---- who is followed: two bits a process ---------------------------------------------------------------------------------- */
 
-enum { PS_FOLLOWED = 1, PS_SERVING = 2 }; /* it has connections; it listens for some */
-
 /* The word with a process's bits. The mask is for the verifier, and hidden from a compiler that knows better. */
 PS_INLINE __u64 *ps_followed_word(__u32 tgid)
 {

@@ -94,6 +94,7 @@ struct sock {
 	__u32 sk_max_ack_backlog;
 	__u16 sk_protocol; /* u16 since 5.6 (bf9765145b85) */
 	__u16 sk_type;
+	__u8 sk_shutdown;
 	int sk_err;
 } PS_CORE;
 
@@ -120,6 +121,7 @@ struct unix_address {
 } PS_CORE;
 
 struct unix_sock {
+	struct sock sk;
 	struct unix_address *addr;
 	struct sock *peer;
 } PS_CORE;
@@ -169,7 +171,10 @@ enum {
 	PS_AF_INET6 = 10,
 	PS_IPPROTO_TCP = 6,
 	PS_SOCK_STREAM = 1,
+	PS_RCV_SHUTDOWN = 1, /* include/net/sock.h; with the other bit, 2, the peer has closed */
 	PS_MSG_PEEK = 2
 };
+
+enum { PS_E2BIG = 7, PS_EEXIST = 17 }; /* include/uapi/asm-generic/errno-base.h */
 
 #endif

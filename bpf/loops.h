@@ -34,8 +34,9 @@ PS_INLINE void ps_mark_moves(struct ps_mark *m, struct ps_sock *s, struct ps_wir
 {
 	__u32 is_busy = is_loop ? s->flags & PS_SOCK_BUSY : m->flags & PS_MARK_BUSY;
 
-	m->flags = (is_loop ? PS_MARK_LOOPS : 0) | (is_loop && is_busy ? PS_MARK_BUSY : 0);
-	s->flags &= ~(__u32)PS_SOCK_BUSY;
+	m->flags &= PS_MARK_UNIX;
+	m->flags |= (is_loop ? PS_MARK_LOOPS : 0) | (is_loop && is_busy ? PS_MARK_BUSY : 0);
+	s->flags &= ~(__u32)(PS_SOCK_BUSY | PS_SOCK_LOOP_BUSY);
 	if (is_loop)
 		ps_hold_end(w, s, s->last_ns, 0);
 	else if (is_busy)

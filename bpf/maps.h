@@ -47,6 +47,7 @@ PS_MAP(ps_waiters, HASH, struct ps_ref_key, struct ps_waiter, 16384, 0);
 PS_MAP(ps_socks, HASH, __u64, struct ps_sock, 65536, BPF_F_NO_PREALLOC);
 PS_MAP(ps_endpoints, HASH, struct ps_endpoint_key, struct ps_endpoint, 4096, BPF_F_NO_PREALLOC);
 PS_MAP(ps_wires, HASH, __u64, struct ps_wire, 4096, BPF_F_NO_PREALLOC);
+PS_MAP(ps_unix, HASH, struct ps_endpoint_key, struct ps_unix, 2048, BPF_F_NO_PREALLOC);
 PS_MAP(ps_listeners, HASH, struct ps_listener_key, struct ps_listener, 4096, BPF_F_NO_PREALLOC);
 
 PS_MAP(ps_families, HASH, struct ps_family_key, struct ps_family, 1024, BPF_F_NO_PREALLOC);
@@ -109,6 +110,7 @@ PS_KNOB __u32 ps_stories_per_second = 2000; /* per CPU */
 PS_KNOB __u64 ps_notable_ns = 100000000;
 PS_KNOB __u64 ps_jiffy_ns = 0; /* how long a tick of the kernel is */
 PS_KNOB __u32 ps_threads_max = 32768;
+PS_KNOB __u32 ps_unix_socks_max = 32768; /* of ps_socks: those of TCP keep room */
 PS_KNOB __u32 ps_agent_tgid = 0; /* our own sockets are nobody's pool */
 
 /* Written by the agent at each tick: the peaks in a pool's books are of this epoch. */
@@ -120,6 +122,13 @@ PS_SHARED __u64 ps_n_threads = 0;
 /* When the pass over all files that is going on is to pause; set by the agent before it reads on. */
 PS_SHARED __u64 ps_pass_until_ns = 0;
 PS_SHARED __u32 ps_pass_files = 0;
+
+/* Passes over all files that came to their end. */
+PS_SHARED __u32 ps_n_passes = 0;
+
+/* Unix sockets in ps_socks; raised with each entry of ps_unix. */
+PS_SHARED __u64 ps_n_unix_socks = 0;
+PS_SHARED __u64 ps_unix_gen = 0;
 
 /* Keys of ps_wires so far. */
 PS_SHARED __u64 ps_n_wires = 0;

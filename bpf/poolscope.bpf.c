@@ -16,6 +16,7 @@
 #include "sockets.h"
 #include "threads.h"
 #include "spec.h"
+#include "unix.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -293,6 +294,60 @@ static __attribute__((noinline)) struct ps_mark *ps_mark_make(struct sock *sk)
 	return bpf_sk_storage_get(&ps_marks, sk, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
+/* Writes down in a Unix socket's own memory what it is. What is not followed has a mark that says so. */
+static __attribute__((noinline)) struct ps_mark *ps_unix_mark_set(struct sock *sk, __u32 role,
+								  __u64 wire)
+{
+	struct ps_mark fresh = { .wire = wire, .role = role, .flags = PS_MARK_UNIX };
+	struct ps_mark *m =
+		bpf_sk_storage_get(&ps_marks, sk, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (m && (m->role != role || m->wire != wire))
+		*m = fresh;
+	return m;
+}
+
+/* First use of a Unix socket by a followed process, or the first one since another endpoint is followed. */
+static __attribute__((noinline)) struct ps_mark *ps_unix_mark_make(struct sock *sk)
+{
+	struct ps_sock s = {};
+
+	s.endpoint.role = ps_unix_role(sk, &s.endpoint.addr);
+	if (s.endpoint.role == PS_SOCK_ACCEPT)
+		return ps_unix_mark_set(sk, PS_SOCK_ACCEPT, 0);
+	if (s.endpoint.role != PS_SOCK_CONNECT || ps_unix_is_one_way(sk))
+		return ps_unix_mark_set(sk, 0, ps_unix_gen);
+	ps_proc_key_of((struct task_struct *)bpf_get_current_task_btf(), &s.endpoint.proc);
+	s.endpoint.netns = ps_sock_netns(sk);
+	s.peer = ps_unix_peer(sk);
+	s.user = (__u32)bpf_get_current_pid_tgid();
+	if (ps_unix_take((__u64)(unsigned long)sk, &s, bpf_ktime_get_ns()))
+		return ps_unix_mark_set(sk, 0, ps_unix_gen);
+	return ps_unix_mark_set(sk, PS_SOCK_CONNECT, s.wire);
+}
+
+/* A pass meets an open connection of a followed process. One that came from another process stays that one's while it has its wire. */
+static __attribute__((noinline)) int ps_unix_found(struct sock *sk, const struct ps_inventory *r)
+{
+	struct ps_mark *m = bpf_sk_storage_get(&ps_marks, sk, 0, 0);
+	__u64 id = (__u64)(unsigned long)sk, wire;
+	struct ps_sock *known = bpf_map_lookup_elem(&ps_socks, &id), s = {};
+
+	if (ps_unix_is_known(known, m)) {
+		wire = known->wire;
+		if (bpf_map_lookup_elem(&ps_wires, &wire))
+			return 0;
+	}
+	s.endpoint.proc = r->proc;
+	s.endpoint.role = PS_SOCK_CONNECT;
+	s.endpoint.netns = r->netns;
+	s.endpoint.addr = r->addr;
+	s.peer = ps_unix_peer(sk);
+	if (!ps_unix_take(id, &s, bpf_ktime_get_ns()))
+		ps_unix_mark_set(sk, PS_SOCK_CONNECT, s.wire);
+	return 0;
+}
+
 static __attribute__((always_inline)) void ps_client_traffic(struct ps_mark *m, struct ps_thread *t,
 							     __u64 id, int is_sent)
 {
@@ -326,6 +381,8 @@ ps_loop_traffic(struct ps_wire *w, struct ps_mark *m, struct ps_thread *t, __u64
 	else
 		ps_loop_asks(w, m, &t->turn, id,
 			     t->turn.client_ns ? t->turn.client_ns : bpf_ktime_get_ns());
+	if (m->flags & PS_MARK_UNIX)
+		ps_unix_loops(id, m);
 }
 
 static __attribute__((always_inline)) void ps_thread_traffic(struct ps_wire *w, struct ps_mark *m,
@@ -340,6 +397,8 @@ static __attribute__((always_inline)) void ps_thread_traffic(struct ps_wire *w, 
 		return;
 	if (m->flags & PS_MARK_LOOPS)
 		ps_mark_moves(m, s, w, 0);
+	if (m->flags & PS_MARK_UNIX && is_sent && t->last_sock != id)
+		ps_unix_leave(t->last_sock);
 	now = bpf_ktime_get_ns();
 	if (t->given_up_ns && now - t->ran_ns >= PS_LONG_WAIT_NS)
 		ps_gives_up(task, t, PS_GIVE_UP); /* and has done something else since: who got it at the last moment is sooner here */
@@ -371,8 +430,9 @@ static __attribute__((always_inline)) int ps_traffic(struct sock *sk, int length
 	if (length <= 0 || !ps_is_followed((__u32)task->tgid))
 		return 0;
 	m = bpf_sk_storage_get(&ps_marks, sk, 0, 0);
-	if (!m)
-		m = ps_mark_make(sk);
+	if (!m || (!m->role && m->wire != ps_unix_gen))
+		m = sk->__sk_common.skc_family == PS_AF_UNIX ? ps_unix_mark_make(sk)
+							     : ps_mark_make(sk);
 	if (!m || (m->role != PS_SOCK_CONNECT && m->role != PS_SOCK_ACCEPT))
 		return 0;
 	t = ps_thread_make(task);
@@ -424,6 +484,23 @@ int BPF_PROG(ps_tcp_received, struct sock *sk, void *message, __u64 size, int fl
 	return 0;
 }
 
+/* The same of Unix sockets. */
+SEC("fexit/unix_stream_sendmsg")
+int BPF_PROG(ps_unix_sent, struct socket *socket, void *message, __u64 size, int length)
+{
+	ps_serves(socket->sk, length, 1, ps_traffic(socket->sk, length, 1));
+	return 0;
+}
+
+SEC("fexit/unix_stream_recvmsg")
+int BPF_PROG(ps_unix_received, struct socket *socket, void *message, __u64 size, int flags,
+	     int length)
+{
+	if (!(flags & PS_MSG_PEEK))
+		ps_serves(socket->sk, length, 0, ps_traffic(socket->sk, length, 0));
+	return 0;
+}
+
 /* Threads that were there before their process was followed. */
 SEC("iter/task")
 int ps_threads_pass(struct bpf_iter__task *ctx)
@@ -446,13 +523,29 @@ int ps_workers_pass(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/* Functions of their own, as the stack of a program and of what it calls has 512 bytes. */
+static __attribute__((noinline)) int ps_tcp_is_other(struct sock *sk, struct ps_inventory *r)
+{
+	return ps_tcp_describe(sk, r);
+}
+
+static __attribute__((noinline)) int ps_tcp_found(struct sock *sk, const struct ps_inventory *r)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (r->role == PS_SOCK_ACCEPT)
+		ps_sock_inbound(sk, r->sock, now, 1);
+	else
+		ps_sock_found(sk, r, now);
+	return 0;
+}
+
 /* Takes a socket into the books, and describes it when the agent is to hear of it: Unix sockets and listeners. 0 = it is. */
 static __attribute__((always_inline)) int
 ps_inventory_take(struct task_struct *task, struct file *file, struct ps_inventory *r)
 {
 	struct socket *socket = bpf_sock_from_file(file);
 	struct sock *sk;
-	__u64 now;
 
 	if (!socket)
 		return -1;
@@ -465,18 +558,34 @@ ps_inventory_take(struct task_struct *task, struct file *file, struct ps_invento
 	r->netns = ps_sock_netns(sk);
 	if (sk->__sk_common.skc_state == PS_TCP_LISTEN)
 		ps_serve(r->proc.tgid);
-	if (sk->__sk_common.skc_family == PS_AF_UNIX)
-		return ps_unix_describe(sk, r);
+	if (sk->__sk_common.skc_family == PS_AF_UNIX) {
+		if (ps_unix_describe(sk, r))
+			return -1;
+		if (r->role == PS_SOCK_CONNECT && !r->is_one_way && ps_is_followed(r->proc.tgid))
+			ps_unix_found(sk, r);
+		return 0;
+	}
 	if ((sk->__sk_common.skc_family != PS_AF_INET &&
 	     sk->__sk_common.skc_family != PS_AF_INET6) ||
-	    sk->sk_protocol != PS_IPPROTO_TCP || ps_tcp_describe(sk, r))
+	    sk->sk_protocol != PS_IPPROTO_TCP || ps_tcp_is_other(sk, r))
 		return -1;
-	now = bpf_ktime_get_ns();
-	if (r->role == PS_SOCK_ACCEPT)
-		ps_sock_inbound(sk, r->sock, now, 1);
-	else
-		ps_sock_found(sk, r, now);
+	ps_tcp_found(sk, r);
 	return r->role == PS_SOCK_LISTEN ? 0 : -1;
+}
+
+static long ps_unix_each(void *map, const __u64 *id, struct ps_sock *s, void *context)
+{
+	(void)map;
+	(void)context;
+	ps_unix_look_at(*id, s);
+	return 0;
+}
+
+static __attribute__((always_inline)) void ps_unix_pass_ends(void)
+{
+	ps_n_passes++;
+	if (ps_n_unix_socks)
+		bpf_for_each_map_elem(&ps_socks, ps_unix_each, 0, 0);
 }
 
 /* The clock is read at each 16th file: a file that is no socket takes 0.2 us. */
@@ -496,8 +605,10 @@ int ps_inventory_pass(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct ps_inventory r = {};
 
-	if (!task || !file)
+	if (!task || !file) { /* the end */
+		ps_unix_pass_ends();
 		return 0;
+	}
 	if (ps_inventory_take(task, file, &r)) {
 		if (ps_pass_until_ns && ps_pass_is_late())
 			ps_pass_until_ns = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockets.h - TCP connections and listeners, folded into one row per process and endpoint.
+ * sockets.h - TCP connections and listeners, folded into one row per process and endpoint; and what Unix sockets are (see unix.h).
  *
  * inet_sock_set_state tells every change of a TCP socket and costs other syscalls nothing. The surprise: the current process is
  * the right one only for CLOSE -> SYN_SENT (connect) and CLOSE -> LISTEN (listen); every other change may run in whoever took
@@ -129,8 +129,6 @@ PS_INLINE void ps_sock_refused(struct ps_endpoint *ep, __u64 now)
 	ps_lost(PS_LOSS_sockets_full);
 	ep->refused_ns = now;
 }
-
-#define PS_EEXIST 17
 
 /* Notes a connection that may be known already. 0 = it was not. */
 PS_INLINE int ps_sock_note(struct ps_endpoint *ep, __u64 id, const struct ps_sock *s, __u64 now)
@@ -416,37 +414,50 @@ PS_INLINE int ps_unix_path(struct unix_address *addr, struct ps_addr *ret)
 	return 0;
 }
 
-/* Describes a Unix stream socket: a listener, an accepted one (it carries the listener's path), or a client. */
-PS_INLINE int ps_unix_describe(struct sock *sk, struct ps_inventory *r)
+/* What a Unix stream socket is: a listener, an accepted one (it carries the listener's path), or a client. 0 = nothing of that. */
+PS_INLINE enum ps_sock_role ps_unix_role(struct sock *sk, struct ps_addr *ret)
 {
 	struct unix_sock *u = (struct unix_sock *)sk, *peer;
+	int is_listener = sk->__sk_common.skc_state == PS_TCP_LISTEN;
 	struct unix_address *addr;
 
 	if (sk->sk_type != PS_SOCK_STREAM)
-		return -1;
+		return 0;
 	addr = BPF_CORE_READ(u, addr);
-	if (sk->__sk_common.skc_state == PS_TCP_LISTEN) {
-		if (!addr)
-			return -1;
-		r->role = PS_SOCK_LISTEN;
-		r->queue = sk->sk_receive_queue.qlen;
-		r->backlog = sk->sk_max_ack_backlog;
-		return ps_unix_path(addr, &r->addr);
-	}
-	if (sk->__sk_common.skc_state != PS_TCP_ESTABLISHED)
-		return -1;
-	if (addr) {
-		r->role = PS_SOCK_ACCEPT;
-		return ps_unix_path(addr, &r->addr);
-	}
-	peer = (struct unix_sock *)BPF_CORE_READ(u, peer);
+	if (!is_listener && sk->__sk_common.skc_state != PS_TCP_ESTABLISHED)
+		return 0;
+	if (addr)
+		return ps_unix_path(addr, ret) ? 0 : is_listener ? PS_SOCK_LISTEN : PS_SOCK_ACCEPT;
+	peer = is_listener ? 0 : (struct unix_sock *)BPF_CORE_READ(u, peer);
 	if (!peer)
-		return -1;
+		return 0;
 	addr = BPF_CORE_READ(peer, addr);
 	if (!addr)
-		return -1; /* a socketpair */
-	r->role = PS_SOCK_CONNECT;
-	return ps_unix_path(addr, &r->addr);
+		return 0; /* a socketpair */
+	return ps_unix_path(addr, ret) ? 0 : PS_SOCK_CONNECT;
+}
+
+/* Nothing is to be received on it, as on a connection to a log. */
+PS_INLINE int ps_unix_is_one_way(struct sock *sk)
+{
+	return sk->sk_shutdown == PS_RCV_SHUTDOWN;
+}
+
+PS_INLINE int ps_unix_describe(struct sock *sk, struct ps_inventory *r)
+{
+	r->role = ps_unix_role(sk, &r->addr);
+	if (r->role == PS_SOCK_LISTEN) {
+		r->queue = sk->sk_receive_queue.qlen;
+		r->backlog = sk->sk_max_ack_backlog;
+	}
+	r->is_one_way = (__u32)ps_unix_is_one_way(sk);
+	return r->role ? 0 : -1;
+}
+
+/* What the connection is known by once it has ended, see unix.h. */
+PS_INLINE __u64 ps_unix_peer(struct sock *sk)
+{
+	return (__u64)(unsigned long)BPF_CORE_READ((struct unix_sock *)sk, peer);
 }
 
 /* Describes a TCP socket. An inbound one is told from an outbound one by the listener of its local address. */

@@ -584,6 +584,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 		   each_task);
 	walk_batch(in, KERNEL_MAP_ENDPOINTS, sizeof(struct ps_endpoint_key),
 		   sizeof(struct ps_endpoint), each_endpoint);
+	inventory_feed(in->inventory, in->kernel, in->model, now_ns); /* before their sockets */
 	walk_batch(in, KERNEL_MAP_GIVEN_UPS, sizeof(struct ps_given_up_key),
 		   sizeof(struct ps_given_up), each_given_up);
 	if (model_wants_sockets(in->model))
@@ -591,9 +592,10 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 			   each_socket);
 	walk(in, KERNEL_MAP_LISTENERS, sizeof(struct ps_listener_key), each_listener);
 	walk(in, KERNEL_MAP_FAMILIES, sizeof(struct ps_family_key), each_family);
-	inventory_feed(in->inventory, in->model, now_ns);
 	model_tick_end(in->model);
 	read_losses(in);
+	in->report.losses[PS_LOSS_endpoints_full] += inventory_n_unfollowed(in->inventory);
+	in->report.used[KERNEL_MAP_UNIX] = inventory_n_followed(in->inventory);
 	in->report.inventory_s = inventory_seconds(in->inventory);
 	kernel_next_epoch(in->kernel);
 	return 0;

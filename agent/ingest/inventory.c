@@ -6,10 +6,12 @@
 #include "ingest/inventory.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include <bpf/bpf.h>
 #include <uthash.h>
 
 #define SOCKETS_MAX 200000
@@ -32,6 +34,9 @@ struct place {
 	uint64_t listen_pass;
 	int64_t queue, backlog, drops;
 	uint32_t n_sockets, drops_before;
+	uint32_t n_met; /* connections on which something may be received, so far in this pass */
+	int64_t opened_before; /* the first pass after they were followed; UNKNOWN: that has not ended */
+	uint64_t wire; /* of connections that are followed; 0 = they are not */
 	UT_hash_handle hh;
 };
 
@@ -51,15 +56,26 @@ struct inventory {
 	uint64_t pass;
 	int64_t now_ns, due_ns;
 	int64_t since_ns; /* when the last whole pass began; 0 = there was none */
-	bool is_going_on;
+	bool is_going_on, is_wanted;
 	double seconds, spent; /* of the last pass, and of the one that is going on */
-	uint64_t refused;
+	uint64_t refused, unfollowed;
+	uint32_t n_followed;
 };
 
 int inventory_new(struct inventory **ret)
 {
 	*ret = calloc(1, sizeof(**ret));
 	return *ret ? 0 : -ENOMEM;
+}
+
+static void place_free(struct inventory *v, struct kernel *k, struct place *p)
+{
+	if (p->wire && k) {
+		kernel_forget_unix(k, &p->key, p->wire);
+		v->n_followed--;
+	}
+	HASH_DEL(v->places, p);
+	free(p);
 }
 
 void inventory_free(struct inventory *v)
@@ -74,10 +90,8 @@ void inventory_free(struct inventory *v)
 		HASH_DEL(v->sockets, s);
 		free(s);
 	}
-	HASH_ITER (hh, v->places, p, next_place) {
-		HASH_DEL(v->places, p);
-		free(p);
-	}
+	HASH_ITER (hh, v->places, p, next_place)
+		place_free(v, NULL, p);
 	HASH_ITER (hh, v->listeners, l, next_listener) {
 		HASH_DEL(v->listeners, l);
 		free(l);
@@ -101,7 +115,7 @@ static struct place *place_get(struct inventory *v, const struct ps_inventory *r
 		return NULL;
 	p->key = key;
 	p->books.since_ns = (uint64_t)v->now_ns;
-	p->queue = p->backlog = p->drops = UNKNOWN;
+	p->queue = p->backlog = p->drops = p->opened_before = UNKNOWN;
 	HASH_ADD(hh, v->places, key, sizeof(p->key), p);
 	return p;
 }
@@ -181,6 +195,8 @@ static void take(void *context, const struct ps_inventory *r)
 		place_listens(p, r, v->pass);
 		return;
 	}
+	if (p->pass != v->pass)
+		p->n_met = 0;
 	p->pass = v->pass;
 	HASH_FIND(hh, v->sockets, &r->inode, sizeof(r->inode), s);
 	if (!s) {
@@ -197,12 +213,68 @@ static void take(void *context, const struct ps_inventory *r)
 		else
 			p->books.opened++;
 	}
+	if (s->pass != v->pass && s->place == p)
+		p->n_met += !r->is_one_way;
 	s->pass = v->pass;
 	s->place->pass = v->pass;
 }
 
+/* ---- the end of a pass ------------------------------------------------------------------------------------------------- */
+
+/* Two connections to one address are the least that a pool has, and what a process has to a log or a bus is one. */
+static bool is_pool(const struct inventory *v, const struct place *p)
+{
+	return p->key.role == PS_SOCK_CONNECT && p->key.addr.family == 1 && p->pass == v->pass &&
+	       p->n_met >= 2;
+}
+
+/* What their threads do with such connections is told from now on; another pass at once tells the kernel which ones there are. */
+static void follow(struct inventory *v, struct kernel *k, int64_t now_ns)
+{
+	for (struct place *p = v->places; p; p = p->hh.next) {
+		int error;
+
+		if (p->wire || !is_pool(v, p))
+			continue;
+		error = kernel_follow_unix(k, &p->key, &p->wire);
+		if (error == -E2BIG)
+			v->unfollowed++;
+		if (error)
+			continue;
+		p->books.wire = p->wire;
+		p->books.since_ns = (uint64_t)now_ns;
+		v->n_followed++;
+		v->is_wanted = true;
+	}
+	if (v->is_wanted)
+		kernel_meet_threads(k);
+}
+
+/* Connections that lived between two passes, but not without a word: the kernel has counted them, and all are closed but those that are open. */
+static void take_opened(struct place *p, const struct kernel *k)
+{
+	struct ps_endpoint *b = &p->books;
+	int64_t opened = kernel_unix_opened(k, &p->key);
+	uint64_t closed;
+
+	if (opened < 0)
+		return;
+	if (p->opened_before == UNKNOWN)
+		p->opened_before = (int64_t)b->opened - opened;
+	if (p->opened_before + opened > (int64_t)b->opened)
+		b->opened = (uint64_t)(p->opened_before + opened);
+	closed = b->found + b->opened - (uint64_t)b->open;
+	if (closed > b->closed[PS_CLOSE_unknown])
+		b->closed[PS_CLOSE_unknown] = closed;
+}
+
+static bool is_gone(const struct place *p)
+{
+	return kill((pid_t)p->key.proc.tgid, 0) && errno == ESRCH;
+}
+
 /* Sockets that the pass did not meet are closed; who closed them is not known. Places without any are dropped. */
-static void sweep(struct inventory *v)
+static void sweep(struct inventory *v, struct kernel *k)
 {
 	struct socket_seen *s, *next_socket;
 	struct place *p, *next_place;
@@ -227,10 +299,9 @@ static void sweep(struct inventory *v)
 	HASH_ITER (hh, v->places, p, next_place) {
 		if (p->pass == v->pass || p->books.open > 0)
 			continue;
-		if (v->pass - p->pass < 60)
+		if (v->pass - p->pass < 60 && !is_gone(p))
 			continue; /* an endpoint that rests keeps its counts for a minute of passes */
-		HASH_DEL(v->places, p);
-		free(p);
+		place_free(v, k, p);
 	}
 }
 
@@ -250,9 +321,14 @@ static void begin_pass(struct inventory *v, int64_t now_ns)
 	v->is_going_on = true;
 }
 
-static void end_pass(struct inventory *v, int64_t now_ns)
+static void end_pass(struct inventory *v, struct kernel *k, int64_t now_ns)
 {
-	sweep(v);
+	v->is_wanted = false;
+	sweep(v, k);
+	for (struct place *p = v->places; p; p = p->hh.next)
+		if (p->wire)
+			take_opened(p, k);
+	follow(v, k, now_ns);
 	v->since_ns = v->now_ns;
 	v->seconds = v->spent;
 	v->due_ns = now_ns + (int64_t)(v->seconds / SHARE_OF_A_CORE * 1e9);
@@ -273,12 +349,14 @@ int inventory_go_on(struct inventory *v, struct kernel *k, int64_t now_ns)
 	double begin = seconds_now();
 	int result;
 
-	if (!v->is_going_on)
+	if (!v->is_going_on && !v->is_wanted)
 		return 0;
+	if (!v->is_going_on)
+		begin_pass(v, now_ns);
 	result = kernel_inventory(k, v->pass == 1 ? -1 : SLICE_NS, take, v);
 	v->spent += seconds_now() - begin;
 	if (result > 0)
-		end_pass(v, now_ns);
+		end_pass(v, k, now_ns);
 	if (result < 0)
 		v->is_going_on = false;
 	return result < 0 ? result : 0;
@@ -289,7 +367,15 @@ int64_t inventory_since(const struct inventory *v)
 	return v->since_ns;
 }
 
-int inventory_feed(struct inventory *v, struct model *m, int64_t now_ns)
+static void feed_wire(struct kernel *k, const struct place *p, struct model *m)
+{
+	struct ps_wire wire;
+
+	if (p->wire && !bpf_map_lookup_elem(kernel_map_fd(k, KERNEL_MAP_WIRES), &p->wire, &wire))
+		model_feed_wire(m, &p->key, &wire);
+}
+
+int inventory_feed(struct inventory *v, struct kernel *k, struct model *m, int64_t now_ns)
 {
 	for (struct place *p = v->places; p; p = p->hh.next) {
 		int error;
@@ -300,6 +386,7 @@ int inventory_feed(struct inventory *v, struct model *m, int64_t now_ns)
 					    now_ns);
 		if (error)
 			return error;
+		feed_wire(k, p, m);
 	}
 	return 0;
 }
@@ -331,6 +418,16 @@ void inventory_processes(const struct inventory *v,
 			call(context, &p->key.proc);
 	for (struct listener *l = v->listeners; l; l = l->hh.next)
 		call(context, &l->now.owner);
+}
+
+uint32_t inventory_n_followed(const struct inventory *v)
+{
+	return v->n_followed;
+}
+
+uint64_t inventory_n_unfollowed(const struct inventory *v)
+{
+	return v->unfollowed;
 }
 
 double inventory_seconds(const struct inventory *v)

@@ -4,7 +4,8 @@
  * listeners. Keeps the last pass, and makes books (struct ps_endpoint) of the differences between passes.
  *
  * A pass costs about 0.2 us per open file of the host; when it takes long, the next one is put off so that passes stay under
- * one percent of a core. It is made in slices, so that no tick is long. A connection that lives between two passes is not seen: such pools are marked as sampled.
+ * one percent of a core. It is made in slices, so that no tick is long. Who closed a connection is not known,
+ * and one that lives between two passes is seen only where its traffic is followed: such pools are marked as sampled.
  */
 #ifndef POOLSCOPE_INGEST_INVENTORY_H
 #define POOLSCOPE_INGEST_INVENTORY_H
@@ -27,8 +28,12 @@ int inventory_go_on(struct inventory *v, struct kernel *k, int64_t now_ns);
 /* When the last whole pass began; 0 = there was none. */
 int64_t inventory_since(const struct inventory *v);
 
-/* Feeds the Unix endpoints of processes that the model knows or that have one. */
-int inventory_feed(struct inventory *v, struct model *m, int64_t now_ns);
+/* Feeds the Unix endpoints of processes that the model knows or that have one, with what those that are followed are used for. */
+int inventory_feed(struct inventory *v, struct kernel *k, struct model *m, int64_t now_ns);
+
+/* Unix endpoints whose connections are followed (those with two and more), and how often one found no room for that. */
+uint32_t inventory_n_followed(const struct inventory *v);
+uint64_t inventory_n_unfollowed(const struct inventory *v);
 
 /* Queue and limit of a TCP listener, and the connections that it turned away, UNKNOWN where the last pass did not see it. */
 void inventory_listener(const struct inventory *v, const struct ps_endpoint_key *key,

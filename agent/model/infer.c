@@ -67,7 +67,7 @@ enum inferred endpoint_inferred(const struct endpoint *e)
 	uint64_t before_ns = b->wait.sum_ns + b->unclear_ns;
 	uint64_t n_silent = (uint64_t)e->n_silent, n_open = endpoint_open(e);
 
-	if (e->is_sampled || e->key.role != PS_SOCK_CONNECT || !(b->acquires + b->looped))
+	if (e->key.role != PS_SOCK_CONNECT || !(b->acquires + b->looped))
 		return INFERRED_NOTHING;
 	if (b->unfollowed)
 		return INFERRED_NOTHING;
@@ -91,6 +91,9 @@ int endpoint_take_wire(struct endpoint *e, const struct ps_wire *wire)
 
 	if (!memcmp(&e->wire, wire, sizeof(*wire)))
 		return 0;
+	if (wire->handoffs_long + wire->passed_long > e->wire.handoffs_long + e->wire.passed_long &&
+	    endpoint_open(e) > e->open_full)
+		e->open_full = endpoint_open(e);
 	if (!n)
 		e->n_quiet += wire->requests - e->wire.requests;
 	if (n) /* the more waits the more weight */
@@ -112,10 +115,12 @@ void endpoint_take_socket(struct endpoint *e, const struct ps_sock *sock)
 {
 	const struct ps_wire *b = &e->wire;
 	uint64_t open = endpoint_open(e);
-	uint64_t missed = b->handoffs_long - sock->handoffs_seen;
+	/* a Unix socket may have been closed since it was found to be open */
+	uint64_t now = sock->endpoint.addr.family == 1 ? sock->handoffs_alive : b->handoffs_long;
+	uint64_t missed = now - sock->handoffs_seen;
 	int64_t since = (int64_t)(sock->last_ns ? sock->last_ns : sock->since_ns);
 
-	if (sock->flags & PS_SOCK_BUSY || sock->handoffs_seen > b->handoffs_long || /* since the wire was read */
+	if (sock->flags & PS_SOCK_BUSY || sock->handoffs_seen > now || /* since the wire was read */
 	    missed < FEW || missed < ROUNDS * open)
 		return;
 	e->n_silent++;
@@ -222,7 +227,7 @@ const char *endpoint_source(const struct endpoint *e)
 		[RULE_HANDOFF] = "inferred:handoff",
 	};
 
-	return e->is_sampled ? "inferred:inventory" : sources[e->rule];
+	return e->is_sampled && e->rule == RULE_STATE ? "inferred:inventory" : sources[e->rule];
 }
 
 /* A few hand-offs are no rule yet. */
@@ -275,7 +280,8 @@ static void row_wait(const struct endpoint *e, int64_t now_ns, struct pool_row *
 		row->oldest_hold_ns = now_ns - e->silent_since_ns;
 	if (b->handoffs_long + b->passed_long < FEW)
 		return;
-	row->capacity = (int64_t)b->open_full;
+	/* those of a Unix socket that are closed stay in the kernel's count until a pass ends */
+	row->capacity = (int64_t)(e->is_sampled ? e->open_full : b->open_full);
 	row->capacity_basis = "inferred";
 }
 

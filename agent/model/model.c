@@ -305,7 +305,7 @@ void model_feed_socket(struct model *m, const struct ps_sock *sock)
 {
 	struct endpoint *e;
 
-	if (sock->role != PS_SOCK_CONNECT && sock->state != PS_SOCK_PEER_CLOSED)
+	if (sock->is_gone || (sock->role != PS_SOCK_CONNECT && sock->state != PS_SOCK_PEER_CLOSED))
 		return;
 	HASH_FIND(hh, m->endpoints, &sock->endpoint, sizeof(sock->endpoint), e);
 	if (!e)

@@ -260,10 +260,12 @@ static int endpoint_row_fill(const struct model *m, const struct endpoint *e, st
 	row->accept_backlog = e->accept_backlog;
 	endpoint_row_close_wait(e, m->now_ns, row);
 	endpoint_row_infer(e, m->now_ns, row);
-	if (e->is_sampled) {
+	if (e->is_sampled && endpoint_inferred(e) == INFERRED_NOTHING) {
 		row->confidence = "medium";
 		row->evidence =
-			"socket inventory at each tick: shorter connections are not counted";
+			e->books.wire
+				? "socket inventory at each tick; nothing has gone over its connections since they are followed"
+				: "socket inventory at each tick: shorter connections are not counted";
 	}
 	row->untrusted_why = endpoint_doubt(b);
 	row->trusted = !row->untrusted_why;

@@ -89,6 +89,7 @@ struct endpoint {
 	struct ps_endpoint books;
 	struct ps_wire wire;
 	struct hist create, wait, hold;
+	uint64_t open_full; /* most connections that were open at a tick in which somebody waited */
 	double n_free; /* connections that nobody held when waits ended, by the last ones */
 	int64_t timeouts; /* UNKNOWN until somebody has waited */
 	int64_t n_silent, n_silent_held, silent_since_ns; /* connections that nobody can be given; UNKNOWN */

@@ -32,6 +32,7 @@ enum tier { TIER_LENGTHS, TIER_FUNCTIONS, TIER_NONE };
 struct kernel {
 	struct poolscope_bpf *skel;
 	bool has_multi, has_filter;
+	bool has_unix; /* the functions of Unix sockets can be traced; they may be a module's */
 	enum tier tier;
 	char hook_error[256];
 	int pass_fd; /* of the pass over all sockets that is going on; -1 = none */
@@ -98,10 +99,13 @@ static void apply_limits(struct poolscope_bpf *skel, const struct kernel_limits 
 	set_limit(skel->maps.ps_socks, l->sockets);
 	set_limit(skel->maps.ps_endpoints, l->endpoints);
 	set_limit(skel->maps.ps_wires, l->endpoints);
+	set_limit(skel->maps.ps_unix, l->endpoints / 2);
 	if (l->pools_per_process)
 		skel->rodata->ps_pools_per_process = l->pools_per_process;
 	if (l->threads)
 		skel->rodata->ps_threads_max = l->threads;
+	if (l->sockets)
+		skel->rodata->ps_unix_socks_max = l->sockets / 2;
 	skel->rodata->ps_agent_tgid = (uint32_t)getpid();
 	skel->rodata->ps_jiffy_ns = jiffy_ns();
 }
@@ -119,18 +123,20 @@ static bool has_tracepoint(const struct btf *btf, const char *type, unsigned int
 	return t && btf_is_func_proto(t) && btf_vlen(t) > n_args; /* and one of its own */
 }
 
-static enum tier best_tier(void)
+static enum tier best_tier(bool *ret_has_unix)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	bool has_switch = btf && has_tracepoint(btf, "btf_trace_sched_switch", 4);
 	bool has_length = btf && has_tracepoint(btf, "btf_trace_sock_send_length", 3);
 
+	*ret_has_unix =
+		btf && btf__find_by_name_kind(btf, "unix_stream_sendmsg", BTF_KIND_FUNC) > 0;
 	btf__free(btf);
 	return !has_switch ? TIER_NONE : has_length ? TIER_LENGTHS : TIER_FUNCTIONS;
 }
 
 /* A program that is not asked for is neither loaded nor attached. */
-static void choose_programs(struct poolscope_bpf *skel, enum tier tier)
+static void choose_programs(struct poolscope_bpf *skel, enum tier tier, bool has_unix)
 {
 	bpf_program__set_autoload(skel->progs.ps_switch, tier != TIER_NONE);
 	bpf_program__set_autoload(skel->progs.ps_waking, tier != TIER_NONE);
@@ -141,6 +147,8 @@ static void choose_programs(struct poolscope_bpf *skel, enum tier tier)
 	bpf_program__set_autoload(skel->progs.ps_received, tier == TIER_LENGTHS);
 	bpf_program__set_autoload(skel->progs.ps_tcp_sent, tier == TIER_FUNCTIONS);
 	bpf_program__set_autoload(skel->progs.ps_tcp_received, tier == TIER_FUNCTIONS);
+	bpf_program__set_autoload(skel->progs.ps_unix_sent, tier == TIER_FUNCTIONS && has_unix);
+	bpf_program__set_autoload(skel->progs.ps_unix_received, tier == TIER_FUNCTIONS && has_unix);
 }
 
 static int load(struct kernel *k, const struct kernel_limits *limits, enum tier tier)
@@ -150,7 +158,7 @@ static int load(struct kernel *k, const struct kernel_limits *limits, enum tier 
 	if (!k->skel)
 		return -errno;
 	apply_limits(k->skel, limits);
-	choose_programs(k->skel, tier);
+	choose_programs(k->skel, tier, k->has_unix);
 	if (k->has_multi)
 		bpf_program__set_expected_attach_type(k->skel->progs.ps_probe,
 						      (enum bpf_attach_type)MULTI_ATTACH_TYPE);
@@ -160,11 +168,14 @@ static int load(struct kernel *k, const struct kernel_limits *limits, enum tier 
 int kernel_load(const struct kernel_limits *limits, struct kernel **ret, struct diag *d)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
-	enum tier tier = limits->is_traffic_off ? TIER_NONE : best_tier();
+	enum tier tier;
 	int error;
 
 	if (!k)
 		return diag_set(d, -ENOMEM, "out of memory");
+	tier = best_tier(&k->has_unix);
+	if (limits->is_traffic_off)
+		tier = TIER_NONE;
 	k->pass_fd = -1;
 	libbpf_set_print(silent);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
@@ -197,9 +208,10 @@ void kernel_free(struct kernel *k)
 static bool is_of_traffic(const struct kernel *k, const struct bpf_program *p)
 {
 	const struct bpf_program *const all[] = {
-		k->skel->progs.ps_switch,   k->skel->progs.ps_waking,
-		k->skel->progs.ps_sent,     k->skel->progs.ps_received,
-		k->skel->progs.ps_tcp_sent, k->skel->progs.ps_tcp_received
+		k->skel->progs.ps_switch,    k->skel->progs.ps_waking,
+		k->skel->progs.ps_sent,      k->skel->progs.ps_received,
+		k->skel->progs.ps_tcp_sent,  k->skel->progs.ps_tcp_received,
+		k->skel->progs.ps_unix_sent, k->skel->progs.ps_unix_received
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
@@ -224,6 +236,8 @@ int kernel_attach_hooks(struct kernel *k)
 		{ k->skel->progs.ps_received, &k->skel->links.ps_received },
 		{ k->skel->progs.ps_tcp_sent, &k->skel->links.ps_tcp_sent },
 		{ k->skel->progs.ps_tcp_received, &k->skel->links.ps_tcp_received },
+		{ k->skel->progs.ps_unix_sent, &k->skel->links.ps_unix_sent },
+		{ k->skel->progs.ps_unix_received, &k->skel->links.ps_unix_received },
 		{ k->skel->progs.ps_threads_pass, &k->skel->links.ps_threads_pass },
 		{ k->skel->progs.ps_workers_pass, &k->skel->links.ps_workers_pass },
 		{ k->skel->progs.ps_inventory_pass, &k->skel->links.ps_inventory_pass },
@@ -301,6 +315,8 @@ static struct bpf_map *map_of(const struct kernel *k, enum kernel_map which)
 		return k->skel->maps.ps_wires;
 	case KERNEL_MAP_FAMILIES:
 		return k->skel->maps.ps_families;
+	case KERNEL_MAP_UNIX:
+		return k->skel->maps.ps_unix;
 	case KERNEL_MAP_COUNT:
 		break;
 	}
@@ -320,9 +336,10 @@ uint32_t kernel_map_limit(const struct kernel *k, enum kernel_map which)
 const char *kernel_map_name(enum kernel_map which)
 {
 	static const char *const names[KERNEL_MAP_COUNT] = {
-		"specs",     "targets", "probes",    "losses", "processes", "pools",   "histograms",
-		"leases",    "waiters", "calls",     "tasks",  "functions", "sockets", "endpoints",
-		"listeners", "stories", "given-ups", "wires",  "families"
+		"specs",   "targets",    "probes",  "losses",    "processes",
+		"pools",   "histograms", "leases",  "waiters",   "calls",
+		"tasks",   "functions",  "sockets", "endpoints", "listeners",
+		"stories", "given-ups",  "wires",   "families",  "unix-endpoints"
 	};
 
 	return names[which];
@@ -422,6 +439,49 @@ int kernel_meet_workers(struct kernel *k)
 uint32_t kernel_n_serving(const struct kernel *k)
 {
 	return __atomic_load_n(&k->skel->bss->ps_n_serving, __ATOMIC_RELAXED);
+}
+
+/* ---- connections over Unix sockets -------------------------------------------------------------------------------------- */
+
+int kernel_follow_unix(struct kernel *k, const struct ps_endpoint_key *key, uint64_t *ret_wire)
+{
+	struct poolscope_bpf__bss *bss = k->skel->bss;
+	struct ps_unix u = { .n_passes = bss->ps_n_passes };
+	AUTO_FREE struct ps_wire *blank = calloc(1, sizeof(*blank));
+
+	if (!blank)
+		return -ENOMEM;
+	if (k->tier == TIER_NONE || (k->tier == TIER_FUNCTIONS && !k->has_unix) ||
+	    key->proc.tgid >= PS_TGID_LIMIT)
+		return -EOPNOTSUPP;
+	u.wire = __atomic_add_fetch(&bss->ps_n_wires, 1, __ATOMIC_RELAXED);
+	if (bpf_map_update_elem(kernel_map_fd(k, KERNEL_MAP_WIRES), &u.wire, blank, BPF_NOEXIST))
+		return -E2BIG;
+	if (bpf_map_update_elem(kernel_map_fd(k, KERNEL_MAP_UNIX), key, &u, BPF_ANY)) {
+		bpf_map_delete_elem(kernel_map_fd(k, KERNEL_MAP_WIRES), &u.wire);
+		return -E2BIG;
+	}
+	__atomic_add_fetch(&bss->ps_unix_gen, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&bss->ps_followed[key->proc.tgid / 32],
+			  (uint64_t)PS_FOLLOWED << (key->proc.tgid % 32 * 2), __ATOMIC_RELAXED);
+	*ret_wire = u.wire;
+	return 0;
+}
+
+int64_t kernel_unix_opened(const struct kernel *k, const struct ps_endpoint_key *key)
+{
+	struct ps_unix u;
+
+	if (bpf_map_lookup_elem(kernel_map_fd(k, KERNEL_MAP_UNIX), key, &u) ||
+	    u.n_passes == k->skel->bss->ps_n_passes)
+		return -1;
+	return (int64_t)u.opened;
+}
+
+void kernel_forget_unix(struct kernel *k, const struct ps_endpoint_key *key, uint64_t wire)
+{
+	bpf_map_delete_elem(kernel_map_fd(k, KERNEL_MAP_UNIX), key);
+	bpf_map_delete_elem(kernel_map_fd(k, KERNEL_MAP_WIRES), &wire);
 }
 
 /* ---- the inventory ------------------------------------------------------------------------------------------------------ */

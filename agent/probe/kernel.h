@@ -50,6 +50,7 @@ enum kernel_map {
 	KERNEL_MAP_GIVEN_UPS,
 	KERNEL_MAP_WIRES,
 	KERNEL_MAP_FAMILIES,
+	KERNEL_MAP_UNIX,
 	KERNEL_MAP_COUNT
 };
 
@@ -106,6 +107,15 @@ uint32_t kernel_n_serving(const struct kernel *k);
  */
 int kernel_inventory(struct kernel *k, int64_t budget_ns,
 		     void (*take)(void *context, const struct ps_inventory *r), void *context);
+
+/*
+ * Follows a process's connections to a Unix address from now on: passes and their traffic take them into the books of a new wire.
+ * Between two passes only. -EOPNOTSUPP where the kernel tells of no traffic, -E2BIG when a table is full.
+ */
+int kernel_follow_unix(struct kernel *k, const struct ps_endpoint_key *key, uint64_t *ret_wire);
+/* Connections made to it since the first whole pass after; -1 = that has not come to its end yet, or it is not followed. */
+int64_t kernel_unix_opened(const struct kernel *k, const struct ps_endpoint_key *key);
+void kernel_forget_unix(struct kernel *k, const struct ps_endpoint_key *key, uint64_t wire);
 
 /* Processes with books that have ended, so far; wraps. */
 uint32_t kernel_n_gone(const struct kernel *k);

@@ -990,6 +990,17 @@ static struct ps_wire inferred_wire(void)
 	return b;
 }
 
+static struct ps_sock inferred_sock(uint64_t handoffs_seen, int64_t last_ns)
+{
+	return (struct ps_sock){ .endpoint = endpoint_at(5432),
+				 .wire = 77,
+				 .role = PS_SOCK_CONNECT,
+				 .state = PS_SOCK_OPEN,
+				 .since_ns = 2 * S,
+				 .last_ns = (uint64_t)last_ns,
+				 .handoffs_seen = handoffs_seen };
+}
+
 static void feed_inferred(struct model *m, const struct ps_wire *b, int64_t t_ns)
 {
 	struct ps_endpoint books = { .since_ns = S, .open = b->open, .opened = 10, .wire = 77 };
@@ -1248,26 +1259,121 @@ static void waits_while_connections_were_free_are_not_told(void **state)
 	model_free(m);
 }
 
-static void of_connections_that_are_only_sampled_nothing_is_inferred(void **state)
+/* ---- connections that passes find (Unix sockets) ------------------------------------------------------------------------- */
+
+/* The same pool by its Unix socket. */
+static struct ps_endpoint_key endpoint_of_unix(void)
 {
-	struct ps_endpoint books = { .since_ns = S, .open = 10, .opened = 10, .wire = 77 };
-	struct ps_endpoint_key at = endpoint_at(5432);
+	struct ps_endpoint_key at = endpoint_at(0);
+
+	at.addr = (struct ps_addr){ .family = 1, .path = "/run/pg/.s.PGSQL.5432" };
+	return at;
+}
+
+static void feed_sampled(struct model *m, const struct ps_wire *b, int64_t open)
+{
+	struct ps_endpoint books = { .since_ns = S, .open = open, .opened = 12, .wire = 77 };
+	struct ps_endpoint_key at = endpoint_of_unix();
+
+	books.closed[PS_CLOSE_unknown] = 2;
+	model_tick_begin(m, 9 * S);
+	feed_process(m, 23, "orders");
+	assert_int_equal(model_feed_endpoint(m, &at, &books, true, UNKNOWN, UNKNOWN, 9 * S), 0);
+	assert_int_equal(model_feed_wire(m, &at, b), 0);
+}
+
+static void of_connections_that_passes_find_the_use_is_known_and_the_end_is_not(void **state)
+{
+	struct ps_endpoint_key at = endpoint_of_unix();
 	struct ps_wire b = inferred_wire();
 	struct model *m = model_new();
 	const struct snapshot *s;
 
 	(void)state;
-	model_tick_begin(m, 9 * S);
-	feed_process(m, 23, "orders");
 	assert_int_equal(model_feed_wire(m, &at, &b), 0); /* there is no such endpoint yet */
-	assert_int_equal(model_feed_endpoint(m, &at, &books, true, UNKNOWN, UNKNOWN, 9 * S), 0);
-	assert_int_equal(model_feed_wire(m, &at, &b), 0);
+	feed_sampled(m, &b, 10);
 	model_tick_end(m);
 	s = look(m);
+	assert_string_equal(s->pools[0].source, "inferred:handoff");
+	assert_string_equal(s->pools[0].confidence, "high");
+	assert_non_null(s->pools[0].wait);
+	assert_non_null(s->pools[0].hold);
+	assert_null(s->pools[0].create);
+	assert_int_equal(s->pools[0].capacity, 10);
+	assert_int_equal(s->pools[0].closed_by[PS_CLOSE_unknown], 2);
+	assert_int_equal(s->pools[0].open_failures, UNKNOWN);
+	assert_int_equal(s->pools[0].close_wait, UNKNOWN);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void without_traffic_they_are_sampled_and_no_more(void **state)
+{
+	struct ps_wire b = { .open = 10 };
+	struct model *m = model_new();
+	const struct snapshot *s;
+
+	(void)state;
+	feed_sampled(m, &b, 10);
+	model_tick_end(m);
+	s = look(m);
+	assert_string_equal(s->pools[0].source, "inferred:inventory");
+	assert_string_equal(s->pools[0].confidence, "medium");
 	assert_null(s->pools[0].wait);
 	assert_int_equal(s->pools[0].in_use, UNKNOWN);
-	assert_string_equal(s->pools[0].confidence, "medium");
 	snapshot_unref(s);
+	model_free(m);
+}
+
+/* The kernel learns with the end of a pass that one is closed: until then it has one more. */
+static void their_limit_is_what_passes_found_while_somebody_waited(void **state)
+{
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+	const struct snapshot *s;
+
+	(void)state;
+	b.open_full = 11;
+	feed_sampled(m, &b, 10);
+	model_tick_end(m);
+	feed_sampled(m, &b, 12); /* and nobody waits */
+	model_tick_end(m);
+	s = look(m);
+	assert_int_equal(s->pools[0].capacity, 10);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+/* One that has been closed since is no leak: what it missed counts up to the last pass that found it open. */
+static void one_of_them_is_silent_only_as_long_as_it_is_known_to_be_open(void **state)
+{
+	static const struct {
+		uint64_t alive;
+		uint32_t is_gone;
+		int64_t oldest_hold_ns;
+	} cases[] = { { 0, 0, UNKNOWN },
+		      { 39, 0, UNKNOWN },
+		      { 40, 0, 4 * S },
+		      { 100, 0, 4 * S },
+		      { 100, 1, UNKNOWN } };
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct ps_sock sock = inferred_sock(0, 5 * S);
+		const struct snapshot *s;
+
+		sock.endpoint = endpoint_of_unix();
+		sock.handoffs_alive = cases[i].alive;
+		sock.is_gone = cases[i].is_gone;
+		feed_sampled(m, &b, 10);
+		model_feed_socket(m, &sock);
+		model_tick_end(m);
+		s = look(m);
+		assert_int_equal(s->pools[0].oldest_hold_ns, cases[i].oldest_hold_ns);
+		snapshot_unref(s);
+	}
 	model_free(m);
 }
 
@@ -1353,17 +1459,6 @@ static void where_few_holds_were_handed_only_the_waits_are_known(void **state)
 }
 
 /* ---- silent connections -------------------------------------------------------------------------------------------------- */
-
-static struct ps_sock inferred_sock(uint64_t handoffs_seen, int64_t last_ns)
-{
-	return (struct ps_sock){ .endpoint = endpoint_at(5432),
-				 .wire = 77,
-				 .role = PS_SOCK_CONNECT,
-				 .state = PS_SOCK_OPEN,
-				 .since_ns = 2 * S,
-				 .last_ns = (uint64_t)last_ns,
-				 .handoffs_seen = handoffs_seen };
-}
 
 static const struct snapshot *look_at_sockets(struct model *m, const struct ps_wire *b,
 					      const struct ps_sock *socks, size_t n)
@@ -1766,7 +1861,11 @@ int main(void)
 		cmocka_unit_test(threads_that_use_many_connections_at_once_tell_no_waits),
 		cmocka_unit_test(waits_that_are_not_clear_are_not_told),
 		cmocka_unit_test(waits_while_connections_were_free_are_not_told),
-		cmocka_unit_test(of_connections_that_are_only_sampled_nothing_is_inferred),
+		cmocka_unit_test(
+			of_connections_that_passes_find_the_use_is_known_and_the_end_is_not),
+		cmocka_unit_test(without_traffic_they_are_sampled_and_no_more),
+		cmocka_unit_test(their_limit_is_what_passes_found_while_somebody_waited),
+		cmocka_unit_test(one_of_them_is_silent_only_as_long_as_it_is_known_to_be_open),
 		cmocka_unit_test(waits_of_which_one_release_ended_several_are_not_told),
 		cmocka_unit_test(waits_among_wakings_that_brought_nothing_are_not_told),
 		cmocka_unit_test(where_nobody_took_a_connection_nothing_is_inferred),
