@@ -300,6 +300,39 @@ check_inferred() {
 	end_subject
 }
 
+# The agent has seen that the subject's connections over a Unix socket are a pool's, and nothing has gone over them since.
+is_followed() {
+	poolscope list --json --pid "$SUBJECT_PID" | python3 -c '
+import json, sys
+sys.exit(not any("since they are followed" in p["evidence"] for p in json.load(sys.stdin)["pools"]))'
+}
+
+# As check_inferred, by Unix sockets, for a pool that is full before READY: all of its load is known.
+check_followed() {
+	local name=$1 question=$2
+	shift 2
+	start_subject "$name" UNIX=1 "$@"
+	wait_for 5 "its connections are followed" is_followed
+	subject_go
+	subject_truth
+	judge_inferred "$name $*: $question" "$question" --log "$TMP/ops"
+	check_equal "$name $*: opened and closed" "$(true_ends)" "$(listed_ends)"
+	end_subject
+}
+
+listed_ends() {
+	poolscope list --json --pid "$SUBJECT_PID" | python3 -c '
+import json, sys
+print([(p["opened"] + p["before_start"], p["closed"]) for p in json.load(sys.stdin)["pools"]
+       if p["source"].startswith("inferred:") and p["kind"] == "connection"])'
+}
+
+true_ends() { # by the server's log; a pool that has no such server opens its connections once
+	python3 -c 'import json, sys
+t = json.load(open(sys.argv[1]))
+print([(t.get("opened", t["capacity"]), t.get("closed", 0))])' "$TMP/subject.json"
+}
+
 compare_listed() { # SCRIPT OPTIONS...
 	local script=$1 end out
 	shift

@@ -303,6 +303,10 @@ truth() {
 	            except OSError: pass
 	    return len(inodes & links)
 
+	def accepted_at(path):
+	    """Connections that a server has at its Unix socket, whose only client is the subject."""
+	    return sum(f[5] == "03" and f[7:] == [path] for f in map(str.split, open("/proc/net/unix")))
+
 	out = {"process": open("/proc/%s/comm" % pids[0]).read().strip(), "pid": int(pids[0])}
 	if len(pids) > 1:
 	    out["pids"] = [int(p) for p in pids]
@@ -313,7 +317,8 @@ truth() {
 	if os.path.exists(sys.argv[2] + ".workers"):
 	    facts["workers"].update(stats(sys.argv[2] + ".workers"))
 	if "endpoint" in out:
-	    out["connections_open"] = sockets_to(int(out["endpoint"].rsplit(":", 1)[1]))
+	    is_unix = out["endpoint"].startswith("/")
+	    out["connections_open"] = accepted_at(out["endpoint"]) if is_unix else sockets_to(int(out["endpoint"].rsplit(":", 1)[1]))
 	out.update(facts)
 	for key in ("acquires", "releases", "timeouts", "opened", "closed"):
 	    own = out.get("books", {}).get(key)
@@ -344,7 +349,9 @@ truth_pauses() {
 server_facts() {
 	local port=${PGPORT:-$REDIS_PORT}
 	[ -n "$port" ] || return 0
-	echo "endpoint=\"127.0.0.1:$port\" opened=$(server_opened) opened_before_ready=$OPENED_BEFORE closed=$(server_closed)"
+	local endpoint=127.0.0.1:$port
+	[ "${UNIX:-0}" = 0 ] || endpoint=$TMP/pg/.s.PGSQL.$PGPORT
+	echo "endpoint=\"$endpoint\" opened=$(server_opened) opened_before_ready=$OPENED_BEFORE closed=$(server_closed)"
 }
 
 # Turns the BOOKS line of a program into TRUTH; a subject whose truth is elsewhere defines its own.

@@ -2,7 +2,7 @@
 /*
  * A pool of MAX connections as one writes it in an afternoon: a mutex, a condition variable, a stack of free ones. THREADS threads take
  * one ITERS times each, ask a server of our own, keep it HOLD_MS more, and give it back. Each question says how long the server is to
- * take: QUERY_MS, half as much more or less.
+ * take: QUERY_MS, half as much more or less. With UNIX_AT the server listens there, at a Unix socket.
  *
  * The surprise: the server is this program, too, in a process of its own, and nothing but libc is linked, so that it runs where
  * there is nothing else (a virtual machine with one program in it).
@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "ops.h"
 
@@ -72,35 +73,70 @@ static void serve(int listener)
 	_exit(1);
 }
 
-static struct sockaddr_in start_server(void)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(at);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
+/* Where the server listens. */
+static struct {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in tcp;
+		struct sockaddr_un unix_;
+	} at;
+	socklen_t size;
+	char name[128];
+} server;
 
-	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) || listen(listener, 1024) ||
-	    getsockname(listener, (struct sockaddr *)&at, &size))
-		die("no port to listen at");
+static void choose_address(void)
+{
+	const char *path = getenv("UNIX_AT");
+
+	if (path && *path) {
+		server.at.unix_ = (struct sockaddr_un){ .sun_family = AF_UNIX };
+		strncpy(server.at.unix_.sun_path, path, sizeof(server.at.unix_.sun_path) - 1);
+		server.size = sizeof(server.at.unix_);
+		return;
+	}
+	server.at.tcp = (struct sockaddr_in){ .sin_family = AF_INET,
+					      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	server.size = sizeof(server.at.tcp);
+}
+
+static void name_address(void)
+{
+	if (server.at.any.sa_family == AF_UNIX)
+		snprintf(server.name, sizeof(server.name), "%s", server.at.unix_.sun_path);
+	else
+		snprintf(server.name, sizeof(server.name), "127.0.0.1:%d",
+			 ntohs(server.at.tcp.sin_port));
+}
+
+static void start_server(void)
+{
+	int listener;
+
+	choose_address();
+	listener = socket(server.at.any.sa_family, SOCK_STREAM, 0);
+	if (bind(listener, &server.at.any, server.size) || listen(listener, 1024) ||
+	    getsockname(listener, &server.at.any, &server.size))
+		die("no address to listen at");
+	name_address();
 	if (!fork())
 		serve(listener);
 	close(listener);
-	return at;
 }
 
 /* ---- the pool ------------------------------------------------------------------------------------------------------------ */
 
-static void connect_all(const struct sockaddr_in *to, int n)
+static void connect_all(int n)
 {
 	int one = 1;
 
 	pool.free = calloc((size_t)n, sizeof(*pool.free));
 	for (int i = 0; pool.free && i < n; i++) {
-		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		int fd = socket(server.at.any.sa_family, SOCK_STREAM, 0);
 
-		if (connect(fd, (const struct sockaddr *)to, sizeof(*to)))
+		if (connect(fd, &server.at.any, server.size))
 			die("the server does not answer");
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		if (server.at.any.sa_family == AF_INET)
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		pool.free[pool.n_free++] = fd;
 	}
 	pool.n = n;
@@ -218,21 +254,20 @@ static void init(void)
 
 int main(void)
 {
-	struct sockaddr_in server;
 	int64_t end;
 
 	init();
-	server = start_server();
-	connect_all(&server, env("MAX"));
+	start_server();
+	connect_all(env("MAX"));
 	printf("READY pid=%d\n", (int)getpid());
 	wait_for_line();
 	run(env("THREADS"));
 	end = now_ns();
 	fclose(ops.out);
 	printf("BOOKS {\"pool\":\"cond-pool\",\"kind\":\"connection\",\"library\":\"none\",\"capacity\":%d,"
-	       "\"endpoint\":\"127.0.0.1:%d\",\"books\":{\"pid\":%d,\"acquires\":%lld,\"releases\":%lld,\"timeouts\":%lld,"
+	       "\"endpoint\":\"%s\",\"books\":{\"pid\":%d,\"acquires\":%lld,\"releases\":%lld,\"timeouts\":%lld,"
 	       "\"wait_sum_ms\":%.3f,\"hold_sum_ms\":%.3f,\"connections_open\":%d,\"end_ns\":%lld}}\n",
-	       pool.n, ntohs(server.sin_port), (int)getpid(), (long long)pool.acquires,
+	       pool.n, server.name, (int)getpid(), (long long)pool.acquires,
 	       (long long)pool.releases, (long long)pool.timeouts, (double)pool.wait_ns / 1e6,
 	       (double)pool.hold_ns / 1e6, pool.n, (long long)end);
 	wait_for_line();

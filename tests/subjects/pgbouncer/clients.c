@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * THREADS clients of pgbouncer with ITERS transactions each: a query of QUERY_MS, then HOLD_MS of nothing, then commit. LEAK more
- * clients begin one and never end it. A client that pgbouncer throws out while it waits comes again.
+ * clients begin one and never end it. A client that pgbouncer throws out while it waits comes again. With WARM each has a
+ * transaction before all that, long enough for the others to want a connection.
  *
  * A transaction's connection is there when PostgreSQL begins with the query, which says so by its own clock (CLOCK_REALTIME).
  */
 #include <libpq-fe.h>
 
 #include "ops.h"
+
+#define WARM_MS 200
 
 static struct ops ops;
 static pthread_barrier_t barrier;
@@ -25,10 +28,9 @@ static PGconn *come(void)
 	char where[200];
 	PGconn *c;
 
-	snprintf(
-		where, sizeof(where),
-		"host=127.0.0.1 port=%d user=postgres dbname=app sslmode=disable gssencmode=disable",
-		env("PORT"));
+	snprintf(where, sizeof(where),
+		 "host=%s port=%d user=postgres dbname=app sslmode=disable gssencmode=disable",
+		 getenv("CLIENT_HOST"), env("PORT"));
 	c = PQconnectdb(where);
 	if (PQstatus(c) != CONNECTION_OK)
 		die(PQerrorMessage(c));
@@ -60,6 +62,11 @@ static void *client(void *arg)
 	PGconn *c = come();
 
 	(void)arg;
+	if (env("WARM")) {
+		take(c);
+		sleep_ms(WARM_MS);
+		PQclear(PQexec(c, "commit"));
+	}
 	pthread_barrier_wait(&barrier); /* all are there */
 	pthread_barrier_wait(&barrier); /* go */
 	for (int i = 0; i < env("ITERS"); i++) {

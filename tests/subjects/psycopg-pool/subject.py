@@ -12,9 +12,11 @@ class Pool:
     timeout = psycopg_pool.PoolTimeout
 
     def __init__(self):
-        dsn = "host=127.0.0.1 port=%s user=postgres dbname=app" % os.environ["PGPORT"]
+        host = os.environ["TMP"] + "/pg" if os.environ["UNIX"] == "1" else "127.0.0.1"
+        dsn = "host=%s port=%s user=postgres dbname=app" % (host, os.environ["PGPORT"])
         self.pool = psycopg_pool.ConnectionPool(dsn, min_size=load.MAX, max_size=load.MAX, name="psycopg",
-                                                timeout=load.TIMEOUT_MS / 1000)
+                                                timeout=load.TIMEOUT_MS / 1000,
+                                                max_lifetime=int(os.environ["LIFETIME_MS"]) / 1000)
         self.pool.wait()
         self.take = self.pool.getconn
         self.give = self.pool.putconn
