@@ -497,22 +497,35 @@ struct ps_listener {
 enum ps_worker_state {
 	PS_WORKER_NEW = 0,	/* not yet seen to wait for work */
 	PS_WORKER_IDLE = 1,
-	PS_WORKER_BUSY = 2
+	PS_WORKER_BUSY = 2,
+	PS_WORKER_WOKEN = 3	/* out of a poll for connections: whether it got one is not known yet */
 };
 
 struct ps_worker {
 	__u64 listener;		/* inode of the socket at which it waits for connections; 0 = at none */
-	__u64 since_ns;		/* busy since */
+	__u64 since_ns;		/* busy, or woken, since */
 	__u64 request_ns;	/* the present request began */
 	__u64 conn;		/* of the present or the last request; 0 = none */
 	__u64 sent_ns;		/* on that, since it received something last; 0 = nothing */
 	__u64 ended_ns;		/* the request seems to have ended, and is not counted yet; 0 = not so */
+	__u64 looked_ns;	/* what it polls was looked at; 0 = never */
 	__u32 state;		/* enum ps_worker_state */
 	__u32 name;		/* hash of its family's name; 0 = in none */
-	__u32 is_known;		/* it cannot be at work since before it was followed */
-	__u16 is_elsewhere;	/* after the answer it slept, and not in a futex */
+	__u32 wait_fd;		/* the epoll at which it waits for connections */
+	__u32 n_vain;		/* polls that were looked at in a row and had no listening socket */
+	__u16 is_known;		/* it cannot be at work since before it was followed */
+	__u16 is_elsewhere;	/* after the answer it slept: a thread of a name, and not in a futex; at a socket, for its client */
 	__u16 is_loop;		/* an event loop, so no worker */
+	__u16 is_polling;	/* it waits by poll, select or epoll */
+	__u16 is_blocked;	/* it has slept before its answer */
+	__u16 is_before;	/* its present request began before the agent did */
+	__u16 is_plain;		/* a receive after an answer on this connection is another request: it is not encrypted */
+	__u16 is_aside;		/* it has the listening socket, and neither waits there nor serves: a parent */
+	__u32 is_counted;	/* among ps_n_workers */
+	__u32 reserved;
 };
+
+#define PS_LISTENERS 4	/* at which a worker may wait at once, so that the queue is known */
 
 struct ps_family_key {
 	struct ps_proc_key proc;	/* of threads with one name; zero: of whoever waits at one socket */
@@ -537,19 +550,29 @@ struct ps_family {
 	__u64 elsewhere;	/* of those: it slept otherwise, as an event loop does */
 	__u64 multiplexed;	/* requests that came to a thread which had another one unanswered */
 	__u64 resumed;		/* answers that went on after they had been counted */
+	__u64 blocked;		/* requests before whose answer it slept: no event loop does */
+	__u64 word;		/* futex in which one of them slept after its answer; 0 = in none */
+	__u64 other[PS_LISTENERS - 1];	/* inodes of more sockets at which they wait */
 	struct ps_proc_key first, last;	/* of one socket: workers' processes, the first and the last that waited */
 	__u32 flags;		/* enum ps_family_flag */
 	__u32 joined;		/* threads of the name that ever served */
 	__u32 pass;		/* the epoch in which these were counted: */
 	__u32 n_named;		/* threads of the name */
 	__u32 n_unknown;	/* of those: nobody knows whether they are at work since before */
-	__u32 reserved;
+	__u32 n_unsure;		/* threads that may be of them: of their name, or of a process of theirs */
+	__u32 n_aside;		/* processes that have the socket and are no workers */
+	__u32 n_listeners;	/* at which they wait */
 	char name[PS_COMM_MAX];	/* of threads, without what numbers them */
 	struct ps_hist hold;
 	__u64 events_begun;
 };
 
-enum ps_family_flag { PS_FAMILY_PREFORK = 1 };	/* its workers are of several processes */
+enum ps_family_flag {
+	PS_FAMILY_PREFORK = 1,	/* its workers are of several processes */
+	PS_FAMILY_POLLS = 2,	/* they wait by poll, select or epoll */
+	PS_FAMILY_LOOPS = 4,	/* one of them is an event loop */
+	PS_FAMILY_UNNAMED = 8	/* the name is that of the process: all its threads have it */
+};
 
 /* A record of the socket inventory (iterator over tasks and files). */
 struct ps_inventory {
@@ -756,9 +779,9 @@ PS_ASSERT_SIZE(struct ps_inventory, 128);
 PS_ASSERT_SIZE(struct ps_sock, 168);
 PS_ASSERT_SIZE(struct ps_unix, 24);
 PS_ASSERT_SIZE(struct ps_listener_key, 24);
-PS_ASSERT_SIZE(struct ps_worker, 64);
+PS_ASSERT_SIZE(struct ps_worker, 96);
 PS_ASSERT_SIZE(struct ps_family_key, 16);
-PS_ASSERT_SIZE(struct ps_family, 168 + sizeof(struct ps_hist));
+PS_ASSERT_SIZE(struct ps_family, 216 + sizeof(struct ps_hist));
 PS_ASSERT_SIZE(struct ps_arg, 40);
 PS_ASSERT_SIZE(struct ps_cond, 56);
 PS_ASSERT_SIZE(struct ps_spec, 640);

@@ -46,6 +46,7 @@ struct task_struct {
 	__u64 start_boottime;
 	__u64 self_exec_id; /* u64 since 5.7 (d1e7fd6462ca) */
 	struct task_struct *group_leader;
+	struct task_struct *real_parent;
 	struct signal_struct *signal;
 	struct files_struct *files;
 	unsigned int __state; /* since 5.14 (2f064a59a11f); `long state` before */
@@ -80,6 +81,32 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 } PS_CORE;
 
+struct list_head {
+	struct list_head *next;
+} PS_CORE;
+
+struct wait_queue_head {
+	struct list_head head;
+} PS_CORE;
+
+typedef struct wait_queue_head wait_queue_head_t;
+
+struct wait_queue_entry {
+	void *private;
+	struct list_head entry;
+} PS_CORE;
+
+/* What a thread in poll() or select() hangs into the queues of what it waits for. */
+struct poll_wqueues {
+	struct task_struct *polling_task;
+} PS_CORE;
+
+struct socket_wq {
+	wait_queue_head_t wait;
+} PS_CORE;
+
+struct socket;
+
 struct sk_buff_head {
 	__u32 qlen;
 } PS_CORE;
@@ -94,8 +121,10 @@ struct sock {
 	__u32 sk_max_ack_backlog;
 	__u16 sk_protocol; /* u16 since 5.6 (bf9765145b85) */
 	__u16 sk_type;
-	__u8 sk_shutdown;
 	int sk_err;
+	__u8 sk_shutdown; /* no bit field since 5.6 (bf9765145b85) */
+	struct socket *sk_socket;
+	struct socket_wq *sk_wq;
 } PS_CORE;
 
 struct inet_connection_sock {
@@ -127,15 +156,47 @@ struct unix_sock {
 } PS_CORE;
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
 } PS_CORE;
 
 struct inode {
+	unsigned short i_mode;
 	unsigned long i_ino;
 } PS_CORE;
 
+struct hlist_head;
+
 struct file {
 	struct inode *f_inode;
+	void *private_data;
+	struct hlist_head *f_ep; /* NULL = no epoll has it; since 5.11 (319c15174757) */
+} PS_CORE;
+
+struct rb_node {
+	struct rb_node *rb_right;
+	struct rb_node *rb_left;
+} PS_CORE;
+
+struct rb_root {
+	struct rb_node *rb_node;
+} PS_CORE;
+
+struct rb_root_cached {
+	struct rb_root rb_root;
+} PS_CORE;
+
+struct epoll_filefd {
+	struct file *file;
+} PS_CORE;
+
+struct epitem {
+	struct rb_node rbn;
+	struct epoll_filefd ffd;
+} PS_CORE;
+
+struct eventpoll {
+	struct rb_root_cached rbr;
 } PS_CORE;
 
 struct seq_file;
@@ -171,7 +232,8 @@ enum {
 	PS_AF_INET6 = 10,
 	PS_IPPROTO_TCP = 6,
 	PS_SOCK_STREAM = 1,
-	PS_RCV_SHUTDOWN = 1, /* include/net/sock.h; with the other bit, 2, the peer has closed */
+	PS_RCV_SHUTDOWN = 1, /* include/net/sock.h; with the other bit the peer has closed */
+	PS_SEND_SHUTDOWN = 2,
 	PS_MSG_PEEK = 2
 };
 

@@ -119,6 +119,9 @@ PS_SHARED __u32 ps_epoch = 0;
 /* Threads that are followed now. */
 PS_SHARED __u64 ps_n_threads = 0;
 
+/* Threads that may be workers now. */
+PS_SHARED __u64 ps_n_workers = 0;
+
 /* When the pass over all files that is going on is to pause; set by the agent before it reads on. */
 PS_SHARED __u64 ps_pass_until_ns = 0;
 PS_SHARED __u32 ps_pass_files = 0;

@@ -178,18 +178,31 @@ static __attribute__((always_inline)) __u64 ps_sleeps(struct task_struct *task)
 	return now;
 }
 
-/* A sleep in accept() that no signal ends is one for the socket's lock, as of an event loop beside others. */
+/* The current thread goes to sleep. A sleep that no signal ends is one for a lock of the kernel's, or for a disk. */
 static __attribute__((always_inline)) void ps_worker_sleeps(struct task_struct *task,
 							    unsigned int state)
 {
-	struct ps_futex_call call;
+	struct ps_futex_call futex = {};
+	__u64 call = ps_call_of(task);
 
-	if (ps_is_accept(ps_call_of(task))) {
-		if (state == PS_TASK_INTERRUPTIBLE)
-			ps_accept_sleeps(task, ps_call_arg(task));
-	} else {
-		ps_server_blocks(task, ps_calls_futex(task, 0, &call));
-	}
+	if (!(state & PS_TASK_INTERRUPTIBLE))
+		return;
+	if (ps_is_accept(call))
+		ps_accept_sleeps(task, ps_call_arg(task));
+	else if (ps_is_wait(call))
+		ps_wait_sleeps(call);
+	else
+		ps_else_sleeps(call, ps_calls_futex(task, 0, &futex) ? futex.word : 0);
+}
+
+static __attribute__((always_inline)) void ps_worker_runs(struct task_struct *task)
+{
+	__u64 call = ps_call_of(task);
+
+	if (ps_is_accept(call))
+		ps_accept_runs(task);
+	else if (ps_is_wait(call))
+		ps_wait_runs(task);
 }
 
 /* Its sleeps are followed: who has nobody beside it is not woken by a thread of its own process. */
@@ -210,8 +223,8 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 		now = ps_sleeps(prev);
 	if (prev_state && !is_preempted && ps_bits((__u32)prev->tgid) & PS_SERVING)
 		ps_worker_sleeps(prev, prev_state);
-	if (ps_bits((__u32)next->tgid) & PS_SERVING && ps_is_accept(ps_call_of(next)))
-		ps_accept_runs(next);
+	if (ps_bits((__u32)next->tgid) & PS_SERVING)
+		ps_worker_runs(next);
 	if (!ps_is_among_threads(next) || !ps_calls_futex(next, 0, &call))
 		return 0;
 	t = bpf_task_storage_get(&ps_threads, next, 0, 0);
@@ -452,10 +465,15 @@ static __attribute__((always_inline)) int ps_traffic(struct sock *sk, int length
 	return 0;
 }
 
+static __attribute__((always_inline)) __u64 ps_current_call(void)
+{
+	return ps_call_of((struct task_struct *)bpf_get_current_task_btf());
+}
+
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(ps_sent, struct sock *sk, int length)
 {
-	ps_serves(sk, length, 1, ps_traffic(sk, length, 1));
+	ps_serves(sk, 0, length, 1, ps_traffic(sk, length, 1));
 	return 0;
 }
 
@@ -463,7 +481,7 @@ SEC("tp_btf/sock_recv_length")
 int BPF_PROG(ps_received, struct sock *sk, int length, int flags)
 {
 	if (!(flags & PS_MSG_PEEK))
-		ps_serves(sk, length, 0, ps_traffic(sk, length, 0));
+		ps_serves(sk, ps_current_call(), length, 0, ps_traffic(sk, length, 0));
 	return 0;
 }
 
@@ -471,7 +489,7 @@ int BPF_PROG(ps_received, struct sock *sk, int length, int flags)
 SEC("fexit/tcp_sendmsg")
 int BPF_PROG(ps_tcp_sent, struct sock *sk, void *message, __u64 size, int length)
 {
-	ps_serves(sk, length, 1, ps_traffic(sk, length, 1));
+	ps_serves(sk, 0, length, 1, ps_traffic(sk, length, 1));
 	return 0;
 }
 
@@ -480,7 +498,7 @@ int BPF_PROG(ps_tcp_received, struct sock *sk, void *message, __u64 size, int fl
 	     int length)
 {
 	if (!(flags & PS_MSG_PEEK))
-		ps_serves(sk, length, 0, ps_traffic(sk, length, 0));
+		ps_serves(sk, ps_current_call(), length, 0, ps_traffic(sk, length, 0));
 	return 0;
 }
 
@@ -516,10 +534,17 @@ int ps_threads_pass(struct bpf_iter__task *ctx)
 SEC("iter/task")
 int ps_workers_pass(struct bpf_iter__task *ctx)
 {
-	struct task_struct *task = ctx->task;
+	struct ps_found found = { .task = ctx->task, .call = PS_NO_CALL };
+	struct ps_futex_call futex = {};
 
-	if (task && ps_bits((__u32)task->tgid) & PS_SERVING)
-		ps_serving_found(task, ps_call_of(task), ps_call_arg(task));
+	if (!found.task || !(ps_bits((__u32)found.task->tgid) & PS_SERVING))
+		return 0;
+	if (found.task->__state & PS_TASK_INTERRUPTIBLE) {
+		found.call = ps_call_of(found.task);
+		if (ps_calls_futex(found.task, 0, &futex))
+			found.word = futex.word;
+	}
+	ps_serving_found(&found);
 	return 0;
 }
 

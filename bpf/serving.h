@@ -10,31 +10,53 @@
 #define POOLSCOPE_BPF_SERVING_H
 
 #include "sockets.h"
+#include "waiting.h"
 #include "workers.h"
-
-#if defined(__TARGET_ARCH_arm64)
-enum { PS_SYS_ACCEPT = 202, PS_SYS_ACCEPT4 = 242 };
-#else
-enum { PS_SYS_ACCEPT = 43, PS_SYS_ACCEPT4 = 288 };
-#endif
 
 enum { PS_TASK_INTERRUPTIBLE = 1 };
 
-PS_INLINE int ps_is_accept(__u64 call)
+#define PS_LOOK_AGAIN_NS 1000000000 /* what an epoll watches may change */
+#define PS_LOOK_VAIN 8 /* a thread that has polled so often, and nothing that listens, is looked at less often: */
+#define PS_LOOK_VAIN_NS 100000000
+#define PS_TLS_HANDSHAKE 0x16
+
+/* The user's registers of a task, as its kernel has them (poolscope.bpf.c has others of them). */
+struct pt_regs___call {
+#if defined(__TARGET_ARCH_arm64)
+	__u64 regs[31];
+#else
+	unsigned long si, di;
+#endif
+} PS_CORE;
+
+PS_INLINE void ps_call_args(struct task_struct *task, __u64 ret[2])
 {
-	return call == PS_SYS_ACCEPT || call == PS_SYS_ACCEPT4;
+	struct pt_regs___call *regs = (struct pt_regs___call *)bpf_task_pt_regs(task);
+
+#if defined(__TARGET_ARCH_arm64)
+	ret[0] = regs->regs[0];
+	ret[1] = regs->regs[1];
+#else
+	ret[0] = regs->di;
+	ret[1] = regs->si;
+#endif
 }
 
-/* The inode of an open file of the task; 0 = there is none. */
-PS_INLINE __u64 ps_inode_of(struct task_struct *task, __u64 fd)
+/* The record of a thread, made if need be; NULL when there are too many (counted). May sleep. */
+PS_INLINE struct ps_worker *ps_worker_make(struct task_struct *task)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd), *file = 0;
+	struct ps_worker *w = bpf_task_storage_get(&ps_workers, task, 0, 0);
 
-	if (!table || fd >= BPF_CORE_READ(table, max_fds) ||
-	    bpf_probe_read_kernel(&file, sizeof(file), files + fd) || !file)
+	if (w)
+		return w;
+	if (ps_n_workers >= ps_threads_max) {
+		ps_lost(PS_LOSS_threads_full);
 		return 0;
-	return BPF_CORE_READ(file, f_inode, i_ino);
+	}
+	w = bpf_task_storage_get(&ps_workers, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (w && !__sync_lock_test_and_set(&w->is_counted, 1)) /* two may make it at once */
+		__sync_fetch_and_add(&ps_n_workers, 1);
+	return w;
 }
 
 /* A thread in a system call goes to sleep. */
@@ -60,35 +82,130 @@ static __attribute__((noinline, unused)) int ps_accept_runs(struct task_struct *
 	return 0;
 }
 
-static __attribute__((noinline, unused)) int ps_server_blocks(struct task_struct *task,
-							      int is_futex)
+/* A thread of a name goes to sleep elsewhere: in a futex (`word`), or not (0). */
+PS_INLINE void ps_server_blocks(struct task_struct *task, struct ps_worker *w, __u64 word)
 {
-	struct ps_worker *w = bpf_task_storage_get(&ps_workers, task, 0, 0);
 	struct ps_proc_key proc;
 
-	if (!w || w->state != PS_WORKER_BUSY || !w->sent_ns || w->listener)
-		return 0;
-	if (!is_futex) {
+	if (w->state != PS_WORKER_BUSY || !w->sent_ns)
+		return;
+	if (!word) {
 		w->is_elsewhere = 1;
-		return 0;
+		return;
 	}
 	ps_proc_key_of(task, &proc);
-	ps_server_sleeps(w, &proc, bpf_ktime_get_ns());
+	ps_server_sleeps(w, &proc, word, bpf_ktime_get_ns());
+}
+
+/* What it waits for is another look worth: it may be a listening socket. */
+PS_INLINE int ps_is_look_due(const struct ps_worker *w, __u64 now)
+{
+	return w->listener || w->n_vain < PS_LOOK_VAIN || now - w->looked_ns >= PS_LOOK_VAIN_NS;
+}
+
+PS_INLINE void ps_watch(struct task_struct *task, __u64 call, const __u64 args[2],
+			struct ps_watched *ret)
+{
+	if (ps_is_epoll(call))
+		ps_watch_epoll((__u64)(unsigned long)ps_file_of(task, args[0]), ret);
+	else if (ps_is_select(call))
+		ps_watch_select(args[0], args[1], ret);
+	else
+		ps_watch_poll(args[0], args[1], ret);
+}
+
+PS_INLINE void ps_watched_at(struct task_struct *task, struct ps_worker *w,
+			     const struct ps_watched *at, __u64 now)
+{
+	struct ps_proc_key proc;
+
+	if (at->n_conns) {
+		ps_poller_loops(w, now);
+		return;
+	}
+	ps_proc_key_of(task, &proc);
+	ps_poller_sleeps(w, at, &proc, now);
+}
+
+/* 1 = it is the same epoll as last time, and that was not long ago. */
+PS_INLINE int ps_is_known_wait(const struct ps_worker *w, __u64 call, __u32 fd, __u64 now)
+{
+	return w->listener && w->is_polling && ps_is_epoll(call) && w->wait_fd == fd &&
+	       !w->ended_ns && (w->state == PS_WORKER_IDLE || w->state == PS_WORKER_WOKEN) &&
+	       now - w->looked_ns < PS_LOOK_AGAIN_NS;
+}
+
+/* The current thread goes to sleep in poll, select or epoll. */
+PS_GLOBAL int ps_wait_sleeps(__u64 call)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct ps_worker *w = bpf_task_storage_get(&ps_workers, task, 0, 0);
+	struct ps_watched at = {};
+	__u64 now, args[2];
+
+	if (!w || w->is_loop)
+		return 0;
+	now = bpf_ktime_get_ns();
+	ps_call_args(task, args);
+	if (ps_is_known_wait(w, call, (__u32)args[0], now)) {
+		w->state = PS_WORKER_IDLE;
+		return 0;
+	}
+	if (ps_is_look_due(w, now)) {
+		ps_watch(task, call, args, &at);
+		w->looked_ns = now;
+		w->wait_fd = (__u32)args[0];
+	}
+	if (at.n_listeners) {
+		w->n_vain = 0;
+		ps_watched_at(task, w, &at, now);
+		return 0;
+	}
+	w->n_vain++;
+	if (w->listener)
+		ps_acceptor_blocks(w, at.n_conns ? PS_SLEEPS_FOR_CLIENT : PS_SLEEPS, 0, now);
+	else
+		ps_server_blocks(task, w, 0);
+	return 0;
+}
+
+/* Goes to sleep in anything else; `word` is that of a futex, or 0. */
+PS_GLOBAL int ps_else_sleeps(__u64 call, __u64 word)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct ps_worker *w = bpf_task_storage_get(&ps_workers, task, 0, 0);
+	enum ps_elsewhere where = word || ps_is_lock(call) ? PS_SLEEPS_FOR_LOCK : PS_SLEEPS;
+	struct ps_watched at = {};
+	__u64 args[2];
+
+	if (!w || w->is_loop)
+		return 0;
+	if (!w->listener) {
+		ps_server_blocks(task, w, word);
+		return 0;
+	}
+	if (w->state != PS_WORKER_BUSY && w->state != PS_WORKER_WOKEN)
+		return 0;
+	if (ps_is_receive(call)) {
+		ps_call_args(task, args);
+		ps_watch_file((__u64)(unsigned long)ps_file_of(task, args[0]), &at);
+		if (at.n_conns)
+			where = PS_SLEEPS_FOR_CLIENT;
+	}
+	ps_acceptor_blocks(w, where, word, bpf_ktime_get_ns());
+	return 0;
+}
+
+static __attribute__((noinline, unused)) int ps_wait_runs(struct task_struct *task)
+{
+	struct ps_worker *w = bpf_task_storage_get(&ps_workers, task, 0, 0);
+
+	if (w && w->is_polling)
+		ps_poller_runs(w, bpf_ktime_get_ns());
 	return 0;
 }
 
 /* ---- what it sends and receives ------------------------------------------------------------------------------------------ */
-
-/* The bit of the socket's local port. The mask is hidden as in ps_followed_word(). */
-PS_INLINE int ps_is_port(__u16 port)
-{
-	__u32 word = port / 64;
-
-#ifdef __bpf__
-	asm volatile("" : "+r"(word));
-#endif
-	return ps_ports[word & (65536 / 64 - 1)] >> (port % 64) & 1;
-}
 
 /* Whether it may have been accepted; a Unix socket that was has its listener's address. */
 PS_INLINE int ps_may_be_inbound(struct sock *sk)
@@ -108,6 +225,13 @@ PS_INLINE __u64 ps_conn_of(struct sock *sk)
 	return (__u64)c->skc_daddr << 16 | c->skc_dport;
 }
 
+static __attribute__((noinline, unused)) int ps_inbound_found(struct sock *sk)
+{
+	ps_sock_inbound(sk, (__u64)(unsigned long)sk, bpf_ktime_get_ns(), 1);
+	return 0;
+}
+
+/* One that was not yet accepted when the agent came is in nobody's files, and met here. */
 PS_INLINE int ps_is_inbound(struct sock *sk)
 {
 	__u64 id = (__u64)(unsigned long)sk;
@@ -116,11 +240,84 @@ PS_INLINE int ps_is_inbound(struct sock *sk)
 	if (sk->__sk_common.skc_family == PS_AF_UNIX)
 		return 1;
 	s = bpf_map_lookup_elem(&ps_socks, &id);
+	if (!s) {
+		ps_inbound_found(sk);
+		s = bpf_map_lookup_elem(&ps_socks, &id);
+	}
 	return s && s->role == PS_SOCK_ACCEPT;
 }
 
+/*
+ * 1 = the current thread has just received what is not encrypted, for all that is seen: the first byte is no TLS handshake's. With one,
+ * requests are not told from what goes to and fro before them. Where the bytes are is known of two system calls.
+ */
+PS_INLINE int ps_is_plain(struct task_struct *task, __u64 call)
+{
+	__u64 args[2];
+	__u8 first = PS_TLS_HANDSHAKE;
+
+	if (call != PS_SYS_READ && call != PS_SYS_RECVFROM)
+		return 0;
+	ps_call_args(task, args);
+	bpf_probe_read_user(&first, 1, (const void *)args[1]);
+	return first != PS_TLS_HANDSHAKE;
+}
+
+/* An epoll watches the connection. */
+PS_INLINE int ps_is_watched(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_socket, file, f_ep) != 0;
+}
+
+/* Whether the parent waits for connections itself: then its child was made for one. -1 = nobody knows, yet. */
+static __attribute__((noinline, unused)) int ps_parent_waits(struct task_struct *task)
+{
+	struct task_struct *parent = task->real_parent;
+	struct ps_worker *w;
+
+	if (!parent || !(ps_bits((__u32)parent->tgid) & PS_SERVING))
+		return 0;
+	w = bpf_task_storage_get(&ps_workers, parent, 0, 0);
+	if (!w)
+		return -1;
+	return w->listener || w->is_loop ? 1 : w->is_aside || w->n_vain ? 0 : -1;
+}
+
+/* All sockets at which the process listens. */
+PS_INLINE void ps_holds(const struct ps_holding *h, struct ps_watched *ret)
+{
+	for (int i = 0; i < PS_LISTENERS; i++)
+		if (h->inode[i])
+			ps_watch_listener(ret, h->inode[i]);
+}
+
+/*
+ * It receives on a connection, and was not seen to wait: when each of those who take turns at a full queue finds a connection at once, none of
+ * them sleeps there. 1 = it has one of the sockets that listen, and is no child that was made for the connection.
+ */
+static __attribute__((noinline, unused)) int ps_is_among(struct task_struct *task,
+							 struct ps_worker *w, __u64 conn, __u64 now)
+{
+	struct ps_holding h = {};
+	struct ps_watched at = {};
+	struct ps_proc_key proc;
+
+	if (task->signal->nr_threads != 1 || now - w->looked_ns < PS_LOOK_VAIN_NS)
+		return 0;
+	w->looked_ns = now;
+	if (ps_parent_waits(task))
+		return 0;
+	ps_holding_of(task, &h);
+	if (h.n_conns != 1 || h.conn != conn)
+		return 0;
+	ps_holds(&h, &at);
+	ps_proc_key_of(task, &proc);
+	ps_acceptor_among(w, &at, &proc, now);
+	return w->listener != 0;
+}
+
 /* The current thread receives what begins a request, or is more than that. Global: the verifier looks at it once. */
-__attribute__((noinline)) int ps_request_comes(__u64 conn)
+PS_GLOBAL int ps_request_comes(__u64 conn, __u64 call, int is_watched)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct ps_worker *w = bpf_task_storage_get(&ps_workers, task, 0, 0);
@@ -130,8 +327,13 @@ __attribute__((noinline)) int ps_request_comes(__u64 conn)
 
 	if (!w)
 		return 0;
+	if (!w->listener && (w->state != PS_WORKER_BUSY || w->sent_ns))
+		ps_is_among(task, w, conn, now);
 	if (w->listener) {
-		ps_acceptor_receives(w, conn, now);
+		if (is_watched && w->is_polling)
+			ps_poller_loops(w, now);
+		else
+			ps_acceptor_receives(w, conn, ps_is_plain(task, call), now);
 		return 0;
 	}
 	ps_proc_key_of(task, &proc);
@@ -144,14 +346,18 @@ __attribute__((noinline)) int ps_request_comes(__u64 conn)
 	return 0;
 }
 
-__attribute__((noinline)) int ps_answer_goes(__u64 conn)
+PS_GLOBAL int ps_answer_goes(__u64 conn)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct ps_worker *w = bpf_task_storage_get(&ps_workers, task, 0, 0);
 	struct ps_proc_key proc;
 
-	if (!w || w->conn != conn || w->listener)
+	if (!w || w->conn != conn)
 		return 0;
+	if (w->listener) {
+		ps_acceptor_sends(w, bpf_ktime_get_ns());
+		return 0;
+	}
 	ps_proc_key_of(task, &proc);
 	ps_server_sends(w, &proc, conn, bpf_ktime_get_ns());
 	return 0;
@@ -162,15 +368,19 @@ static __attribute__((noinline, unused)) int ps_serving_loops(struct task_struct
 	struct ps_worker *w = bpf_task_storage_get(&ps_workers, task, 0, 0);
 	struct ps_proc_key proc;
 
-	if (!w || w->listener)
+	if (!w)
 		return 0;
+	if (w->listener) {
+		ps_poller_loops(w, bpf_ktime_get_ns());
+		return 0;
+	}
 	ps_proc_key_of(task, &proc);
 	ps_server_loops(w, &proc, bpf_ktime_get_ns());
 	return 0;
 }
 
 /* Something went over a socket of a process that listens. Event loops cost no more than to see that they are. */
-PS_INLINE void ps_serves(struct sock *sk, int length, int is_sent, int is_loop)
+PS_INLINE void ps_serves(struct sock *sk, __u64 call, int length, int is_sent, int is_loop)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct ps_worker *w;
@@ -178,23 +388,26 @@ PS_INLINE void ps_serves(struct sock *sk, int length, int is_sent, int is_loop)
 
 	if (length <= 0 || !(ps_bits((__u32)task->tgid) & PS_SERVING) || !ps_may_be_inbound(sk))
 		return;
-	w = bpf_task_storage_get(&ps_workers, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	w = ps_worker_make(task);
 	if (!w || w->is_loop)
 		return;
-	if (is_loop && !w->listener) {
+	if (is_loop && (!w->listener || w->is_polling)) {
 		ps_serving_loops(task);
 		return;
 	}
 	conn = ps_conn_of(sk);
 	if (is_sent) {
-		if (w->conn == conn && !w->listener)
+		if (w->conn == conn)
 			ps_answer_goes(conn);
 		return;
 	}
-	if (w->conn == conn && (w->listener || (w->state == PS_WORKER_BUSY && !w->sent_ns)))
+	if (w->conn == conn && w->state == PS_WORKER_BUSY &&
+	    (!w->sent_ns || (w->listener && !w->is_plain)))
 		return; /* more of what it receives already */
+	if (w->conn == conn && sk->sk_shutdown & PS_SEND_SHUTDOWN)
+		return; /* it will answer no more: what the client had sent besides */
 	if (ps_is_inbound(sk))
-		ps_request_comes(conn);
+		ps_request_comes(conn, call, w->is_polling && ps_is_watched(sk));
 }
 
 /* ---- threads come and go ------------------------------------------------------------------------------------------------- */
@@ -207,7 +420,8 @@ PS_INLINE void ps_serving_forks(struct task_struct *parent, struct task_struct *
 	if (!(ps_bits((__u32)parent->tgid) & PS_SERVING))
 		return;
 	ps_bits_set((__u32)child->tgid, PS_SERVING);
-	w = bpf_task_storage_get(&ps_workers, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	ps_worker_make(parent); /* where it waits tells what its children are for */
+	w = ps_worker_make(child);
 	if (w)
 		w->is_known = 1;
 }
@@ -221,7 +435,7 @@ PS_INLINE void ps_serving_executes(struct task_struct *task)
 	if (w && w->listener)
 		ps_acceptor_leaves(w, bpf_ktime_get_ns());
 	if (w)
-		*w = (struct ps_worker){};
+		*w = (struct ps_worker){ .is_counted = w->is_counted };
 }
 
 static __attribute__((noinline, unused)) int ps_serving_exits(struct task_struct *task)
@@ -235,28 +449,161 @@ static __attribute__((noinline, unused)) int ps_serving_exits(struct task_struct
 		ps_acceptor_leaves(w, bpf_ktime_get_ns());
 	ps_proc_key_of(task, &proc);
 	ps_server_leaves(w, &proc, bpf_ktime_get_ns());
+	if (w->is_counted)
+		__sync_fetch_and_add(&ps_n_workers, -1);
+	w->is_counted = 0;
 	return 0;
 }
 
-/* One that was there before: it waits now, or nothing is known of it until it does. `call` is the system call that it is in. */
-PS_INLINE void ps_serving_found(struct task_struct *task, __u64 call, __u64 fd)
+/* ---- a pass over all of them, of what was there before -------------------------------------------------------------------- */
+
+/* A thread of a process that listens, which sleeps in this system call, or (PS_NO_CALL) does not. */
+struct ps_found {
+	struct task_struct *task;
+	__u64 call;
+	__u64 word; /* of a futex */
+};
+
+#define PS_NO_CALL (~0ull)
+
+/* The sockets in whose queues it hangs, by poll() or select(). */
+PS_INLINE void ps_polls(struct task_struct *task, const struct ps_holding *h,
+			struct ps_watched *ret)
 {
-	struct ps_worker *w =
-		bpf_task_storage_get(&ps_workers, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	for (int i = 0; i < PS_LISTENERS; i++)
+		if (h->listener[i] && ps_polls_at((__u64)task->pid, h->listener[i]))
+			ps_watch_listener(ret, h->inode[i]);
+}
+
+/* Its files tell what it is: a worker that is at work, or idle in a poll that was not seen to begin, or neither. */
+static __attribute__((noinline, unused)) int ps_found_by_files(struct ps_found *found,
+							       struct ps_worker *w)
+{
+	struct task_struct *task = found->task;
+	struct ps_holding h = {};
+	struct ps_watched at = {};
+	__u64 now = bpf_ktime_get_ns();
+	int is_single = task->signal->nr_threads == 1;
 	struct ps_proc_key proc;
-	char comm[PS_COMM_MAX];
-	__u64 now = bpf_ktime_get_ns(), listener;
+
+	ps_holding_of(task, &h);
+	ps_proc_key_of(task, &proc);
+	if (ps_is_select(found->call) || ps_is_poll(found->call))
+		ps_polls(task, &h, &at);
+	if (at.n_listeners) {
+		at.n_conns = is_single ? h.n_conns : 0; /* others may serve them */
+		ps_watched_at(task, w, &at, now);
+		return 0;
+	}
+	if (task->pid != task->tgid)
+		return 0;
+	if (is_single && !h.n_conns && ps_is_lock(found->call)) {
+		if (!ps_parent_waits(task)) {
+			ps_holds(&h, &at);
+			ps_poller_in_turn(w, &at, &proc, now);
+		}
+		return 0;
+	}
+	if (!h.n_conns && !found->word && (w->is_aside || found->call != PS_NO_CALL)) {
+		w->is_aside = 1;
+		for (int i = 0; i < PS_LISTENERS; i++)
+			if (h.inode[i])
+				ps_acceptor_aside(h.inode[i]);
+		return 0;
+	}
+	if (!is_single || h.n_conns != 1 || w->is_known || found->call == PS_NO_CALL ||
+	    w->state != PS_WORKER_NEW || ps_parent_waits(task))
+		return 0;
+	ps_holds(&h, &at);
+	ps_acceptor_found(w, &at, h.conn, &proc, now);
+	return 0;
+}
+
+/* It polls for connections and was not seen to serve any: at the other sockets that it has it is no worker (a parent of several pools). */
+static __attribute__((noinline, unused)) int ps_found_waiting(struct ps_found *found,
+							      struct ps_worker *w)
+{
+	struct ps_family *f = ps_acceptor_family(w);
+	struct ps_holding h = {};
+
+	ps_acceptor_look(w, bpf_ktime_get_ns());
+	if (!f || f->blocked || !w->is_polling || found->task->pid != found->task->tgid)
+		return 0;
+	ps_holding_of(found->task, &h);
+	for (int i = 0; i < PS_LISTENERS; i++)
+		if (h.inode[i] && h.inode[i] != w->listener)
+			ps_acceptor_aside(h.inode[i]);
+	return 0;
+}
+
+static __attribute__((noinline, unused)) int ps_found_asleep(struct ps_found *found,
+							     struct ps_worker *w)
+{
+	struct task_struct *task = found->task;
+	struct ps_watched at = {};
+	struct ps_proc_key proc;
+	__u64 args[2], listener;
+
+	ps_call_args(task, args);
+	if (ps_is_accept(found->call)) {
+		listener = ps_inode_of(task, args[0]);
+		ps_proc_key_of(task, &proc);
+		if (listener)
+			ps_acceptor_sleeps(w, listener, &proc, bpf_ktime_get_ns());
+	} else if (ps_is_epoll(found->call)) {
+		ps_watch_epoll((__u64)(unsigned long)ps_file_of(task, args[0]), &at);
+		if (at.n_listeners)
+			ps_watched_at(task, w, &at, bpf_ktime_get_ns());
+	}
+	return 0;
+}
+
+static __attribute__((noinline, unused)) int ps_found_beside(struct ps_found *found,
+							     struct ps_worker *w)
+{
+	struct task_struct *leader = found->task->group_leader;
+	struct ps_worker *first = leader ? bpf_task_storage_get(&ps_workers, leader, 0, 0) : 0;
+	struct ps_proc_key proc;
+
+	if (!first || !first->listener || !first->is_polling)
+		return 0;
+	ps_proc_key_of(found->task, &proc);
+	ps_poller_sibling(w, first, found->word, &proc, bpf_ktime_get_ns());
+	return 0;
+}
+
+static __attribute__((noinline, unused)) int ps_found_count(struct ps_found *found,
+							    struct ps_worker *w, int is_unrecorded)
+{
+	struct task_struct *task = found->task, *leader = task->group_leader;
+	struct ps_counted c = { .word = found->word,
+				.is_leader = task->pid == task->tgid,
+				.is_unrecorded = (__u32)is_unrecorded };
+	struct ps_proc_key proc;
+
+	ps_proc_key_of(task, &proc);
+	bpf_probe_read_kernel(c.comm, sizeof(c.comm), task->comm);
+	bpf_probe_read_kernel(c.leader, sizeof(c.leader), leader->comm);
+	ps_worker_count(w, &proc, &c, bpf_ktime_get_ns());
+	return 0;
+}
+
+static __attribute__((noinline, unused)) int ps_serving_found(struct ps_found *found)
+{
+	struct ps_worker *w = ps_worker_make(found->task), nobody = {};
 
 	if (!w)
-		return;
-	ps_proc_key_of(task, &proc);
-	if (!w->listener && task->__state == PS_TASK_INTERRUPTIBLE && ps_is_accept(call)) {
-		listener = ps_inode_of(task, fd);
-		if (listener)
-			ps_acceptor_sleeps(w, listener, &proc, now);
-	}
-	bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
-	ps_worker_count(w, &proc, comm, now);
+		return ps_found_count(found, &nobody, 1);
+	if (w->listener)
+		return ps_found_waiting(found, w);
+	if (!w->is_loop && found->call != PS_NO_CALL)
+		ps_found_asleep(found, w);
+	if (!w->is_loop && !w->listener && !w->name)
+		ps_found_by_files(found, w);
+	if (!w->is_loop && !w->listener && !w->name && found->task->pid != found->task->tgid)
+		ps_found_beside(found, w);
+	ps_found_count(found, w, 0);
+	return 0;
 }
 
 #endif

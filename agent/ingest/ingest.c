@@ -28,6 +28,7 @@
 #define PER_CPU_WORDS 4
 #define BATCH_BYTES (1 << 19)
 #define PRESSED_SHARE 8 /* processes that ended since the last tick hold at least 1 / this of a table */
+#define WORKERS_PASSES 20 /* after a process was found to listen: what its children wait for shows when they sleep again */
 #define IDLE_LEASES_SHARE 2 /* idle item records are dropped when the table is fuller than 1 / this */
 
 struct ingest {
@@ -41,8 +42,9 @@ struct ingest {
 	uint64_t *per_cpu; /* room for one per-CPU value of PER_CPU_WORDS */
 	bool has_met; /* a process, in this tick */
 	uint32_t n_gone; /* kernel_n_gone() at the last tick */
-	bool has_names; /* threads of one name serve, as of the last tick */
+	bool has_families; /* of workers, as of the last tick */
 	uint32_t n_serving; /* kernel_n_serving() at the last pass over threads */
+	unsigned int n_passes; /* that are still to be made whatever there is */
 	int64_t now_ns;
 };
 
@@ -492,23 +494,45 @@ static bool is_family_gone(const struct ingest *in, const struct ps_family_key *
 	return !place && (int64_t)f->since_ns < inventory_since(in->inventory);
 }
 
+/* The place with the queues of all sockets at which they wait; false = it is at none any more. */
+static bool place_of(const struct ingest *in, const struct ps_family_key *key,
+		     const struct ps_family *f, struct listening *ret)
+{
+	const struct listening *l = inventory_listening(in->inventory, key->id);
+
+	if (!l)
+		return false;
+	*ret = *l;
+	for (uint32_t i = 1; i < f->n_listeners && i < PS_LISTENERS; i++) {
+		l = inventory_listening(in->inventory, f->other[i - 1]);
+		if (l)
+			ret->queue += l->queue;
+	}
+	if (f->n_listeners > PS_LISTENERS)
+		ret->queue = UNKNOWN;
+	return true;
+}
+
 static void each_family(struct ingest *in, const void *at)
 {
 	const struct ps_family_key *key = at;
-	const struct listening *place =
-		key->proc.tgid ? NULL : inventory_listening(in->inventory, key->id);
 	struct ps_family books;
+	struct listening place;
+	bool has_place = false;
 	int error = read_family(in, key, &books);
 
 	if (error == -EAGAIN)
 		model_keep_family(in->model, key);
 	if (error)
 		return;
-	if (is_family_gone(in, key, place, &books))
+	if (!key->proc.tgid)
+		has_place = place_of(in, key, &books, &place);
+	if (is_family_gone(in, key, has_place ? &place : NULL, &books))
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_FAMILIES), key);
-	else if (place || key->proc.tgid)
-		model_feed_family(in->model, key, &books, place, monotonic_ns());
-	in->has_names |= key->proc.tgid != 0;
+	else if (has_place || key->proc.tgid)
+		model_feed_family(in->model, key, &books, has_place ? &place : NULL,
+				  monotonic_ns());
+	in->has_families = true;
 }
 
 /* Threads are counted by a pass over all; it is made when there is somebody to count, or a new process that listens. */
@@ -516,10 +540,14 @@ static void meet_workers(struct ingest *in)
 {
 	uint32_t n = kernel_n_serving(in->kernel);
 
-	if (n == in->n_serving && !in->has_names)
+	if (n != in->n_serving)
+		in->n_passes = WORKERS_PASSES;
+	if (!in->n_passes && !in->has_families)
 		return;
+	if (in->n_passes)
+		in->n_passes--;
 	in->n_serving = n;
-	in->has_names = false;
+	in->has_families = false;
 	kernel_meet_workers(in->kernel);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * families.c - pools of workers that were inferred (bpf/workers.h). The surprise: which threads are a pool is not told by anybody; those
- * that wait in accept() on one socket are, and those of one name are when all they do between two requests is sleep.
+ * that wait in accept() on one socket are, those that poll it are when they sleep before an answer and poll nothing else, and those of
+ * one name are when all they do between two requests is sleep.
  */
 #include <errno.h>
 #include <math.h>
@@ -63,11 +64,12 @@ static bool has_workers(const struct model *m, const struct ps_proc_key *key)
 static int64_t family_size(const struct family *f)
 {
 	const struct ps_family *b = &f->books;
+	int64_t n_holders = f->place.n_holders;
 
 	if (is_by_name(f))
-		return b->n_named ? (int64_t)b->n_named : UNKNOWN;
-	if (b->n <= 0 || (b->flags & PS_FAMILY_PREFORK && b->n + 1 < (int64_t)f->place.n_holders) ||
-	    (!(b->flags & PS_FAMILY_PREFORK) && f->place.n_holders > 2))
+		return b->n_named && !b->n_unsure ? (int64_t)b->n_named : UNKNOWN;
+	if (b->n <= 0 || b->n_unsure ||
+	    (b->flags & PS_FAMILY_PREFORK ? b->n : 1) + (int64_t)b->n_aside < n_holders)
 		return UNKNOWN;
 	return b->n;
 }
@@ -131,6 +133,9 @@ bool family_is_shown(const struct model *m, const struct family *f)
 
 	if (f->covered_ns && m->now_ns - f->covered_ns < COVERED_NS)
 		return false;
+	if (b->flags & PS_FAMILY_POLLS)
+		return b->n > 0 && b->blocked && !(b->flags & PS_FAMILY_LOOPS) &&
+		       is_share(b->multiplexed, b->requests, MULTIPLEXED);
 	if (!is_by_name(f))
 		return b->n > 0 && (b->requests || b->flags & PS_FAMILY_PREFORK);
 	return b->n_named >= 2 && b->slept && b->requests >= REUSED * (uint64_t)b->joined &&
@@ -191,5 +196,7 @@ void family_row_levels(const struct family *f, struct pool_row *row)
 	row->confidence = is_by_name(f) || row->in_use == UNKNOWN ? "medium" : "high";
 	row->evidence =
 		is_by_name(f) ? "threads of one name: from a request to the sleep after its answer"
-			      : "all that is not spent asleep in accept()";
+		: b->flags & PS_FAMILY_POLLS
+			? "from waking with a connection to the next sleep in a poll for more"
+			: "all that is not spent asleep in accept()";
 }

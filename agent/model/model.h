@@ -88,7 +88,7 @@ struct listening {
 	struct ps_proc_key owner;
 	struct ps_addr addr;
 	uint32_t n_holders;
-	uint32_t queue;
+	int64_t queue; /* UNKNOWN */
 };
 
 /*

@@ -377,7 +377,10 @@ uint32_t kernel_n_gone(const struct kernel *k)
 
 uint32_t kernel_n_threads(const struct kernel *k)
 {
-	return (uint32_t)__atomic_load_n(&k->skel->bss->ps_n_threads, __ATOMIC_RELAXED);
+	uint64_t n = __atomic_load_n(&k->skel->bss->ps_n_threads, __ATOMIC_RELAXED),
+		 n_workers = __atomic_load_n(&k->skel->bss->ps_n_workers, __ATOMIC_RELAXED);
+
+	return (uint32_t)(n > n_workers ? n : n_workers);
 }
 
 uint32_t kernel_threads_limit(const struct kernel *k)

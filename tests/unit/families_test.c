@@ -32,7 +32,17 @@ static struct ps_family children(void)
 				   .requests = 2,
 				   .first = child,
 				   .last = child,
-				   .flags = PS_FAMILY_PREFORK };
+				   .flags = PS_FAMILY_PREFORK,
+				   .n_aside = 1 };
+}
+
+static struct ps_family pollers(void)
+{
+	struct ps_family f = children();
+
+	f.flags |= PS_FAMILY_POLLS;
+	f.blocked = 1;
+	return f;
 }
 
 static struct ps_family threads(void)
@@ -175,6 +185,34 @@ static void one_thread_that_accepts_and_serves_nobody_is_no_pool(void **state)
 	model_free(m);
 }
 
+static size_t n_rows(const struct ps_family *f)
+{
+	struct model *m = model_new();
+	const struct snapshot *s = look(m, &at_socket, f, 4, NULL, 5 * S);
+	size_t n = s->n_pools;
+
+	snapshot_unref(s);
+	model_free(m);
+	return n;
+}
+
+static void
+who_polls_is_a_worker_when_it_has_slept_before_an_answer_and_polls_nothing_else(void **state)
+{
+	struct ps_family f = pollers();
+
+	(void)state;
+	assert_int_equal(n_rows(&f), 1);
+	f.blocked = 0;
+	assert_int_equal(n_rows(&f), 0);
+	f = pollers();
+	f.flags |= PS_FAMILY_LOOPS;
+	assert_int_equal(n_rows(&f), 0);
+	f = pollers();
+	f.multiplexed = 1;
+	assert_int_equal(n_rows(&f), 0);
+}
+
 static void threads_of_one_name_are_a_pool_of_that_name(void **state)
 {
 	struct model *m = model_new();
@@ -192,6 +230,10 @@ static void threads_of_one_name_are_a_pool_of_that_name(void **state)
 	f.n_unknown = 1;
 	s = look(m, &by_name, &f, 0, NULL, 6 * S);
 	assert_int_equal(s->pools[0].in_use, UNKNOWN);
+	snapshot_unref(s);
+	f.n_unsure = 1;
+	s = look(m, &by_name, &f, 0, NULL, 7 * S);
+	assert_int_equal(s->pools[0].capacity, UNKNOWN);
 	snapshot_unref(s);
 	model_free(m);
 }
@@ -245,6 +287,8 @@ int main(void)
 		cmocka_unit_test(workers_that_a_better_source_tells_of_have_no_second_row),
 		cmocka_unit_test(without_traffic_requests_are_not_told_from_each_other),
 		cmocka_unit_test(one_thread_that_accepts_and_serves_nobody_is_no_pool),
+		cmocka_unit_test(
+			who_polls_is_a_worker_when_it_has_slept_before_an_answer_and_polls_nothing_else),
 		cmocka_unit_test(threads_of_one_name_are_a_pool_of_that_name),
 		cmocka_unit_test(what_may_be_an_event_loop_is_not_told),
 		cmocka_unit_test(what_is_made_for_a_request_is_of_no_pool),

@@ -20,6 +20,7 @@
 #define MS 1000000ull
 #define LISTENER 4711ull
 #define OTHER_LISTENER 4712ull
+#define WORD 0x7f0000001000ull
 
 static const struct ps_proc_key parent = { .tgid = 42, .incarnation = 1 };
 static const struct ps_proc_key child = { .tgid = 43, .incarnation = 2 };
@@ -98,6 +99,28 @@ static void takes(struct ps_worker *w, const char *comm, uint64_t conn)
 		ps_server_takes(w, &parent, padded, conn, shim_now_ns);
 }
 
+/* By the pass, in a process of another name. */
+static void counts(struct ps_worker *w, const char *comm)
+{
+	struct ps_counted c = { .leader = "server" };
+
+	snprintf(c.comm, sizeof(c.comm), "%s", comm);
+	ps_worker_count(w, &parent, &c, shim_now_ns);
+}
+
+static const struct ps_watched both = { .listener = { LISTENER, OTHER_LISTENER },
+					.n_listeners = 2 };
+
+static void polls(struct ps_worker *w, const struct ps_proc_key *by)
+{
+	ps_poller_sleeps(w, &both, by, shim_now_ns);
+}
+
+static void receives(struct ps_worker *w, uint64_t conn)
+{
+	ps_acceptor_receives(w, conn, 1, shim_now_ns);
+}
+
 static void sends(struct ps_worker *w, uint64_t conn)
 {
 	ps_server_sends(w, &parent, conn, shim_now_ns);
@@ -109,7 +132,7 @@ static void blocks(struct ps_worker *w, int is_futex)
 	if (w->state != PS_WORKER_BUSY || !w->sent_ns)
 		return;
 	if (is_futex)
-		ps_server_sleeps(w, &parent, shim_now_ns);
+		ps_server_sleeps(w, &parent, WORD, shim_now_ns);
 	else
 		w->is_elsewhere = 1;
 }
@@ -122,7 +145,7 @@ static void a_worker_is_busy_from_its_waking_in_accept_to_its_next_sleep_there(v
 	accepts(&a, &child);
 	after(50 * MS);
 	ps_acceptor_runs(&a, shim_now_ns);
-	ps_acceptor_receives(&a, 7, shim_now_ns);
+	ps_acceptor_receives(&a, 7, 1, shim_now_ns);
 	after(20 * MS);
 	assert_int_equal(at(LISTENER)->busy, 1);
 	accepts(&a, &child);
@@ -140,7 +163,7 @@ static void a_full_queue_is_many_requests_and_one_busy_period(void **state)
 	accepts(&a, &child);
 	ps_acceptor_runs(&a, shim_now_ns);
 	for (uint64_t conn = 1; conn <= 23; conn++) {
-		ps_acceptor_receives(&a, conn, shim_now_ns);
+		ps_acceptor_receives(&a, conn, 1, shim_now_ns);
 		after(10 * MS);
 	}
 	accepts(&a, &child);
@@ -217,6 +240,182 @@ static void a_family_that_was_dropped_begins_anew(void **state)
 	assert_int_equal(busy_ns(at(LISTENER)), 0);
 }
 
+/* ---- poll ---------------------------------------------------------------------------------------------------------------- */
+
+static void a_poller_is_busy_from_its_waking_when_it_then_receives(void **state)
+{
+	(void)state;
+	polls(&a, &child);
+	after(50 * MS);
+	ps_poller_runs(&a, shim_now_ns);
+	after(MS);
+	assert_int_equal(at(LISTENER)->busy, 0);
+	receives(&a, 7);
+	assert_int_equal(at(LISTENER)->busy, 1);
+	ps_acceptor_blocks(&a, PS_SLEEPS, 0, shim_now_ns);
+	after(20 * MS);
+	ps_acceptor_sends(&a, shim_now_ns);
+	after(MS);
+	polls(&a, &child);
+	assert_int_equal(busy_ns(at(LISTENER)), 22 * MS);
+	assert_int_equal(at(LISTENER)->hold.sum_ns, 22 * MS);
+	assert_int_equal(at(LISTENER)->blocked, 1);
+	assert_int_equal(at(LISTENER)->multiplexed, 0);
+	assert_int_equal(at(LISTENER)->other[0], OTHER_LISTENER);
+	assert_int_equal(at(LISTENER)->flags, PS_FAMILY_POLLS);
+}
+
+static void who_is_woken_with_the_others_and_gets_nothing_was_idle(void **state)
+{
+	(void)state;
+	polls(&a, &child);
+	for (int i = 0; i < 23; i++) {
+		ps_poller_runs(&a, shim_now_ns);
+		after(MS);
+		polls(&a, &child);
+	}
+	assert_int_equal(busy_ns(at(LISTENER)), 0);
+	assert_int_equal(at(LISTENER)->periods, 0);
+}
+
+static void a_client_that_says_nothing_keeps_its_worker(void **state)
+{
+	(void)state;
+	polls(&a, &child);
+	ps_poller_runs(&a, shim_now_ns);
+	after(MS);
+	ps_acceptor_blocks(&a, PS_SLEEPS_FOR_CLIENT, 0, shim_now_ns);
+	after(4 * MS);
+	assert_int_equal(at(LISTENER)->busy, 1);
+	polls(&a, &child);
+	assert_int_equal(busy_ns(at(LISTENER)), 5 * MS);
+	assert_int_equal(at(LISTENER)->requests, 0);
+	assert_int_equal(at(LISTENER)->hold.sum_ns, 0);
+}
+
+static void what_is_kept_alive_is_many_requests_and_one_busy_period(void **state)
+{
+	(void)state;
+	polls(&a, &child);
+	ps_poller_runs(&a, shim_now_ns);
+	for (int i = 0; i < 23; i++) {
+		receives(&a, 7);
+		after(10 * MS);
+		ps_acceptor_sends(&a, shim_now_ns);
+		ps_acceptor_blocks(&a, PS_SLEEPS_FOR_CLIENT, 0, shim_now_ns);
+		after(100 * MS);
+	}
+	polls(&a, &child);
+	assert_int_equal(at(LISTENER)->requests, 23);
+	assert_int_equal(at(LISTENER)->answered, 23);
+	assert_int_equal(at(LISTENER)->hold.sum_ns, 230 * MS);
+	assert_int_equal(busy_ns(at(LISTENER)), 2530 * MS);
+}
+
+static void of_an_encrypted_connection_requests_are_not_told_apart(void **state)
+{
+	(void)state;
+	polls(&a, &child);
+	ps_poller_runs(&a, shim_now_ns);
+	for (int i = 0; i < 3; i++) { /* hello, its own keys, the request */
+		ps_acceptor_receives(&a, 7, 0, shim_now_ns);
+		after(MS);
+		ps_acceptor_sends(&a, shim_now_ns);
+	}
+	polls(&a, &child);
+	assert_int_equal(at(LISTENER)->requests, 1);
+	assert_int_equal(at(LISTENER)->hold.sum_ns, 3 * MS);
+}
+
+static void who_sleeps_for_its_turn_after_the_answer_is_idle(void **state)
+{
+	(void)state;
+	polls(&a, &child);
+	ps_poller_runs(&a, shim_now_ns);
+	receives(&a, 7);
+	after(10 * MS);
+	ps_acceptor_sends(&a, shim_now_ns);
+	ps_acceptor_blocks(&a, PS_SLEEPS_FOR_LOCK, WORD, shim_now_ns);
+	assert_int_equal(at(LISTENER)->busy, 0);
+	after(5 * MS);
+	ps_acceptor_sends(&a, shim_now_ns); /* that was not the end */
+	assert_int_equal(at(LISTENER)->busy, 1);
+	assert_int_equal(busy_ns(at(LISTENER)), 15 * MS);
+	ps_acceptor_blocks(&a, PS_SLEEPS_FOR_LOCK, WORD, shim_now_ns);
+	after(PS_TOLD_NS);
+	ps_acceptor_look(&a, shim_now_ns);
+	assert_int_equal(at(LISTENER)->answered, 1);
+	assert_int_equal(at(LISTENER)->hold.sum_ns, 15 * MS);
+	receives(&a, 8); /* the queue was full: it never slept there */
+	after(MS);
+	polls(&a, &child);
+	assert_int_equal(at(LISTENER)->requests, 2);
+	assert_int_equal(at(LISTENER)->hold.sum_ns, 16 * MS);
+	assert_int_equal(busy_ns(at(LISTENER)), 16 * MS);
+}
+
+static void who_polls_connections_too_is_an_event_loop(void **state)
+{
+	(void)state;
+	polls(&a, &child);
+	ps_poller_runs(&a, shim_now_ns);
+	receives(&a, 7);
+	ps_poller_loops(&a, shim_now_ns);
+	assert_int_equal(at(LISTENER)->flags, PS_FAMILY_POLLS | PS_FAMILY_LOOPS);
+	assert_int_equal(at(LISTENER)->n, 0);
+	assert_int_equal(at(LISTENER)->busy, 0);
+	assert_true(a.is_loop);
+}
+
+static void a_request_from_before_the_agent_is_none_of_its_time(void **state)
+{
+	(void)state;
+	ps_acceptor_found(&a, &both, 7, &child, shim_now_ns);
+	after(10 * MS);
+	assert_int_equal(at(LISTENER)->busy, 1);
+	receives(&a, 8);
+	after(3 * MS);
+	polls(&a, &child);
+	assert_int_equal(at(LISTENER)->requests, 1);
+	assert_int_equal(at(LISTENER)->answered, 1);
+	assert_int_equal(at(LISTENER)->hold.sum_ns, 3 * MS);
+	assert_int_equal(busy_ns(at(LISTENER)), 13 * MS);
+}
+
+static void who_takes_turns_belongs_to_those_who_were_seen_to_poll(void **state)
+{
+	(void)state;
+	ps_poller_in_turn(&a, &both, &child, shim_now_ns);
+	assert_int_equal(a.listener, 0); /* nobody was */
+	polls(&b, &parent);
+	ps_poller_in_turn(&a, &both, &child, shim_now_ns);
+	assert_int_equal(at(LISTENER)->n, 2);
+	assert_int_equal(at(LISTENER)->flags, PS_FAMILY_POLLS | PS_FAMILY_PREFORK);
+	receives(&a, 7);
+	after(MS);
+	polls(&a, &child);
+	assert_int_equal(busy_ns(at(LISTENER)), MS);
+}
+
+static void a_thread_at_the_lock_of_others_waits_for_its_turn(void **state)
+{
+	struct ps_worker c = { 0 };
+
+	(void)state;
+	polls(&a, &parent);
+	ps_poller_sibling(&b, &a, WORD, &parent, shim_now_ns);
+	assert_int_equal(at(LISTENER)->n_unsure, 1); /* what it waits for is not known */
+	ps_poller_runs(&a, shim_now_ns);
+	receives(&a, 7);
+	ps_acceptor_sends(&a, shim_now_ns);
+	ps_acceptor_blocks(&a, PS_SLEEPS_FOR_LOCK, WORD, shim_now_ns);
+	ps_epoch++;
+	ps_poller_sibling(&b, &a, WORD, &parent, shim_now_ns);
+	ps_poller_sibling(&c, &a, WORD + 64, &parent, shim_now_ns);
+	assert_int_equal(at(LISTENER)->n, 2);
+	assert_int_equal(at(LISTENER)->n_unsure, 1);
+}
+
 /* ---- names --------------------------------------------------------------------------------------------------------------- */
 
 static void a_family_is_named_without_what_numbers_its_threads(void **state)
@@ -273,7 +472,7 @@ static void an_answer_that_goes_on_after_a_sleep_had_not_ended(void **state)
 	assert_int_equal(busy_ns(named("exec-1")), 5 * MS);
 	blocks(&a, 1);
 	after(PS_TOLD_NS);
-	ps_worker_count(&a, &parent, "exec-1\0\0\0\0\0\0\0\0\0", shim_now_ns);
+	counts(&a, "exec-1");
 	assert_int_equal(named("exec-1")->answered, 1);
 	assert_int_equal(named("exec-1")->hold.sum_ns, 5 * MS);
 	assert_int_equal(named("exec-1")->n_named, 1);
@@ -327,10 +526,34 @@ static void a_thread_that_was_there_before_is_not_known_until_it_serves(void **s
 {
 	(void)state;
 	takes(&a, "exec-1", 7);
-	ps_worker_count(&a, &parent, "exec-1\0\0\0\0\0\0\0\0\0", shim_now_ns);
-	ps_worker_count(&b, &parent, "exec-2\0\0\0\0\0\0\0\0\0", shim_now_ns);
+	counts(&a, "exec-1");
+	counts(&b, "exec-2");
 	assert_int_equal(named("exec-1")->n_named, 2);
 	assert_int_equal(named("exec-1")->n_unknown, 1);
+}
+
+static void of_threads_without_a_name_those_count_that_serve_or_sleep_where_others_do(void **state)
+{
+	struct ps_counted c = { .comm = "server", .leader = "server" };
+
+	(void)state;
+	takes(&a, "server", 7);
+	sends(&a, 7);
+	blocks(&a, 1);
+	ps_worker_count(&a, &parent, &c, shim_now_ns);
+	ps_worker_count(&b, &parent, &c, shim_now_ns);
+	assert_int_equal(named("server")->n_named, 1);
+	assert_int_equal(named("server")->n_unsure, 1);
+	ps_epoch++;
+	c.word = WORD + 12;
+	ps_worker_count(&b, &parent, &c, shim_now_ns);
+	assert_int_equal(named("server")->n_named, 1);
+	assert_int_equal(named("server")->n_unknown, 0);
+	c.word = 0;
+	c.is_leader = 1;
+	ps_worker_count(&b, &parent, &c, shim_now_ns);
+	assert_int_equal(named("server")->n_named, 1);
+	assert_int_equal(named("server")->n_unsure, 0);
 }
 
 static void a_process_has_so_many_families_and_no_more(void **state)
@@ -361,7 +584,31 @@ static void step(uint32_t *seed, struct ps_worker *w)
 {
 	uint64_t conn = 1 + random_of(seed, 3);
 
-	switch (random_of(seed, 8)) {
+	switch (random_of(seed, 13)) {
+	case 8:
+		polls(w, &parent);
+		break;
+	case 9:
+		ps_poller_runs(w, shim_now_ns);
+		break;
+	case 10:
+		if (w->listener)
+			ps_acceptor_blocks(w, (enum ps_elsewhere)random_of(seed, 3), WORD,
+					   shim_now_ns);
+		break;
+	case 11:
+		if (w->listener && w->conn)
+			ps_acceptor_sends(w, shim_now_ns);
+		ps_acceptor_look(w, shim_now_ns);
+		break;
+	case 12:
+		if (w->listener)
+			break;
+		if (random_of(seed, 2))
+			ps_acceptor_among(w, &both, &parent, shim_now_ns);
+		else
+			ps_acceptor_found(w, &both, conn, &parent, shim_now_ns);
+		break;
 	case 0:
 		ps_acceptor_sleeps(w, LISTENER + random_of(seed, 2), &parent, shim_now_ns);
 		break;
@@ -369,7 +616,7 @@ static void step(uint32_t *seed, struct ps_worker *w)
 		ps_acceptor_runs(w, shim_now_ns);
 		break;
 	case 2:
-		ps_worker_count(w, &parent, "exec-1\0\0\0\0\0\0\0\0\0", shim_now_ns);
+		counts(w, "exec-1");
 		break;
 	case 3:
 		if (w->listener)
@@ -387,7 +634,7 @@ static void step(uint32_t *seed, struct ps_worker *w)
 		break;
 	default:
 		if (w->listener)
-			ps_acceptor_receives(w, conn, shim_now_ns);
+			ps_acceptor_receives(w, conn, (int)random_of(seed, 2), shim_now_ns);
 		else
 			takes(w, random_of(seed, 2) ? "exec-1" : "task-1", conn);
 	}
@@ -424,6 +671,16 @@ int main(void)
 		TEST(who_waits_at_another_socket_has_left_the_first),
 		TEST(a_full_table_of_families_is_counted),
 		TEST(a_family_that_was_dropped_begins_anew),
+		TEST(a_poller_is_busy_from_its_waking_when_it_then_receives),
+		TEST(who_is_woken_with_the_others_and_gets_nothing_was_idle),
+		TEST(a_client_that_says_nothing_keeps_its_worker),
+		TEST(what_is_kept_alive_is_many_requests_and_one_busy_period),
+		TEST(of_an_encrypted_connection_requests_are_not_told_apart),
+		TEST(who_sleeps_for_its_turn_after_the_answer_is_idle),
+		TEST(who_polls_connections_too_is_an_event_loop),
+		TEST(a_request_from_before_the_agent_is_none_of_its_time),
+		TEST(who_takes_turns_belongs_to_those_who_were_seen_to_poll),
+		TEST(a_thread_at_the_lock_of_others_waits_for_its_turn),
 		TEST(a_family_is_named_without_what_numbers_its_threads),
 		TEST(a_thread_is_busy_from_a_request_to_the_sleep_after_its_answer),
 		TEST(an_answer_that_goes_on_after_a_sleep_had_not_ended),
@@ -431,6 +688,7 @@ int main(void)
 		TEST(an_event_loop_is_told_by_what_it_does_between_requests),
 		TEST(an_event_loop_leaves_its_family_and_leaves_it_in_doubt),
 		TEST(a_thread_that_was_there_before_is_not_known_until_it_serves),
+		TEST(of_threads_without_a_name_those_count_that_serve_or_sleep_where_others_do),
 		TEST(a_process_has_so_many_families_and_no_more),
 		TEST(whatever_happens_the_books_are_possible),
 	};
