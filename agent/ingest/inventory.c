@@ -33,7 +33,8 @@ struct place {
 	uint64_t pass;
 	uint64_t listen_pass;
 	int64_t queue, backlog, drops;
-	uint32_t n_sockets, drops_before;
+	int64_t queue_so_far, backlog_so_far; /* in this pass */
+	uint32_t n_sockets, n_sockets_so_far, drops_before;
 	uint32_t n_met; /* connections on which something may be received, so far in this pass */
 	int64_t opened_before; /* the first pass after they were followed; UNKNOWN: that has not ended */
 	uint64_t wire; /* of connections that are followed; 0 = they are not */
@@ -120,21 +121,36 @@ static struct place *place_get(struct inventory *v, const struct ps_inventory *r
 	return p;
 }
 
-/* Sockets that share an address share its queue, too. What was turned away before the first pass is not of our time. */
+/*
+ * Sockets that share an address share its queue, too: of more than one the sum is told when the pass is over, as it may take many ticks. What was
+ * turned away before the first pass is not of our time.
+ */
 static void place_listens(struct place *p, const struct ps_inventory *r, uint64_t pass)
 {
 	bool is_more = p->listen_pass == pass;
 
 	if (!p->listen_pass)
 		p->drops_before = pass == 1 ? r->drops : 0;
-	p->queue = is_more ? p->queue + r->queue : r->queue;
-	p->backlog = is_more ? p->backlog + r->backlog : r->backlog;
-	p->n_sockets = is_more ? p->n_sockets + 1 : 1;
-	if (!is_more && p->n_sockets == 1 && r->addr.family != 1)
-		p->drops = (int64_t)(uint32_t)(r->drops - p->drops_before);
-	if (is_more)
-		p->drops = UNKNOWN; /* which of them is which is not known from pass to pass */
+	p->queue_so_far = is_more ? p->queue_so_far + r->queue : r->queue;
+	p->backlog_so_far = is_more ? p->backlog_so_far + r->backlog : r->backlog;
+	p->n_sockets_so_far = is_more ? p->n_sockets_so_far + 1 : 1;
 	p->listen_pass = p->pass = pass;
+	if (p->n_sockets > 1)
+		return;
+	p->queue = p->queue_so_far;
+	p->backlog = p->backlog_so_far;
+	if (r->addr.family != 1)
+		p->drops = (int64_t)(uint32_t)(r->drops - p->drops_before);
+}
+
+/* The pass is over, and met it. */
+static void place_sums(struct place *p)
+{
+	p->n_sockets = p->n_sockets_so_far;
+	p->queue = p->queue_so_far;
+	p->backlog = p->backlog_so_far;
+	if (p->n_sockets > 1)
+		p->drops = UNKNOWN; /* which of them is which is not known from pass to pass */
 }
 
 static struct listener *listener_get(struct inventory *v, const struct ps_inventory *r)
@@ -297,6 +313,8 @@ static void sweep(struct inventory *v, struct kernel *k)
 		free(l);
 	}
 	HASH_ITER (hh, v->places, p, next_place) {
+		if (p->listen_pass == v->pass)
+			place_sums(p);
 		if (p->pass == v->pass || p->books.open > 0)
 			continue;
 		if (v->pass - p->pass < 60 && !is_gone(p))
