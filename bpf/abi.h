@@ -574,6 +574,13 @@ enum ps_family_flag {
 	PS_FAMILY_UNNAMED = 8	/* the name is that of the process: all its threads have it */
 };
 
+/* How many connections wait to be accepted at a listening socket; the key is its inode. */
+struct ps_queue {
+	__u64 sock;		/* as the inventory met it */
+	__u32 n;		/* as of the last reading */
+	__u32 is_read;		/* it is that socket still */
+};
+
 /* A record of the socket inventory (iterator over tasks and files). */
 struct ps_inventory {
 	struct ps_proc_key proc;
@@ -779,6 +786,7 @@ PS_ASSERT_SIZE(struct ps_inventory, 128);
 PS_ASSERT_SIZE(struct ps_sock, 168);
 PS_ASSERT_SIZE(struct ps_unix, 24);
 PS_ASSERT_SIZE(struct ps_listener_key, 24);
+PS_ASSERT_SIZE(struct ps_queue, 16);
 PS_ASSERT_SIZE(struct ps_worker, 96);
 PS_ASSERT_SIZE(struct ps_family_key, 16);
 PS_ASSERT_SIZE(struct ps_family, 216 + sizeof(struct ps_hist));

@@ -50,6 +50,8 @@ PS_MAP(ps_wires, HASH, __u64, struct ps_wire, 4096, BPF_F_NO_PREALLOC);
 PS_MAP(ps_unix, HASH, struct ps_endpoint_key, struct ps_unix, 2048, BPF_F_NO_PREALLOC);
 PS_MAP(ps_listeners, HASH, struct ps_listener_key, struct ps_listener, 4096, BPF_F_NO_PREALLOC);
 
+PS_MAP(ps_queues, HASH, __u64, struct ps_queue, 4096, BPF_F_NO_PREALLOC);
+
 PS_MAP(ps_families, HASH, struct ps_family_key, struct ps_family, 1024, BPF_F_NO_PREALLOC);
 
 PS_MAP(ps_words, LRU_HASH, struct ps_word_key, struct ps_word, 8192, 0);

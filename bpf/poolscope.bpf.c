@@ -12,6 +12,7 @@
 
 #include "abi.h"
 #include "hist.h"
+#include "queues.h"
 #include "serving.h"
 #include "sockets.h"
 #include "threads.h"
@@ -562,6 +563,18 @@ static __attribute__((noinline)) int ps_tcp_found(struct sock *sk, const struct 
 		ps_sock_inbound(sk, r->sock, now, 1);
 	else
 		ps_sock_found(sk, r, now);
+	return 0;
+}
+
+/* The queues of all listening sockets that the agent knows. */
+SEC("iter/bpf_map_elem")
+int ps_queues_pass(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u64 *inode = ctx->key;
+	struct ps_queue *q = ctx->value;
+
+	if (inode && q)
+		ps_queue_read(*inode, q);
 	return 0;
 }
 

@@ -594,6 +594,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	in->report.n_processes = 0;
 	ring_buffer__consume(in->ring);
 	inventory_begin(in->inventory, in->kernel, now_ns);
+	inventory_read_queues(in->inventory, in->kernel);
 	meet_workers(in);
 	model_tick_begin(in->model, now_ns);
 	walk_batch(in, KERNEL_MAP_PROCS, sizeof(struct ps_proc_key), sizeof(struct ps_proc),

@@ -32,6 +32,7 @@ struct place {
 	struct ps_endpoint books;
 	uint64_t pass;
 	uint64_t listen_pass;
+	uint64_t inode; /* of the socket that listens there, the last of several */
 	int64_t queue, backlog, drops;
 	int64_t queue_so_far, backlog_so_far; /* in this pass */
 	uint32_t n_sockets, n_sockets_so_far, drops_before;
@@ -44,6 +45,7 @@ struct place {
 /* A listening socket; forked processes share it, and it is the row of one of them. */
 struct listener {
 	uint64_t inode;
+	uint64_t sock; /* whose queue is watched; 0 = there was no room */
 	uint64_t pass, owner_pass;
 	struct listening now;
 	uint32_t n_holders; /* so far in this pass */
@@ -51,6 +53,7 @@ struct listener {
 };
 
 struct inventory {
+	struct kernel *kernel; /* of the pass that is going on */
 	struct listener *listeners;
 	struct socket_seen *sockets;
 	struct place *places;
@@ -135,6 +138,7 @@ static void place_listens(struct place *p, const struct ps_inventory *r, uint64_
 	p->backlog_so_far = is_more ? p->backlog_so_far + r->backlog : r->backlog;
 	p->n_sockets_so_far = is_more ? p->n_sockets_so_far + 1 : 1;
 	p->listen_pass = p->pass = pass;
+	p->inode = r->inode;
 	if (p->n_sockets > 1)
 		return;
 	p->queue = p->queue_so_far;
@@ -183,6 +187,8 @@ static bool take_listener(struct inventory *v, const struct ps_inventory *r)
 		l->n_holders = 0;
 	l->pass = v->pass;
 	l->n_holders++;
+	if (l->sock != r->sock)
+		l->sock = kernel_watch_queue(v->kernel, r->inode, r->sock) ? 0 : r->sock;
 	l->now.queue = r->queue;
 	if (memcmp(&l->now.owner, &r->proc, sizeof(r->proc)) != 0) {
 		if (l->owner_pass + 1 >= v->pass)
@@ -309,6 +315,7 @@ static void sweep(struct inventory *v, struct kernel *k)
 		l->now.n_holders = l->n_holders;
 		if (l->pass == v->pass)
 			continue;
+		kernel_forget_queue(v->kernel, l->inode);
 		HASH_DEL(v->listeners, l);
 		free(l);
 	}
@@ -371,6 +378,7 @@ int inventory_go_on(struct inventory *v, struct kernel *k, int64_t now_ns)
 		return 0;
 	if (!v->is_going_on)
 		begin_pass(v, now_ns);
+	v->kernel = k;
 	result = kernel_inventory(k, v->pass == 1 ? -1 : SLICE_NS, take, v);
 	v->spent += seconds_now() - begin;
 	if (result > 0)
@@ -378,6 +386,25 @@ int inventory_go_on(struct inventory *v, struct kernel *k, int64_t now_ns)
 	if (result < 0)
 		v->is_going_on = false;
 	return result < 0 ? result : 0;
+}
+
+void inventory_read_queues(struct inventory *v, struct kernel *k)
+{
+	struct listener *l;
+
+	if (kernel_read_queues(k))
+		return;
+	for (l = v->listeners; l; l = l->hh.next) {
+		int64_t n = l->sock ? kernel_queue(k, l->inode) : -1;
+
+		if (n >= 0)
+			l->now.queue = n;
+	}
+	for (struct place *p = v->places; p; p = p->hh.next) {
+		HASH_FIND(hh, v->listeners, &p->inode, sizeof(p->inode), l);
+		if (l && l->sock && p->n_sockets_so_far == 1 && p->n_sockets <= 1)
+			p->queue = l->now.queue;
+	}
 }
 
 int64_t inventory_since(const struct inventory *v)

@@ -25,6 +25,9 @@ void inventory_free(struct inventory *v);
 int inventory_begin(struct inventory *v, struct kernel *k, int64_t now_ns);
 int inventory_go_on(struct inventory *v, struct kernel *k, int64_t now_ns);
 
+/* The accept queues as they are now, of the listeners that passes have met. */
+void inventory_read_queues(struct inventory *v, struct kernel *k);
+
 /* When the last whole pass began; 0 = there was none. */
 int64_t inventory_since(const struct inventory *v);
 

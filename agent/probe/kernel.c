@@ -220,6 +220,16 @@ static bool is_of_traffic(const struct kernel *k, const struct bpf_program *p)
 	return false;
 }
 
+/* An iterator over a map's elements; NULL = it cannot be, and nobody needs it. */
+static struct bpf_link *attach_to_map(const struct bpf_program *program, int map_fd)
+{
+	union bpf_iter_link_info info = { .map.map_fd = (__u32)map_fd };
+	DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info,
+			    .link_info_len = sizeof(info));
+
+	return bpf_program__attach_iter(program, &options);
+}
+
 int kernel_attach_hooks(struct kernel *k)
 {
 	struct {
@@ -244,6 +254,8 @@ int kernel_attach_hooks(struct kernel *k)
 	};
 	int result = 0;
 
+	k->skel->links.ps_queues_pass =
+		attach_to_map(k->skel->progs.ps_queues_pass, bpf_map__fd(k->skel->maps.ps_queues));
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
 		if (!bpf_program__autoload(hooks[i].program))
 			continue;
@@ -437,6 +449,34 @@ int kernel_meet_threads(struct kernel *k)
 int kernel_meet_workers(struct kernel *k)
 {
 	return run_pass(k->skel->links.ps_workers_pass);
+}
+
+int kernel_read_queues(struct kernel *k)
+{
+	return run_pass(k->skel->links.ps_queues_pass);
+}
+
+int kernel_watch_queue(struct kernel *k, uint64_t inode, uint64_t sock)
+{
+	struct ps_queue q = { .sock = sock };
+
+	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.ps_queues), &inode, &q, BPF_ANY)
+		       ? -errno
+		       : 0;
+}
+
+void kernel_forget_queue(struct kernel *k, uint64_t inode)
+{
+	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.ps_queues), &inode);
+}
+
+int64_t kernel_queue(const struct kernel *k, uint64_t inode)
+{
+	struct ps_queue q;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.ps_queues), &inode, &q) || !q.is_read)
+		return -1;
+	return q.n;
 }
 
 uint32_t kernel_n_serving(const struct kernel *k)

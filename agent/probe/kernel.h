@@ -98,6 +98,15 @@ int kernel_meet_threads(struct kernel *k);
 /* Looks at the threads of processes that listen: a pass over all threads, and one bit of those of others. */
 int kernel_meet_workers(struct kernel *k);
 
+/*
+ * The accept queues of listening sockets that are watched, by a pass over those alone. 0 or negative errno: there is no room, or this kernel
+ * cannot; then only an inventory has them. kernel_queue() is that of one as of the last reading, negative = not known.
+ */
+int kernel_watch_queue(struct kernel *k, uint64_t inode, uint64_t sock);
+void kernel_forget_queue(struct kernel *k, uint64_t inode);
+int kernel_read_queues(struct kernel *k);
+int64_t kernel_queue(const struct kernel *k, uint64_t inode);
+
 /* Changes when a process is found to listen. */
 uint32_t kernel_n_serving(const struct kernel *k);
 
