@@ -522,7 +522,8 @@ struct ps_worker {
 	__u16 is_plain;		/* a receive after an answer on this connection is another request: it is not encrypted */
 	__u16 is_aside;		/* it has the listening socket, and neither waits there nor serves: a parent */
 	__u32 is_counted;	/* among ps_n_workers */
-	__u32 reserved;
+	__u16 window;		/* in which its process's files were looked at */
+	__u16 n_scans;		/* that decided nothing */
 };
 
 #define PS_LISTENERS 4	/* at which a worker may wait at once, so that the queue is known */
@@ -560,8 +561,10 @@ struct ps_family {
 	__u32 n_named;		/* threads of the name */
 	__u32 n_unknown;	/* of those: nobody knows whether they are at work since before */
 	__u32 n_unsure;		/* threads that may be of them: of their name, or of a process of theirs */
-	__u32 n_aside;		/* processes that have the socket and are no workers */
 	__u32 n_listeners;	/* at which they wait */
+	__u32 n_aside;		/* processes that have the socket and are no workers, and the window in which they were counted */
+	__u32 window;
+	__u32 reserved;
 	char name[PS_COMM_MAX];	/* of threads, without what numbers them */
 	struct ps_hist hold;
 	__u64 events_begun;
@@ -789,7 +792,7 @@ PS_ASSERT_SIZE(struct ps_listener_key, 24);
 PS_ASSERT_SIZE(struct ps_queue, 16);
 PS_ASSERT_SIZE(struct ps_worker, 96);
 PS_ASSERT_SIZE(struct ps_family_key, 16);
-PS_ASSERT_SIZE(struct ps_family, 216 + sizeof(struct ps_hist));
+PS_ASSERT_SIZE(struct ps_family, 224 + sizeof(struct ps_hist));
 PS_ASSERT_SIZE(struct ps_arg, 40);
 PS_ASSERT_SIZE(struct ps_cond, 56);
 PS_ASSERT_SIZE(struct ps_spec, 640);

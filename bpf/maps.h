@@ -121,6 +121,9 @@ PS_SHARED __u32 ps_epoch = 0;
 /* Threads that are followed now. */
 PS_SHARED __u64 ps_n_threads = 0;
 
+/* Families at sockets, so far: with each, it is counted anew who has its socket and is no worker. */
+PS_SHARED __u32 ps_n_families = 0;
+
 /* Threads that may be workers now. */
 PS_SHARED __u64 ps_n_workers = 0;
 

@@ -504,6 +504,10 @@ static __attribute__((noinline, unused)) int ps_found_by_files(struct ps_found *
 		}
 		return 0;
 	}
+	if (!h.n_listeners) {
+		w->is_aside = 1;
+		return 0;
+	}
 	if (!h.n_conns && !found->word && (w->is_aside || found->call != PS_NO_CALL)) {
 		w->is_aside = 1;
 		for (int i = 0; i < PS_LISTENERS; i++)
@@ -527,7 +531,8 @@ static __attribute__((noinline, unused)) int ps_found_waiting(struct ps_found *f
 	struct ps_holding h = {};
 
 	ps_acceptor_look(w, bpf_ktime_get_ns());
-	if (!f || f->blocked || !w->is_polling || found->task->pid != found->task->tgid)
+	if (!f || f->blocked || !w->is_polling || found->task->pid != found->task->tgid ||
+	    !ps_is_scan_due(w))
 		return 0;
 	ps_holding_of(found->task, &h);
 	for (int i = 0; i < PS_LISTENERS; i++)
@@ -588,6 +593,17 @@ static __attribute__((noinline, unused)) int ps_found_count(struct ps_found *fou
 	return 0;
 }
 
+/* Of a process once; of another thread of it, that the sockets tell what it polls. */
+PS_INLINE int ps_are_files_due(const struct ps_found *found, struct ps_worker *w)
+{
+	if (found->task->pid == found->task->tgid)
+		return ps_is_scan_due(w);
+	if (w->looked_ns || (!ps_is_select(found->call) && !ps_is_poll(found->call)))
+		return 0;
+	w->looked_ns = bpf_ktime_get_ns();
+	return 1;
+}
+
 static __attribute__((noinline, unused)) int ps_serving_found(struct ps_found *found)
 {
 	struct ps_worker *w = ps_worker_make(found->task), nobody = {};
@@ -598,7 +614,7 @@ static __attribute__((noinline, unused)) int ps_serving_found(struct ps_found *f
 		return ps_found_waiting(found, w);
 	if (!w->is_loop && found->call != PS_NO_CALL)
 		ps_found_asleep(found, w);
-	if (!w->is_loop && !w->listener && !w->name)
+	if (!w->is_loop && !w->listener && !w->name && ps_are_files_due(found, w))
 		ps_found_by_files(found, w);
 	if (!w->is_loop && !w->listener && !w->name && found->task->pid != found->task->tgid)
 		ps_found_beside(found, w);

@@ -52,6 +52,8 @@ PS_INLINE struct ps_family *ps_family_get(const struct ps_family_key *key, const
 	}
 	if (proc)
 		__sync_fetch_and_add(&proc->n_families, 1);
+	else
+		__sync_fetch_and_add(&ps_n_families, 1);
 	f = ps_family_find(key);
 	if (!f)
 		return 0;
@@ -60,6 +62,13 @@ PS_INLINE struct ps_family *ps_family_get(const struct ps_family_key *key, const
 	if (name)
 		__builtin_memcpy(f->name, name, PS_COMM_MAX);
 	return f;
+}
+
+/* Two may find out at once. */
+PS_INLINE void ps_family_mark(struct ps_family *f, __u32 flag)
+{
+	if (!(f->flags & flag))
+		__sync_fetch_and_or(&f->flags, flag);
 }
 
 PS_INLINE void ps_family_begins(struct ps_family *f, __u64 now)
@@ -218,10 +227,11 @@ PS_INLINE struct ps_family *ps_acceptor_joins(struct ps_worker *w, const struct 
 		w->listener = at->listener[0];
 		w->state = PS_WORKER_NEW;
 		w->conn = w->ended_ns = 0;
+		f->n_aside -= w->is_aside && f->n_aside;
 		w->is_aside = 0;
 		__sync_fetch_and_add(&f->n, 1);
 		if (f->first.tgid != by->tgid)
-			f->flags |= PS_FAMILY_PREFORK;
+			ps_family_mark(f, PS_FAMILY_PREFORK);
 	}
 	f->last = *by;
 	return f;
@@ -324,7 +334,7 @@ PS_INLINE void ps_poller_sleeps(struct ps_worker *w, const struct ps_watched *at
 	f = ps_acceptor_joins(w, at, by, now);
 	if (!f)
 		return;
-	f->flags |= PS_FAMILY_POLLS;
+	ps_family_mark(f, PS_FAMILY_POLLS);
 	if (w->state == PS_WORKER_BUSY && w->conn && !w->sent_ns && !w->is_before)
 		__sync_fetch_and_add(&f->multiplexed, 1);
 	ps_acceptor_rests(f, w, now);
@@ -346,7 +356,7 @@ PS_INLINE void ps_poller_loops(struct ps_worker *w, __u64 now)
 	struct ps_family *f = w->listener ? ps_acceptor_family(w) : 0;
 
 	if (f)
-		f->flags |= PS_FAMILY_LOOPS;
+		ps_family_mark(f, PS_FAMILY_LOOPS);
 	if (w->listener)
 		ps_acceptor_leaves(w, now);
 	w->is_loop = 1;
@@ -602,7 +612,7 @@ PS_INLINE void ps_family_pass(struct ps_family *f)
 	if (f->pass == ps_epoch)
 		return;
 	f->pass = ps_epoch;
-	f->n_named = f->n_unknown = f->n_unsure = f->n_aside = 0;
+	f->n_named = f->n_unknown = f->n_unsure = 0;
 }
 
 /* A glibc condition variable is two words, 12 bytes apart. */
@@ -637,7 +647,7 @@ PS_INLINE void ps_worker_count(struct ps_worker *w, const struct ps_proc_key *pr
 		ps_server_tells(f, w);
 	ps_family_pass(f);
 	if (ps_family_name(c->leader, name) == (__u32)key.id)
-		f->flags |= PS_FAMILY_UNNAMED;
+		ps_family_mark(f, PS_FAMILY_UNNAMED);
 	if (f->flags & PS_FAMILY_UNNAMED && !w->name && !ps_is_one_word(f->word, c->word)) {
 		f->n_unsure += !c->is_leader; /* the first thread has other work, if it never served */
 		return;
@@ -680,6 +690,24 @@ PS_INLINE void ps_acceptor_look(struct ps_worker *w, __u64 now)
 		ps_acceptor_tells(f, w, now);
 }
 
+/* Files are looked at once a window, so that a pass is short; and sooner so many times, until it is known what the process is. */
+#define PS_WINDOW 8 /* passes */
+#define PS_SCANS 16
+
+PS_INLINE __u16 ps_window(void)
+{
+	return (__u16)(ps_epoch / PS_WINDOW + ps_n_families + 1);
+}
+
+PS_INLINE int ps_is_scan_due(struct ps_worker *w)
+{
+	if (w->window == ps_window() && (w->is_aside || w->listener || w->n_scans >= PS_SCANS))
+		return 0;
+	w->window = ps_window();
+	w->n_scans += w->n_scans < PS_SCANS;
+	return 1;
+}
+
 /* The process has that socket, and is no worker of it. */
 PS_INLINE void ps_acceptor_aside(__u64 listener)
 {
@@ -688,7 +716,10 @@ PS_INLINE void ps_acceptor_aside(__u64 listener)
 
 	if (!f)
 		return;
-	ps_family_pass(f);
+	if (f->window != ps_window()) {
+		f->window = ps_window();
+		f->n_aside = 0;
+	}
 	f->n_aside++;
 }
 
