@@ -397,6 +397,33 @@ static void who_takes_turns_belongs_to_those_who_were_seen_to_poll(void **state)
 	assert_int_equal(busy_ns(at(LISTENER)), MS);
 }
 
+static void who_has_the_socket_and_is_no_worker_is_counted_once_a_window(void **state)
+{
+	(void)state;
+	polls(&a, &child);
+	b.is_aside = 1;
+	assert_true(ps_is_scan_due(&b));
+	ps_acceptor_aside(LISTENER);
+	ps_epoch++;
+	assert_false(ps_is_scan_due(&b));
+	ps_epoch += PS_WINDOW;
+	assert_true(ps_is_scan_due(&b));
+	ps_acceptor_aside(LISTENER);
+	assert_int_equal(at(LISTENER)->n_aside, 1);
+	polls(&b, &parent); /* it is one after all */
+	assert_int_equal(at(LISTENER)->n_aside, 0);
+}
+
+static void what_a_process_is_is_looked_for_so_often_and_then_seldom(void **state)
+{
+	int n = 0;
+
+	(void)state;
+	for (int i = 0; i < 4 * PS_WINDOW * PS_SCANS; i++, ps_epoch++)
+		n += ps_is_scan_due(&a);
+	assert_in_range(n, 4 * PS_SCANS, 5 * PS_SCANS);
+}
+
 static void a_thread_at_the_lock_of_others_waits_for_its_turn(void **state)
 {
 	struct ps_worker c = { 0 };
@@ -680,6 +707,8 @@ int main(void)
 		TEST(who_polls_connections_too_is_an_event_loop),
 		TEST(a_request_from_before_the_agent_is_none_of_its_time),
 		TEST(who_takes_turns_belongs_to_those_who_were_seen_to_poll),
+		TEST(who_has_the_socket_and_is_no_worker_is_counted_once_a_window),
+		TEST(what_a_process_is_is_looked_for_so_often_and_then_seldom),
 		TEST(a_thread_at_the_lock_of_others_waits_for_its_turn),
 		TEST(a_family_is_named_without_what_numbers_its_threads),
 		TEST(a_thread_is_busy_from_a_request_to_the_sleep_after_its_answer),
