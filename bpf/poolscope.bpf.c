@@ -11,6 +11,7 @@
 #include "kernel.h"
 
 #include "abi.h"
+#include "calls.h"
 #include "hist.h"
 #include "queues.h"
 #include "serving.h"
@@ -57,88 +58,6 @@ int BPF_PROG(ps_inet_state, struct sock *sk, int from, int to)
 }
 
 /* ---- threads that sleep and wake, and what they send: see infer.h -------------------------------------------------------- */
-
-/* The futex commands, include/uapi/linux/futex.h, and the system calls by which threads sleep on or wake a word. */
-#if defined(__TARGET_ARCH_arm64)
-#define PS_SYS_FUTEX 98
-#else
-#define PS_SYS_FUTEX 202
-#endif
-enum {
-	PS_FUTEX_COMMANDS = 0x7f,
-	PS_SYS_FUTEX_WAITV = 449,
-	PS_SYS_FUTEX_WAKE = 454,
-	PS_SYS_FUTEX_WAIT = 455
-};
-#define PS_FUTEX_WAITS (1u << 0 | 1u << 6 | 1u << 9 | 1u << 11 | 1u << 13)
-#define PS_FUTEX_WAKES_ONE (1u << 1 | 1u << 7 | 1u << 10)
-#define PS_FUTEX_WAKES (1u << 1 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 10 | 1u << 12)
-
-/* The user's registers of a task, as its kernel has them: not the words of a uprobe (kernel.h). */
-struct pt_regs___task {
-#if defined(__TARGET_ARCH_arm64)
-	__u64 regs[31];
-	int syscallno;
-#else
-	unsigned long r10, si, di, orig_ax;
-#endif
-} PS_CORE;
-
-/* The system call that a task is in, or was in last. */
-static __attribute__((always_inline)) __u64 ps_call_of(struct task_struct *task)
-{
-	struct pt_regs___task *regs = (struct pt_regs___task *)bpf_task_pt_regs(task);
-
-#if defined(__TARGET_ARCH_arm64)
-	return (__u64)(__s64)regs->syscallno;
-#else
-	return regs->orig_ax;
-#endif
-}
-
-/* Its first argument; arm64 keeps the result there when it is over. */
-static __attribute__((always_inline)) __u64 ps_call_arg(struct task_struct *task)
-{
-	struct pt_regs___task *regs = (struct pt_regs___task *)bpf_task_pt_regs(task);
-
-#if defined(__TARGET_ARCH_arm64)
-	return regs->regs[0];
-#else
-	return regs->di;
-#endif
-}
-
-struct ps_futex_call {
-	__u64 number, word, op, timeout;
-};
-
-/* 1 = the thread is in a system call that waits on a futex, or wakes one, as asked. Most are not: the number is read first. */
-static __attribute__((always_inline)) int ps_calls_futex(struct task_struct *task, int is_wake,
-							 struct ps_futex_call *ret)
-{
-	struct pt_regs___task *regs = (struct pt_regs___task *)bpf_task_pt_regs(task);
-
-#if defined(__TARGET_ARCH_arm64)
-	ret->number = (__u64)regs->syscallno;
-#else
-	ret->number = regs->orig_ax;
-#endif
-	if (ret->number != PS_SYS_FUTEX && ret->number != PS_SYS_FUTEX_WAITV &&
-	    ret->number != PS_SYS_FUTEX_WAKE && ret->number != PS_SYS_FUTEX_WAIT)
-		return 0;
-#if defined(__TARGET_ARCH_arm64)
-	ret->word = regs->regs[0];
-	ret->op = regs->regs[1];
-	ret->timeout = regs->regs[3];
-#else
-	ret->word = regs->di;
-	ret->op = regs->si;
-	ret->timeout = regs->r10;
-#endif
-	if (ret->number != PS_SYS_FUTEX)
-		return is_wake == (ret->number == PS_SYS_FUTEX_WAKE);
-	return (is_wake ? PS_FUTEX_WAKES : PS_FUTEX_WAITS) >> (ret->op & PS_FUTEX_COMMANDS) & 1;
-}
 
 static __attribute__((noinline)) int ps_gives_up(struct task_struct *task, struct ps_thread *t,
 						 int how)
@@ -466,15 +385,10 @@ static __attribute__((always_inline)) int ps_traffic(struct sock *sk, int length
 	return 0;
 }
 
-static __attribute__((always_inline)) __u64 ps_current_call(void)
-{
-	return ps_call_of((struct task_struct *)bpf_get_current_task_btf());
-}
-
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(ps_sent, struct sock *sk, int length)
 {
-	ps_serves(sk, 0, length, 1, ps_traffic(sk, length, 1));
+	ps_serves(sk, length, 1, ps_traffic(sk, length, 1));
 	return 0;
 }
 
@@ -482,7 +396,7 @@ SEC("tp_btf/sock_recv_length")
 int BPF_PROG(ps_received, struct sock *sk, int length, int flags)
 {
 	if (!(flags & PS_MSG_PEEK))
-		ps_serves(sk, ps_current_call(), length, 0, ps_traffic(sk, length, 0));
+		ps_serves(sk, length, 0, ps_traffic(sk, length, 0));
 	return 0;
 }
 
@@ -490,7 +404,7 @@ int BPF_PROG(ps_received, struct sock *sk, int length, int flags)
 SEC("fexit/tcp_sendmsg")
 int BPF_PROG(ps_tcp_sent, struct sock *sk, void *message, __u64 size, int length)
 {
-	ps_serves(sk, 0, length, 1, ps_traffic(sk, length, 1));
+	ps_serves(sk, length, 1, ps_traffic(sk, length, 1));
 	return 0;
 }
 
@@ -499,7 +413,7 @@ int BPF_PROG(ps_tcp_received, struct sock *sk, void *message, __u64 size, int fl
 	     int length)
 {
 	if (!(flags & PS_MSG_PEEK))
-		ps_serves(sk, ps_current_call(), length, 0, ps_traffic(sk, length, 0));
+		ps_serves(sk, length, 0, ps_traffic(sk, length, 0));
 	return 0;
 }
 

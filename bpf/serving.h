@@ -9,6 +9,7 @@
 #ifndef POOLSCOPE_BPF_SERVING_H
 #define POOLSCOPE_BPF_SERVING_H
 
+#include "calls.h"
 #include "sockets.h"
 #include "waiting.h"
 #include "workers.h"
@@ -380,7 +381,7 @@ static __attribute__((noinline, unused)) int ps_serving_loops(struct task_struct
 }
 
 /* Something went over a socket of a process that listens. Event loops cost no more than to see that they are. */
-PS_INLINE void ps_serves(struct sock *sk, __u64 call, int length, int is_sent, int is_loop)
+PS_INLINE void ps_serves(struct sock *sk, int length, int is_sent, int is_loop)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct ps_worker *w;
@@ -407,7 +408,7 @@ PS_INLINE void ps_serves(struct sock *sk, __u64 call, int length, int is_sent, i
 	if (w->conn == conn && sk->sk_shutdown & PS_SEND_SHUTDOWN)
 		return; /* it will answer no more: what the client had sent besides */
 	if (ps_is_inbound(sk))
-		ps_request_comes(conn, call, w->is_polling && ps_is_watched(sk));
+		ps_request_comes(conn, ps_call_of(task), w->is_polling && ps_is_watched(sk));
 }
 
 /* ---- threads come and go ------------------------------------------------------------------------------------------------- */
