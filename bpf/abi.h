@@ -444,6 +444,21 @@ struct ps_thread {
 	struct ps_turn turn;
 };
 
+/* A process that stands still, or did. */
+struct ps_standstill {
+	__u64 since_ns;		/* 0 = it goes on */
+	__u32 begun_as;		/* enum ps_stall_cause: as it was told at the beginning, */
+	__u32 cause;		/* and as it was told later */
+	__u64 n_unended;	/* stalls of which the end was not told: in no histogram */
+};
+
+/* Its stalls of one cause have a struct ps_hist. */
+struct ps_stall_key {
+	struct ps_proc_key proc;
+	__u32 cause;
+	__u32 reserved;
+};
+
 /* Where a thread has waited for a connection: 64 bytes of a process's memory. */
 struct ps_word_key {
 	__u64 line;		/* address / 64 */

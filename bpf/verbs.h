@@ -13,6 +13,7 @@
 #include "hist.h"
 #include "maps.h"
 #include "process.h"
+#include "stalls.h"
 #include "story.h"
 
 /* A verb as it arrives: the arguments in the order of verbs.def. */
@@ -584,6 +585,23 @@ PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
 	}
 }
 
+PS_INLINE void ps_on_stall(const struct ps_event *e)
+{
+	struct ps_proc_key proc = e->pool.proc;
+	__u32 cause = (__u32)e->arg[0];
+
+	if (e->arg[0] >= PS_STALL_COUNT) {
+		ps_lost(PS_LOSS_bad_value);
+		return;
+	}
+	if (!ps_proc_get(&proc, e->now))
+		return;
+	if (e->verb == PS_VERB_stall_begin)
+		ps_stall_begins(&proc, cause, e->now);
+	else
+		ps_stall_ends(&proc, cause, e->now);
+}
+
 /* Takes one event of any source. Of its own, so that the verifier looks at it once; always 0. */
 PS_GLOBAL int ps_verb_feed(const struct ps_event *at)
 {
@@ -598,6 +616,7 @@ PS_GLOBAL int ps_verb_feed(const struct ps_event *at)
 	here = *at; /* before 6.2 a map takes a key from the program's own stack only */
 	e = &here;
 	if (e->verb == PS_VERB_stall_begin || e->verb == PS_VERB_stall_end) {
+		ps_on_stall(e);
 		ps_verb_tell(e);
 		return 0;
 	}

@@ -44,6 +44,11 @@ static const char *const reject_reasons[] = {
 #include "bpf/verbs.def"
 };
 
+static const char *const stall_causes[] = {
+#define STALL_CAUSE(id, name, text) [id] = #name,
+#include "bpf/verbs.def"
+};
+
 static const struct {
 	const char *name, *text;
 } losses[] = {
@@ -440,9 +445,26 @@ json_t *encode_findings(const struct snapshot *s)
 	return encode_array("findings", s->n_findings, encode_finding, s, NULL);
 }
 
+static json_t *encode_stall(const struct snapshot *s, size_t i, void *context)
+{
+	const struct stall_row *row = &s->stalls[i];
+	struct object o = object_begin();
+
+	(void)context;
+	set_count(&o, "pid", row->pid);
+	set_name(&o, "process", row->process);
+	set_name(&o, "cause", stall_causes[row->cause]);
+	set_count(&o, "count", (int64_t)row->length->count);
+	set_real(&o, "sum_seconds", row->length->sum_s);
+	set_real(&o, "max_seconds", (double)row->length->max_ns / 1e9);
+	set_real(&o, "p99_seconds", hist_quantile_s(row->length, 0.99));
+	set_real(&o, "lasts_seconds", (double)row->since_ns / 1e9);
+	return object_end(&o);
+}
+
 json_t *encode_stalls(const struct snapshot *s)
 {
-	return encode_array("stalls", 0, NULL, s, NULL);
+	return encode_array("stalls", s->n_stalls, encode_stall, s, NULL);
 }
 
 static json_t *encode_probe(const struct snapshot *s, size_t i, void *context)

@@ -461,6 +461,24 @@ static void each_given_up(struct ingest *in, const void *key, const void *value)
 	model_feed_given_up(in->model, g, value);
 }
 
+static void each_standstill(struct ingest *in, const void *key, const void *value)
+{
+	if (is_alive(in, key))
+		model_feed_standstill(in->model, key, value);
+	else
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_STANDSTILLS), key);
+}
+
+static void each_stall(struct ingest *in, const void *at, const void *value)
+{
+	const struct ps_stall_key *key = at;
+
+	if (is_alive(in, &key->proc))
+		model_feed_stalls(in->model, key, value);
+	else
+		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_STALLS), key);
+}
+
 static void each_listener(struct ingest *in, const void *key)
 {
 	struct ps_listener l;
@@ -616,6 +634,10 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	inventory_feed(in->inventory, in->kernel, in->model, now_ns); /* before their sockets */
 	walk_batch(in, KERNEL_MAP_GIVEN_UPS, sizeof(struct ps_given_up_key),
 		   sizeof(struct ps_given_up), each_given_up);
+	walk_batch(in, KERNEL_MAP_STANDSTILLS, sizeof(struct ps_proc_key),
+		   sizeof(struct ps_standstill), each_standstill);
+	walk_batch(in, KERNEL_MAP_STALLS, sizeof(struct ps_stall_key), sizeof(struct ps_hist),
+		   each_stall);
 	if (model_wants_sockets(in->model))
 		walk_batch(in, KERNEL_MAP_SOCKS, sizeof(uint64_t), sizeof(struct ps_sock),
 			   each_socket);

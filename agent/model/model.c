@@ -61,6 +61,7 @@ void model_free(struct model *m)
 	struct pool *p, *next_pool;
 	struct endpoint *e, *next_endpoint;
 	struct family *f, *next_family;
+	struct stall *s, *next_stall;
 
 	if (!m)
 		return;
@@ -72,6 +73,8 @@ void model_free(struct model *m)
 		endpoint_free(m, e);
 	HASH_ITER (hh, m->families, f, next_family)
 		family_free(m, f);
+	HASH_ITER (hh, m->stalls, s, next_stall)
+		stall_free(m, s);
 	retired_done(&m->retired);
 	free(m->given_ups);
 	free(m);
@@ -96,6 +99,7 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 		e->is_fed = false;
 	for (struct family *f = m->families; f; f = f->hh.next)
 		f->is_fed = false;
+	stalls_tick_begin(m);
 }
 
 size_t model_n_pools(const struct model *m)
@@ -437,6 +441,7 @@ void model_tick_end(struct model *m)
 		if (f->is_fed && !f->is_grouped)
 			family_join(m, f);
 	forget_unfed(m);
+	stalls_tick_end(m);
 	join_endpoints(m);
 	infer_timeouts(m);
 }

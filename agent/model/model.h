@@ -100,6 +100,12 @@ int model_feed_family(struct model *m, const struct ps_family_key *key,
 /* Its books could not be read whole this time. */
 void model_keep_family(struct model *m, const struct ps_family_key *key);
 
+/* The stalls of one process and cause so far, and the one that goes on. 0 or -ENOMEM. */
+int model_feed_stalls(struct model *m, const struct ps_stall_key *key,
+		      const struct ps_hist *length);
+int model_feed_standstill(struct model *m, const struct ps_proc_key *proc,
+			  const struct ps_standstill *now);
+
 /* A connection of an endpoint that was fed. */
 void model_feed_socket(struct model *m, const struct ps_sock *sock);
 /* Waits that timers ended, of a process that was fed. 0 or -ENOMEM. */

@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "model/state.h"
 
-static int string_keep(const char **s, struct arena *arena)
+int string_keep(const char **s, struct arena *arena)
 {
 	const char *copy = arena_strdup(arena, *s);
 
@@ -21,7 +21,7 @@ static int string_keep(const char **s, struct arena *arena)
 	return 0;
 }
 
-static int hist_keep(const struct hist **h, struct arena *arena)
+int hist_keep(const struct hist **h, struct arena *arena)
 {
 	struct hist *copy;
 
@@ -380,5 +380,5 @@ int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thr
 			return -ENOMEM;
 	s->pools = rows;
 	s->n_pools = n;
-	return snapshot_retired(m, s);
+	return stalls_snapshot(m, s) ? -ENOMEM : snapshot_retired(m, s);
 }

@@ -129,6 +129,15 @@ struct finding_row {
 	const char *evidence;
 };
 
+/* The stalls of one process and cause. */
+struct stall_row {
+	int32_t pid;
+	const char *process;
+	enum ps_stall_cause cause;
+	const struct hist *length;
+	int64_t since_ns;	/* how long the one that goes on has lasted; 0 = none does */
+};
+
 /* One probe site of one file. */
 struct probe_row {
 	const char *file;
@@ -212,6 +221,8 @@ struct snapshot {
 	size_t n_retired;
 	const struct finding_row *findings;
 	size_t n_findings;
+	const struct stall_row *stalls;
+	size_t n_stalls;
 	const struct probe_row *probes;
 	size_t n_probes;
 	const struct recipe_row *recipes;

@@ -110,6 +110,15 @@ struct given_up {
 	struct ps_given_up value;
 };
 
+/* Of one process and cause. */
+struct stall {
+	struct ps_stall_key key;
+	struct hist length;
+	int64_t since_ns; /* of one that goes on; 0 = none does */
+	bool is_fed;
+	UT_hash_handle hh;
+};
+
 struct family {
 	struct ps_family_key key;
 	uint64_t id;
@@ -130,6 +139,7 @@ struct family {
 struct model {
 	struct process *processes;
 	struct family *families;
+	struct stall *stalls;
 	struct pool *pools;
 	struct endpoint *endpoints;
 	struct given_up *given_ups;
@@ -178,6 +188,19 @@ void row_process(const struct model *m, const struct ps_proc_key *key, struct po
 
 /* "127.0.0.1:5432", "[::1]:80", "*:80", "/run/x.sock" */
 void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES]);
+
+/* ---- rows.c: copies of what is borrowed, for a snapshot: 0 or -ENOMEM ------------------------------------------------------- */
+
+int string_keep(const char **s, struct arena *arena);
+int hist_keep(const struct hist **h, struct arena *arena);
+
+/* ---- stalls.c ---------------------------------------------------------------------------------------------------------- */
+
+void stall_free(struct model *m, struct stall *s);
+void stalls_tick_begin(struct model *m);
+void stalls_tick_end(struct model *m);
+/* 0 or -ENOMEM. */
+int stalls_snapshot(struct model *m, struct snapshot *s);
 
 /* ---- join.c ------------------------------------------------------------------------------------------------------------ */
 

@@ -329,6 +329,10 @@ static struct bpf_map *map_of(const struct kernel *k, enum kernel_map which)
 		return k->skel->maps.ps_families;
 	case KERNEL_MAP_UNIX:
 		return k->skel->maps.ps_unix;
+	case KERNEL_MAP_STANDSTILLS:
+		return k->skel->maps.ps_standstills;
+	case KERNEL_MAP_STALLS:
+		return k->skel->maps.ps_stalls;
 	case KERNEL_MAP_COUNT:
 		break;
 	}
@@ -351,7 +355,7 @@ const char *kernel_map_name(enum kernel_map which)
 		"specs",   "targets",    "probes",  "losses",    "processes",
 		"pools",   "histograms", "leases",  "waiters",   "calls",
 		"tasks",   "functions",  "sockets", "endpoints", "listeners",
-		"stories", "given-ups",  "wires",   "families",  "unix-endpoints"
+		"stories", "given-ups",  "wires",   "families",  "unix-endpoints", "standstills", "stalls"
 	};
 
 	return names[which];

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stalls.c - the times in which processes stood still, by cause (bpf/stalls.h). One that goes on is in no histogram yet, so it stands
+ * beside them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "model/state.h"
+
+static struct stall *stall_get(struct model *m, const struct ps_stall_key *key)
+{
+	struct stall *s;
+
+	HASH_FIND(hh, m->stalls, key, sizeof(*key), s);
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->key = *key;
+	HASH_ADD(hh, m->stalls, key, sizeof(s->key), s);
+	return s;
+}
+
+void stall_free(struct model *m, struct stall *s)
+{
+	HASH_DEL(m->stalls, s);
+	hist_done(&s->length);
+	free(s);
+}
+
+void stalls_tick_begin(struct model *m)
+{
+	for (struct stall *s = m->stalls; s; s = s->hh.next) {
+		s->is_fed = false;
+		s->since_ns = 0;
+	}
+}
+
+void stalls_tick_end(struct model *m)
+{
+	struct stall *s, *next;
+
+	HASH_ITER (hh, m->stalls, s, next)
+		if (!s->is_fed)
+			stall_free(m, s);
+}
+
+int model_feed_stalls(struct model *m, const struct ps_stall_key *key, const struct ps_hist *length)
+{
+	struct stall *s = stall_get(m, key);
+
+	if (!s)
+		return -ENOMEM;
+	s->is_fed = true;
+	return hist_catch_up(&s->length, length, 0);
+}
+
+int model_feed_standstill(struct model *m, const struct ps_proc_key *proc,
+			  const struct ps_standstill *now)
+{
+	struct ps_stall_key key = { .proc = *proc, .cause = now->cause };
+	struct stall *s;
+
+	if (!now->since_ns)
+		return 0;
+	s = stall_get(m, &key);
+	if (!s)
+		return -ENOMEM;
+	s->is_fed = true;
+	s->since_ns = (int64_t)now->since_ns;
+	return 0;
+}
+
+static void row_fill(const struct model *m, const struct stall *s, struct stall_row *row)
+{
+	struct pool_row of = pool_row_unknown;
+
+	row_process(m, &s->key.proc, &of);
+	*row = (struct stall_row){ .pid = of.pid,
+				   .process = of.process,
+				   .cause = (enum ps_stall_cause)s->key.cause,
+				   .length = &s->length,
+				   .since_ns = s->since_ns ? m->now_ns - s->since_ns : 0 };
+}
+
+int stalls_snapshot(struct model *m, struct snapshot *s)
+{
+	struct stall_row *rows = arena_alloc(s->arena, HASH_COUNT(m->stalls) + 1, sizeof(*rows));
+	size_t n = 0;
+
+	if (!rows)
+		return -ENOMEM;
+	for (const struct stall *e = m->stalls; e; e = e->hh.next) {
+		row_fill(m, e, &rows[n]);
+		if (string_keep(&rows[n].process, s->arena) || hist_keep(&rows[n].length, s->arena))
+			return -ENOMEM;
+		n++;
+	}
+	s->stalls = rows;
+	s->n_stalls = n;
+	return 0;
+}

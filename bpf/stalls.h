@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stalls.h - times in which a whole process stood still, and why.
+ *
+ * The surprise: a runtime says that it stops, and only later why. So a second beginning inside of the first one, with another cause, names it
+ * and begins nothing; one with the cause that it began with is the next stall, and the end of the one before was lost. A process has one
+ * stall at a time: what goes on beside it is inside of it.
+ */
+#ifndef POOLSCOPE_BPF_STALLS_H
+#define POOLSCOPE_BPF_STALLS_H
+
+#include "hist.h"
+#include "maps.h"
+
+PS_INLINE struct ps_standstill *ps_standstill_get(const struct ps_proc_key *proc)
+{
+	struct ps_standstill *s = bpf_map_lookup_elem(&ps_standstills, proc), fresh = {};
+
+	if (s)
+		return s;
+	bpf_map_update_elem(&ps_standstills, proc, &fresh, BPF_NOEXIST);
+	s = bpf_map_lookup_elem(&ps_standstills, proc);
+	if (!s)
+		ps_lost(PS_LOSS_stalls_full);
+	return s;
+}
+
+PS_INLINE void ps_stall_book(const struct ps_proc_key *proc, __u32 cause, __u64 length_ns)
+{
+	struct ps_stall_key key = { .proc = *proc, .cause = cause };
+	struct ps_hist *h = bpf_map_lookup_elem(&ps_stalls, &key);
+	__u32 zero = 0;
+	void *blank = bpf_map_lookup_elem(&ps_zero, &zero);
+
+	if (!h && blank) {
+		bpf_map_update_elem(&ps_stalls, &key, blank, BPF_NOEXIST);
+		h = bpf_map_lookup_elem(&ps_stalls, &key);
+	}
+	if (h)
+		ps_hist_put(h, length_ns);
+	else
+		ps_lost(PS_LOSS_stalls_full);
+}
+
+PS_INLINE void ps_stall_begins(const struct ps_proc_key *proc, __u32 cause, __u64 now)
+{
+	struct ps_standstill *s = ps_standstill_get(proc);
+
+	if (!s)
+		return;
+	if (s->since_ns && s->begun_as != cause) {
+		s->cause = cause;
+		return;
+	}
+	if (s->since_ns)
+		__sync_fetch_and_add(&s->n_unended, 1);
+	s->begun_as = s->cause = cause;
+	s->since_ns = now;
+}
+
+/* The end of what goes on inside of a stall ends nothing. */
+PS_INLINE void ps_stall_ends(const struct ps_proc_key *proc, __u32 cause, __u64 now)
+{
+	struct ps_standstill *s = bpf_map_lookup_elem(&ps_standstills, proc);
+
+	if (!s || !s->since_ns || s->begun_as != cause)
+		return;
+	ps_stall_book(proc, s->cause, now > s->since_ns ? now - s->since_ns : 0);
+	s->since_ns = 0;
+}
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* stalls_test.c - bpf/stalls.h natively, and what the model makes of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "bpf_shim.h"
+
+/* knobs and maps that stalls do not use */
+#pragma GCC diagnostic ignored "-Wunused-variable"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include "bpf/verbs.h"
+
+#include "base/arena.h"
+#include "base/hist.h"
+#include "model/model.h"
+
+#define MS 1000000ull
+#define S 1000000000ll
+
+static const struct ps_proc_key the_process = { .tgid = 42, .incarnation = 1 };
+
+static int reset(void **state)
+{
+	(void)state;
+	shim_map_clear(&ps_standstills);
+	shim_map_clear(&ps_stalls);
+	shim_map_clear(&ps_procs);
+	shim_map_clear(&ps_losses);
+	ps_standstills.limit = ps_stalls.limit = ps_procs.limit = 16;
+	shim_now_ns = 1000 * MS;
+	return 0;
+}
+
+static void tell(enum ps_verb verb, uint64_t cause)
+{
+	struct ps_event e = { .pool = { .pool = cause, .proc = the_process },
+			      .now = shim_now_ns,
+			      .verb = verb,
+			      .arg = { cause } };
+
+	ps_verb_feed(&e);
+}
+
+static void begins(uint64_t cause)
+{
+	tell(PS_VERB_stall_begin, cause);
+}
+
+static void ends(uint64_t cause)
+{
+	tell(PS_VERB_stall_end, cause);
+}
+
+static void after(uint64_t ns)
+{
+	shim_now_ns += ns;
+}
+
+static uint64_t lost(enum ps_loss what)
+{
+	uint32_t key = what;
+	const uint64_t *n = bpf_map_lookup_elem(&ps_losses, &key);
+
+	return n ? *n : 0;
+}
+
+static const struct ps_hist *stalls_of(uint32_t cause)
+{
+	struct ps_stall_key key = { .proc = the_process, .cause = cause };
+
+	return bpf_map_lookup_elem(&ps_stalls, &key);
+}
+
+static void assert_stalls(uint32_t cause, uint64_t n, uint64_t sum_ns)
+{
+	const struct ps_hist *h = stalls_of(cause);
+	uint64_t count = 0;
+
+	assert_non_null(h);
+	for (int i = 0; i < PS_HIST_BUCKETS; i++)
+		count += h->bucket[i];
+	assert_int_equal(count, n);
+	assert_int_equal(h->sum_ns, sum_ns);
+}
+
+static void a_stall_lasts_from_beginning_to_end(void **state)
+{
+	(void)state;
+	for (uint64_t i = 1; i <= 3; i++) {
+		begins(PS_STALL_gc);
+		after(i * MS);
+		ends(PS_STALL_gc);
+		after(100 * MS);
+	}
+	assert_stalls(PS_STALL_gc, 3, 6 * MS);
+	assert_int_equal(stalls_of(PS_STALL_gc)->max_ns, 3 * MS);
+	assert_null(stalls_of(PS_STALL_safepoint));
+	assert_int_equal(ps_procs.n, 1); /* so the process has a name */
+}
+
+static void what_goes_on_inside_names_it(void **state)
+{
+	(void)state;
+	begins(PS_STALL_safepoint);
+	after(MS);
+	begins(PS_STALL_gc);
+	after(MS);
+	ends(PS_STALL_gc); /* the collection is over, not the safepoint */
+	after(MS);
+	ends(PS_STALL_safepoint);
+	assert_stalls(PS_STALL_gc, 1, 3 * MS);
+	begins(PS_STALL_safepoint);
+	after(MS);
+	ends(PS_STALL_safepoint);
+	assert_stalls(PS_STALL_safepoint, 1, MS);
+}
+
+static void an_end_without_a_beginning_is_nothing(void **state)
+{
+	(void)state;
+	ends(PS_STALL_gc);
+	assert_int_equal(ps_standstills.n, 0);
+	begins(PS_STALL_gc);
+	after(MS);
+	ends(PS_STALL_gc);
+	after(MS);
+	ends(PS_STALL_gc);
+	assert_stalls(PS_STALL_gc, 1, MS);
+}
+
+static void a_lost_end_costs_one_stall(void **state)
+{
+	const struct ps_standstill *s;
+
+	(void)state;
+	begins(PS_STALL_gc);
+	after(500 * MS);
+	begins(PS_STALL_gc);
+	after(2 * MS);
+	ends(PS_STALL_gc);
+	assert_stalls(PS_STALL_gc, 1, 2 * MS);
+	s = bpf_map_lookup_elem(&ps_standstills, &the_process);
+	assert_int_equal(s->n_unended, 1);
+	assert_int_equal(s->since_ns, 0);
+}
+
+static void full_tables_and_nonsense_are_counted(void **state)
+{
+	(void)state;
+	begins(PS_STALL_COUNT);
+	begins(UINT64_MAX);
+	assert_int_equal(lost(PS_LOSS_bad_value), 2);
+	ps_stalls.limit = 0;
+	begins(PS_STALL_gc);
+	ends(PS_STALL_gc);
+	assert_int_equal(lost(PS_LOSS_stalls_full), 1);
+	shim_map_clear(&ps_standstills);
+	ps_standstills.limit = 0;
+	begins(PS_STALL_gc);
+	assert_int_equal(lost(PS_LOSS_stalls_full), 2);
+	shim_map_clear(&ps_procs);
+	ps_procs.limit = 0;
+	begins(PS_STALL_gc);
+	assert_int_equal(lost(PS_LOSS_procs_full), 1);
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------------------------- */
+
+static const struct snapshot *look(struct model *m)
+{
+	struct arena *arena = arena_new();
+	struct snapshot *s = arena_alloc(arena, 1, sizeof(*s));
+
+	*s = (struct snapshot){ .n_refs = 1, .arena = arena };
+	assert_int_equal(model_snapshot(m, s, NULL, NULL), 0);
+	return s;
+}
+
+/* One tick with what the kernel has. */
+static const struct snapshot *tick(struct model *m, int64_t now_ns)
+{
+	const struct ps_standstill *s = bpf_map_lookup_elem(&ps_standstills, &the_process);
+	struct ps_stall_key key = { .proc = the_process };
+
+	model_tick_begin(m, now_ns);
+	if (s)
+		assert_int_equal(model_feed_standstill(m, &the_process, s), 0);
+	for (; key.cause < PS_STALL_COUNT; key.cause++)
+		if (stalls_of(key.cause))
+			assert_int_equal(model_feed_stalls(m, &key, stalls_of(key.cause)), 0);
+	model_tick_end(m);
+	return look(m);
+}
+
+static void a_row_tells_those_that_ended_and_the_one_that_goes_on(void **state)
+{
+	struct model *m = model_new();
+	const struct snapshot *s;
+
+	(void)state;
+	begins(PS_STALL_gc);
+	s = tick(m, (int64_t)shim_now_ns + 2 * S);
+	assert_int_equal(s->n_stalls, 1);
+	assert_int_equal(s->stalls[0].pid, 42);
+	assert_string_equal(s->stalls[0].process, "?");
+	assert_int_equal(s->stalls[0].cause, PS_STALL_gc);
+	assert_int_equal(s->stalls[0].length->count, 0);
+	assert_int_equal(s->stalls[0].since_ns, 2 * S);
+	snapshot_unref(s);
+	after(3 * MS);
+	ends(PS_STALL_gc);
+	s = tick(m, (int64_t)shim_now_ns + 3 * S);
+	assert_int_equal(s->n_stalls, 1);
+	assert_int_equal(s->stalls[0].length->count, 1);
+	assert_int_equal(s->stalls[0].length->max_ns, 3 * MS);
+	assert_int_equal(s->stalls[0].since_ns, 0);
+	snapshot_unref(s);
+	reset(state); /* the process is gone */
+	s = tick(m, (int64_t)shim_now_ns + 4 * S);
+	assert_int_equal(s->n_stalls, 0);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_stall_lasts_from_beginning_to_end, reset),
+		cmocka_unit_test_setup(what_goes_on_inside_names_it, reset),
+		cmocka_unit_test_setup(an_end_without_a_beginning_is_nothing, reset),
+		cmocka_unit_test_setup(a_lost_end_costs_one_stall, reset),
+		cmocka_unit_test_setup(full_tables_and_nonsense_are_counted, reset),
+		cmocka_unit_test_setup(a_row_tells_those_that_ended_and_the_one_that_goes_on,
+				       reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
