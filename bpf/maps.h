@@ -156,6 +156,10 @@ PS_SHARED __u64 ps_ports[65536 / 64];
 /* Processes with books that have ended, so far. */
 PS_SHARED __u32 ps_n_gone = 0;
 
+/* Processes that are stopped, by the last bits of their number. */
+#define PS_STOPPED_SLOTS 64
+PS_SHARED __u32 ps_stopped[PS_STOPPED_SLOTS];
+
 /* Raised with each entry of ps_learned that waits for the agent. */
 PS_SHARED __u32 ps_n_wanted = 0;
 

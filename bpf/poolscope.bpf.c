@@ -131,6 +131,28 @@ static __attribute__((always_inline)) int ps_is_among_threads(struct task_struct
 	return ps_is_followed((__u32)task->tgid) && task->signal->nr_threads > 1;
 }
 
+enum { PS_TASK_STOPPED = 4, PS_TASK_TRACED = 8 };
+
+/* Of processes that are known, for they have pools or connections. */
+static __attribute__((noinline)) int ps_stops(struct task_struct *task)
+{
+	struct ps_proc_key proc;
+
+	ps_proc_key_of(task, &proc);
+	if (bpf_map_lookup_elem(&ps_procs, &proc))
+		ps_stop_begins(&proc, bpf_ktime_get_ns());
+	return 0;
+}
+
+static __attribute__((noinline)) int ps_goes_on(struct task_struct *task)
+{
+	struct ps_proc_key proc;
+
+	ps_proc_key_of(task, &proc);
+	ps_stop_ends(&proc, bpf_ktime_get_ns());
+	return 0;
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_struct *next,
 	     unsigned int prev_state)
@@ -139,6 +161,10 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 	struct ps_thread *t;
 	__u64 now = 0; /* to read the clock takes longer than the rest */
 
+	if (*ps_stopped_of((__u32)next->tgid))
+		ps_goes_on(next);
+	if (prev_state & (PS_TASK_STOPPED | PS_TASK_TRACED) && !is_preempted)
+		ps_stops(prev);
 	if (prev_state && !is_preempted && ps_is_among_threads(prev))
 		now = ps_sleeps(prev);
 	if (prev_state && !is_preempted && ps_bits((__u32)prev->tgid) & PS_SERVING)

@@ -69,4 +69,47 @@ PS_INLINE void ps_stall_ends(const struct ps_proc_key *proc, __u32 cause, __u64 
 	s->since_ns = 0;
 }
 
+/* ---- stopped by a signal or a tracer ------------------------------------------------------------------------------------ */
+
+/*
+ * A signal stops the threads of a process one after the other: each runs once more, to stop. So a stop begins anew with each, is one from
+ * the last of them on, and what is shorter than this is none.
+ */
+#define PS_STOPPED_NS 1000000
+
+PS_INLINE __u32 *ps_stopped_of(__u32 tgid)
+{
+	__u32 slot = tgid;
+
+#ifdef __bpf__
+	asm volatile("" : "+r"(slot));
+#endif
+	return &ps_stopped[slot & (PS_STOPPED_SLOTS - 1)];
+}
+
+/* A thread of the process has stopped. */
+PS_INLINE void ps_stop_begins(const struct ps_proc_key *proc, __u64 now)
+{
+	struct ps_standstill *s = ps_standstill_get(proc);
+
+	if (!s || (s->since_ns && s->begun_as == PS_STALL_stopped))
+		return;
+	if (!s->since_ns)
+		__sync_fetch_and_add(ps_stopped_of(proc->tgid), 1);
+	ps_stall_begins(proc, PS_STALL_stopped, now);
+}
+
+/* One of them runs. */
+PS_INLINE void ps_stop_ends(const struct ps_proc_key *proc, __u64 now)
+{
+	struct ps_standstill *s = bpf_map_lookup_elem(&ps_standstills, proc);
+
+	if (!s || !s->since_ns || s->begun_as != PS_STALL_stopped)
+		return;
+	if (now - s->since_ns >= PS_STOPPED_NS)
+		ps_stall_book(proc, s->cause, now - s->since_ns);
+	s->since_ns = 0;
+	__sync_fetch_and_add(ps_stopped_of(proc->tgid), -1);
+}
+
 #endif

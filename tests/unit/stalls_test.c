@@ -168,6 +168,44 @@ static void full_tables_and_nonsense_are_counted(void **state)
 	assert_int_equal(lost(PS_LOSS_procs_full), 1);
 }
 
+/* ---- stopped ------------------------------------------------------------------------------------------------------------- */
+
+static void a_process_is_stopped_when_its_last_thread_is(void **state)
+{
+	(void)state;
+	for (int thread = 0; thread < 3; thread++) {
+		ps_stop_begins(&the_process, shim_now_ns);
+		assert_int_equal(*ps_stopped_of(42), 1);
+		after(20000);
+		ps_stop_ends(&the_process, shim_now_ns); /* the next one runs, to stop */
+		assert_int_equal(*ps_stopped_of(42), 0);
+		assert_null(stalls_of(PS_STALL_stopped));
+	}
+	ps_stop_begins(&the_process, shim_now_ns);
+	ps_stop_begins(&the_process, shim_now_ns + 10); /* on another CPU */
+	assert_int_equal(*ps_stopped_of(42), 1);
+	after(700 * MS);
+	for (int thread = 0; thread < 3; thread++)
+		ps_stop_ends(&the_process, shim_now_ns);
+	assert_stalls(PS_STALL_stopped, 1, 700 * MS);
+	assert_int_equal(*ps_stopped_of(42), 0);
+}
+
+static void a_stop_in_the_middle_of_a_collection_names_it(void **state)
+{
+	(void)state;
+	begins(PS_STALL_gc);
+	after(MS);
+	ps_stop_begins(&the_process, shim_now_ns);
+	assert_int_equal(*ps_stopped_of(42), 0);
+	after(700 * MS);
+	ps_stop_ends(&the_process, shim_now_ns);
+	after(MS);
+	ends(PS_STALL_gc);
+	assert_stalls(PS_STALL_stopped, 1, 702 * MS);
+	assert_null(stalls_of(PS_STALL_gc));
+}
+
 /* ---- rows ---------------------------------------------------------------------------------------------------------------- */
 
 static const struct snapshot *look(struct model *m)
@@ -234,6 +272,8 @@ int main(void)
 		cmocka_unit_test_setup(an_end_without_a_beginning_is_nothing, reset),
 		cmocka_unit_test_setup(a_lost_end_costs_one_stall, reset),
 		cmocka_unit_test_setup(full_tables_and_nonsense_are_counted, reset),
+		cmocka_unit_test_setup(a_process_is_stopped_when_its_last_thread_is, reset),
+		cmocka_unit_test_setup(a_stop_in_the_middle_of_a_collection_names_it, reset),
 		cmocka_unit_test_setup(a_row_tells_those_that_ended_and_the_one_that_goes_on,
 				       reset),
 	};
