@@ -39,6 +39,18 @@ struct signal_struct {
 	int nr_threads;
 } PS_CORE;
 
+/* CONFIG_CFS_BANDWIDTH; kernel/sched/sched.h */
+struct cfs_bandwidth {
+	__u64 quota; /* ns a period; all ones = no limit */
+	__s64 hierarchical_quota; /* the same with those above it, of a period of 2^20; -1 = none has a limit */
+	int nr_throttled; /* periods in which somebody had to wait for the next one */
+} PS_CORE;
+
+struct task_group {
+	struct task_group *parent;
+	struct cfs_bandwidth cfs_bandwidth;
+} PS_CORE;
+
 struct task_struct {
 	int pid;
 	int tgid;
@@ -49,6 +61,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
 	struct files_struct *files;
+	struct task_group *sched_task_group; /* CONFIG_CGROUP_SCHED */
 	unsigned int __state; /* since 5.14 (2f064a59a11f); `long state` before */
 	char comm[16];
 } PS_CORE;

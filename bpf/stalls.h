@@ -69,6 +69,41 @@ PS_INLINE void ps_stall_ends(const struct ps_proc_key *proc, __u32 cause, __u64 
 	s->since_ns = 0;
 }
 
+/* ---- throttled ----------------------------------------------------------------------------------------------------------- */
+
+#define PS_THROTTLED_NS 1000000 /* what is shorter another one had the CPU for */
+
+/*
+ * A thread leaves a CPU (is_runnable: it would go on), or is given one. Out of quota, all threads of a process leave theirs, and the next
+ * period gives them back; the stall is from the last that left to the first that came, if that one had waited for a CPU all the time. The
+ * cgroups' count of throttled periods tells it from a CPU that others need.
+ */
+PS_INLINE void ps_quota_leaves(const struct ps_proc_key *proc, struct ps_thread *t, int is_runnable,
+			       __u64 n_throttled, __u64 now)
+{
+	struct ps_standstill *s = ps_standstill_get(proc);
+
+	t->runnable_ns = is_runnable ? now : 0;
+	if (!s)
+		return;
+	s->ran_ns = now;
+	s->n_throttled = n_throttled;
+}
+
+PS_INLINE void ps_quota_comes(const struct ps_proc_key *proc, struct ps_thread *t,
+			      __u64 n_throttled, __u64 now)
+{
+	struct ps_standstill *s = bpf_map_lookup_elem(&ps_standstills, proc);
+	__u64 since = t->runnable_ns;
+
+	t->runnable_ns = 0;
+	if (!s || !since || !s->ran_ns)
+		return;
+	if (s->n_throttled != n_throttled && now - s->ran_ns >= PS_THROTTLED_NS)
+		ps_stall_book(proc, PS_STALL_throttled, now - s->ran_ns);
+	s->ran_ns = 0; /* it runs */
+}
+
 /* ---- stopped by a signal or a tracer ------------------------------------------------------------------------------------ */
 
 /*

@@ -19,7 +19,7 @@ ROOT=$(cd "$LIB/../.." && pwd)
 POOLSCOPE=${POOLSCOPE:-$ROOT/build/poolscope}
 POOLSIM=${POOLSIM:-$ROOT/build/poolsim}
 TMP="" OUT="" PORT="" AGENT_PID="" SIM_PID="" SIM=0
-PIDS=() N_PASSED=0 N_FAILED=0 SKIPPED=""
+PIDS=() N_PASSED=0 N_FAILED=0 SKIPPED="" CGROUP=""
 
 # ---- beginning and end -------------------------------------------------------------------------------------------------
 
@@ -87,6 +87,7 @@ finish() {
 		done
 	fi
 	rm -rf "${TMP:?}"
+	[ -z "$CGROUP" ] || rmdir "$CGROUP"
 	exit "$rc"
 }
 
