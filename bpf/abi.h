@@ -418,7 +418,8 @@ struct ps_thread {
 	__u32 n_lost;		/* those after which it slept on */
 	__u64 chain_ns;		/* the first of those waits on the word that followed each other at once */
 	__u64 ran_ns;		/* end of the last one */
-	__u64 runnable_ns;	/* since when it has waited for a CPU, of a thread with a CPU quota; 0 = it does not */
+	__u32 is_on_cpu;	/* of a process with a CPU quota: among its n_on_cpu */
+	__u32 is_runnable;	/* and it left the CPU, but not to sleep */
 	__u64 given_up_ns;	/* length of a chain that a timer ended, until it is known what came of it; 0 = none */
 	__u64 vain_ns;		/* the same of one with a timeout that ended by being woken, and its end and word */
 	__u64 vain_end_ns;
@@ -451,7 +452,8 @@ struct ps_standstill {
 	__u32 begun_as;		/* enum ps_stall_cause: as it was told at the beginning, */
 	__u32 cause;		/* and as it was told later */
 	__u64 n_unended;	/* stalls of which the end was not told: in no histogram */
-	__u64 ran_ns;		/* when a thread of it that has a CPU quota last left a CPU, */
+	__s64 n_on_cpu;		/* of one with a CPU quota: threads that were given a CPU and have not left it */
+	__u64 ran_ns;		/* when the last of them did, */
 	__u64 n_throttled;	/* and how often its cgroups had been throttled then */
 };
 

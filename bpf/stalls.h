@@ -83,9 +83,12 @@ PS_INLINE void ps_quota_leaves(const struct ps_proc_key *proc, struct ps_thread 
 {
 	struct ps_standstill *s = ps_standstill_get(proc);
 
-	t->runnable_ns = is_runnable ? now : 0;
 	if (!s)
 		return;
+	t->is_runnable = (__u32)is_runnable;
+	if (t->is_on_cpu)
+		__sync_fetch_and_add(&s->n_on_cpu, -1);
+	t->is_on_cpu = 0;
 	s->ran_ns = now;
 	s->n_throttled = n_throttled;
 }
@@ -94,14 +97,17 @@ PS_INLINE void ps_quota_comes(const struct ps_proc_key *proc, struct ps_thread *
 			      __u64 n_throttled, __u64 now)
 {
 	struct ps_standstill *s = bpf_map_lookup_elem(&ps_standstills, proc);
-	__u64 since = t->runnable_ns;
+	int is_first;
 
-	t->runnable_ns = 0;
-	if (!s || !since || !s->ran_ns)
+	if (!s)
 		return;
-	if (s->n_throttled != n_throttled && now - s->ran_ns >= PS_THROTTLED_NS)
+	is_first = !s->n_on_cpu;
+	if (!t->is_on_cpu)
+		__sync_fetch_and_add(&s->n_on_cpu, 1);
+	t->is_on_cpu = 1;
+	if (is_first && t->is_runnable && s->n_throttled != n_throttled &&
+	    now - s->ran_ns >= PS_THROTTLED_NS)
 		ps_stall_book(proc, PS_STALL_throttled, now - s->ran_ns);
-	s->ran_ns = 0; /* it runs */
 }
 
 /* ---- stopped by a signal or a tracer ------------------------------------------------------------------------------------ */

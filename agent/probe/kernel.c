@@ -352,10 +352,10 @@ uint32_t kernel_map_limit(const struct kernel *k, enum kernel_map which)
 const char *kernel_map_name(enum kernel_map which)
 {
 	static const char *const names[KERNEL_MAP_COUNT] = {
-		"specs",   "targets",    "probes",  "losses",    "processes",
-		"pools",   "histograms", "leases",  "waiters",   "calls",
-		"tasks",   "functions",  "sockets", "endpoints", "listeners",
-		"stories", "given-ups",  "wires",   "families",  "unix-endpoints", "standstills", "stalls"
+		"specs",      "targets",        "probes",      "losses",  "processes", "pools",
+		"histograms", "leases",         "waiters",     "calls",   "tasks",     "functions",
+		"sockets",    "endpoints",      "listeners",   "stories", "given-ups", "wires",
+		"families",   "unix-endpoints", "standstills", "stalls"
 	};
 
 	return names[which];

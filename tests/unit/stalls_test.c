@@ -206,6 +206,58 @@ static void a_stop_in_the_middle_of_a_collection_names_it(void **state)
 	assert_null(stalls_of(PS_STALL_gc));
 }
 
+/* ---- throttled ----------------------------------------------------------------------------------------------------------- */
+
+static struct ps_thread thread[2];
+
+static void leaves(int t, int is_runnable, uint64_t n_throttled)
+{
+	ps_quota_leaves(&the_process, &thread[t], is_runnable, n_throttled, shim_now_ns);
+}
+
+static void comes(int t, uint64_t n_throttled)
+{
+	ps_quota_comes(&the_process, &thread[t], n_throttled, shim_now_ns);
+}
+
+static void out_of_quota_a_process_stands_still_until_its_first_thread_runs(void **state)
+{
+	(void)state;
+	memset(thread, 0, sizeof(thread));
+	comes(0, 1); /* nothing is known yet */
+	leaves(0, 1, 1);
+	comes(0, 1);
+	comes(1, 1);
+	after(10 * MS);
+	leaves(0, 1, 1);
+	after(3 * MS);
+	leaves(1, 1, 1); /* the last one */
+	after(80 * MS);
+	comes(1, 2);
+	comes(0, 2);
+	assert_stalls(PS_STALL_throttled, 1, 80 * MS);
+	leaves(0, 1, 2);
+	after(80 * MS);
+	comes(0, 3); /* the other one ran meanwhile */
+	assert_stalls(PS_STALL_throttled, 1, 80 * MS);
+}
+
+static void who_waits_for_others_or_sleeps_is_not_throttled(void **state)
+{
+	(void)state;
+	memset(thread, 0, sizeof(thread));
+	leaves(0, 1, 1);
+	after(80 * MS);
+	comes(0, 1); /* others had the CPU */
+	leaves(0, 0, 1);
+	after(80 * MS);
+	comes(0, 2); /* it slept while others of its cgroup were throttled */
+	leaves(0, 1, 2);
+	after(PS_THROTTLED_NS - 1);
+	comes(0, 3);
+	assert_null(stalls_of(PS_STALL_throttled));
+}
+
 /* ---- rows ---------------------------------------------------------------------------------------------------------------- */
 
 static const struct snapshot *look(struct model *m)
@@ -274,6 +326,9 @@ int main(void)
 		cmocka_unit_test_setup(full_tables_and_nonsense_are_counted, reset),
 		cmocka_unit_test_setup(a_process_is_stopped_when_its_last_thread_is, reset),
 		cmocka_unit_test_setup(a_stop_in_the_middle_of_a_collection_names_it, reset),
+		cmocka_unit_test_setup(
+			out_of_quota_a_process_stands_still_until_its_first_thread_runs, reset),
+		cmocka_unit_test_setup(who_waits_for_others_or_sleeps_is_not_throttled, reset),
 		cmocka_unit_test_setup(a_row_tells_those_that_ended_and_the_one_that_goes_on,
 				       reset),
 	};
