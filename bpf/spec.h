@@ -563,7 +563,7 @@ PS_INLINE void ps_probe_hit(struct ps_hit *hit, PS_CONTEXT *ctx)
 		int result = ps_spec_run(spec, ctx, hit, &e);
 
 		if (result > 0 && result & PS_RUN_FEED)
-			ps_verb_feed(&e);
+			ps_event_feed(&e);
 		if (result > 0 && result & PS_RUN_CALL_ENDS)
 			ending = spec;
 		if (result > 0 && result & PS_RUN_TASK_TAKEN)

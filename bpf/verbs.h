@@ -585,24 +585,7 @@ PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
 	}
 }
 
-PS_INLINE void ps_on_stall(const struct ps_event *e)
-{
-	struct ps_proc_key proc = e->pool.proc;
-	__u32 cause = (__u32)e->arg[0];
-
-	if (e->arg[0] >= PS_STALL_COUNT) {
-		ps_lost(PS_LOSS_bad_value);
-		return;
-	}
-	if (!ps_proc_get(&proc, e->now))
-		return;
-	if (e->verb == PS_VERB_stall_begin)
-		ps_stall_begins(&proc, cause, e->now);
-	else
-		ps_stall_ends(&proc, cause, e->now);
-}
-
-/* Takes one event of any source. Of its own, so that the verifier looks at it once; always 0. */
+/* Takes one event of a pool. Of its own, so that the verifier looks at it once; always 0. */
 PS_GLOBAL int ps_verb_feed(const struct ps_event *at)
 {
 	const struct ps_event *e;
@@ -615,11 +598,6 @@ PS_GLOBAL int ps_verb_feed(const struct ps_event *at)
 		return 0;
 	here = *at; /* before 6.2 a map takes a key from the program's own stack only */
 	e = &here;
-	if (e->verb == PS_VERB_stall_begin || e->verb == PS_VERB_stall_end) {
-		ps_on_stall(e);
-		ps_verb_tell(e);
-		return 0;
-	}
 	p = bpf_map_lookup_elem(&ps_pools, &e->pool);
 	if (!p) {
 		if (e->verb == PS_VERB_pool_destroy)
@@ -645,6 +623,35 @@ PS_GLOBAL int ps_verb_feed(const struct ps_event *at)
 	if (!e->mark && ps_verb_is_story(e, is_news || p->capacity != capacity))
 		ps_verb_tell(e);
 	return 0;
+}
+
+/* The same of an event of a whole process; apart, for the stack of both together would be too large before 6.2. */
+PS_GLOBAL int ps_stall_feed(const struct ps_event *at)
+{
+	struct ps_proc_key proc;
+	__u64 cause;
+
+	if (!at)
+		return 0;
+	proc = at->pool.proc;
+	cause = at->arg[0];
+	if (cause >= PS_STALL_COUNT)
+		ps_lost(PS_LOSS_bad_value);
+	else if (ps_proc_get(&proc, at->now) && at->verb == PS_VERB_stall_begin)
+		ps_stall_begins(&proc, (__u32)cause, at->now);
+	else if (at->verb == PS_VERB_stall_end)
+		ps_stall_ends(&proc, (__u32)cause, at->now);
+	ps_verb_tell(at);
+	return 0;
+}
+
+/* Takes one event of any source. */
+PS_INLINE void ps_event_feed(const struct ps_event *e)
+{
+	if (e->verb == PS_VERB_stall_begin || e->verb == PS_VERB_stall_end)
+		ps_stall_feed(e);
+	else
+		ps_verb_feed(e);
 }
 
 #endif

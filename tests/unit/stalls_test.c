@@ -42,7 +42,7 @@ static void tell(enum ps_verb verb, uint64_t cause)
 			      .verb = verb,
 			      .arg = { cause } };
 
-	ps_verb_feed(&e);
+	ps_event_feed(&e);
 }
 
 static void begins(uint64_t cause)

@@ -64,7 +64,7 @@ static void feed(enum ps_verb verb, uint64_t a1, uint64_t a2, uint64_t a3, uint6
 			      .arg = { the_pool.pool, a1, a2, a3, a4 },
 			      .verb = verb };
 
-	ps_verb_feed(&e);
+	ps_event_feed(&e);
 }
 
 static void create(uint64_t capacity)
@@ -221,7 +221,7 @@ static void a_process_with_too_many_pools_is_refused_more(void **state)
 
 	(void)state;
 	for (e.pool.pool = 1; e.pool.pool <= 10; e.pool.pool++)
-		ps_verb_feed(&e);
+		ps_event_feed(&e);
 	assert_int_equal(lost(PS_LOSS_pools_per_process), 2);
 	assert_int_equal(ps_pools.n, 8);
 }
@@ -278,13 +278,13 @@ static void a_late_agent_reads_the_handle_and_counts_leases_from_before(void **s
 	(void)state;
 	e.pool.pool = (uint64_t)(uintptr_t)&handle;
 	e.arg[1] = 9;
-	ps_verb_feed(&e);
+	ps_event_feed(&e);
 	p = bpf_map_lookup_elem(&ps_pools, &e.pool);
 	assert_non_null(p);
 	assert_string_equal(p->name, "late");
 	assert_int_equal(p->capacity, 5);
 	assert_int_equal(p->before_releases, 1);
-	ps_verb_feed(&e); /* the same item again: now it was seen to come back */
+	ps_event_feed(&e); /* the same item again: now it was seen to come back */
 	assert_int_equal(p->before_releases, 1);
 	assert_int_equal(p->odd_release, 1);
 }
