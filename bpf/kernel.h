@@ -33,6 +33,7 @@ struct files_struct {
 } PS_CORE;
 
 struct signal_struct {
+	int group_stop_count; /* threads that have still to stop */
 	struct {
 		int counter;
 	} live; /* atomic_t: threads that have not begun to exit */

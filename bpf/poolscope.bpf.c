@@ -138,6 +138,8 @@ static __attribute__((noinline)) int ps_stops(struct task_struct *task)
 {
 	struct ps_proc_key proc;
 
+	if (task->signal->group_stop_count > 0)
+		return 0;
 	ps_proc_key_of(task, &proc);
 	if (bpf_map_lookup_elem(&ps_procs, &proc))
 		ps_stop_begins(&proc, bpf_ktime_get_ns());

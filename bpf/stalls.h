@@ -99,12 +99,10 @@ PS_INLINE void ps_quota_comes(const struct ps_proc_key *proc, struct ps_thread *
 	struct ps_standstill *s = bpf_map_lookup_elem(&ps_standstills, proc);
 	int is_first;
 
-	if (!s)
+	if (!s || t->is_on_cpu)
 		return;
-	is_first = !s->n_on_cpu;
-	if (!t->is_on_cpu)
-		__sync_fetch_and_add(&s->n_on_cpu, 1);
 	t->is_on_cpu = 1;
+	is_first = !__sync_fetch_and_add(&s->n_on_cpu, 1);
 	if (is_first && t->is_runnable && s->n_throttled != n_throttled &&
 	    now - s->ran_ns >= PS_THROTTLED_NS)
 		ps_stall_book(proc, PS_STALL_throttled, now - s->ran_ns);
@@ -113,8 +111,8 @@ PS_INLINE void ps_quota_comes(const struct ps_proc_key *proc, struct ps_thread *
 /* ---- stopped by a signal or a tracer ------------------------------------------------------------------------------------ */
 
 /*
- * A signal stops the threads of a process one after the other: each runs once more, to stop. So a stop begins anew with each, is one from
- * the last of them on, and what is shorter than this is none.
+ * A signal stops the threads of a process one after the other: each runs once more, to stop. The stop is from the last of them on, and
+ * what is shorter than this is none.
  */
 #define PS_STOPPED_NS 1000000
 
@@ -133,23 +131,29 @@ PS_INLINE void ps_stop_begins(const struct ps_proc_key *proc, __u64 now)
 {
 	struct ps_standstill *s = ps_standstill_get(proc);
 
-	if (!s || (s->since_ns && s->begun_as == PS_STALL_stopped))
+	if (!s)
 		return;
-	if (!s->since_ns)
+	s->cause = PS_STALL_stopped;
+	if (s->since_ns)
+		return;
+	s->begun_as = PS_STALL_stopped;
+	if (!__sync_val_compare_and_swap(&s->since_ns, 0, now)) /* nor has another one just now */
 		__sync_fetch_and_add(ps_stopped_of(proc->tgid), 1);
-	ps_stall_begins(proc, PS_STALL_stopped, now);
 }
 
 /* One of them runs. */
 PS_INLINE void ps_stop_ends(const struct ps_proc_key *proc, __u64 now)
 {
 	struct ps_standstill *s = bpf_map_lookup_elem(&ps_standstills, proc);
+	__u64 since;
 
 	if (!s || !s->since_ns || s->begun_as != PS_STALL_stopped)
 		return;
-	if (now - s->since_ns >= PS_STOPPED_NS)
-		ps_stall_book(proc, s->cause, now - s->since_ns);
-	s->since_ns = 0;
+	since = __sync_lock_test_and_set(&s->since_ns, 0); /* two may go on at once */
+	if (!since)
+		return;
+	if (now - since >= PS_STOPPED_NS)
+		ps_stall_book(proc, s->cause, now - since);
 	__sync_fetch_and_add(ps_stopped_of(proc->tgid), -1);
 }
 
