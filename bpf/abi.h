@@ -451,7 +451,6 @@ struct ps_standstill {
 	__u64 since_ns;		/* 0 = it goes on */
 	__u32 begun_as;		/* enum ps_stall_cause: as it was told at the beginning, */
 	__u32 cause;		/* and as it was told later */
-	__u64 n_unended;	/* stalls of which the end was not told: in no histogram */
 	__s64 n_on_cpu;		/* of one with a CPU quota: threads that were given a CPU and have not left it */
 	__u64 ran_ns;		/* when the last of them did, */
 	__u64 n_throttled;	/* and how often its cgroups had been throttled then */
@@ -512,7 +511,7 @@ struct ps_listener {
 	struct ps_addr addr;	/* as the endpoint's row has it */
 };
 
-/* ---- workers, see workers.h ------------------------------------------------------------------------------------------------ */
+/* ---- workers, see families.h ------------------------------------------------------------------------------------------------ */
 
 enum ps_worker_state {
 	PS_WORKER_NEW = 0,	/* not yet seen to wait for work */

@@ -103,8 +103,8 @@ PS_INLINE void ps_given_up_is_known(struct ps_given_up *g, __u64 wire)
 }
 
 /*
- * Counts a wait that came to nothing. In vain counts where threads wait for a connection, and no wait is that one's end elsewhere. A retry
- * at once is one where others gave up after that long and did something else; else a timer ended a part of a wait.
+ * Counts a wait that came to nothing. One in vain counts where threads wait for a connection; elsewhere it was a wait for something else.
+ * A retry at once counts where others gave up after that long and did something else; elsewhere a timer ended a part of a wait.
  */
 PS_INLINE int ps_given_up_add(const struct ps_proc_key *proc, __u32 name, __u64 word, __u64 length,
 			      enum ps_give_up how)
@@ -163,7 +163,7 @@ PS_INLINE void ps_place_learn(const struct ps_word_key *where, __u64 wire)
 	bpf_map_update_elem(&ps_words, where, &now, BPF_ANY);
 }
 
-/* glibc's condition variables take turns with two words 12 bytes apart. */
+/* Of both words of a condition variable: see ps_is_near(). */
 PS_INLINE void ps_word_learn(const struct ps_proc_key *proc, __u64 word, __u64 wire)
 {
 	struct ps_word_key key = { .line = word / 64, .proc = *proc };

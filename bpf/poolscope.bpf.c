@@ -12,10 +12,12 @@
 
 #include "abi.h"
 #include "calls.h"
+#include "found.h"
 #include "hist.h"
 #include "queues.h"
 #include "serving.h"
 #include "sockets.h"
+#include "standing.h"
 #include "threads.h"
 #include "spec.h"
 #include "unix.h"
@@ -131,82 +133,6 @@ static __attribute__((always_inline)) int ps_is_among_threads(struct task_struct
 	return ps_is_followed((__u32)task->tgid) && task->signal->nr_threads > 1;
 }
 
-enum { PS_TASK_STOPPED = 4, PS_TASK_TRACED = 8 };
-
-/* Of processes that are known, for they have pools or connections. */
-static __attribute__((noinline)) int ps_stops(struct task_struct *task)
-{
-	struct ps_proc_key proc;
-
-	if (task->signal->group_stop_count > 0)
-		return 0;
-	ps_proc_key_of(task, &proc);
-	if (bpf_map_lookup_elem(&ps_procs, &proc))
-		ps_stop_begins(&proc, bpf_ktime_get_ns());
-	return 0;
-}
-
-static __attribute__((noinline)) int ps_goes_on(struct task_struct *task)
-{
-	struct ps_proc_key proc;
-
-	ps_proc_key_of(task, &proc);
-	ps_stop_ends(&proc, bpf_ktime_get_ns());
-	return 0;
-}
-
-#define PS_CGROUP_LEVELS 8
-
-/* How often the cgroups of the task have been throttled, all together; 0 = none has a quota, or not yet. */
-static __attribute__((noinline)) __u64 ps_throttled_of(struct task_struct *task)
-{
-	struct task_group *g = BPF_CORE_READ(task, sched_task_group);
-	__u64 n = 0;
-	int i;
-
-	for (i = 0; i < PS_CGROUP_LEVELS && g; i++) {
-		if (~BPF_CORE_READ(g, cfs_bandwidth.quota))
-			n += (__u32)BPF_CORE_READ(g, cfs_bandwidth.nr_throttled) + 1;
-		g = BPF_CORE_READ(g, parent);
-	}
-	return n;
-}
-
-static __attribute__((always_inline)) int ps_has_quota(struct task_struct *task)
-{
-	struct task_group *g;
-
-	if (!bpf_core_field_exists(struct task_struct, sched_task_group) ||
-	    !bpf_core_field_exists(struct cfs_bandwidth, hierarchical_quota))
-		return 0;
-	g = task->sched_task_group;
-	return g && g->cfs_bandwidth.hierarchical_quota != -1;
-}
-
-static __attribute__((noinline)) int ps_leaves_cpu(struct task_struct *task, int is_runnable)
-{
-	struct ps_thread *t = bpf_task_storage_get(&ps_threads, task, 0, 0);
-	struct ps_proc_key proc;
-
-	if (!t)
-		return 0;
-	ps_proc_key_of(task, &proc);
-	ps_quota_leaves(&proc, t, is_runnable, ps_throttled_of(task), bpf_ktime_get_ns());
-	return 0;
-}
-
-static __attribute__((noinline)) int ps_gets_cpu(struct task_struct *task)
-{
-	struct ps_thread *t = bpf_task_storage_get(&ps_threads, task, 0, 0);
-	struct ps_proc_key proc;
-
-	if (!t)
-		return 0;
-	ps_proc_key_of(task, &proc);
-	ps_quota_comes(&proc, t, ps_throttled_of(task), bpf_ktime_get_ns());
-	return 0;
-}
-
 SEC("tp_btf/sched_switch")
 int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_struct *next,
 	     unsigned int prev_state)
@@ -215,14 +141,8 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 	struct ps_thread *t;
 	__u64 now = 0; /* to read the clock takes longer than the rest */
 
-	if (ps_is_followed((__u32)prev->tgid) && ps_has_quota(prev))
-		ps_leaves_cpu(prev, !prev_state || is_preempted);
-	if (ps_is_followed((__u32)next->tgid) && ps_has_quota(next))
-		ps_gets_cpu(next);
-	if (*ps_stopped_of((__u32)next->tgid))
-		ps_goes_on(next);
-	if (prev_state & (PS_TASK_STOPPED | PS_TASK_TRACED) && !is_preempted)
-		ps_stops(prev);
+	ps_standing_leaves(prev, is_preempted ? 0 : prev_state);
+	ps_standing_comes(next);
 	if (prev_state && !is_preempted && ps_is_among_threads(prev))
 		now = ps_sleeps(prev);
 	if (prev_state && !is_preempted && ps_bits((__u32)prev->tgid) & PS_SERVING)

@@ -53,7 +53,7 @@ PS_INLINE void ps_stall_begins(const struct ps_proc_key *proc, __u32 cause, __u6
 		return;
 	}
 	if (s->since_ns)
-		__sync_fetch_and_add(&s->n_unended, 1);
+		ps_lost(PS_LOSS_stall_unended);
 	s->begun_as = s->cause = cause;
 	s->since_ns = now;
 }
@@ -86,7 +86,7 @@ PS_INLINE void ps_quota_leaves(const struct ps_proc_key *proc, struct ps_thread 
 	if (!s)
 		return;
 	t->is_runnable = (__u32)is_runnable;
-	if (t->is_on_cpu)
+	if (t->is_on_cpu && s->n_on_cpu > 0) /* of the program before an exec it is not */
 		__sync_fetch_and_add(&s->n_on_cpu, -1);
 	t->is_on_cpu = 0;
 	s->ran_ns = now;

@@ -637,10 +637,10 @@ PS_GLOBAL int ps_stall_feed(const struct ps_event *at)
 	cause = at->arg[0];
 	if (cause >= PS_STALL_COUNT)
 		ps_lost(PS_LOSS_bad_value);
-	else if (ps_proc_get(&proc, at->now) && at->verb == PS_VERB_stall_begin)
-		ps_stall_begins(&proc, (__u32)cause, at->now);
 	else if (at->verb == PS_VERB_stall_end)
 		ps_stall_ends(&proc, (__u32)cause, at->now);
+	else if (ps_proc_get(&proc, at->now))
+		ps_stall_begins(&proc, (__u32)cause, at->now);
 	ps_verb_tell(at);
 	return 0;
 }

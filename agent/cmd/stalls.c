@@ -89,9 +89,10 @@ static int print_stalls(const struct invocation *in, const json_t *stalls)
 {
 	static const struct column columns[] = {
 		{ "PROCESS", false, 0, 0 }, { "PID", true, 0, 0 }, { "COUNT", true, 0, 0 }, { "SUM", true, 0, 0 },
-		{ "P99", true, 0, 0 }, { "MAX", true, 0, 0 }, { "CAUSE", false, 0, 0 },
+		{ "P99", true, 0, 0 }, { "MAX", true, 0, 0 }, { "NOW", true, 0, 0 },	{ "CAUSE", false, 0, 0 },
 	};
-	static const char *const durations[] = { "sum_seconds", "p99_seconds", "max_seconds" };
+	static const char *const durations[] = { "sum_seconds", "p99_seconds", "max_seconds",
+						 "lasts_seconds" };
 	CLEANUP(table_done) struct table t = { 0 };
 	const json_t *stall;
 	size_t i;
@@ -104,7 +105,7 @@ static int print_stalls(const struct invocation *in, const json_t *stalls)
 		snprintf(number, sizeof(number), "%.0f", field_number(stall, "pid"));
 		table_add(&t, number);
 		table_add(&t, text_format_count(field_number(stall, "count"), number));
-		for (size_t k = 0; k < 3; k++)
+		for (size_t k = 0; k < 4; k++)
 			table_add(&t,
 				  text_format_duration(field_number(stall, durations[k]), number));
 		table_add(&t, field_text(stall, "cause"));

@@ -145,6 +145,17 @@ wait_for() {
 	done
 }
 
+# Runs a command until it succeeds, for some 5 s (the agent learns the last events with its next tick); shows what it said last. For check.
+eventually() {
+	local i said=
+	for ((i = 0; i < 25; i++)); do
+		! said=$("$@" 2>&1) || break
+		sleep 0.2
+	done
+	printf '%s\n' "$said"
+	[ "$i" -lt 25 ]
+}
+
 # ---- processes ---------------------------------------------------------------------------------------------------------
 
 # Starts a program in the background with its output in $TMP/NAME.log; its pid: $SPAWNED. spawn NAME COMMAND...

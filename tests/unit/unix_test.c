@@ -120,6 +120,27 @@ static void asks(int i, struct ps_thread *t, uint32_t tid)
 	ps_wire_sent(wire, sock(i), id_of(i), t, tid, shim_now_ns);
 }
 
+/* The first connection, from its first use by a thread on. */
+static void is_made(void)
+{
+	connects(0, 1);
+	is_taken(0, TID);
+}
+
+static void is_asked(struct ps_thread *t)
+{
+	is_made();
+	asks(0, t, TID);
+}
+
+static void is_asked_by_a_loop(struct ps_turn *turn)
+{
+	is_made();
+	ps_mark_moves(&mark[0], sock(0), wire, 1);
+	ps_loop_asks(wire, &mark[0], turn, id_of(0), shim_now_ns);
+	ps_unix_loops(id_of(0), &mark[0]);
+}
+
 static void is_answered(int i, struct ps_thread *t, uint32_t tid)
 {
 	ps_wire_received(wire, sock(i), id_of(i), t, tid, shim_now_ns);
@@ -237,9 +258,7 @@ static void an_open_one_is_never_ended_by_a_pass(void **state)
 	struct ps_thread t = { 0 };
 
 	(void)state;
-	connects(0, 1);
-	is_taken(0, TID);
-	asks(0, &t, TID);
+	is_asked(&t);
 	wire->handoffs_long = 9;
 	for (int i = 0; i < 100; i++)
 		pass_ends();
@@ -254,9 +273,7 @@ static void a_closed_one_was_given_back_at_its_last_traffic(void **state)
 	struct ps_thread t = { 0 };
 
 	(void)state;
-	connects(0, 1);
-	is_taken(0, TID);
-	asks(0, &t, TID);
+	is_asked(&t);
 	after(7 * MS);
 	is_answered(0, &t, TID);
 	closes(0);
@@ -276,9 +293,7 @@ static void closed_without_an_answer_it_is_at_work_no_more(void **state)
 	struct ps_thread t = { 0 };
 
 	(void)state;
-	connects(0, 1);
-	is_taken(0, TID);
-	asks(0, &t, TID);
+	is_asked(&t);
 	closes(0);
 	pass_ends();
 	assert_int_equal(wire->busy, 0);
@@ -290,12 +305,8 @@ static void closed_by_an_event_loop_it_is_at_work_no_more(void **state)
 	struct ps_turn turn = { 0 };
 
 	(void)state;
-	connects(0, 1);
-	is_taken(0, TID);
-	ps_mark_moves(&mark[0], sock(0), wire, 1);
+	is_asked_by_a_loop(&turn);
 	assert_true(mark[0].flags & PS_MARK_UNIX);
-	ps_loop_asks(wire, &mark[0], &turn, id_of(0), shim_now_ns);
-	ps_unix_loops(id_of(0), &mark[0]);
 	assert_int_equal(wire->busy, 1);
 	closes(0);
 	pass_ends();
@@ -308,11 +319,7 @@ static void what_an_event_loop_was_answered_is_not_at_work(void **state)
 	struct ps_turn turn = { 0 };
 
 	(void)state;
-	connects(0, 1);
-	is_taken(0, TID);
-	ps_mark_moves(&mark[0], sock(0), wire, 1);
-	ps_loop_asks(wire, &mark[0], &turn, id_of(0), shim_now_ns);
-	ps_unix_loops(id_of(0), &mark[0]);
+	is_asked_by_a_loop(&turn);
 	ps_loop_is_answered(wire, &mark[0], &turn, id_of(0), shim_now_ns);
 	ps_unix_loops(id_of(0), &mark[0]);
 	closes(0);
@@ -325,9 +332,7 @@ static void another_one_at_the_same_address_is_another_one(void **state)
 	struct ps_thread t = { 0 };
 
 	(void)state;
-	connects(0, 1);
-	is_taken(0, TID);
-	asks(0, &t, TID);
+	is_asked(&t);
 	closes(0);
 	connects(0, 1); /* even with the same peer's address */
 	assert_false(ps_unix_is_known(sock(0), &mark[0]));
@@ -345,8 +350,7 @@ static void another_one_at_the_same_address_is_another_one(void **state)
 static void what_a_stranger_has_at_the_address_is_not_ours(void **state)
 {
 	(void)state;
-	connects(0, 1);
-	is_taken(0, TID);
+	is_made();
 	closes(0);
 	connects(0, 2); /* in a process that is not followed */
 	pass_ends();
@@ -357,8 +361,7 @@ static void what_a_stranger_has_at_the_address_is_not_ours(void **state)
 static void an_end_is_counted_once(void **state)
 {
 	(void)state;
-	connects(0, 1);
-	is_taken(0, TID);
+	is_made();
 	closes(0);
 	ps_unix_end(sock(0)); /* by a thread that found the address used again, and a pass at the same time */
 	assert_false(ps_unix_is_known(sock(0), &mark[0]));
@@ -412,8 +415,7 @@ static void without_its_wire_a_connection_ends_as_well(void **state)
 	uint64_t id = WIRE;
 
 	(void)state;
-	connects(0, 1);
-	is_taken(0, TID);
+	is_made();
 	bpf_map_delete_elem(&ps_wires, &id); /* the process has ended */
 	pass_ends();
 	assert_non_null(sock(0));
