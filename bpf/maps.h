@@ -54,7 +54,7 @@ PS_MAP(ps_queues, HASH, __u64, struct ps_queue, 4096, BPF_F_NO_PREALLOC);
 
 PS_MAP(ps_families, HASH, struct ps_family_key, struct ps_family, 1024, BPF_F_NO_PREALLOC);
 
-PS_MAP(ps_standstills, HASH, struct ps_proc_key, struct ps_standstill, 1024, BPF_F_NO_PREALLOC);
+PS_MAP(ps_standstills, HASH, struct ps_proc_key, struct ps_standstill, 8192, BPF_F_NO_PREALLOC);
 PS_MAP(ps_stalls, HASH, struct ps_stall_key, struct ps_hist, 2048, BPF_F_NO_PREALLOC);
 
 PS_MAP(ps_words, LRU_HASH, struct ps_word_key, struct ps_word, 8192, 0);

@@ -96,6 +96,7 @@ static void apply_limits(struct poolscope_bpf *skel, const struct kernel_limits 
 	set_limit(skel->maps.ps_waiters, l->waiters);
 	set_limit(skel->maps.ps_tasks, l->waiters); /* a task in a queue is one that waits */
 	set_limit(skel->maps.ps_procs, l->processes);
+	set_limit(skel->maps.ps_standstills, l->processes);
 	set_limit(skel->maps.ps_socks, l->sockets);
 	set_limit(skel->maps.ps_endpoints, l->endpoints);
 	set_limit(skel->maps.ps_wires, l->endpoints);
