@@ -79,7 +79,7 @@ struct recipe {
 	char name[RECIPE_NAME_MAX];	/* of its file, without folder and suffix */
 	uint64_t hash;	/* of the text */
 	char library[RECIPE_NAME_MAX];
-	enum ps_kind kind;
+	enum ps_kind kind;	/* PS_KIND_unknown: it has no pools */
 	enum recipe_language language;
 	char soname[RECIPE_TEXT_MAX];	/* glob; empty = any */
 	char path[RECIPE_TEXT_MAX];	/* glob over the whole path */
