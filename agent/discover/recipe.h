@@ -94,6 +94,7 @@ struct recipe {
 	struct recipe_offset *offset;	/* owned */
 	size_t n_offsets;
 	bool tells_waits;	/* some probe is for wait_begin */
+	bool tells_stalls;	/* some probe is for stall_begin */
 	bool has_learned;	/* probes at functions that are learned at run time */
 	struct expr field[RECIPE_FIELD_COUNT];	/* base EXPR_NONE = not given */
 	bool has_fields;

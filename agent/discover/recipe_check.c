@@ -163,6 +163,7 @@ int recipe_check(struct recipe *x, struct diag *d)
 	for (size_t i = 0; i < x->n_probes && !error; i++) {
 		error = check_probe(x, &x->probe[i], d);
 		x->tells_waits |= x->probe[i].verb == PS_VERB_wait_begin;
+		x->tells_stalls |= x->probe[i].verb == PS_VERB_stall_begin;
 	}
 	for (int i = 0; i < RECIPE_FIELD_COUNT && !error; i++)
 		error = check_members(x, &x->field[i], d);
