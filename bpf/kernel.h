@@ -52,6 +52,10 @@ struct task_group {
 	struct cfs_bandwidth cfs_bandwidth;
 } PS_CORE;
 
+struct sched_entity {
+	__u64 deadline; /* since 6.6 (147f3efaa241) */
+} PS_CORE;
+
 struct task_struct {
 	int pid;
 	int tgid;

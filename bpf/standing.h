@@ -54,15 +54,26 @@ static __attribute__((noinline, unused)) __u64 ps_throttled_of(struct task_struc
 	return n;
 }
 
+/*
+ * Since 6.6 one number says it for a group and those above it. Before, that is -1 for all groups of cgroup v2 as soon as one of them has a
+ * quota, so they are asked one by one. (The deadline of a scheduled task is of the same release: 147f3efaa241.)
+ */
 PS_INLINE int ps_has_quota(struct task_struct *task)
 {
 	struct task_group *g;
+	int i;
 
 	if (!bpf_core_field_exists(struct task_struct, sched_task_group) ||
 	    !bpf_core_field_exists(struct cfs_bandwidth, hierarchical_quota))
 		return 0;
 	g = task->sched_task_group;
-	return g && g->cfs_bandwidth.hierarchical_quota != -1;
+	if (bpf_core_field_exists(struct sched_entity, deadline))
+		return g && g->cfs_bandwidth.hierarchical_quota != -1;
+#pragma unroll
+	for (i = 0; i < PS_CGROUP_LEVELS && g; i++, g = g->parent)
+		if (~g->cfs_bandwidth.quota)
+			return 1;
+	return 0;
 }
 
 static __attribute__((noinline, unused)) int ps_leaves_cpu(struct task_struct *task,

@@ -454,10 +454,11 @@ static json_t *encode_stall(const struct snapshot *s, size_t i, void *context)
 	set_count(&o, "pid", row->pid);
 	set_name(&o, "process", row->process);
 	set_name(&o, "cause", stall_causes[row->cause]);
-	set_count(&o, "count", (int64_t)row->length->count);
-	set_real(&o, "sum_seconds", row->length->sum_s);
-	set_real(&o, "max_seconds", (double)row->length->max_ns / 1e9);
-	set_real(&o, "p99_seconds", hist_quantile_s(row->length, 0.99));
+	set_name(&o, "source", row->is_counted ? "hsperfdata" : "events");
+	set_count(&o, "count", (int64_t)row->n);
+	set_real(&o, "sum_seconds", row->sum_s);
+	set_real(&o, "max_seconds", row->is_counted ? NAN : (double)row->length->max_ns / 1e9);
+	set_real(&o, "p99_seconds", row->is_counted ? NAN : hist_quantile_s(row->length, 0.99));
 	set_real(&o, "lasts_seconds", (double)row->since_ns / 1e9);
 	return object_end(&o);
 }

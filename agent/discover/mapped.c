@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,6 +175,25 @@ int mapped_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset,
 			return *ret_fd;
 		*ret_offset = m.offset + (address - m.start);
 		snprintf(path, path_size, "%s", m.path);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int mapped_like(uint32_t pid, const char *pattern, uint64_t *ret_start, uint64_t *ret_end)
+{
+	AUTO_FCLOSE FILE *maps = NULL;
+	char line[LINE_BYTES];
+	struct mapping m;
+	int error = open_maps(pid, &maps);
+
+	if (error)
+		return error;
+	for (int lines = 0; lines < LINES_MAX && next_line(maps, line); lines++) {
+		if (!mapping_parse(line, &m) || !m.inode || fnmatch(pattern, m.path, 0) != 0)
+			continue;
+		*ret_start = m.start;
+		*ret_end = m.end;
 		return 0;
 	}
 	return -ENOENT;

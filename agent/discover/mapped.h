@@ -36,4 +36,7 @@ int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, 
 int mapped_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
 	      size_t path_size);
 
+/* Where a process has a file mapped whose path is like a pattern of fnmatch(3): the first such mapping. -ENOENT; -ESRCH; -EACCES. */
+int mapped_like(uint32_t pid, const char *pattern, uint64_t *ret_start, uint64_t *ret_end);
+
 #endif

@@ -79,7 +79,7 @@ struct recipe {
 	char name[RECIPE_NAME_MAX];	/* of its file, without folder and suffix */
 	uint64_t hash;	/* of the text */
 	char library[RECIPE_NAME_MAX];
-	enum ps_kind kind;
+	enum ps_kind kind;	/* PS_KIND_unknown: it has no pools */
 	enum recipe_language language;
 	char soname[RECIPE_TEXT_MAX];	/* glob; empty = any */
 	char path[RECIPE_TEXT_MAX];	/* glob over the whole path */
@@ -94,6 +94,7 @@ struct recipe {
 	struct recipe_offset *offset;	/* owned */
 	size_t n_offsets;
 	bool tells_waits;	/* some probe is for wait_begin */
+	bool tells_stalls;	/* some probe is for stall_begin */
 	bool has_learned;	/* probes at functions that are learned at run time */
 	struct expr field[RECIPE_FIELD_COUNT];	/* base EXPR_NONE = not given */
 	bool has_fields;

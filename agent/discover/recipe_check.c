@@ -126,13 +126,29 @@ static int check_probe(const struct recipe *x, struct recipe_probe *p, struct di
 	return error;
 }
 
+/* Stalls are the process's own: a recipe that tells of nothing else has no pools. */
+static bool has_pools(const struct recipe *x)
+{
+	bool is_other = false, is_stall = false;
+
+	for (size_t i = 0; i < x->n_probes; i++) {
+		enum ps_verb verb = x->probe[i].verb;
+
+		if (verb == PS_VERB_stall_begin || verb == PS_VERB_stall_end)
+			is_stall = true;
+		else
+			is_other |= verb != PS_VERB_none;
+	}
+	return is_other || !is_stall;
+}
+
 int recipe_check(struct recipe *x, struct diag *d)
 {
 	int error = 0;
 
 	if (!x->library[0])
 		return diag_set(d, -EINVAL, "[recipe] has no library");
-	if (!x->kind)
+	if (!x->kind && has_pools(x))
 		return diag_set(d, -EINVAL, "[recipe] has no kind");
 	if (!x->soname[0] && !x->path[0] && !x->build_id[0] && x->language != RECIPE_GO)
 		return diag_set(
@@ -147,6 +163,7 @@ int recipe_check(struct recipe *x, struct diag *d)
 	for (size_t i = 0; i < x->n_probes && !error; i++) {
 		error = check_probe(x, &x->probe[i], d);
 		x->tells_waits |= x->probe[i].verb == PS_VERB_wait_begin;
+		x->tells_stalls |= x->probe[i].verb == PS_VERB_stall_begin;
 	}
 	for (int i = 0; i < RECIPE_FIELD_COUNT && !error; i++)
 		error = check_members(x, &x->field[i], d);

@@ -21,6 +21,7 @@
 #include "bpf/books.h"
 #include "ingest/fields.h"
 #include "ingest/inventory.h"
+#include "ingest/jvms.h"
 #include "ingest/process_info.h"
 
 #define READ_TRIES 8
@@ -36,6 +37,7 @@ struct ingest {
 	struct model *model;
 	const struct targets *targets;
 	struct inventory *inventory;
+	struct jvms jvms;
 	struct ring_buffer *ring;
 	struct ingest_report report;
 	int n_cpus;
@@ -101,6 +103,7 @@ void ingest_free(struct ingest *in)
 		return;
 	ring_buffer__free(in->ring);
 	inventory_free(in->inventory);
+	jvms_done(&in->jvms);
 	free(in->per_cpu);
 	free(in);
 }
@@ -192,7 +195,8 @@ static void meet_process(struct ingest *in, const struct ps_proc_key *key)
 		info.container_id = names.container_id[0] ? names.container_id : NULL;
 		in->has_met = true;
 	}
-	model_feed_process(in->model, &info);
+	if (!model_feed_process(in->model, &info))
+		jvms_feed(&in->jvms, in->model, key);
 }
 
 static void each_process(struct ingest *in, const void *key, const void *value)
@@ -615,9 +619,11 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	inventory_read_queues(in->inventory, in->kernel);
 	meet_workers(in);
 	model_tick_begin(in->model, now_ns);
+	jvms_tick_begin(&in->jvms, in->targets);
 	walk_batch(in, KERNEL_MAP_PROCS, sizeof(struct ps_proc_key), sizeof(struct ps_proc),
 		   each_process);
 	inventory_processes(in->inventory, each_process_of_inventory, in);
+	jvms_tick_end(&in->jvms);
 	if (in->has_met)
 		kernel_meet_threads(in->kernel);
 	walk(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), each_pool);

@@ -103,6 +103,11 @@ void model_keep_family(struct model *m, const struct ps_family_key *key);
 /* The stalls of one process and cause so far, and the one that goes on. 0 or -ENOMEM. */
 int model_feed_stalls(struct model *m, const struct ps_stall_key *key,
 		      const struct ps_hist *length);
+/*
+ * The same by a runtime's own counters: that many more have ended since they were fed last, of that length together; nothing is known of each.
+ */
+int model_feed_counted_stalls(struct model *m, const struct ps_stall_key *key, uint64_t n,
+			      double seconds);
 int model_feed_standstill(struct model *m, const struct ps_proc_key *proc,
 			  const struct ps_standstill *now);
 

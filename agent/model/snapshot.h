@@ -135,6 +135,9 @@ struct stall_row {
 	const char *process;
 	enum ps_stall_cause cause;
 	const struct hist *length;
+	bool is_counted;	/* some are known by number and sum alone, and not in `length` */
+	uint64_t n;	/* all of them */
+	double sum_s;
 	int64_t since_ns;	/* how long the one that goes on has lasted; 0 = none does */
 };
 

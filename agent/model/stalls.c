@@ -58,6 +58,20 @@ int model_feed_stalls(struct model *m, const struct ps_stall_key *key, const str
 	return hist_catch_up(&s->length, length, 0);
 }
 
+int model_feed_counted_stalls(struct model *m, const struct ps_stall_key *key, uint64_t n,
+			      double seconds)
+{
+	struct stall *s = stall_get(m, key);
+
+	if (!s)
+		return -ENOMEM;
+	s->is_fed = true;
+	s->is_counted = true;
+	s->n_counted += n;
+	s->counted_s += seconds;
+	return 0;
+}
+
 int model_feed_standstill(struct model *m, const struct ps_proc_key *proc,
 			  const struct ps_standstill *now)
 {
@@ -83,6 +97,9 @@ static void row_fill(const struct model *m, const struct stall *s, struct stall_
 				   .process = of.process,
 				   .cause = (enum ps_stall_cause)s->key.cause,
 				   .length = &s->length,
+				   .is_counted = s->is_counted,
+				   .n = s->length.count + s->n_counted,
+				   .sum_s = s->length.sum_s + s->counted_s,
 				   .since_ns = s->since_ns ? m->now_ns - s->since_ns : 0 };
 }
 

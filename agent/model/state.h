@@ -114,6 +114,9 @@ struct given_up {
 struct stall {
 	struct ps_stall_key key;
 	struct hist length;
+	bool is_counted; /* its runtime has told number and sum of some, which are not in there */
+	uint64_t n_counted;
+	double counted_s;
 	int64_t since_ns; /* of one that goes on; 0 = none does */
 	bool is_fed;
 	UT_hash_handle hh;

@@ -41,6 +41,7 @@ struct file {
 	size_t n_targets;
 	struct user *user;
 	size_t n_users;
+	bool is_jvm; /* libjvm.so: who uses it is known, also when it has no targets */
 	UT_hash_handle hh;
 };
 
@@ -247,7 +248,7 @@ static void forget_uninteresting(struct targets *t)
 	struct file *f, *next;
 
 	HASH_ITER (hh, t->files, f, next)
-		if (!f->n_targets)
+		if (!f->n_targets && !f->n_users)
 			file_forget(t, f);
 }
 
@@ -274,7 +275,7 @@ static struct file *file_find(struct targets *t, const struct stat *st)
 	id.device = st->st_dev;
 	id.inode = st->st_ino;
 	HASH_FIND(hh, t->files, &id, sizeof(id), f);
-	if (f && !f->n_targets && has_changed(f, st))
+	if (f && !f->n_targets && !f->n_users && has_changed(f, st))
 		file_forget(t, f); /* written anew, or another file that got the inode of one that is gone */
 	else if (f)
 		return f;
@@ -288,6 +289,13 @@ static struct file *file_find(struct targets *t, const struct stat *st)
 	f->modified_ns = modified_ns(st);
 	HASH_ADD(hh, t->files, id, sizeof(f->id), f);
 	return f;
+}
+
+static bool is_jvm(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return name && (!strcmp(name, "/libjvm.so") || !strcmp(name, "/libjvm.so (deleted)"));
 }
 
 int targets_offer(struct targets *t, int fd, const char *path, uint32_t pid, uint64_t scan)
@@ -306,7 +314,8 @@ int targets_offer(struct targets *t, int fd, const char *path, uint32_t pid, uin
 		if (error)
 			return error;
 	}
-	if (!f->n_targets)
+	f->is_jvm |= is_jvm(path);
+	if (!f->n_targets && !f->is_jvm)
 		return 0;
 	error = file_join(f, pid, scan);
 	return error ? error : 1;
@@ -359,6 +368,23 @@ const struct target *targets_of_domain(const struct targets *t, uint32_t domain)
 			if (target_recipe(f->target[i]) && target_domain(f->target[i]) == domain)
 				return f->target[i];
 	return NULL;
+}
+
+static bool tells_stalls(const struct file *f)
+{
+	for (size_t i = 0; i < f->n_targets; i++)
+		if (target_recipe(f->target[i]) && target_recipe(f->target[i])->tells_stalls &&
+		    target_is_attached(f->target[i]))
+			return true;
+	return false;
+}
+
+void targets_silent_jvms(const struct targets *t, void (*call)(void *context, uint32_t pid),
+			 void *context)
+{
+	for (const struct file *f = t->files; f; f = f->hh.next)
+		for (size_t i = 0; f->is_jvm && !tells_stalls(f) && i < f->n_users; i++)
+			call(context, f->user[i].pid);
 }
 
 static size_t count(const struct targets *t, bool is_attached)

@@ -32,7 +32,7 @@ void targets_set_recipes(struct targets *t, struct recipes *r);
 
 /*
  * Process `pid` maps the file that is open at `fd` (borrowed); `path` is for people. Attaches what is new about it. `scan` numbers
- * the look at the process, see targets_leave(). Returns 1 when the process now uses a target, 0 when the file is of no interest,
+ * the look at the process, see targets_leave(). Returns 1 when the process now uses a target or is a JVM, 0 when the file is of no interest,
  * negative errno otherwise.
  */
 int targets_offer(struct targets *t, int fd, const char *path, uint32_t pid, uint64_t scan);
@@ -54,6 +54,10 @@ bool targets_is_complete(const struct targets *t, const struct target *g,
 
 /* The target that showed a pool first, by ps_pool.domain; NULL = it is gone. */
 const struct target *targets_of_domain(const struct targets *t, uint32_t domain);
+
+/* Calls back with each process that runs a JVM of whose stalls no probe tells: its file has none for them that are on. */
+void targets_silent_jvms(const struct targets *t, void (*call)(void *context, uint32_t pid),
+			 void *context);
 
 size_t targets_n_attached(const struct targets *t);
 size_t targets_n_failed(const struct targets *t);

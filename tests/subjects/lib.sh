@@ -69,14 +69,14 @@ port_open() { (exec 9<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# Builds a Go program from these files with Debian's Go packages: build_go NAME FILE...   (STRIP=1: without symbols)
+# Builds a Go program from these files with Debian's Go packages: build_go NAME FILE...   (STRIP=1: without symbols; GO: the compiler)
 build_go() {
 	local name=$1 flags=
 	shift
 	[ "${STRIP:-0}" = 0 ] || flags='-s -w'
 	mkdir -p "$TMP/src-$name"
 	cp "$@" "$TMP/src-$name"
-	(cd "$TMP/src-$name" && GO111MODULE=off GOPATH=/usr/share/gocode go build -ldflags "$flags" -o "$TMP/$name" .) ||
+	(cd "$TMP/src-$name" && GO111MODULE=off GOPATH=/usr/share/gocode "${GO:-go}" build -ldflags "$flags" -o "$TMP/$name" .) ||
 		die "the build failed"
 }
 

@@ -291,6 +291,20 @@ static void offsets_by_build(void **state)
 	refused(HEAD "[offset m]\nbuild-id 5bg = 8\n", 6, "expected dwarf, build-id HEX");
 }
 
+static void stalls_alone_need_no_kind(void **state)
+{
+#define STALLS                                                                                     \
+	"[recipe]\nlibrary = l\nsoname = l.so\n"                                                   \
+	"[probe a]\nat = entry f\nverb = stall_begin(gc)\n"                                        \
+	"[probe b]\nat = entry g\nverb = stall_end(gc)\n[probe c]\nat = entry h\nsave1 = arg1\n"
+	struct recipe *r = parse(STALLS);
+
+	(void)state;
+	assert_int_equal(r->kind, PS_KIND_unknown);
+	recipe_unref(r);
+	refused(STALLS "[probe d]\nat = entry i\nverb = released(arg1, arg2)\n", 0, "no kind");
+}
+
 static void a_wrong_recipe_is_refused_by_line_and_reason(void **state)
 {
 	(void)state;
@@ -418,6 +432,7 @@ int main(void)
 		cmocka_unit_test(tasks_and_learned_functions),
 		cmocka_unit_test(the_address_of_a_variable),
 		cmocka_unit_test(offsets_by_build),
+		cmocka_unit_test(stalls_alone_need_no_kind),
 		cmocka_unit_test(a_wrong_recipe_is_refused_by_line_and_reason),
 		cmocka_unit_test(a_line_that_is_too_long_is_refused),
 		cmocka_unit_test(what_is_passed_on_is_where_the_callee_expects_it),

@@ -14,6 +14,7 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include "bpf/verbs.h"
 
+#include "api/json.h"
 #include "base/arena.h"
 #include "base/hist.h"
 #include "model/model.h"
@@ -316,6 +317,38 @@ static void a_row_tells_those_that_ended_and_the_one_that_goes_on(void **state)
 	model_free(m);
 }
 
+static void what_a_runtime_counts_itself_adds_to_what_is_seen(void **state)
+{
+	const struct ps_stall_key key = { .proc = the_process, .cause = PS_STALL_gc };
+	struct model *m = model_new();
+	const struct snapshot *s;
+	json_t *answer, *row;
+
+	(void)state;
+	begins(PS_STALL_gc);
+	after(8 * MS);
+	ends(PS_STALL_gc);
+	model_tick_begin(m, (int64_t)shim_now_ns);
+	assert_int_equal(model_feed_counted_stalls(m, &key, 3, 0.5), 0);
+	assert_int_equal(model_feed_counted_stalls(m, &key, 0, 0.25), 0);
+	assert_int_equal(model_feed_stalls(m, &key, stalls_of(PS_STALL_gc)), 0);
+	model_tick_end(m);
+	s = look(m);
+	assert_int_equal(s->n_stalls, 1);
+	assert_true(s->stalls[0].is_counted);
+	assert_int_equal(s->stalls[0].n, 4);
+	assert_float_equal(s->stalls[0].sum_s, 0.758, 1e-6);
+	answer = encode_stalls(s);
+	row = json_array_get(json_object_get(answer, "stalls"), 0);
+	assert_string_equal(json_string_value(json_object_get(row, "source")), "hsperfdata");
+	assert_int_equal(json_integer_value(json_object_get(row, "count")), 4);
+	assert_true(json_is_null(json_object_get(row, "max_seconds")));
+	assert_true(json_is_null(json_object_get(row, "p99_seconds")));
+	json_decref(answer);
+	snapshot_unref(s);
+	model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup(
 			out_of_quota_a_process_stands_still_until_its_first_thread_runs, reset),
 		cmocka_unit_test_setup(who_waits_for_others_or_sleeps_is_not_throttled, reset),
+		cmocka_unit_test_setup(what_a_runtime_counts_itself_adds_to_what_is_seen, reset),
 		cmocka_unit_test_setup(a_row_tells_those_that_ended_and_the_one_that_goes_on,
 				       reset),
 	};

@@ -3,10 +3,14 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Allocates for SECONDS in THREADS threads, keeps some of it alive, and says what the JVM's collector beans counted. */
+/** Allocates for SECONDS in THREADS threads, keeps some of it alive, and says what the JVM's collector beans counted; stops the world DUMPS times
+ * for something else. */
 public class Subject {
 	static int env(String name) {
 		return Integer.parseInt(System.getenv(name));
@@ -27,7 +31,18 @@ public class Subject {
 		}
 	}
 
+	/** A connection to itself, over which something has gone, so that it is a process to follow. */
+	static Socket connectSelf() throws Exception {
+		ServerSocket listener = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+		Socket from = new Socket(listener.getInetAddress(), listener.getLocalPort());
+		Socket to = listener.accept();
+		from.getOutputStream().write(1);
+		to.getInputStream().read();
+		return from;
+	}
+
 	public static void main(String[] args) throws Exception {
+		Socket connection = connectSelf();
 		BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
 		System.out.println("READY");
 		in.readLine();
@@ -39,6 +54,9 @@ public class Subject {
 			thread.start();
 		for (Thread thread : threads)
 			thread.join();
+		for (int i = 0; i < env("DUMPS"); i++)
+			Thread.getAllStackTraces();
+		Thread.sleep(300); // a collector that works beside the threads has pauses after them
 		long count = 0, ms = 0;
 		for (GarbageCollectorMXBean gc : ManagementFactory.getGarbageCollectorMXBeans()) {
 			count += gc.getCollectionCount();
@@ -46,5 +64,6 @@ public class Subject {
 		}
 		System.out.printf("BOOKS {\"library\":\"hotspot\",\"books\":{\"collections\":%d,\"collection_ms\":%d}}%n", count, ms);
 		in.readLine();
+		connection.close();
 	}
 }
