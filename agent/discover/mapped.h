@@ -36,4 +36,8 @@ int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, 
 int mapped_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
 	      size_t path_size);
 
+/* The same of data: also where a segment has more in memory than in the file, whose place is then behind what the file has of it. */
+int mapped_data_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
+		   size_t path_size);
+
 #endif
