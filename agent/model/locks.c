@@ -45,6 +45,7 @@ void lock_free(struct model *m, struct lock *l)
 	HASH_DEL(m->locks, l);
 	forget_stack(l);
 	hist_done(&l->wait);
+	hist_done(&l->summed);
 	free(l->name);
 	free(l);
 }

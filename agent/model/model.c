@@ -78,6 +78,7 @@ void model_free(struct model *m)
 		stall_free(m, s);
 	HASH_ITER (hh, m->locks, l, next_lock)
 		lock_free(m, l);
+	lock_sums_done(m);
 	retired_done(&m->retired);
 	free(m->given_ups);
 	free(m);
@@ -447,6 +448,7 @@ void model_tick_end(struct model *m)
 	forget_unfed(m);
 	stalls_tick_end(m);
 	locks_tick_end(m);
+	lock_sums_tick_end(m);
 	join_endpoints(m);
 	infer_timeouts(m);
 }

@@ -155,6 +155,13 @@ struct lock_row {
 	size_t n_stack;
 };
 
+/* The locks of one name in all processes of one name; what those counted that have ended is in it as long as one lives. */
+struct lock_sum_row {
+	const char *process;	/* service, or name of the executable */
+	const char *lock;	/* "unnamed" = those that lie in no file; "other", of process "other" = what is over a limit */
+	const struct hist *wait;
+};
+
 /* One probe site of one file. */
 struct probe_row {
 	const char *file;
@@ -242,6 +249,8 @@ struct snapshot {
 	size_t n_stalls;
 	const struct lock_row *locks;
 	size_t n_locks;
+	const struct lock_sum_row *lock_sums;
+	size_t n_lock_sums;
 	const struct probe_row *probes;
 	size_t n_probes;
 	const struct recipe_row *recipes;

@@ -145,7 +145,21 @@ struct lock {
 	char *stack[LOCK_STACK_MAX];
 	size_t n_stack;
 	int64_t stack_ns; /* when it was copied; 0 = never */
+	struct hist summed; /* of `wait`: what is in a struct lock_sum */
 	struct lock_window window, former;
+	bool is_fed;
+	UT_hash_handle hh;
+};
+
+#define LOCK_SUMS_MAX 200
+
+struct lock_sum_key {
+	char process[NAME_BYTES], lock[NAME_BYTES];
+};
+
+struct lock_sum {
+	struct lock_sum_key key;
+	struct hist wait;
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -172,6 +186,7 @@ struct model {
 	struct family *families;
 	struct stall *stalls;
 	struct lock *locks;
+	struct lock_sum *lock_sums;
 	struct pool *pools;
 	struct endpoint *endpoints;
 	struct given_up *given_ups;
@@ -241,6 +256,13 @@ void locks_tick_begin(struct model *m);
 void locks_tick_end(struct model *m);
 /* 0 or -ENOMEM. */
 int locks_snapshot(struct model *m, struct snapshot *s);
+
+/* ---- lock_sums.c ------------------------------------------------------------------------------------------------------- */
+
+void lock_sums_done(struct model *m);
+void lock_sums_tick_end(struct model *m);
+/* 0 or -ENOMEM. */
+int lock_sums_snapshot(struct model *m, struct snapshot *s);
 
 /* ---- join.c ------------------------------------------------------------------------------------------------------------ */
 
