@@ -47,7 +47,7 @@ PS_INLINE enum ps_lock_sign ps_lock_sign_here(struct task_struct *task, struct p
 }
 
 static __attribute__((noinline, unused)) __u32 ps_lock_place_of(struct task_struct *task,
-								 __u64 word)
+								__u64 word)
 {
 	struct ps_proc_key proc;
 
@@ -75,8 +75,8 @@ PS_INLINE void ps_contended_sleeps(struct task_struct *task, struct ps_thread *t
 	w = ps_lock_wait_here();
 	if (place >= PS_LOCKS || !w)
 		return;
-	if (ps_lock_blocks(t, (__u32)task->pid, place, sign, value,
-			   (__u32)task->signal->nr_threads, w, now))
+	if (ps_lock_blocks(t, (__u32)task->pid, place, sign, value, (__u32)task->signal->nr_threads,
+			   w, now))
 		bpf_probe_read_user(ps_lock_at(place)->stack, sizeof(ps_locks[0].stack),
 				    (void *)sp);
 }
@@ -101,7 +101,7 @@ PS_INLINE void ps_contended_runs(struct task_struct *task, struct ps_thread *t, 
 }
 
 static __attribute__((noinline, unused)) int ps_lock_judge_here(struct ps_thread *t, __u64 word,
-								 __u32 n)
+								__u32 n)
 {
 	struct ps_lock *l;
 	__u32 value;
@@ -123,8 +123,8 @@ PS_INLINE void ps_contended_wakes(struct task_struct *waker, struct ps_thread *t
 	if (w && w->word == call->word)
 		w->has_woken = 1;
 	if (!t->lock || ps_lock_at(t->lock - 1)->flags & (PS_LOCK_SURE | PS_LOCK_REFUSED) ||
-	    (call->number == PS_SYS_FUTEX && !(1u << (call->op & PS_FUTEX_COMMANDS & 31) &
-					       (1u << 1 | 1u << 10)))) /* WAKE, WAKE_BITSET */
+	    (call->number == PS_SYS_FUTEX &&
+	     !(1u << (call->op & PS_FUTEX_COMMANDS & 31) & (1u << 1 | 1u << 10)))) /* WAKE, WAKE_BITSET */
 		return;
 	ps_lock_judge_here(t, call->word, (__u32)ps_call_arg3(waker));
 }

@@ -63,7 +63,7 @@ PS_INLINE enum ps_lock_sign ps_lock_sign_of(__u32 commands, __u32 value)
 	if (value == 2 || value == 3)
 		return PS_LOCK_VALUE;
 	return value & PS_LOCK_BIT && owner && owner < PS_LOCK_OWNERS ? PS_LOCK_OWNER
-									: PS_LOCK_NONE;
+								      : PS_LOCK_NONE;
 }
 
 /* ---- the table ----------------------------------------------------------------------------------------------------------- */

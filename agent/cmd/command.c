@@ -118,9 +118,9 @@ static const struct command commands[] = {
 	  "A stall is a time in which a process with work to do made no progress.",
 	  ALWAYS | READ | FILTER, "sum max count process", 0, 0, command_stalls },
 	{ "locks", "", "locks at which threads wait",
-	  "A lock is a futex word of a process that has connections. What lies in no file has\n"
-	  "its address for a name. AT is a function in which threads waited; with --json there\n"
-	  "is more of the stack. With --watch it goes on, every --interval seconds.",
+	  "A lock is a futex word of a process that has connections. What lies in no file\n"
+	  "has its address for a name. WAITING is how many threads waited, on average; AT\n"
+	  "is a function in which they did, and --json has more of the stack.",
 	  ALWAYS | READ | FILTER | BIT(OPT_WATCH) | BIT(OPT_COUNT) | BIT(OPT_INTERVAL),
 	  "wait waits now longest process", 0, 0, command_locks },
 	{ "probes", "", "what is attached where, its hits and its cost",

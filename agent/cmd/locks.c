@@ -133,14 +133,16 @@ static int print_locks(const json_t *locks)
 		if (isnan(field_number(lock, "mean_waiting")))
 			snprintf(number, sizeof(number), "-");
 		else
-			snprintf(number, sizeof(number), "%.2f", field_number(lock, "mean_waiting"));
+			snprintf(number, sizeof(number), "%.2f",
+				 field_number(lock, "mean_waiting"));
 		table_add(&t, number);
 		table_add(&t, text_format_count(field_number(lock, "wait.count"), number));
 		for (size_t k = 0; k < sizeof(durations) / sizeof(durations[0]); k++)
-			table_add(&t, text_format_duration(field_number(lock, durations[k]), number));
+			table_add(&t,
+				  text_format_duration(field_number(lock, durations[k]), number));
 		table_add(&t, text_format_count(field_number(lock, "waiting"), number));
-		table_add(&t, text_format_duration(field_number(lock, "oldest_wait_seconds"),
-						   number));
+		table_add(&t,
+			  text_format_duration(field_number(lock, "oldest_wait_seconds"), number));
 		table_add(&t, text_format_count(field_number(lock, "timeouts"), number));
 		table_add(&t, place_of(lock));
 	}

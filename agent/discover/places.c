@@ -111,8 +111,8 @@ static bool name_place(uint32_t pid, uint64_t word, struct code *code, char ret[
 	return true;
 }
 
-size_t places_of_stack(uint32_t pid, const uint64_t *word, size_t n_words,
-		       char ret[][PLACE_BYTES], size_t n)
+size_t places_of_stack(uint32_t pid, const uint64_t *word, size_t n_words, char ret[][PLACE_BYTES],
+		       size_t n)
 {
 	struct code code = { .symbols = NULL };
 	size_t n_found = 0, n_tried = 0;

@@ -22,7 +22,7 @@ int place_of_data(uint32_t pid, uint64_t address, char ret[static PLACE_BYTES]);
  * That reads no unwinding tables and needs no frame pointers; an old word that nobody has overwritten yet may stand among them. Returns how
  * many of at most n there are.
  */
-size_t places_of_stack(uint32_t pid, const uint64_t *word, size_t n_words,
-		       char ret[][PLACE_BYTES], size_t n);
+size_t places_of_stack(uint32_t pid, const uint64_t *word, size_t n_words, char ret[][PLACE_BYTES],
+		       size_t n);
 
 #endif

@@ -293,7 +293,8 @@ int symtab_at(struct symtab *t, uint64_t vaddr, struct symbol *ret, uint32_t *re
 	return 0;
 }
 
-int symtab_object_at(const struct symtab *t, uint64_t vaddr, uint64_t *ret_begin, uint32_t *ret_name)
+int symtab_object_at(const struct symtab *t, uint64_t vaddr, uint64_t *ret_begin,
+		     uint32_t *ret_name)
 {
 	uint64_t size = UINT64_MAX;
 	struct elf_window w;
@@ -307,8 +308,8 @@ int symtab_object_at(const struct symtab *t, uint64_t vaddr, uint64_t *ret_begin
 		if (!bytes)
 			return -EBADMSG;
 		memcpy(&s, bytes, sizeof(s));
-		if (ELF64_ST_TYPE(s.st_info) != STT_OBJECT || !is_data(t, &s) || vaddr < s.st_value ||
-		    vaddr - s.st_value >= s.st_size || s.st_size >= size)
+		if (ELF64_ST_TYPE(s.st_info) != STT_OBJECT || !is_data(t, &s) ||
+		    vaddr < s.st_value || vaddr - s.st_value >= s.st_size || s.st_size >= size)
 			continue;
 		size = s.st_size;
 		*ret_begin = s.st_value;

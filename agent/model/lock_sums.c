@@ -81,7 +81,8 @@ void lock_sums_tick_end(struct model *m)
 		if (!l->is_named)
 			continue; /* soon */
 		row_process(m, &l->key.proc, &of);
-		sum = sum_get(m, of.service ? of.service : of.process, l->name ? l->name : "unnamed");
+		sum = sum_get(m, of.service ? of.service : of.process,
+			      l->name ? l->name : "unnamed");
 		if (!sum)
 			continue;
 		sum->is_fed = true;

@@ -120,6 +120,8 @@ int model_name_lock(struct model *m, const struct ps_lock *books, const char *na
 {
 	struct lock *l = lock_find(m, &books->proc, books->word);
 
+	if (!l)
+		return 0;
 	l->is_named = true;
 	return replace_string(&l->name, name);
 }
@@ -137,6 +139,8 @@ int model_feed_lock_stack(struct model *m, const struct ps_lock *books, const ch
 {
 	struct lock *l = lock_find(m, &books->proc, books->word);
 
+	if (!l)
+		return 0;
 	forget_stack(l);
 	l->stack_ns = (int64_t)books->stack_ns;
 	for (size_t i = 0; i < n && i < LOCK_STACK_MAX; i++) {

@@ -107,8 +107,8 @@ int model_feed_standstill(struct model *m, const struct ps_proc_key *proc,
 			  const struct ps_standstill *now);
 
 /*
- * A futex word: what is a lock has a row from now on. n_waiting threads wait now, the first since oldest_since_ns. 0 or -ENOMEM; the others
- * are for those that model_has_lock(). A name is asked for once (NULL = it has none), places of a stack now and then, the innermost first.
+ * A futex word: what is a lock has a row from now on. n_waiting threads wait now, the first since oldest_since_ns. 0 or -ENOMEM; the others do
+ * nothing for what has none. A name is asked for once (NULL = it has none), places of a stack now and then, the innermost first.
  */
 int model_feed_lock(struct model *m, const struct ps_lock *books, int64_t n_waiting,
 		    int64_t oldest_since_ns);

@@ -359,7 +359,7 @@ const char *kernel_map_name(enum kernel_map which)
 		"specs",      "targets",        "probes",      "losses",  "processes", "pools",
 		"histograms", "leases",         "waiters",     "calls",   "tasks",     "functions",
 		"sockets",    "endpoints",      "listeners",   "stories", "given-ups", "wires",
-		"families",   "unix-endpoints", "standstills", "stalls", "locks"
+		"families",   "unix-endpoints", "standstills", "stalls",  "locks"
 	};
 
 	return names[which];

@@ -59,7 +59,8 @@ static int lock_take(struct lock *l)
 	if (n_slept() != slept) {
 		atomic_fetch_add(&l->waits, 1);
 		atomic_fetch_add(&l->wait_ns, end - begin);
-		if (!atomic_compare_exchange_strong(&l->first, &first, (int64_t)syscall(SYS_gettid)) &&
+		if (!atomic_compare_exchange_strong(&l->first, &first,
+						    (int64_t)syscall(SYS_gettid)) &&
 		    first != (int)syscall(SYS_gettid))
 			l->is_shared = 1;
 		if (error)
@@ -151,10 +152,16 @@ static struct lock locks[] = {
 	{ MUTEX(the_pi_mutex, take_mutex) },
 	{ MUTEX(the_robust_mutex, take_mutex) },
 	{ .name = "a heap's", .take = take_mutex, .give = give_mutex },
-	{ .name = "the_futex2_lock", .word = &the_futex2_lock, .lock = &the_futex2_lock,
-	  .take = take_futex2, .give = give_futex2 },
-	{ .name = "the_waitv_lock", .word = &the_waitv_lock, .lock = &the_waitv_lock,
-	  .take = take_waitv, .give = give_waitv },
+	{ .name = "the_futex2_lock",
+	  .word = &the_futex2_lock,
+	  .lock = &the_futex2_lock,
+	  .take = take_futex2,
+	  .give = give_futex2 },
+	{ .name = "the_waitv_lock",
+	  .word = &the_waitv_lock,
+	  .lock = &the_waitv_lock,
+	  .take = take_waitv,
+	  .give = give_waitv },
 };
 static struct lock convoy = { MUTEX(the_convoy_mutex, take_mutex) };
 static struct lock queue = { MUTEX(queue_lock, take_mutex), .is_rough = 1 };
