@@ -211,3 +211,20 @@ int mapped_data_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_of
 	}
 	return -ENOENT;
 }
+
+size_t mapped_code(uint32_t pid, struct mapped_range *ret, size_t n)
+{
+	AUTO_FCLOSE FILE *maps = NULL;
+	char line[LINE_BYTES];
+	size_t n_found = 0;
+
+	if (open_maps(pid, &maps))
+		return 0;
+	for (int lines = 0; lines < LINES_MAX && n_found < n && next_line(maps, line); lines++) {
+		struct mapping m;
+
+		if (mapping_parse(line, &m) && m.is_executable && m.inode)
+			ret[n_found++] = (struct mapped_range){ m.start, m.end };
+	}
+	return n_found;
+}

@@ -40,4 +40,10 @@ int mapped_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset,
 int mapped_data_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
 		   size_t path_size);
 
+/* Where files are mapped executable, in rising order: at most n of them. Returns how many; none of a process that is gone. */
+struct mapped_range {
+	uint64_t start, end;
+};
+size_t mapped_code(uint32_t pid, struct mapped_range *ret, size_t n);
+
 #endif

@@ -17,7 +17,8 @@
 
 #define CALL_BYTES 7	/* the longest of them that are looked for */
 #define PATH_BYTES 512
-#define TRIES_MAX 32	/* words of one stack that look like code */
+#define TRIES_MAX 16	/* words of one stack that look like code */
+#define RANGES_MAX 512
 
 static void cleanup_symbols(struct symbols **s)
 {
@@ -111,14 +112,23 @@ static bool name_place(uint32_t pid, uint64_t word, struct code *code, char ret[
 	return true;
 }
 
+static bool is_in(uint64_t word, const struct mapped_range *range, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (word >= range[i].start && word < range[i].end)
+			return true;
+	return false;
+}
+
 size_t places_of_stack(uint32_t pid, const uint64_t *word, size_t n_words, char ret[][PLACE_BYTES],
 		       size_t n)
 {
 	struct code code = { .symbols = NULL };
-	size_t n_found = 0, n_tried = 0;
+	struct mapped_range range[RANGES_MAX];
+	size_t n_ranges = mapped_code(pid, range, RANGES_MAX), n_found = 0, n_tried = 0;
 
 	for (size_t i = 0; i < n_words && n_found < n && n_tried < TRIES_MAX; i++) {
-		if (word[i] < 4096 || word[i] >> 47)
+		if (!is_in(word[i], range, n_ranges))
 			continue;
 		n_tried++;
 		n_found += name_place(pid, word[i], &code, ret[n_found]);
