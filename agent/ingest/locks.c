@@ -13,6 +13,7 @@
 #define PLACES_MAX 8
 #define IDLE_SHARE 2 /* words at which nobody waits are cleared when the table is fuller than 1 / this */
 #define IDLE_NS 60000000000ll
+#define SETTLED_NS 1500000000ll
 
 static void find_name(struct model *m, const struct ps_lock *l)
 {
@@ -50,6 +51,19 @@ static bool is_over(const struct model *m, const struct ps_lock *l, bool is_crow
 	return is_crowded && l->waiters <= 0 && now_ns - (int64_t)l->last_ns > IDLE_NS;
 }
 
+/*
+ * The count of waiters rises with each sleep and falls when a thread runs. One that was missed (before 6.2 a thread's record is not found while a
+ * lookup on the same CPU was interrupted) would leave it too high for ever: where nobody came for a while, it is what the pass has counted.
+ */
+static void correct(struct kernel *k, size_t place, const struct ps_lock *l, bool is_met,
+		    int64_t now_ns)
+{
+	int32_t n = is_met ? (int32_t)l->n_waiting : 0;
+
+	if (l->waiters > n && now_ns - (int64_t)l->last_ns > SETTLED_NS)
+		kernel_correct_lock(k, place, n);
+}
+
 uint32_t locks_read(struct kernel *k, struct model *m, int64_t now_ns)
 {
 	const struct ps_lock *locks = kernel_locks(k);
@@ -73,6 +87,8 @@ uint32_t locks_read(struct kernel *k, struct model *m, int64_t now_ns)
 			kernel_clear_lock(k, i);
 			continue;
 		}
+		if (pass)
+			correct(k, i, l, is_met, now_ns);
 		if (model_feed_lock(m, l, is_met ? l->n_waiting : 0,
 				    is_met ? (int64_t)l->oldest_ns : 0) ||
 		    !model_has_lock(m, l))

@@ -81,6 +81,19 @@ static int feed_convoy(struct model *m, const struct ps_lock *books)
 	return model_feed_standstill(m, &books->proc, &s);
 }
 
+/* Most have nothing new; a wait that is half written comes with the next tick. */
+static int feed_waits(struct lock *l, const struct ps_hist *wait)
+{
+	int error;
+
+	if (wait->sum_ns == l->seen_ns)
+		return 0;
+	error = hist_catch_up(&l->wait, wait, 0);
+	if (!error)
+		l->seen_ns = wait->sum_ns;
+	return error;
+}
+
 int model_feed_lock(struct model *m, const struct ps_lock *books, int64_t n_waiting,
 		    int64_t oldest_since_ns)
 {
@@ -97,7 +110,7 @@ int model_feed_lock(struct model *m, const struct ps_lock *books, int64_t n_wait
 	l->n_waiting = n_waiting;
 	l->oldest_since_ns = oldest_since_ns;
 	l->timeouts = books->timeouts;
-	error = hist_catch_up(&l->wait, &books->wait, 0);
+	error = feed_waits(l, &books->wait);
 	l->window = (struct lock_window){ .t_ns = m->now_ns,
 					  .waits = l->wait.count,
 					  .wait_s = l->wait.sum_s };

@@ -145,6 +145,7 @@ struct lock {
 	char *stack[LOCK_STACK_MAX];
 	size_t n_stack;
 	int64_t stack_ns; /* when it was copied; 0 = never */
+	uint64_t seen_ns; /* sum of the kernel's histogram when it was read last */
 	struct hist summed; /* of `wait`: what is in a struct lock_sum */
 	struct lock_window window, former;
 	bool is_fed;

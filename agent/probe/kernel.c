@@ -478,6 +478,18 @@ void kernel_clear_lock(struct kernel *k, size_t place)
 	__atomic_store_n(&l->id, 0, __ATOMIC_RELEASE);
 }
 
+void kernel_correct_lock(struct kernel *k, size_t place, int32_t n_waiting)
+{
+	struct ps_lock *l = &k->skel->bss->ps_locks[place];
+	int32_t seen = __atomic_load_n(&l->waiters, __ATOMIC_RELAXED);
+
+	if (seen > n_waiting &&
+	    __atomic_compare_exchange_n(&l->waiters, &seen, n_waiting, false, __ATOMIC_RELAXED,
+					__ATOMIC_RELAXED) &&
+	    n_waiting < 4)
+		__atomic_store_n(&l->convoy_ns, 0, __ATOMIC_RELAXED);
+}
+
 uint32_t kernel_meet_lock_waiters(struct kernel *k)
 {
 	uint32_t pass = ++k->skel->bss->ps_lock_pass;

@@ -136,6 +136,8 @@ void kernel_forget_unix(struct kernel *k, const struct ps_endpoint_key *key, uin
 const struct ps_lock *kernel_locks(const struct kernel *k);
 uint32_t kernel_locks_taken(const struct kernel *k);
 void kernel_clear_lock(struct kernel *k, size_t place);
+/* So many threads wait there, and not as many as the kernel has counted; too few for a convoy, which is forgotten. */
+void kernel_correct_lock(struct kernel *k, size_t place, int32_t n_waiting);
 uint32_t kernel_meet_lock_waiters(struct kernel *k);
 
 /* Processes with books that have ended, so far; wraps. */
