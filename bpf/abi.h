@@ -418,6 +418,11 @@ struct ps_thread {
 	__u32 n_lost;		/* those after which it slept on */
 	__u64 chain_ns;		/* the first of those waits on the word that followed each other at once */
 	__u64 ran_ns;		/* end of the last one */
+	__u64 lock_ns;		/* waits at a lock since */
+	__u32 lock;		/* place of that, + 1; 0 = it does not */
+	__u32 last_lock;	/* place of the last one */
+	__u32 lock_value;	/* at which it sleeps there */
+	__u32 reserved;
 	__u32 is_on_cpu;	/* of a process with a CPU quota: among its n_on_cpu */
 	__u32 is_runnable;	/* and it left the CPU, but not to sleep */
 	__u64 given_up_ns;	/* length of a chain that a timer ended, until it is known what came of it; 0 = none */
@@ -461,6 +466,49 @@ struct ps_stall_key {
 	struct ps_proc_key proc;
 	__u32 cause;
 	__u32 reserved;
+};
+
+/* ---- locks, see locks.h ---------------------------------------------------------------------------------------------------- */
+
+#define PS_LOCKS 1024
+#define PS_LOCK_WAYS 4
+#define PS_LOCK_STACK 64	/* words */
+
+enum ps_lock_flag {
+	PS_LOCK_SURE = 1,	/* it is one */
+	PS_LOCK_REFUSED = 2,	/* it is none */
+	PS_LOCK_SHARED = 4	/* more threads than one have waited there */
+};
+
+/* A futex word at which threads of a process wait, as for a lock. All zero = free. */
+struct ps_lock {
+	__u64 id;		/* a hash of the next two */
+	__u64 word;
+	struct ps_proc_key proc;
+	__u32 flags;		/* enum ps_lock_flag */
+	__s32 waiters;
+	__u64 last_ns;		/* when one went to sleep */
+	__u64 convoy_ns;	/* most threads of the process wait here since; 0 = they do not */
+	__u64 timeouts;		/* waits that a timer ended */
+	__u32 first;		/* thread that slept here first */
+	__u32 pass;		/* number of the pass over threads that counted: */
+	__u32 n_waiting;
+	__u32 is_long;		/* somebody has waited long since the stack was copied */
+	__u64 oldest_ns;	/* when the first of those began */
+	__u64 stack_ns;		/* when that was */
+	__u64 stack[PS_LOCK_STACK]; /* of one who goes to sleep */
+	struct ps_hist wait;	/* those that a timer ended, too */
+};
+
+/* Of a CPU: a wait of the thread that runs there, which has ended if it does not sleep again at once. */
+struct ps_lock_wait {
+	__u64 word;
+	__u64 begin_ns;
+	__u64 end_ns;
+	__u32 place;		/* + 1; 0 = there is none */
+	__u32 tid;
+	__u32 is_timed;		/* a timer ended its last sleep */
+	__u32 has_woken;	/* the thread has woken another one there since */
 };
 
 /* Where a thread has waited for a connection: 64 bytes of a process's memory. */
@@ -812,6 +860,8 @@ PS_ASSERT_SIZE(struct ps_queue, 16);
 PS_ASSERT_SIZE(struct ps_worker, 96);
 PS_ASSERT_SIZE(struct ps_family_key, 16);
 PS_ASSERT_SIZE(struct ps_family, 224 + sizeof(struct ps_hist));
+PS_ASSERT_SIZE(struct ps_lock, 88 + 8 * PS_LOCK_STACK + sizeof(struct ps_hist));
+PS_ASSERT_SIZE(struct ps_lock_wait, 40);
 PS_ASSERT_SIZE(struct ps_arg, 40);
 PS_ASSERT_SIZE(struct ps_cond, 56);
 PS_ASSERT_SIZE(struct ps_spec, 640);

@@ -29,9 +29,10 @@ enum {
 struct pt_regs___task {
 #if defined(__TARGET_ARCH_arm64)
 	__u64 regs[31];
+	__u64 sp;
 	int syscallno;
 #else
-	unsigned long r10, si, di, orig_ax;
+	unsigned long r10, r8, dx, si, di, orig_ax, sp;
 #endif
 } PS_CORE;
 
@@ -59,6 +60,25 @@ PS_INLINE __u64 ps_call_arg(struct task_struct *task)
 #endif
 }
 
+/* Its third one. */
+PS_INLINE __u64 ps_call_arg3(struct task_struct *task)
+{
+	struct pt_regs___task *regs = (struct pt_regs___task *)bpf_task_pt_regs(task);
+
+#if defined(__TARGET_ARCH_arm64)
+	return regs->regs[2];
+#else
+	return regs->dx;
+#endif
+}
+
+PS_INLINE __u64 ps_call_stack(struct task_struct *task)
+{
+	struct pt_regs___task *regs = (struct pt_regs___task *)bpf_task_pt_regs(task);
+
+	return regs->sp;
+}
+
 struct ps_futex_call {
 	__u64 number, word, op, timeout;
 };
@@ -79,11 +99,11 @@ PS_INLINE int ps_calls_futex(struct task_struct *task, int is_wake, struct ps_fu
 #if defined(__TARGET_ARCH_arm64)
 	ret->word = regs->regs[0];
 	ret->op = regs->regs[1];
-	ret->timeout = regs->regs[3];
+	ret->timeout = regs->regs[ret->number == PS_SYS_FUTEX_WAIT ? 4 : 3];
 #else
 	ret->word = regs->di;
 	ret->op = regs->si;
-	ret->timeout = regs->r10;
+	ret->timeout = ret->number == PS_SYS_FUTEX_WAIT ? regs->r8 : regs->r10;
 #endif
 	if (ret->number != PS_SYS_FUTEX)
 		return is_wake == (ret->number == PS_SYS_FUTEX_WAKE);

@@ -261,6 +261,8 @@ enum {
 	PS_MSG_PEEK = 2
 };
 
+enum { PS_TASK_INTERRUPTIBLE = 1 }; /* include/linux/sched.h */
+
 enum { PS_E2BIG = 7, PS_EEXIST = 17 }; /* include/uapi/asm-generic/errno-base.h */
 
 #endif

@@ -88,6 +88,9 @@ struct {
 } ps_workers SEC(".maps");
 #endif
 
+/* See locks.h. */
+PS_MAP(ps_lock_waits, PERCPU_ARRAY, __u32, struct ps_lock_wait, 1, 0);
+
 /* Per CPU: how many stories this second. */
 struct ps_story_cap {
 	__u64 second;
@@ -159,6 +162,13 @@ PS_SHARED __u32 ps_n_gone = 0;
 /* Processes that are stopped, by the last bits of their number. */
 #define PS_STOPPED_SLOTS 64
 PS_SHARED __u32 ps_stopped[PS_STOPPED_SLOTS];
+
+/* Words at which threads wait as for a lock, and how many places were ever taken (locks.h); the agent clears them. */
+PS_SHARED struct ps_lock ps_locks[PS_LOCKS];
+PS_SHARED __u32 ps_n_locks = 0;
+
+/* Raised before each pass over threads that wait for locks. */
+PS_SHARED __u32 ps_lock_pass = 0;
 
 /* Raised with each entry of ps_learned that waits for the agent. */
 PS_SHARED __u32 ps_n_wanted = 0;

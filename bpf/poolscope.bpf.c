@@ -12,6 +12,7 @@
 
 #include "abi.h"
 #include "calls.h"
+#include "contended.h"
 #include "found.h"
 #include "hist.h"
 #include "queues.h"
@@ -90,6 +91,7 @@ static __attribute__((always_inline)) __u64 ps_sleeps(struct task_struct *task)
 	if (!t)
 		return 0;
 	now = bpf_ktime_get_ns();
+	ps_contended_sleeps(task, t, &call, now);
 	if (t->given_up_ns)
 		ps_gives_up(task, t,
 			    ps_thread_is_again(t, call.word, now) ? PS_GIVE_UP_RETRIES
@@ -145,15 +147,22 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 	ps_standing_comes(next);
 	if (prev_state && !is_preempted && ps_is_among_threads(prev))
 		now = ps_sleeps(prev);
+	if (ps_is_followed((__u32)prev->tgid))
+		ps_contended_leaves(prev);
 	if (prev_state && !is_preempted && ps_bits((__u32)prev->tgid) & PS_SERVING)
 		ps_worker_sleeps(prev, prev_state);
 	if (ps_bits((__u32)next->tgid) & PS_SERVING)
 		ps_worker_runs(next);
-	if (!ps_is_among_threads(next) || !ps_calls_futex(next, 0, &call))
-		return 0;
+	if (!ps_is_followed((__u32)next->tgid) || !ps_calls_futex(next, 0, &call))
+		return 0; /* one that slept among others may be the last one now */
 	t = bpf_task_storage_get(&ps_threads, next, 0, 0);
-	if (t && t->block_ns)
-		ps_thread_runs(t, now ? now : bpf_ktime_get_ns());
+	if (!t || !t->block_ns)
+		return 0;
+	if (!now)
+		now = bpf_ktime_get_ns();
+	if (t->lock)
+		ps_contended_runs(next, t, now);
+	ps_thread_runs(t, now);
 	return 0;
 }
 
@@ -175,6 +184,7 @@ int BPF_PROG(ps_waking, struct task_struct *task)
 	if (call.number == PS_SYS_FUTEX_WAKE ||
 	    PS_FUTEX_WAKES_ONE >> (call.op & PS_FUTEX_COMMANDS) & 1)
 		word = call.word;
+	ps_contended_wakes(waker, t, &call);
 	ps_thread_is_woken(t, by, (__u32)waker->pid, word, bpf_ktime_get_ns());
 	return 0;
 }
@@ -446,6 +456,21 @@ int ps_threads_pass(struct bpf_iter__task *ctx)
 
 	if (task && ps_is_followed((__u32)task->tgid))
 		ps_thread_make(task);
+	return 0;
+}
+
+/* Threads that wait for locks now. */
+SEC("iter/task")
+int ps_locks_pass(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct ps_thread *t;
+
+	if (!task || !ps_is_followed((__u32)task->tgid))
+		return 0;
+	t = bpf_task_storage_get(&ps_threads, task, 0, 0);
+	if (t)
+		ps_contended_found(task, t);
 	return 0;
 }
 

@@ -14,8 +14,6 @@
 #include "waiting.h"
 #include "workers.h"
 
-enum { PS_TASK_INTERRUPTIBLE = 1 };
-
 #define PS_LOOK_AGAIN_NS 1000000000 /* what an epoll watches may change */
 #define PS_LOOK_VAIN 8 /* a thread that has polled so often, and nothing that listens, is looked at less often: */
 #define PS_LOOK_VAIN_NS 100000000

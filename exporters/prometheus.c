@@ -365,35 +365,45 @@ static void add_reasons(struct buffer *b, struct series *all, enum reasons_id id
 	}
 }
 
-static void add_histogram(struct buffer *b, struct series *all, enum histogram_id id,
-			  const char *name, const char *labels)
+/* The bounds as labels, behind `labels`. */
+static void make_bounds(const char *labels, char ret[N_LE + 1][96])
 {
-	char more[N_LE + 1][96], bucket[96], sum[96], count[96];
-
 	for (int i = 0; i <= N_LE; i++) {
 		char le[32] = "+Inf";
 
 		if (i < N_LE)
 			snprintf(le, sizeof(le), "%.17g", exp2(LE_FIRST_EXP + i * LE_STEP_EXP));
-		snprintf(more[i], sizeof(more[i]), "%s%sle=\"%s\"", labels, *labels ? "," : "", le);
+		snprintf(ret[i], sizeof(ret[i]), "%s%sle=\"%s\"", labels, *labels ? "," : "", le);
 	}
+}
+
+static void add_cut(struct buffer *b, const struct series *s, const struct cut *c, const char *name,
+		    const char *labels, char bounds[N_LE + 1][96])
+{
+	char bucket[96], sum[96], count[96];
+	uint64_t n = 0;
+
 	snprintf(bucket, sizeof(bucket), "%s_bucket", name);
 	snprintf(sum, sizeof(sum), "%s_sum", name);
 	snprintf(count, sizeof(count), "%s_count", name);
-	for (struct series *s = all; s; s = s->hh.next) {
-		const struct cut *c = &s->histogram[id];
-		uint64_t n = 0;
-
-		if (!c->is_known)
-			continue;
-		for (int i = 0; i < N_LE; i++) {
-			n += c->upto[i];
-			add_sample(b, bucket, s, more[i], (double)n);
-		}
-		add_sample(b, bucket, s, more[N_LE], (double)c->count);
-		add_sample(b, sum, s, labels, c->sum_s);
-		add_sample(b, count, s, labels, (double)c->count);
+	for (int i = 0; i < N_LE; i++) {
+		n += c->upto[i];
+		add_sample(b, bucket, s, bounds[i], (double)n);
 	}
+	add_sample(b, bucket, s, bounds[N_LE], (double)c->count);
+	add_sample(b, sum, s, labels, c->sum_s);
+	add_sample(b, count, s, labels, (double)c->count);
+}
+
+static void add_histogram(struct buffer *b, struct series *all, enum histogram_id id,
+			  const char *name, const char *labels)
+{
+	char bounds[N_LE + 1][96];
+
+	make_bounds(labels, bounds);
+	for (struct series *s = all; s; s = s->hh.next)
+		if (s->histogram[id].is_known)
+			add_cut(b, s, &s->histogram[id], name, labels, bounds);
 }
 
 static void add_pools(struct buffer *b, struct series *all)
@@ -477,6 +487,30 @@ static void family_findings(struct buffer *b, const char *name, const struct pag
 		add_label(&labels, "finding", row[i].type);
 		add_label(&labels, "severity", severities[row[i].severity]);
 		buffer_printf(b, "%s{%s} %lu\n", name, labels.data ? labels.data : "", row[i].n);
+	}
+}
+
+static void family_lock_waits(struct buffer *b, const char *name, const struct page *page)
+{
+	char bounds[N_LE + 1][96];
+
+	make_bounds("", bounds);
+	for (size_t i = 0; i < page->snapshot->n_lock_sums; i++) {
+		const struct lock_sum_row *row = &page->snapshot->lock_sums[i];
+		CLEANUP(buffer_done) struct buffer labels = { 0 };
+		struct cut cut = { .is_known = false };
+		struct series s = { 0 };
+
+		add_label(&labels, "process", row->process);
+		add_label(&labels, "lock", row->lock);
+		if (labels.error) {
+			b->error = labels.error;
+			return;
+		}
+		s.labels = labels.data;
+		s.n_labels = labels.n;
+		merge_hist(&cut, row->wait);
+		add_cut(b, &s, &cut, name, "", bounds);
 	}
 }
 

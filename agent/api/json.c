@@ -468,6 +468,47 @@ json_t *encode_stalls(const struct snapshot *s)
 	return encode_array("stalls", s->n_stalls, encode_stall, s, NULL);
 }
 
+static json_t *encode_stack(const struct lock_row *l)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < l->n_stack; i++) {
+		char clean[TEXT_NAME_BYTES];
+
+		text_clean(l->stack[i], SIZE_MAX, clean, sizeof(clean));
+		append(&array, json_string_nocheck(clean));
+	}
+	return array;
+}
+
+static json_t *encode_lock(const struct snapshot *s, size_t i, void *context)
+{
+	const struct lock_row *l = &s->locks[i];
+	struct object o = object_begin();
+	char address[24];
+
+	(void)context;
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)l->address);
+	set_count(&o, "pid", l->pid);
+	set_name(&o, "process", l->process);
+	set_name(&o, "lock", l->name ? l->name : address);
+	set_name(&o, "symbol", l->name);
+	set_name(&o, "address", address);
+	set_hist(&o, "wait", l->wait);
+	set_count(&o, "timeouts", l->timeouts);
+	set_count(&o, "waiting", l->waiting);
+	set_ns(&o, "oldest_wait_seconds", l->oldest_wait_ns);
+	set_real(&o, "waits_per_second", l->waits_per_s);
+	set_real(&o, "mean_waiting", l->mean_waiting);
+	set(&o, "stack", encode_stack(l));
+	return object_end(&o);
+}
+
+json_t *encode_locks(const struct snapshot *s)
+{
+	return encode_array("locks", s->n_locks, encode_lock, s, NULL);
+}
+
 static json_t *encode_probe(const struct snapshot *s, size_t i, void *context)
 {
 	const struct probe_row *p = &s->probes[i];
@@ -638,6 +679,7 @@ int encode_path(const struct snapshot *s, const char *path, json_t **ret)
 		{ API_PREFIX "pools", encode_pools },
 		{ API_PREFIX "findings", encode_findings },
 		{ API_PREFIX "stalls", encode_stalls },
+		{ API_PREFIX "locks", encode_locks },
 		{ API_PREFIX "status", encode_status },
 		{ API_PREFIX "probes", encode_probes },
 		{ API_PREFIX "recipes", encode_recipes },

@@ -30,6 +30,9 @@ json_t *encode_findings(const struct snapshot *s);
 /* {"stalls": [...]} */
 json_t *encode_stalls(const struct snapshot *s);
 
+/* {"locks": [...]} */
+json_t *encode_locks(const struct snapshot *s);
+
 /* {"version", "host", "agent", "checks", "tables", "losses", ...} */
 json_t *encode_status(const struct snapshot *s);
 

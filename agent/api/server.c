@@ -136,6 +136,7 @@ static const struct route routes[] = {
 	{ API_PREFIX "pools/", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "findings", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "stalls", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
+	{ API_PREFIX "locks", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "status", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "probes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "recipes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },

@@ -113,7 +113,8 @@ static int fill_tables(struct agent *a, struct snapshot *s)
 	static const enum kernel_map shown[] = { KERNEL_MAP_PROCS,     KERNEL_MAP_POOLS,
 						 KERNEL_MAP_LEASES,    KERNEL_MAP_WAITERS,
 						 KERNEL_MAP_ENDPOINTS, KERNEL_MAP_LISTENERS,
-						 KERNEL_MAP_GIVEN_UPS, KERNEL_MAP_UNIX };
+						 KERNEL_MAP_GIVEN_UPS, KERNEL_MAP_UNIX,
+						 KERNEL_MAP_LOCKS };
 	const size_t n = sizeof(shown) / sizeof(*shown);
 	struct table_row *rows = arena_alloc(s->arena, n + 1, sizeof(*rows));
 

@@ -33,6 +33,7 @@ enum opt {
 	OPT_HOLDERS,
 	OPT_WAITERS,
 	OPT_FOLLOW,
+	OPT_WATCH,
 	OPT_AVAILABLE,
 	OPT_CONFIG,
 	OPT_CHECK_CONFIG,
@@ -67,6 +68,7 @@ static const struct option_row {
 	[OPT_HOLDERS] = { "holders", 0, NULL, "list all who hold an item" },
 	[OPT_WAITERS] = { "waiters", 0, NULL, "list all who wait" },
 	[OPT_FOLLOW] = { "follow", 'f', NULL, "go on, and print what opens and closes" },
+	[OPT_WATCH] = { "watch", 'w', NULL, "go on, and print again and again" },
 	[OPT_AVAILABLE] = { "available", 0, "PATH", "list the USDT points that a file offers" },
 	[OPT_CONFIG] = { "config", 'c', "FILE", "configuration (/etc/poolscope/poolscope.conf)" },
 	[OPT_CHECK_CONFIG] = { "check-config", 0, NULL, "check the configuration and end" },
@@ -115,6 +117,12 @@ static const struct command commands[] = {
 	{ "stalls", "", "processes that stood still, by cause",
 	  "A stall is a time in which a process with work to do made no progress.",
 	  ALWAYS | READ | FILTER, "sum max count process", 0, 0, command_stalls },
+	{ "locks", "", "locks at which threads wait",
+	  "A lock is a futex word of a process that has connections. What lies in no file\n"
+	  "has its address for a name. WAITING is how many threads waited, on average; AT\n"
+	  "is a function in which they did, and --json has more of the stack.",
+	  ALWAYS | READ | FILTER | BIT(OPT_WATCH) | BIT(OPT_COUNT) | BIT(OPT_INTERVAL),
+	  "wait waits now longest process", 0, 0, command_locks },
 	{ "probes", "", "what is attached where, its hits and its cost",
 	  "With --available it reads the file and asks no agent. With --pid, --pool or\n"
 	  "--kind it shows the files that those processes map.",
@@ -336,6 +344,9 @@ static int take_option(struct invocation *in, enum opt opt, const char *value)
 		return 0;
 	case OPT_FOLLOW:
 		in->is_followed = true;
+		return 0;
+	case OPT_WATCH:
+		in->is_watched = true;
 		return 0;
 	case OPT_AVAILABLE:
 		in->available = value;

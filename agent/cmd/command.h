@@ -32,6 +32,7 @@ struct invocation {
 	bool has_holders;
 	bool has_waiters;
 	bool is_followed;
+	bool is_watched;
 	bool is_check_config;
 	const char *argument;	/* what follows the command, e.g. the pool; NULL = none */
 };
@@ -64,6 +65,7 @@ int command_list(const struct invocation *in);
 int command_show(const struct invocation *in);
 int command_findings(const struct invocation *in);
 int command_stalls(const struct invocation *in);
+int command_locks(const struct invocation *in);
 int command_probes(const struct invocation *in);
 int command_recipes(const struct invocation *in);
 int command_doctor(const struct invocation *in);

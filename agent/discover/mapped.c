@@ -198,3 +198,53 @@ int mapped_like(uint32_t pid, const char *pattern, uint64_t *ret_start, uint64_t
 	}
 	return -ENOENT;
 }
+
+int mapped_data_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
+		   size_t path_size)
+{
+	AUTO_FCLOSE FILE *maps = NULL;
+	char line[LINE_BYTES], last_path[LINE_BYTES] = "";
+	struct mapping m, last = { 0 };
+	int error = open_maps(pid, &maps);
+
+	if (error)
+		return error;
+	for (int lines = 0; lines < LINES_MAX && next_line(maps, line); lines++) {
+		if (!mapping_parse(line, &m))
+			continue;
+		if (address >= m.start && address < m.end) {
+			if (!m.inode && !*m.path && last.end == m.start) {
+				m = last; /* what the file's segment has in memory alone */
+				m.path = last_path;
+			}
+			if (!m.inode)
+				return -ENOENT;
+			*ret_fd = open_mapping(pid, &m);
+			if (*ret_fd < 0)
+				return *ret_fd;
+			*ret_offset = m.offset + (address - m.start);
+			snprintf(path, path_size, "%s", m.path);
+			return 0;
+		}
+		last = m;
+		strcpy(last_path, m.path);
+	}
+	return -ENOENT;
+}
+
+size_t mapped_code(uint32_t pid, struct mapped_range *ret, size_t n)
+{
+	AUTO_FCLOSE FILE *maps = NULL;
+	char line[LINE_BYTES];
+	size_t n_found = 0;
+
+	if (open_maps(pid, &maps))
+		return 0;
+	for (int lines = 0; lines < LINES_MAX && n_found < n && next_line(maps, line); lines++) {
+		struct mapping m;
+
+		if (mapping_parse(line, &m) && m.is_executable && m.inode)
+			ret[n_found++] = (struct mapped_range){ m.start, m.end };
+	}
+	return n_found;
+}

@@ -39,4 +39,14 @@ int mapped_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset,
 /* Where a process has a file mapped whose path is like a pattern of fnmatch(3): the first such mapping. -ENOENT; -ESRCH; -EACCES. */
 int mapped_like(uint32_t pid, const char *pattern, uint64_t *ret_start, uint64_t *ret_end);
 
+/* The same of data: also where a segment has more in memory than in the file, whose place is then behind what the file has of it. */
+int mapped_data_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
+		   size_t path_size);
+
+/* Where files are mapped executable, in rising order: at most n of them. Returns how many; none of a process that is gone. */
+struct mapped_range {
+	uint64_t start, end;
+};
+size_t mapped_code(uint32_t pid, struct mapped_range *ret, size_t n);
+
 #endif

@@ -244,6 +244,21 @@ int symbols_find_object(struct symbols *s, const char *name, uint64_t *ret_vaddr
 	return error;
 }
 
+int symbols_object_at(struct symbols *s, uint64_t vaddr, uint64_t *ret_begin, const char **ret_name)
+{
+	for (enum symbol_origin i = 0; i < N_ORIGINS; i++) {
+		uint32_t name;
+
+		if (i == SYMBOL_GOPCLNTAB || table_open(s, i, NULL) || !table_names(s, i) ||
+		    symtab_object_at(&s->table[i], vaddr, ret_begin, &name) ||
+		    !name_table_read(table_names(s, i), name, s->name, sizeof(s->name)))
+			continue;
+		*ret_name = s->name;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 int symbols_at(struct symbols *s, uint64_t vaddr, struct symbol *ret, const char **ret_name)
 {
 	for (enum symbol_origin i = 0; i < N_ORIGINS; i++) {
@@ -317,6 +332,20 @@ int symbols_address(const struct symbols *s, uint64_t offset, uint64_t *ret_vadd
 
 		if (!is_code(segment) || offset < segment->offset ||
 		    offset - segment->offset >= segment->n_file)
+			continue;
+		*ret_vaddr = segment->vaddr + (offset - segment->offset);
+		return 0;
+	}
+	return -ERANGE;
+}
+
+int symbols_data_address(const struct symbols *s, uint64_t offset, uint64_t *ret_vaddr)
+{
+	for (size_t i = 0; i < s->file.n_segments; i++) {
+		const struct elf_segment *segment = &s->file.segment[i];
+
+		if (segment->type != PT_LOAD || !(segment->flags & PF_W) ||
+		    offset < segment->offset || offset - segment->offset >= segment->n_memory)
 			continue;
 		*ret_vaddr = segment->vaddr + (offset - segment->offset);
 		return 0;

@@ -63,6 +63,14 @@ int symbols_find_object(struct symbols *s, const char *name, uint64_t *ret_vaddr
  */
 int symbols_at(struct symbols *s, uint64_t vaddr, struct symbol *ret, const char **ret_name);
 
+/*
+ * The variable around an address, where it begins and its name (valid as above). symbols_data_address() is the address of a place in the file, or behind
+ * it, of a segment that can be written. -ENOENT; -ERANGE.
+ */
+int symbols_object_at(struct symbols *s, uint64_t vaddr, uint64_t *ret_begin,
+		      const char **ret_name);
+int symbols_data_address(const struct symbols *s, uint64_t offset, uint64_t *ret_vaddr);
+
 bool symbols_is_go(const struct symbols *s);
 const char *symbols_go_version(const struct symbols *s); /* "1.19.8"; NULL = unknown */
 const char *symbols_soname(const struct symbols *s); /* NULL = none */

@@ -292,3 +292,28 @@ int symtab_at(struct symtab *t, uint64_t vaddr, struct symbol *ret, uint32_t *re
 	*ret_name = found->name;
 	return 0;
 }
+
+int symtab_object_at(const struct symtab *t, uint64_t vaddr, uint64_t *ret_begin,
+		     uint32_t *ret_name)
+{
+	uint64_t size = UINT64_MAX;
+	struct elf_window w;
+
+	elf_window_init(&w, t->names.file);
+	for (size_t i = 0; i < t->n; i++) {
+		const void *bytes =
+			elf_window_get(&w, t->offset + i * sizeof(Elf64_Sym), sizeof(Elf64_Sym));
+		Elf64_Sym s;
+
+		if (!bytes)
+			return -EBADMSG;
+		memcpy(&s, bytes, sizeof(s));
+		if (ELF64_ST_TYPE(s.st_info) != STT_OBJECT || !is_data(t, &s) ||
+		    vaddr < s.st_value || vaddr - s.st_value >= s.st_size || s.st_size >= size)
+			continue;
+		size = s.st_size;
+		*ret_begin = s.st_value;
+		*ret_name = s.st_name;
+	}
+	return size != UINT64_MAX ? 0 : -ENOENT;
+}

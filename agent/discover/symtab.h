@@ -44,6 +44,10 @@ void symtab_done(struct symtab *t);
 int symtab_find(const struct symtab *t, const struct name_hits *hits, bool is_object,
 		struct symbol *ret, struct diag *d);
 
+/* The variable around an address, and where its name stands in t->names; the smallest of several. -ENOENT, -EBADMSG. */
+int symtab_object_at(const struct symtab *t, uint64_t vaddr, uint64_t *ret_begin,
+		     uint32_t *ret_name);
+
 /* The function around an address and where its name stands in t->names. -ENOENT, -EBADMSG, -ENOMEM. */
 int symtab_at(struct symtab *t, uint64_t vaddr, struct symbol *ret, uint32_t *ret_name);
 

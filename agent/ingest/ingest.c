@@ -22,6 +22,7 @@
 #include "ingest/fields.h"
 #include "ingest/inventory.h"
 #include "ingest/jvms.h"
+#include "ingest/locks.h"
 #include "ingest/process_info.h"
 
 #define READ_TRIES 8
@@ -644,6 +645,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 		   sizeof(struct ps_standstill), each_standstill);
 	walk_batch(in, KERNEL_MAP_STALLS, sizeof(struct ps_stall_key), sizeof(struct ps_hist),
 		   each_stall);
+	in->report.used[KERNEL_MAP_LOCKS] = locks_read(in->kernel, in->model, now_ns);
 	if (model_wants_sockets(in->model))
 		walk_batch(in, KERNEL_MAP_SOCKS, sizeof(uint64_t), sizeof(struct ps_sock),
 			   each_socket);

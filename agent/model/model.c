@@ -62,6 +62,7 @@ void model_free(struct model *m)
 	struct endpoint *e, *next_endpoint;
 	struct family *f, *next_family;
 	struct stall *s, *next_stall;
+	struct lock *l, *next_lock;
 
 	if (!m)
 		return;
@@ -75,6 +76,9 @@ void model_free(struct model *m)
 		family_free(m, f);
 	HASH_ITER (hh, m->stalls, s, next_stall)
 		stall_free(m, s);
+	HASH_ITER (hh, m->locks, l, next_lock)
+		lock_free(m, l);
+	lock_sums_done(m);
 	retired_done(&m->retired);
 	free(m->given_ups);
 	free(m);
@@ -100,6 +104,7 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 	for (struct family *f = m->families; f; f = f->hh.next)
 		f->is_fed = false;
 	stalls_tick_begin(m);
+	locks_tick_begin(m);
 }
 
 size_t model_n_pools(const struct model *m)
@@ -442,6 +447,8 @@ void model_tick_end(struct model *m)
 			family_join(m, f);
 	forget_unfed(m);
 	stalls_tick_end(m);
+	locks_tick_end(m);
+	lock_sums_tick_end(m);
 	join_endpoints(m);
 	infer_timeouts(m);
 }

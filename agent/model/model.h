@@ -111,6 +111,19 @@ int model_feed_counted_stalls(struct model *m, const struct ps_stall_key *key, u
 int model_feed_standstill(struct model *m, const struct ps_proc_key *proc,
 			  const struct ps_standstill *now);
 
+/*
+ * A futex word: what is a lock has a row from now on. n_waiting threads wait now, the first since oldest_since_ns. 0 or -ENOMEM; the others do
+ * nothing for what has none. A name is asked for once (NULL = it has none), places of a stack now and then, the innermost first.
+ */
+int model_feed_lock(struct model *m, const struct ps_lock *books, int64_t n_waiting,
+		    int64_t oldest_since_ns);
+bool model_has_lock(const struct model *m, const struct ps_lock *books);
+bool model_wants_lock_name(const struct model *m, const struct ps_lock *books);
+int model_name_lock(struct model *m, const struct ps_lock *books, const char *name);
+bool model_wants_lock_stack(const struct model *m, const struct ps_lock *books);
+int model_feed_lock_stack(struct model *m, const struct ps_lock *books, const char *const *place,
+			  size_t n);
+
 /* A connection of an endpoint that was fed. */
 void model_feed_socket(struct model *m, const struct ps_sock *sock);
 /* Waits that timers ended, of a process that was fed. 0 or -ENOMEM. */

@@ -380,5 +380,7 @@ int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thr
 			return -ENOMEM;
 	s->pools = rows;
 	s->n_pools = n;
-	return stalls_snapshot(m, s) ? -ENOMEM : snapshot_retired(m, s);
+	return stalls_snapshot(m, s) || locks_snapshot(m, s) || lock_sums_snapshot(m, s)
+		       ? -ENOMEM
+		       : snapshot_retired(m, s);
 }

@@ -141,6 +141,30 @@ struct stall_row {
 	int64_t since_ns;	/* how long the one that goes on has lasted; 0 = none does */
 };
 
+/* A lock at which threads of a process have waited. */
+struct lock_row {
+	int32_t pid;
+	const char *process;
+	const char *service;	/* NULL = none */
+	uint64_t address;	/* of the futex word */
+	const char *name;	/* "app:the_lock", "libc.so.6+0x1d2c60"; NULL = it lies in no file, or is not yet known */
+	const struct hist *wait;	/* those that timed out, too */
+	int64_t timeouts;
+	int64_t waiting;	/* threads, now */
+	int64_t oldest_wait_ns;	/* 0 = nobody waits */
+	double waits_per_s;	/* over the last window */
+	double mean_waiting;	/* likewise: seconds of waiting that ended, for each second */
+	const char *const *stack;	/* "function (file)" of one who waited, the innermost first */
+	size_t n_stack;
+};
+
+/* The locks of one name in all processes of one name; what those counted that have ended is in it as long as one lives. */
+struct lock_sum_row {
+	const char *process;	/* service, or name of the executable */
+	const char *lock;	/* "unnamed" = those that lie in no file; "other", of process "other" = what is over a limit */
+	const struct hist *wait;
+};
+
 /* One probe site of one file. */
 struct probe_row {
 	const char *file;
@@ -226,6 +250,10 @@ struct snapshot {
 	size_t n_findings;
 	const struct stall_row *stalls;
 	size_t n_stalls;
+	const struct lock_row *locks;
+	size_t n_locks;
+	const struct lock_sum_row *lock_sums;
+	size_t n_lock_sums;
 	const struct probe_row *probes;
 	size_t n_probes;
 	const struct recipe_row *recipes;

@@ -122,6 +122,52 @@ struct stall {
 	UT_hash_handle hh;
 };
 
+#define LOCK_STACK_MAX 8
+#define LOCK_STACK_AGE_NS 10000000000ll /* then another waiter's stack is looked at */
+#define CONVOY_SHOWN_NS 10000000 /* as the kernel counts those that have ended */
+
+struct lock_key {
+	struct ps_proc_key proc;
+	uint64_t word;
+};
+
+struct lock_window {
+	int64_t t_ns;
+	uint64_t waits;
+	double wait_s;
+};
+
+/* A futex word at which threads of a process wait. */
+struct lock {
+	struct lock_key key;
+	struct hist wait;
+	uint64_t timeouts;
+	int64_t n_waiting, oldest_since_ns;
+	char *name; /* NULL = none, or not yet asked for */
+	bool is_named; /* it was asked for */
+	char *stack[LOCK_STACK_MAX];
+	size_t n_stack;
+	int64_t stack_ns; /* when it was copied; 0 = never */
+	uint64_t seen_ns; /* sum of the kernel's histogram when it was read last */
+	struct hist summed; /* of `wait`: what is in a struct lock_sum */
+	struct lock_window window, former;
+	bool is_fed;
+	UT_hash_handle hh;
+};
+
+#define LOCK_SUMS_MAX 200
+
+struct lock_sum_key {
+	char process[NAME_BYTES], lock[NAME_BYTES];
+};
+
+struct lock_sum {
+	struct lock_sum_key key;
+	struct hist wait;
+	bool is_fed;
+	UT_hash_handle hh;
+};
+
 struct family {
 	struct ps_family_key key;
 	uint64_t id;
@@ -143,6 +189,8 @@ struct model {
 	struct process *processes;
 	struct family *families;
 	struct stall *stalls;
+	struct lock *locks;
+	struct lock_sum *lock_sums;
 	struct pool *pools;
 	struct endpoint *endpoints;
 	struct given_up *given_ups;
@@ -204,6 +252,21 @@ void stalls_tick_begin(struct model *m);
 void stalls_tick_end(struct model *m);
 /* 0 or -ENOMEM. */
 int stalls_snapshot(struct model *m, struct snapshot *s);
+
+/* ---- locks.c ----------------------------------------------------------------------------------------------------------- */
+
+void lock_free(struct model *m, struct lock *l);
+void locks_tick_begin(struct model *m);
+void locks_tick_end(struct model *m);
+/* 0 or -ENOMEM. */
+int locks_snapshot(struct model *m, struct snapshot *s);
+
+/* ---- lock_sums.c ------------------------------------------------------------------------------------------------------- */
+
+void lock_sums_done(struct model *m);
+void lock_sums_tick_end(struct model *m);
+/* 0 or -ENOMEM. */
+int lock_sums_snapshot(struct model *m, struct snapshot *s);
 
 /* ---- join.c ------------------------------------------------------------------------------------------------------------ */
 

@@ -144,6 +144,7 @@ static void choose_programs(struct poolscope_bpf *skel, enum tier tier, bool has
 	bpf_program__set_autoload(skel->progs.ps_fork, tier != TIER_NONE);
 	bpf_program__set_autoload(skel->progs.ps_threads_pass, tier != TIER_NONE);
 	bpf_program__set_autoload(skel->progs.ps_workers_pass, tier != TIER_NONE);
+	bpf_program__set_autoload(skel->progs.ps_locks_pass, tier != TIER_NONE);
 	bpf_program__set_autoload(skel->progs.ps_sent, tier == TIER_LENGTHS);
 	bpf_program__set_autoload(skel->progs.ps_received, tier == TIER_LENGTHS);
 	bpf_program__set_autoload(skel->progs.ps_tcp_sent, tier == TIER_FUNCTIONS);
@@ -251,6 +252,7 @@ int kernel_attach_hooks(struct kernel *k)
 		{ k->skel->progs.ps_unix_received, &k->skel->links.ps_unix_received },
 		{ k->skel->progs.ps_threads_pass, &k->skel->links.ps_threads_pass },
 		{ k->skel->progs.ps_workers_pass, &k->skel->links.ps_workers_pass },
+		{ k->skel->progs.ps_locks_pass, &k->skel->links.ps_locks_pass },
 		{ k->skel->progs.ps_inventory_pass, &k->skel->links.ps_inventory_pass },
 	};
 	int result = 0;
@@ -334,6 +336,7 @@ static struct bpf_map *map_of(const struct kernel *k, enum kernel_map which)
 		return k->skel->maps.ps_standstills;
 	case KERNEL_MAP_STALLS:
 		return k->skel->maps.ps_stalls;
+	case KERNEL_MAP_LOCKS:
 	case KERNEL_MAP_COUNT:
 		break;
 	}
@@ -347,7 +350,7 @@ int kernel_map_fd(const struct kernel *k, enum kernel_map which)
 
 uint32_t kernel_map_limit(const struct kernel *k, enum kernel_map which)
 {
-	return bpf_map__max_entries(map_of(k, which));
+	return which == KERNEL_MAP_LOCKS ? PS_LOCKS : bpf_map__max_entries(map_of(k, which));
 }
 
 const char *kernel_map_name(enum kernel_map which)
@@ -356,7 +359,7 @@ const char *kernel_map_name(enum kernel_map which)
 		"specs",      "targets",        "probes",      "losses",  "processes", "pools",
 		"histograms", "leases",         "waiters",     "calls",   "tasks",     "functions",
 		"sockets",    "endpoints",      "listeners",   "stories", "given-ups", "wires",
-		"families",   "unix-endpoints", "standstills", "stalls"
+		"families",   "unix-endpoints", "standstills", "stalls",  "locks"
 	};
 
 	return names[which];
@@ -454,6 +457,45 @@ int kernel_meet_threads(struct kernel *k)
 int kernel_meet_workers(struct kernel *k)
 {
 	return run_pass(k->skel->links.ps_workers_pass);
+}
+
+const struct ps_lock *kernel_locks(const struct kernel *k)
+{
+	return k->skel->bss->ps_locks;
+}
+
+uint32_t kernel_locks_taken(const struct kernel *k)
+{
+	return __atomic_load_n(&k->skel->bss->ps_n_locks, __ATOMIC_ACQUIRE);
+}
+
+/* Its id goes last: from then on it may be taken. */
+void kernel_clear_lock(struct kernel *k, size_t place)
+{
+	struct ps_lock *l = &k->skel->bss->ps_locks[place];
+
+	memset((char *)l + sizeof(l->id), 0, sizeof(*l) - sizeof(l->id));
+	__atomic_store_n(&l->id, 0, __ATOMIC_RELEASE);
+}
+
+void kernel_correct_lock(struct kernel *k, size_t place, int32_t n_waiting)
+{
+	struct ps_lock *l = &k->skel->bss->ps_locks[place];
+	int32_t seen = __atomic_load_n(&l->waiters, __ATOMIC_RELAXED);
+
+	if (seen > n_waiting &&
+	    __atomic_compare_exchange_n(&l->waiters, &seen, n_waiting, false, __ATOMIC_RELAXED,
+					__ATOMIC_RELAXED) &&
+	    n_waiting < 4)
+		__atomic_store_n(&l->convoy_ns, 0, __ATOMIC_RELAXED);
+}
+
+uint32_t kernel_meet_lock_waiters(struct kernel *k)
+{
+	uint32_t pass = ++k->skel->bss->ps_lock_pass;
+
+	run_pass(k->skel->links.ps_locks_pass);
+	return pass;
 }
 
 int kernel_read_queues(struct kernel *k)

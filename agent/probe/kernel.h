@@ -53,6 +53,7 @@ enum kernel_map {
 	KERNEL_MAP_UNIX,
 	KERNEL_MAP_STANDSTILLS,
 	KERNEL_MAP_STALLS,
+	KERNEL_MAP_LOCKS, /* a variable: no map of its own */
 	KERNEL_MAP_COUNT
 };
 
@@ -127,6 +128,17 @@ int kernel_follow_unix(struct kernel *k, const struct ps_endpoint_key *key, uint
 /* Connections made to it since the first whole pass after; -1 = that has not come to its end yet, or it is not followed. */
 int64_t kernel_unix_opened(const struct kernel *k, const struct ps_endpoint_key *key);
 void kernel_forget_unix(struct kernel *k, const struct ps_endpoint_key *key, uint64_t wire);
+
+/*
+ * The table of words at which threads wait (PS_LOCKS places), as the kernel writes it. Places are cleared by kernel_clear_lock().
+ * kernel_locks_taken() changes with each place that is taken; kernel_meet_lock_waiters() counts who waits, into those whose `pass` is its result then.
+ */
+const struct ps_lock *kernel_locks(const struct kernel *k);
+uint32_t kernel_locks_taken(const struct kernel *k);
+void kernel_clear_lock(struct kernel *k, size_t place);
+/* So many threads wait there, and not as many as the kernel has counted; too few for a convoy, which is forgotten. */
+void kernel_correct_lock(struct kernel *k, size_t place, int32_t n_waiting);
+uint32_t kernel_meet_lock_waiters(struct kernel *k);
 
 /* Processes with books that have ended, so far; wraps. */
 uint32_t kernel_n_gone(const struct kernel *k);

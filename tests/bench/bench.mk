@@ -9,6 +9,10 @@ $(B)/tests/bench-empty: tests/bench/empty.c $(B)/libagent.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) $(CPPFLAGS) $^ $(AGENT_LIBS) -o $@
 
+$(B)/tests/bench-storm: tests/bench/storm.c
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE $< -o $@ -lpthread
+
 $(B)/tests/bench-instructions: tests/bench/instructions.c $(B)/libagent.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) $(CPPFLAGS) $^ $(AGENT_LIBS) -o $@
@@ -25,8 +29,8 @@ $(B)/tests/bench-gosql: tests/bench/gosql/main.go
 
 .PHONY: bench
 bench: # measure ns per probe hit, the agent's own cost and what real pools pay, as tables (needs root; BENCH='hikari' picks rows)
-bench: $(B)/poolscope $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/bench-gosql
+bench: $(B)/poolscope $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/bench-gosql $(B)/tests/bench-storm
 	@tests/bench/run $(B) $(BENCH)
 
 # they are measured seldom; so that they compile until then
-check-unit: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/bench-instructions
+check-unit: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/bench-storm $(B)/tests/bench-instructions

@@ -38,8 +38,11 @@ static void ask(struct symbols *s)
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (!symbols_find(s, names[i], &found, &d))
 			check(s, &found);
-		symbols_find_object(s, names[i], &vaddr);
+		if (!symbols_find_object(s, names[i], &vaddr) &&
+		    !symbols_object_at(s, vaddr, &size, &name) && size > vaddr)
+			abort();
 	}
+	symbols_data_address(s, 4096, &vaddr);
 	for (size_t i = 0; i < symbols_n_segments(s); i++) {
 		symbols_segment(s, i, &vaddr, &size);
 		if (!symbols_at(s, vaddr + size / 2, &found, &name))

@@ -199,6 +199,8 @@ static void the_unix_socket_serves_the_api(void **state)
 	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/", "404", NULL);
 	assert_answer(connect_unix(f), "GET", API_PREFIX "findings", "200", "too-small");
 	assert_answer(connect_unix(f), "GET", API_PREFIX "stalls", "200", "{\"stalls\":[]}");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "locks", "200",
+		      "\"lock\":\"orders:the_lock\"");
 	assert_answer(connect_unix(f), "GET", API_PREFIX "status", "200", "\"checks\"");
 	assert_answer(connect_unix(f), "GET", API_PREFIX "probes", "200", "uprobe_multi");
 	assert_answer(connect_unix(f), "GET", API_PREFIX "metrics", "200",

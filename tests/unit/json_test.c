@@ -224,6 +224,31 @@ static void hostile_names_stay_valid_and_are_cut(void **state)
 	free(huge);
 }
 
+static void a_lock_has_its_waits_and_a_clean_stack(void **state)
+{
+	struct snapshot *s = fixture_full();
+	json_t *answer = round_trip(encode_locks(s)), *lock = first(answer, "locks");
+
+	(void)state;
+	assert_keys(lock,
+		    "pid process lock symbol address wait timeouts waiting oldest_wait_seconds "
+		    "waits_per_second mean_waiting stack");
+	assert_string_equal(json_string_value(json_object_get(lock, "lock")), "orders:the_lock");
+	assert_string_equal(json_string_value(json_object_get(lock, "address")),
+			    "0xffff800012345678");
+	assert_true(json_is_null(json_object_get(lock, "waits_per_second")));
+	assert_null(
+		strchr(json_string_value(json_array_get(json_object_get(lock, "stack"), 1)), '\n'));
+	json_decref(answer);
+	((struct lock_row *)s->locks)->name = NULL;
+	answer = round_trip(encode_locks(s));
+	lock = first(answer, "locks");
+	assert_string_equal(json_string_value(json_object_get(lock, "lock")), "0xffff800012345678");
+	assert_true(json_is_null(json_object_get(lock, "symbol")));
+	json_decref(answer);
+	snapshot_unref(s);
+}
+
 static void findings_stalls_status_and_probes_have_the_keys_of_the_contract(void **state)
 {
 	struct snapshot *s = fixture_full();
@@ -319,6 +344,7 @@ int main(void)
 		cmocka_unit_test(one_pool_comes_with_its_holders_and_waiters),
 		cmocka_unit_test(what_is_gone_is_not_among_the_pools),
 		cmocka_unit_test(hostile_names_stay_valid_and_are_cut),
+		cmocka_unit_test(a_lock_has_its_waits_and_a_clean_stack),
 		cmocka_unit_test(findings_stalls_status_and_probes_have_the_keys_of_the_contract),
 		cmocka_unit_test(paths_that_do_not_exist_are_refused),
 		cmocka_unit_test(each_failing_allocation_gives_null_and_leaks_nothing),

@@ -82,6 +82,12 @@ static void a_pool_is_written_with_all_its_families(void **state)
 	assert_line(&b, "poolscope_pool_trusted{" ORDERS "} 1");
 	assert_line(&b, "poolscope_findings{finding=\"too-small\",severity=\"warning\"} 1");
 	assert_line(&b, "poolscope_findings{finding=\"leak\",severity=\"critical\"} 0");
+	assert_line(&b, "# TYPE poolscope_lock_wait_duration_seconds histogram");
+	assert_line(
+		&b,
+		"poolscope_lock_wait_duration_seconds_count{process=\"orders\",lock=\"orders:the_lock\"} 5");
+	assert_line(&b, "poolscope_lock_wait_duration_seconds_bucket{process=\"orders\","
+			"lock=\"orders:the_lock\",le=\"0.00390625\"} 4");
 	assert_line(&b, "poolscope_build_info{version=\"0.1.0\"} 1");
 	assert_line(&b, "poolscope_agent_cpu_seconds_total{mode=\"user\"} 0.5");
 	assert_line(&b, "poolscope_agent_losses_total{kind=\"story_capped\"} 3");

@@ -133,7 +133,34 @@ static inline struct snapshot *fixture_new(size_t n_pools, struct pool_row **ret
 	return s;
 }
 
-/* One pool, a finding about it, a probe, a check and a table: something of everything. */
+/* A lock of the pool's process, and its series. */
+static inline void fixture_add_lock(struct snapshot *s, const struct hist *wait)
+{
+	static const char *const stack[] = { "take (orders)", "main\n (orders)" };
+	struct lock_row *lock = arena_alloc(s->arena, 1, sizeof(*lock));
+	struct lock_sum_row *sum = arena_alloc(s->arena, 1, sizeof(*sum));
+
+	*lock = (struct lock_row){ .pid = 4242,
+				   .process = "orders",
+				   .address = 0xffff800012345678,
+				   .name = "orders:the_lock",
+				   .wait = wait,
+				   .timeouts = 3,
+				   .waiting = 2,
+				   .oldest_wait_ns = 250000000,
+				   .waits_per_s = NAN,
+				   .mean_waiting = 1.5,
+				   .stack = stack,
+				   .n_stack = 2 };
+	*sum = (struct lock_sum_row){ .process = "orders",
+				      .lock = "orders:the_lock",
+				      .wait = wait };
+	s->locks = lock;
+	s->lock_sums = sum;
+	s->n_locks = s->n_lock_sums = 1;
+}
+
+/* One pool, a finding about it, a lock, a probe, a check and a table: something of everything. */
 static inline struct snapshot *fixture_full(void)
 {
 	static const uint64_t waits[] = { 0, 0, 1000, 2000000, 250000000 };
@@ -152,6 +179,7 @@ static inline struct snapshot *fixture_full(void)
 	struct table_row *table = arena_alloc(s->arena, 1, sizeof(*table));
 	struct hist *h = fixture_hist(s->arena, waits, sizeof(waits) / sizeof(waits[0]));
 
+	fixture_add_lock(s, h);
 	pools[0] = fixture_known_pool(1, h, h);
 	pools[0].holders = holders;
 	pools[0].n_holders = 2;

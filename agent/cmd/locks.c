@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * locks.c - `poolscope locks`: where threads wait for each other. The surprise: locks belong to processes, so --pool and --kind choose
+ * those processes that have such a pool.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/json.h"
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/text.h"
+#include "cmd/command.h"
+#include "cmd/field.h"
+#include "cmd/pools.h"
+#include "cmd/rank.h"
+#include "cmd/source.h"
+#include "cmd/table.h"
+
+#define INTERVAL_S 2.0
+
+static bool is_chosen(const struct invocation *in, const json_t *lock, const json_t *pools)
+{
+	double pid = field_number(lock, "pid");
+	const json_t *pool;
+	size_t i;
+
+	if (!pools)
+		return !in->pid || pid == in->pid;
+	json_array_foreach (field_array(pools, "pools"), i, pool) {
+		if (field_number(pool, "pid") == pid)
+			return true;
+	}
+	return false;
+}
+
+/* Without an order those first at which most is waited now, then those at which most was. */
+static struct rank rank_lock(json_t *lock, const char *sort)
+{
+	static const struct {
+		const char *key, *field;
+	} fields[] = { { "wait", "wait.sum_seconds" },
+		       { "waits", "waits_per_second" },
+		       { "now", "mean_waiting" },
+		       { "longest", "oldest_wait_seconds" } };
+	struct rank r = { .item = lock,
+			  .text = "",
+			  .number = { field_number(lock, "mean_waiting"),
+				      field_number(lock, "oldest_wait_seconds"),
+				      field_number(lock, "wait.sum_seconds") } };
+
+	for (size_t i = 0; sort && i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (!strcmp(sort, fields[i].key))
+			r.number[0] = field_number(lock, fields[i].field);
+	}
+	if (sort && !strcmp(sort, "process"))
+		r.text = field_text_or(lock, "process", "");
+	return r;
+}
+
+/* `pools` are the chosen ones, NULL = no choice by pool. */
+static json_t *select_locks(const struct invocation *in, const json_t *answer, const json_t *pools)
+{
+	json_t *all = field_array(answer, "locks"), *lock;
+	AUTO_FREE struct rank *rank = calloc(json_array_size(all) + 1, sizeof(*rank));
+	size_t i, n = 0;
+
+	json_array_foreach (all, i, lock) {
+		if (rank && is_chosen(in, lock, pools))
+			rank[n++] = rank_lock(lock, in->sort);
+	}
+	return rank_list("locks", rank, n, false);
+}
+
+static int get_locks(const struct invocation *in, struct source *source, json_t **ret,
+		     struct diag *d)
+{
+	CLEANUP(cleanup_json) json_t *answer = NULL;
+	CLEANUP(cleanup_json) json_t *all_pools = NULL;
+	CLEANUP(cleanup_json) json_t *pools = NULL;
+	int r = source_get(source, API_PREFIX "locks", &answer, d);
+
+	if (!r && (in->pool || in->kind)) {
+		r = source_get(source, API_PREFIX "pools", &all_pools, d);
+		pools = pools_select(in, all_pools, NULL, false);
+	}
+	if (!r)
+		*ret = select_locks(in, answer, pools);
+	return r;
+}
+
+/* The first function that is not libc's own: it called what waits. */
+static const char *place_of(const json_t *lock)
+{
+	const json_t *stack = field_array(lock, "stack"), *place;
+	size_t i;
+
+	json_array_foreach (stack, i, place) {
+		const char *text = json_string_value(place);
+
+		if (text && !strstr(text, "(libc.") && !strstr(text, "(libpthread"))
+			return text;
+	}
+	return json_string_value(json_array_get(stack, 0));
+}
+
+static int print_locks(const json_t *locks)
+{
+	static const struct column columns[] = {
+		{ "PROCESS", false, 0, 0 }, { "PID", true, 0, 0 },	{ "LOCK", false, 0, 40 },
+		{ "WAITS/S", true, 0, 0 },  { "WAITING", true, 0, 0 },	{ "WAITS", true, 0, 0 },
+		{ "WAIT", true, 0, 0 },	    { "P99", true, 0, 0 },	{ "MAX", true, 0, 0 },
+		{ "NOW", true, 0, 0 },	    { "LONGEST", true, 0, 0 }, { "TIMEOUTS", true, 1, 0 },
+		{ "AT", false, 0, 0 },
+	};
+	static const char *const durations[] = { "wait.sum_seconds", "wait.p99_seconds",
+						 "wait.max_seconds" };
+	CLEANUP(table_done) struct table t = { 0 };
+	const json_t *lock;
+	size_t i;
+
+	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
+	json_array_foreach (field_array(locks, "locks"), i, lock) {
+		char number[TEXT_NUMBER_BYTES];
+
+		table_add(&t, field_text(lock, "process"));
+		snprintf(number, sizeof(number), "%.0f", field_number(lock, "pid"));
+		table_add(&t, number);
+		table_add(&t, field_text(lock, "lock"));
+		table_add(&t, text_format_count(field_number(lock, "waits_per_second"), number));
+		if (isnan(field_number(lock, "mean_waiting")))
+			snprintf(number, sizeof(number), "-");
+		else
+			snprintf(number, sizeof(number), "%.2f",
+				 field_number(lock, "mean_waiting"));
+		table_add(&t, number);
+		table_add(&t, text_format_count(field_number(lock, "wait.count"), number));
+		for (size_t k = 0; k < sizeof(durations) / sizeof(durations[0]); k++)
+			table_add(&t,
+				  text_format_duration(field_number(lock, durations[k]), number));
+		table_add(&t, text_format_count(field_number(lock, "waiting"), number));
+		table_add(&t,
+			  text_format_duration(field_number(lock, "oldest_wait_seconds"), number));
+		table_add(&t, text_format_count(field_number(lock, "timeouts"), number));
+		table_add(&t, place_of(lock));
+	}
+	return table_print(&t);
+}
+
+static int print_once(const struct invocation *in, struct source *source)
+{
+	CLEANUP(cleanup_json) json_t *locks = NULL;
+	struct diag d = { 0 };
+
+	if (get_locks(in, source, &locks, &d))
+		return command_fail(in, "%s", d.text);
+	if (in->is_json)
+		print_json(locks);
+	else if (!json_array_size(field_array(locks, "locks")))
+		printf("No thread has waited for a lock.\n");
+	else if (print_locks(locks))
+		return command_fail(in, "out of memory");
+	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+}
+
+int command_locks(const struct invocation *in)
+{
+	CLEANUP(cleanup_source) struct source *source = NULL;
+	double interval_s = in->interval_s > 0 ? in->interval_s : INTERVAL_S;
+	struct diag d = { 0 };
+	int status;
+
+	if (source_open(in, &source, &d))
+		return command_fail(in, "%s", d.text);
+	for (int n = 1;; n++) {
+		status = print_once(in, source);
+		if (status != EXIT_DONE || (in->count ? n >= in->count : !in->is_watched))
+			return status;
+		if (source_wait(source, (int)(interval_s * 1000), &d))
+			return command_fail(in, "%s", d.text);
+		if (!in->is_json)
+			printf("\n");
+	}
+}

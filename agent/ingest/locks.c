@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * locks.c - see locks.h. The surprise: a copy of a place may be torn, which costs nothing, as each of its numbers only rises; what does not
+ * (who waits, and since when) is counted by a pass over the threads. To find names takes long, so few of them are looked for in a tick.
+ */
+#include "ingest/locks.h"
+
+#include "discover/places.h"
+#include "base/text.h"
+
+#define NAMES_A_TICK 4
+#define STACKS_A_TICK 1
+#define PLACES_MAX 8
+#define IDLE_SHARE 2 /* words at which nobody waits are cleared when the table is fuller than 1 / this */
+#define IDLE_NS 60000000000ll
+#define SETTLED_NS 1500000000ll
+
+static void find_name(struct model *m, const struct ps_lock *l)
+{
+	char place[PLACE_BYTES], clean[PLACE_BYTES];
+
+	if (place_of_data(l->proc.tgid, l->word, place)) {
+		model_name_lock(m, l, NULL);
+		return;
+	}
+	text_clean(place, sizeof(place), clean, sizeof(clean));
+	model_name_lock(m, l, clean);
+}
+
+static void find_stack(struct model *m, const struct ps_lock *l)
+{
+	char place[PLACES_MAX][PLACE_BYTES], clean[PLACES_MAX][PLACE_BYTES];
+	const char *places[PLACES_MAX];
+	uint64_t word[PS_LOCK_STACK];
+	size_t n;
+
+	for (size_t i = 0; i < PS_LOCK_STACK; i++)
+		word[i] = l->stack[i];
+	n = places_of_stack(l->proc.tgid, word, PS_LOCK_STACK, place, PLACES_MAX);
+	for (size_t i = 0; i < n; i++) {
+		text_clean(place[i], sizeof(place[i]), clean[i], sizeof(clean[i]));
+		places[i] = clean[i];
+	}
+	model_feed_lock_stack(m, l, places, n);
+}
+
+static bool is_over(const struct model *m, const struct ps_lock *l, bool is_crowded, int64_t now_ns)
+{
+	if (!model_is_fed(m, &l->proc))
+		return true;
+	return is_crowded && l->waiters <= 0 && now_ns - (int64_t)l->last_ns > IDLE_NS;
+}
+
+/*
+ * The count of waiters rises with each sleep and falls when a thread runs. One that was missed (before 6.2 a thread's record is not found while a
+ * lookup on the same CPU was interrupted) would leave it too high for ever: where nobody came for a while, it is what the pass has counted.
+ */
+static void correct(struct kernel *k, size_t place, const struct ps_lock *l, bool is_met,
+		    int64_t now_ns)
+{
+	int32_t n = is_met ? (int32_t)l->n_waiting : 0;
+
+	if (l->waiters > n && now_ns - (int64_t)l->last_ns > SETTLED_NS)
+		kernel_correct_lock(k, place, n);
+}
+
+uint32_t locks_read(struct kernel *k, struct model *m, int64_t now_ns)
+{
+	const struct ps_lock *locks = kernel_locks(k);
+	uint32_t n_taken = 0, n_waiting = 0, n_names = 0, n_stacks = 0, pass = 0;
+
+	if (!kernel_locks_taken(k))
+		return 0;
+	for (size_t i = 0; i < PS_LOCKS; i++) {
+		n_taken += locks[i].id != 0;
+		n_waiting += locks[i].id && locks[i].waiters > 0;
+	}
+	if (n_waiting)
+		pass = kernel_meet_lock_waiters(k);
+	for (size_t i = 0; i < PS_LOCKS; i++) {
+		const struct ps_lock *l = &locks[i];
+		bool is_met = pass && l->pass == pass;
+
+		if (!l->id || !l->word || !l->proc.tgid)
+			continue;
+		if (is_over(m, l, n_taken > PS_LOCKS / IDLE_SHARE, now_ns)) {
+			kernel_clear_lock(k, i);
+			continue;
+		}
+		if (pass)
+			correct(k, i, l, is_met, now_ns);
+		if (model_feed_lock(m, l, is_met ? l->n_waiting : 0,
+				    is_met ? (int64_t)l->oldest_ns : 0) ||
+		    !model_has_lock(m, l))
+			continue;
+		if (model_wants_lock_name(m, l) && n_names++ < NAMES_A_TICK)
+			find_name(m, l);
+		if (model_wants_lock_stack(m, l) && n_stacks++ < STACKS_A_TICK)
+			find_stack(m, l);
+	}
+	return n_taken;
+}
