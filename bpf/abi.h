@@ -144,7 +144,8 @@ enum ps_pool_flag {
  * verbs have a pair of counts of their own, seq_begin and seq_end.
  *
  * With n in use, A = sum of acquire times and R = sum of release times, the integral of use up to t is n*t - A + R, all modulo
- * 2^64; the same holds for waiters.
+ * 2^64; the same holds for waiters. With the time that the process has stood still until then (ps_stood()) in place of each of those
+ * times, it is the part of it that lay inside of stalls.
  */
 struct ps_pool {
 	__u64 seq_end;
@@ -188,9 +189,9 @@ struct ps_pool {
 	__u64 outcome[8];	/* waits that ended without an acquire, by enum ps_outcome */
 	__u64 wait_begin_sum;
 	__u64 wait_end_sum;
+	__u64 stood_wait_sum;	/* the same of the time that the process had stood still: ends less beginnings */
 	__u64 wait_begins;
 	__u64 wait_ends;	/* waits that ended in any way */
-	__u64 reserved3;
 
 	/*
 	 * What each acquire and release writes, in one line of the cache: the threads of a pool take it from each other. It is one
@@ -202,8 +203,8 @@ struct ps_pool {
 	__u32 in_use_peak;
 	__u32 waiting_peak;
 	__u32 reserved2;
-	__u64 acquired_sum;	/* A */
-	__u64 released_sum;	/* R, without those from before */
+	__u64 use_sum;		/* R - A, without leases from before */
+	__u64 stood_use_sum;	/* the same of the time that the process had stood still */
 	__u64 acquires;
 	__u64 releases;		/* all of them, those of leases from before too */
 
@@ -454,6 +455,8 @@ struct ps_standstill {
 	__s64 n_on_cpu;		/* of one with a CPU quota: threads that were given a CPU and have not left it */
 	__u64 ran_ns;		/* when the last of them did, */
 	__u64 n_throttled;	/* and how often its cgroups had been throttled then */
+	__u64 stood_ns;		/* its stalls all together, as far as stood_until_ns: ps_stood() adds the one that goes on */
+	__u64 stood_until_ns;
 };
 
 /* Its stalls of one cause have a struct ps_hist. */

@@ -160,6 +160,10 @@ PS_SHARED __u32 ps_n_gone = 0;
 #define PS_STOPPED_SLOTS 64
 PS_SHARED __u32 ps_stopped[PS_STOPPED_SLOTS];
 
+/* Processes that have ever stood still, by the last bits of their number; so all others need not be looked up. Never cleared. */
+#define PS_STOOD_BITS 65536
+PS_SHARED __u64 ps_has_stood[PS_STOOD_BITS / 64];
+
 /* Raised with each entry of ps_learned that waits for the agent. */
 PS_SHARED __u32 ps_n_wanted = 0;
 

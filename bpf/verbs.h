@@ -53,6 +53,13 @@ PS_INLINE void ps_hist_add(const struct ps_pool_key *key, enum ps_hist_of which,
 		ps_hist_put(&hists->h[which], ns);
 }
 
+/* Of a process that never stood still there is nothing to add. */
+PS_INLINE void ps_stood_sum(__u64 *sum, __u64 stood)
+{
+	if (stood)
+		__sync_fetch_and_add(sum, stood);
+}
+
 /* After each change of in use, waiting or capacity: peaks, and the time during which the pool was full and somebody waited. */
 PS_INLINE void ps_pool_level(struct ps_pool *p, __u64 now)
 {
@@ -200,14 +207,17 @@ PS_INLINE void ps_on_pool_create(struct ps_pool *p, const struct ps_event *e)
 PS_INLINE void ps_on_pool_destroy(struct ps_pool *p, const struct ps_event *e)
 {
 	__u64 in_use = (__u64)ps_in_use(p), waiting = (__u64)ps_waiting(p);
+	__u64 stood = ps_stood_of(&e->pool.proc, e->now);
 
 	if (!(p->flags & PS_POOL_DESTROYED))
 		ps_pool_count(e, -1);
 	p->leases_voided += in_use;
-	p->released_sum += in_use * e->now;
+	p->use_sum += in_use * e->now;
+	p->stood_use_sum += in_use * stood;
 	p->leases_ended += in_use;
 	p->waits_voided += waiting;
 	p->wait_end_sum += waiting * e->now;
+	p->stood_wait_sum += waiting * stood;
 	p->waits_ended += waiting;
 	p->flags |= PS_POOL_DESTROYED;
 	p->destroyed_ns = e->now;
@@ -253,6 +263,7 @@ PS_INLINE void ps_on_wait_begin(struct ps_pool *p, const struct ps_event *e)
 	}
 	__sync_fetch_and_add(&p->wait_begins, 1);
 	__sync_fetch_and_add(&p->wait_begin_sum, e->now);
+	ps_stood_sum(&p->stood_wait_sum, -ps_stood_of(&e->pool.proc, e->now));
 	__sync_fetch_and_add(&p->waits_begun, 1);
 	ps_pool_level(p, e->now);
 }
@@ -277,6 +288,7 @@ PS_INLINE __s64 ps_wait_close(struct ps_pool *p, const struct ps_event *e, __u64
 		return -1;
 	__sync_fetch_and_add(&p->wait_ends, 1);
 	__sync_fetch_and_add(&p->wait_end_sum, e->now);
+	ps_stood_sum(&p->stood_wait_sum, ps_stood_of(&e->pool.proc, e->now));
 	return e->now > since ? (__s64)(e->now - since) : 0;
 }
 
@@ -346,7 +358,8 @@ PS_INLINE void ps_lease_begin(struct ps_pool *p, const struct ps_event *e, __u64
 		lease->waiter = waiter;
 		lease->tid = fresh.tid;
 	}
-	__sync_fetch_and_add(&p->acquired_sum, e->now);
+	__sync_fetch_and_add(&p->use_sum, -e->now);
+	ps_stood_sum(&p->stood_use_sum, -ps_stood_of(&e->pool.proc, e->now));
 	__sync_fetch_and_add(&p->leases_begun, 1);
 }
 
@@ -427,7 +440,8 @@ PS_INLINE void ps_on_released(struct ps_pool *p, const struct ps_event *e)
 	held = e->now > since ? e->now - since : 0;
 	lease->since_ns = e->now;
 	__sync_fetch_and_add(&p->releases, 1);
-	__sync_fetch_and_add(&p->released_sum, e->now);
+	__sync_fetch_and_add(&p->use_sum, e->now);
+	ps_stood_sum(&p->stood_use_sum, ps_stood_of(&e->pool.proc, e->now));
 	__sync_fetch_and_add(&p->leases_ended, 1);
 	if (e->arg[2] & PS_RELEASED_BROKEN)
 		__sync_fetch_and_add(&p->released_broken, 1);

@@ -225,7 +225,7 @@ static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row 
 				     : "the pool's own probe points";
 	row->untrusted_why = pool_doubt(p);
 	row->trusted = !row->untrusted_why;
-	if (row_keep(row, arena) ||
+	if (row_keep(row, arena) || row_verdict(m, &p->key.proc, &p->recent, row, arena) ||
 	    refs_rows(&p->holders, m->now_ns, tgid, arena, name_thread, context, &row->holders,
 		      &row->n_holders) ||
 	    refs_rows(&p->waiters, m->now_ns, tgid, arena, name_thread, context, &row->waiters,

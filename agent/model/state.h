@@ -29,6 +29,7 @@ struct process {
 	struct endpoint *connects; /* within a tick: the endpoints that it has connections to */
 	unsigned int n_pools; /* within a tick: of connections */
 	bool has_workers; /* within a tick: a pool of them that is not inferred */
+	bool has_stood; /* still, ever */
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -41,7 +42,19 @@ struct window {
 
 /* Integrals as they are told: they never fall, and are whole steps. */
 struct sums {
-	double in_use_s, capacity_s, pending_s, saturated_s;
+	double in_use_s, capacity_s, pending_s, saturated_s, stalled_s, stalled_hold_s;
+};
+
+/* Some sums as they were: what a verdict is about is what came since. */
+struct mark {
+	int64_t t_ns; /* 0 = at the beginning */
+	double wait_s, saturated_s, stalled_s;
+};
+
+/* Two of them, so that the older one is at least RECENT_NS old. */
+#define RECENT_NS 10000000000
+struct recent {
+	struct mark older, newer;
 };
 
 #define TORN_DOUBT 3 /* ticks: a busy pool is caught whole at a second look */
@@ -75,6 +88,7 @@ struct pool {
 	struct hist own_waits; /* count and sum alone, no buckets */
 	struct refs holders, waiters;
 	struct window window, former;
+	struct recent recent;
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -115,6 +129,7 @@ struct stall {
 	struct ps_stall_key key;
 	struct hist length;
 	int64_t since_ns; /* of one that goes on; 0 = none does */
+	struct recent recent;
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -199,8 +214,19 @@ int hist_keep(const struct hist **h, struct arena *arena);
 void stall_free(struct model *m, struct stall *s);
 void stalls_tick_begin(struct model *m);
 void stalls_tick_end(struct model *m);
+/* The cause of which the process had most lately. */
+enum ps_stall_cause stalls_main_cause(const struct model *m, const struct ps_proc_key *proc);
 /* 0 or -ENOMEM. */
 int stalls_snapshot(struct model *m, struct snapshot *s);
+
+/* ---- verdict.c --------------------------------------------------------------------------------------------------------- */
+
+/* Once a tick. */
+void recent_roll(struct recent *r, const struct mark *now);
+
+/* Sets the verdict where waits inside of stalls explain that the pool was saturated lately. 0 or -ENOMEM. */
+int row_verdict(const struct model *m, const struct ps_proc_key *proc, const struct recent *recent,
+		struct pool_row *row, struct arena *arena);
 
 /* ---- join.c ------------------------------------------------------------------------------------------------------------ */
 

@@ -12,6 +12,7 @@ mismatch.
   levels          in use, pending, open, capacity: equal; a capacity of 0 is unbounded, which the agent says as null
   ..._seconds     integrals and sums within 0.5 %, or within 5 us for each event (acquire or wait), see below; the
                   truth's is carried on to the agent's time for what goes on after it: items still out, capacity
+  stalled...      within 2 %, or 1 ms; where the world never stood still, 0
   p50, p90, p99   of wait and hold: within 10 %, or within --floor-us (default 5) when that is more. Reason of the floor: the
                   simulator reads its clock before the probe, the agent in it; so the cost of the probe itself (0.5 to 1 us
                   each, more when a CPU is shared) lies between the two, and no quantile of that size can be compared.
@@ -28,6 +29,8 @@ COUNTS = ("acquires", "acquires_new", "releases", "timeouts", "rejections", "ope
 BY_REASON = ("outcomes", "closed_by", "rejected_by")
 HISTOGRAMS = ("wait", "wait_failed", "hold")
 EVENT_US = 5  # what a probe costs at most on average, being preempted in it included
+STALLED = 0.02  # of a stall of 50 ms: the millisecond in which its threads stop, one after the other
+STALLED_S = 1e-3  # a wait that begins or ends as the world stops
 QUANTILES = ("p50_seconds", "p90_seconds", "p99_seconds")
 
 
@@ -74,6 +77,10 @@ def compare_pool(truth, found, options):
     n_events = (truth.get("acquires") or 0) + ((truth.get("wait_failed") or {}).get("count") or 0)
     for key, expected in expected_seconds(truth, found):
         yield key, expected, found.get(key), agrees(expected, found.get(key), options.use_percent / 100, n_events * per_event)
+    has_stood = truth.get("stalled_hold_seconds") or truth.get("stalled_seconds")
+    for key in ("stalled_seconds", "stalled_hold_seconds"):
+        if is_number(truth.get(key)):
+            yield key, truth[key], found.get(key), agrees(truth[key], found.get(key), STALLED, STALLED_S if has_stood else 0)
     for name in HISTOGRAMS:
         expected, seen = truth.get(name), found.get(name) or {}
         if not expected or not expected.get("count"):

@@ -30,6 +30,11 @@ static int reset(void **state)
 	shim_map_clear(&ps_stalls);
 	shim_map_clear(&ps_procs);
 	shim_map_clear(&ps_losses);
+	shim_map_clear(&ps_pools);
+	shim_map_clear(&ps_hist_of);
+	shim_map_clear(&ps_leases);
+	shim_map_clear(&ps_waiters);
+	memset(ps_has_stood, 0, sizeof(ps_has_stood));
 	ps_standstills.limit = ps_stalls.limit = ps_procs.limit = 16;
 	shim_now_ns = 1000 * MS;
 	return 0;
@@ -258,6 +263,158 @@ static void who_waits_for_others_or_sleeps_is_not_throttled(void **state)
 	assert_null(stalls_of(PS_STALL_throttled));
 }
 
+/* ---- what it did to pools ------------------------------------------------------------------------------------------------- */
+
+static const struct ps_pool_key the_pool = { .pool = 0x1000,
+					     .proc = { .tgid = 42, .incarnation = 1 } };
+
+static void of_pool(enum ps_verb verb, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+	struct ps_event e = { .pool = the_pool,
+			      .now = shim_now_ns,
+			      .verb = verb,
+			      .arg = { the_pool.pool, a1, a2, a3 } };
+
+	ps_event_feed(&e);
+}
+
+static uint64_t stood(void)
+{
+	return ps_stood_of(&the_process, shim_now_ns);
+}
+
+static const struct ps_pool *books(void)
+{
+	const struct ps_pool *p = bpf_map_lookup_elem(&ps_pools, &the_pool);
+
+	assert_true(ps_books_are_whole(p));
+	return p;
+}
+
+static void assert_stalled(uint64_t waits_ns, uint64_t holds_ns)
+{
+	assert_int_equal((uint64_t)ps_waiting(books()) * stood() + books()->stood_wait_sum,
+			 waits_ns);
+	assert_int_equal((uint64_t)ps_in_use(books()) * stood() + books()->stood_use_sum, holds_ns);
+}
+
+static void the_clock_of_stalls_runs_only_inside_of_them(void **state)
+{
+	(void)state;
+	after(MS);
+	assert_int_equal(stood(), 0);
+	begins(PS_STALL_gc);
+	assert_int_equal(stood(), 0);
+	after(3 * MS);
+	assert_int_equal(stood(), 3 * MS);
+	begins(PS_STALL_safepoint); /* names it */
+	after(MS);
+	ends(PS_STALL_gc);
+	assert_int_equal(stood(), 4 * MS);
+	after(10 * MS);
+	assert_int_equal(stood(), 4 * MS);
+	ps_stop_begins(&the_process, shim_now_ns);
+	after(20000 * MS);
+	assert_int_equal(stood(), 20004 * MS); /* its end is the kernel's word */
+	ps_stop_ends(&the_process, shim_now_ns);
+	after(MS);
+	assert_int_equal(stood(), 20004 * MS);
+}
+
+static void what_lies_in_each_other_is_counted_once(void **state)
+{
+	(void)state;
+	begins(PS_STALL_gc);
+	after(10 * MS);
+	ps_stall_book(&the_process, PS_STALL_throttled, 8 * MS); /* was told when it was over */
+	assert_int_equal(stood(), 10 * MS);
+	after(MS);
+	ends(PS_STALL_gc);
+	assert_int_equal(stood(), 11 * MS);
+	after(MS);
+	ps_stall_book(&the_process, PS_STALL_throttled, 2 * MS); /* half of that is known */
+	assert_int_equal(stood(), 12 * MS);
+}
+
+static void a_lost_end_counts_as_10_s_and_takes_nothing_back(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	begins(PS_STALL_gc);
+	after(PS_STALL_BELIEVED_NS + 5000 * MS);
+	before = stood();
+	assert_int_equal(before, PS_STALL_BELIEVED_NS);
+	begins(PS_STALL_gc);
+	assert_int_equal(stood(), before);
+	after(2 * MS);
+	ends(PS_STALL_gc);
+	assert_int_equal(stood(), before + 2 * MS);
+	begins(PS_STALL_gc); /* a long one that ends counts in full */
+	after(PS_STALL_BELIEVED_NS + 5000 * MS);
+	ends(PS_STALL_gc);
+	assert_int_equal(stood(), before + 2 * MS + PS_STALL_BELIEVED_NS + 5000 * MS);
+}
+
+static void waits_and_holds_lie_in_stalls_by_their_overlap(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 1);
+	begins(PS_STALL_gc);
+	after(100 * MS);
+	ends(PS_STALL_gc); /* before anything of the pool */
+	of_pool(PS_VERB_acquired, 1, 7, 0);
+	of_pool(PS_VERB_wait_begin, 8, 0, 0);
+	after(5 * MS);
+	begins(PS_STALL_gc);
+	after(10 * MS);
+	assert_stalled(10 * MS, 10 * MS); /* all goes on */
+	of_pool(PS_VERB_wait_begin, 9, 0, 0); /* a thread that was not stopped yet */
+	after(40 * MS);
+	ends(PS_STALL_gc);
+	after(5 * MS);
+	assert_stalled(50 * MS + 40 * MS, 50 * MS);
+	of_pool(PS_VERB_released, 1, 0, 0);
+	of_pool(PS_VERB_acquired, 1, 8, 0);
+	after(5 * MS);
+	of_pool(PS_VERB_wait_end, 9, PS_OUTCOME_timeout, 0);
+	of_pool(PS_VERB_released, 1, 0, 0);
+	begins(PS_STALL_gc);
+	after(100 * MS);
+	ends(PS_STALL_gc); /* after all */
+	assert_stalled(90 * MS, 50 * MS);
+	assert_int_equal(books()->stood_wait_sum, 90 * MS);
+}
+
+static void the_end_of_a_pool_ends_what_is_stalled(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 1);
+	of_pool(PS_VERB_acquired, 1, 7, 0);
+	of_pool(PS_VERB_wait_begin, 8, 0, 0);
+	begins(PS_STALL_gc);
+	after(10 * MS);
+	ends(PS_STALL_gc);
+	of_pool(PS_VERB_pool_destroy, 0, 0, 0);
+	begins(PS_STALL_gc);
+	after(10 * MS);
+	ends(PS_STALL_gc);
+	assert_stalled(10 * MS, 10 * MS);
+}
+
+static void of_another_process_nothing_is_added(void **state)
+{
+	static const struct ps_proc_key other = { .tgid = 42 + PS_STOOD_BITS, .incarnation = 1 };
+
+	(void)state;
+	assert_int_equal(*ps_has_stood_word(42) >> 42 & 1, 0);
+	begins(PS_STALL_gc);
+	after(MS);
+	assert_int_equal(*ps_has_stood_word(42) >> 42 & 1, 1); /* the same bit */
+	assert_int_equal(ps_stood_of(&other, shim_now_ns), 0);
+	assert_int_equal(stood(), MS);
+}
+
 /* ---- rows ---------------------------------------------------------------------------------------------------------------- */
 
 static const struct snapshot *look(struct model *m)
@@ -329,6 +486,12 @@ int main(void)
 		cmocka_unit_test_setup(
 			out_of_quota_a_process_stands_still_until_its_first_thread_runs, reset),
 		cmocka_unit_test_setup(who_waits_for_others_or_sleeps_is_not_throttled, reset),
+		cmocka_unit_test_setup(the_clock_of_stalls_runs_only_inside_of_them, reset),
+		cmocka_unit_test_setup(what_lies_in_each_other_is_counted_once, reset),
+		cmocka_unit_test_setup(a_lost_end_counts_as_10_s_and_takes_nothing_back, reset),
+		cmocka_unit_test_setup(waits_and_holds_lie_in_stalls_by_their_overlap, reset),
+		cmocka_unit_test_setup(the_end_of_a_pool_ends_what_is_stalled, reset),
+		cmocka_unit_test_setup(of_another_process_nothing_is_added, reset),
 		cmocka_unit_test_setup(a_row_tells_those_that_ended_and_the_one_that_goes_on,
 				       reset),
 	};

@@ -100,12 +100,33 @@ struct sums {
 	struct values wait, wait_failed, hold, create;
 	int64_t acquires, acquires_new, releases, before, opened, open_failures;
 	int64_t outcome[REASONS_MAX], closed[REASONS_MAX], rejected[REASONS_MAX];
-	double in_use_s, capacity_s, saturated_s, pending_s;
+	double in_use_s, capacity_s, saturated_s, pending_s, stalled_s, stalled_hold_s;
 };
 
-static void add_op(const struct op *o, int64_t since_ns, int64_t at_ns, struct sums *s)
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void add_stalled(const struct op *o, int64_t since_ns, int64_t end_ns, struct world *w,
+			struct sums *s)
+{
+	int64_t wait_end_ns = o->acquired_ns ? o->acquired_ns : end_ns;
+
+	s->stalled_s +=
+		(double)world_stood_within(w, later(o->begin_ns, since_ns), wait_end_ns) / 1e9;
+	if (o->acquired_ns)
+		s->stalled_hold_s +=
+			(double)world_stood_within(w, later(o->acquired_ns, since_ns), end_ns) /
+			1e9;
+}
+
+static void add_op(const struct op *o, int64_t since_ns, int64_t at_ns, struct world *w,
+		   struct sums *s)
 {
 	int64_t end_ns = o->end_ns ? o->end_ns : at_ns;
+
+	add_stalled(o, since_ns, end_ns, w, s);
 
 	s->pending_s += overlap_s(o->begin_ns, o->acquired_ns ? o->acquired_ns : end_ns, since_ns);
 	if (!o->acquired_ns) {
@@ -189,18 +210,20 @@ static json_t *write_down(const struct books *b, struct sums *s, int64_t at_ns)
 		(json_int_t)s->open_failures, "closed", (json_int_t)sum_of(s->closed),
 		"acquires_new", (json_int_t)s->acquires_new);
 
-	json_object_update_new(
-		truth, json_pack("{s:f s:f s:f s:f s:o s:o s:o}", "in_use_seconds", s->in_use_s,
-				 "capacity_seconds", s->capacity_s, "saturated_seconds",
-				 s->saturated_s, "pending_seconds", s->pending_s, "outcomes",
-				 by_name(s->outcome, outcome_names,
-					 sizeof(outcome_names) / sizeof(*outcome_names)),
-				 "closed_by",
-				 by_name(s->closed, close_names,
-					 sizeof(close_names) / sizeof(*close_names)),
-				 "rejected_by",
-				 by_name(s->rejected, reject_names,
-					 sizeof(reject_names) / sizeof(*reject_names))));
+	json_object_update_new(truth,
+			       json_pack("{s:f s:f s:f s:f s:f s:f s:o s:o s:o}", "in_use_seconds",
+					 s->in_use_s, "capacity_seconds", s->capacity_s,
+					 "saturated_seconds", s->saturated_s, "pending_seconds",
+					 s->pending_s, "stalled_seconds", s->stalled_s,
+					 "stalled_hold_seconds", s->stalled_hold_s, "outcomes",
+					 by_name(s->outcome, outcome_names,
+						 sizeof(outcome_names) / sizeof(*outcome_names)),
+					 "closed_by",
+					 by_name(s->closed, close_names,
+						 sizeof(close_names) / sizeof(*close_names)),
+					 "rejected_by",
+					 by_name(s->rejected, reject_names,
+						 sizeof(reject_names) / sizeof(*reject_names))));
 	json_object_update_new(truth,
 			       json_pack("{s:o s:o s:o s:o}", "wait", statistics(&s->wait),
 					 "wait_failed", statistics(&s->wait_failed), "hold",
@@ -208,7 +231,7 @@ static json_t *write_down(const struct books *b, struct sums *s, int64_t at_ns)
 	return truth;
 }
 
-json_t *truth_of(const struct books *b, int64_t since_ns)
+json_t *truth_of(const struct books *b, struct world *w, int64_t since_ns)
 {
 	int64_t at_ns = now_ns();
 	struct sums s = {
@@ -220,7 +243,7 @@ json_t *truth_of(const struct books *b, int64_t since_ns)
 	};
 
 	for (size_t i = 0; i < b->n_ops; i++)
-		add_op(&b->ops[i], since_ns, at_ns, &s);
+		add_op(&b->ops[i], since_ns, at_ns, w, &s);
 	for (size_t i = 0; i < b->n_marks; i++)
 		if (b->marks[i].at_ns >= since_ns)
 			add_mark(&b->marks[i], &s);
