@@ -304,6 +304,8 @@ struct ps_wire {
 	__u64 open_full;	/* most connections that were open when somebody waited */
 	__u64 saturated_ns;	/* time during which somebody waited */
 	__u64 saturated_until_ns;
+	__u64 stalled_ns;	/* of `wait`: inside of stalls of the process */
+	__u64 stalled_hold_ns;	/* of `hold` */
 	__u64 unfollowed;	/* sent or received by threads that are too many to follow */
 
 	/* of event loops, see loops.h */
@@ -322,13 +324,15 @@ struct ps_sock {
 	struct ps_endpoint_key endpoint;
 	__u64 wire;		/* of the endpoint; 0 = none */
 	__u64 since_ns;
-	__u32 state;		/* enum ps_sock_state */
-	__u32 role;
+	__u8 state;		/* enum ps_sock_state */
+	__u8 role;
+	__u16 flags;		/* enum ps_sock_flag */
 
-	__u32 flags;		/* enum ps_sock_flag */
 	__u32 user;		/* thread that used it last; 0 = none yet */
 	__u32 gen;		/* number of its present hold */
 	__u32 is_gone;		/* a Unix socket: its end is in the books */
+	__u32 hold_stood;	/* ps_stood() at hold_ns and last_ns, in units of 1024 ns, modulo 2^32 */
+	__u32 last_stood;
 	__u64 hold_ns;		/* when that began */
 	__u64 last_ns;		/* something went over the wire */
 	__u64 handoffs_seen;	/* handoffs_long of its wire, then */
@@ -387,9 +391,10 @@ struct ps_token {
 	__u64 wire;
 	__u64 wake_ns;
 	__u64 hold_ns;		/* when the hold began */
+	__u32 wake_stood;	/* ps_stood() at wake_ns, as in struct ps_sock */
 	__u32 gen;
-	__u32 hops;		/* threads that it went through */
-	__u32 has_waited;	/* the holder, for the connection */
+	__u16 hops;		/* threads that it went through */
+	__u16 has_waited;	/* the holder, for the connection */
 	__u32 n_free;		/* connections that nobody held then */
 };
 
@@ -425,6 +430,9 @@ struct ps_thread {
 	__u64 vain_ns;		/* the same of one with a timeout that ended by being woken, and its end and word */
 	__u64 vain_end_ns;
 	__u64 vain_word;
+	__u64 stood_ns;		/* ps_stood() of its process: when it was looked at last, */
+	__u64 block_stood_ns;	/* at block_ns, */
+	__u64 chain_stood_ns;	/* and at chain_ns */
 	struct ps_token incoming;	/* of that call */
 	struct ps_token inherited;	/* the last one that it got */
 
@@ -438,6 +446,9 @@ struct ps_thread {
 	__u64 sum_ns;		/* all those, from the first on that came with a token */
 	__u64 wait_ns;		/* to the last one that did, and the end of that */
 	__u64 wait_end_ns;
+	__u64 sum_stood_ns;	/* of those: inside of stalls */
+	__u64 wait_stood_ns;
+	__u64 wait_end_stood_ns;	/* ps_stood() at wait_end_ns */
 	__u64 best_ns;		/* longest one that came with a token, and its token */
 	__u64 best_begin_ns;
 	__u64 best_word;

@@ -16,6 +16,12 @@
 #include "hist.h"
 #include "maps.h"
 
+/* ps_stood() as a socket's record has it. */
+PS_INLINE __u32 ps_stood_short(__u64 stood_ns)
+{
+	return (__u32)(stood_ns >> 10);
+}
+
 /* ---- who is followed: two bits a process ---------------------------------------------------------------------------------- */
 
 /* The word with a process's bits. The mask is for the verifier, and hidden from a compiler that knows better. */
@@ -205,6 +211,7 @@ PS_INLINE int ps_thread_is_again(const struct ps_thread *t, __u64 word, __u64 no
 PS_INLINE void ps_thread_rests(struct ps_thread *t)
 {
 	t->sum_ns = 0;
+	t->sum_stood_ns = 0;
 	t->n_lost = 0;
 	t->wait_ns = 0;
 	t->best_ns = 0;
@@ -234,6 +241,7 @@ PS_INLINE int ps_thread_was_in_vain(const struct ps_thread *t, __u64 now)
 	return t->vain_ns && now - t->vain_end_ns >= PS_LONG_WAIT_NS;
 }
 
+/* This, ps_thread_runs() and what goes over the wire come with ps_stood() of the process in t->stood_ns. */
 PS_INLINE void ps_thread_blocks(struct ps_thread *t, __u64 word, int has_timeout, __u64 now)
 {
 	if (ps_thread_is_again(t, word, now)) {
@@ -242,6 +250,7 @@ PS_INLINE void ps_thread_blocks(struct ps_thread *t, __u64 word, int has_timeout
 		t->n_lost += t->is_given;
 	} else {
 		t->chain_ns = now;
+		t->chain_stood_ns = t->stood_ns;
 		t->n_timed = 0;
 	}
 	t->given_up_ns = 0;
@@ -250,6 +259,7 @@ PS_INLINE void ps_thread_blocks(struct ps_thread *t, __u64 word, int has_timeout
 		t->is_woken = 0; /* that was told before, and for another sleep */
 	t->word = word;
 	t->has_timeout = (__u32)has_timeout;
+	t->block_stood_ns = t->stood_ns;
 	t->block_ns = now; /* a waking may have been told before: it is kept */
 }
 
@@ -268,6 +278,7 @@ PS_INLINE void ps_token_of(const struct ps_thread *waker, __u32 tid, __u64 now,
 		ret->sock = id;
 		ret->wire = s->wire;
 		ret->wake_ns = now;
+		ret->wake_stood = ps_stood_short(waker->stood_ns);
 		ret->hold_ns = s->hold_ns;
 		ret->gen = s->gen;
 		ret->hops = 0;
@@ -301,7 +312,7 @@ PS_INLINE void ps_thread_is_woken(struct ps_thread *t, const struct ps_thread *w
 
 PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 {
-	__u64 begin = t->block_ns, length;
+	__u64 begin = t->block_ns, length, stood;
 	int is_woken = (int)t->is_woken, is_sliced;
 
 	t->is_woken = 0;
@@ -318,6 +329,7 @@ PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 	if (!begin || !is_woken || now <= begin)
 		return;
 	length = now - (t->n_timed ? t->chain_ns : begin);
+	stood = t->stood_ns - (t->n_timed ? t->chain_stood_ns : t->block_stood_ns);
 	is_sliced = t->n_timed != 0;
 	t->n_timed = 0;
 	if (length > t->longest_ns)
@@ -327,9 +339,12 @@ PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 	if (!t->incoming.sock && !t->sum_ns)
 		return; /* what comes before the wait for a connection: a queue of tasks */
 	t->sum_ns += length;
+	t->sum_stood_ns += stood < length ? stood : length;
 	if (t->incoming.sock) {
 		t->wait_ns = t->sum_ns;
 		t->wait_end_ns = now;
+		t->wait_stood_ns = t->sum_stood_ns;
+		t->wait_end_stood_ns = t->stood_ns;
 	}
 	t->is_given = t->incoming.sock && length >= PS_LOCK_WAIT_NS;
 	if (t->incoming.sock && length > t->best_ns) {
@@ -343,16 +358,25 @@ PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 
 /* ---- holds --------------------------------------------------------------------------------------------------------------- */
 
-PS_INLINE void ps_hold_end(struct ps_wire *w, struct ps_sock *s, __u64 end_ns, int is_handed)
+/* end_stood: ps_stood_short() at its end. Of its own, for the stack of those that call it has no more room. */
+static __attribute__((noinline, unused)) int
+ps_hold_end(struct ps_wire *w, struct ps_sock *s, __u64 end_ns, __u32 end_stood, int is_handed)
 {
+	__u64 held = end_ns > s->hold_ns ? end_ns - s->hold_ns : 0;
+	__s32 stood = (__s32)(end_stood - s->hold_stood);
+
 	if (!(s->flags & PS_SOCK_HELD))
-		return;
+		return 0;
 	s->flags &= ~(__u32)PS_SOCK_HELD;
 	__sync_fetch_and_add(&w->held, -1);
 	__sync_fetch_and_add(&w->releases, 1);
 	if (is_handed)
 		__sync_fetch_and_add(&w->handed, 1);
-	ps_hist_put(&w->hold, end_ns > s->hold_ns ? end_ns - s->hold_ns : 0);
+	ps_hist_put(&w->hold, held);
+	if (stood > 0)
+		__sync_fetch_and_add(&w->stalled_hold_ns,
+				     (__u64)stood << 10 < held ? (__u64)stood << 10 : held);
+	return 0;
 }
 
 /* Several wait at once: the time during which anybody did. */
@@ -405,6 +429,8 @@ PS_INLINE void ps_handoff(struct ps_wire *w, const struct ps_sock *s, const stru
 	if (t->n_lost)
 		__sync_fetch_and_add(&w->lost, t->n_lost);
 	ps_hist_put(&w->wait, t->wait_ns);
+	if (t->wait_stood_ns)
+		__sync_fetch_and_add(&w->stalled_ns, t->wait_stood_ns);
 	if (t->wait_ns >= PS_LOCK_WAIT_NS) {
 		__sync_fetch_and_add(&w->handoffs_long, 1);
 		if (t->is_sliced)
@@ -418,7 +444,7 @@ PS_INLINE void ps_handoff(struct ps_wire *w, const struct ps_sock *s, const stru
 	if (!ps_token_is_of(&t->best, x))
 		return;
 	x->flags |= PS_SOCK_CREDITED;
-	ps_hold_end(w, x, t->best.wake_ns, 1);
+	ps_hold_end(w, x, t->best.wake_ns, t->best.wake_stood, 1);
 }
 
 /* A thread uses a connection that is not its own: it has taken it. */
@@ -433,10 +459,11 @@ PS_INLINE void ps_hold_begin(struct ps_wire *w, struct ps_sock *s, struct ps_thr
 		__sync_fetch_and_add(&w->unclear, 1);
 		__sync_fetch_and_add(&w->unclear_ns, t->longest_ns);
 	}
-	ps_hold_end(w, s, s->last_ns, 0);
+	ps_hold_end(w, s, s->last_ns, s->last_stood, 0);
 	s->gen++;
 	s->user = tid;
 	s->hold_ns = is_waited ? t->wait_end_ns : now;
+	s->hold_stood = ps_stood_short(is_waited ? t->wait_end_stood_ns : t->stood_ns);
 	s->flags &= ~(__u32)(PS_SOCK_WAITED | PS_SOCK_CREDITED);
 	s->flags |= PS_SOCK_HELD | (is_waited ? PS_SOCK_WAITED : 0);
 	__sync_fetch_and_add(&w->held, 1);
@@ -454,7 +481,7 @@ PS_INLINE void ps_hold_leave(struct ps_wire *w, const struct ps_sock *s, const s
 
 	if (last && last != s && last->wire == s->wire && last->user == tid &&
 	    last->gen == t->last_gen && !(last->flags & PS_SOCK_BUSY))
-		ps_hold_end(w, last, last->last_ns, 0);
+		ps_hold_end(w, last, last->last_ns, last->last_stood, 0);
 }
 
 /* It asked before on another connection, and if that is open still and without an answer it serves many, as an event loop does. */
@@ -486,6 +513,7 @@ PS_INLINE void ps_wire_sent(struct ps_wire *w, struct ps_sock *s, __u64 id, stru
 		__sync_fetch_and_add(&w->busy, 1);
 	}
 	s->last_ns = now;
+	s->last_stood = ps_stood_short(t->stood_ns);
 	s->handoffs_seen = w->handoffs_long;
 	t->last_sock = id;
 	t->last_gen = s->gen;
@@ -500,6 +528,7 @@ PS_INLINE void ps_wire_received(struct ps_wire *w, struct ps_sock *s, __u64 id, 
 		__sync_fetch_and_add(&w->busy, -1);
 	}
 	s->last_ns = now;
+	s->last_stood = ps_stood_short(t->stood_ns);
 	s->handoffs_seen = w->handoffs_long;
 	if (s->user != tid)
 		return; /* another one reads what this one asked for */
@@ -514,7 +543,7 @@ PS_INLINE void ps_wire_closed(struct ps_wire *w, struct ps_sock *s)
 	if (s->flags & PS_SOCK_BUSY)
 		__sync_fetch_and_add(&w->busy, -1);
 	s->flags &= ~(__u32)PS_SOCK_BUSY;
-	ps_hold_end(w, s, s->last_ns, 0);
+	ps_hold_end(w, s, s->last_ns, s->last_stood, 0);
 }
 
 #endif

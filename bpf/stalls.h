@@ -65,12 +65,18 @@ PS_INLINE void ps_stood_add(struct ps_standstill *s, __u64 begin, __u64 now)
 	__sync_fetch_and_add(&s->stood_ns, now - begin);
 }
 
+/* 0 = never. */
+PS_INLINE int ps_may_have_stood(__u32 tgid)
+{
+	return *ps_has_stood_word(tgid) >> (tgid % 64) & 1;
+}
+
 /* Until now; for a process that never had a stall a bit is read. The key lies on the caller's stack. */
 PS_INLINE __u64 ps_stood_of(const struct ps_proc_key *proc, __u64 now)
 {
 	struct ps_standstill *s;
 
-	if (!(*ps_has_stood_word(proc->tgid) >> (proc->tgid % 64) & 1))
+	if (!ps_may_have_stood(proc->tgid))
 		return 0;
 	s = bpf_map_lookup_elem(&ps_standstills, proc);
 	return s ? ps_stood(s, now) : 0;

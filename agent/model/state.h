@@ -114,6 +114,7 @@ struct endpoint {
 	enum rule rule; /* the one that told the most of it so far */
 	bool is_folded; /* into the row of a pool that is known better */
 	int64_t accept_queue, accept_backlog, drops;
+	struct recent recent;
 	struct endpoint *next_of_process; /* within a tick: connections of the same process */
 	UT_hash_handle hh;
 };
@@ -224,9 +225,9 @@ int stalls_snapshot(struct model *m, struct snapshot *s);
 /* Once a tick. */
 void recent_roll(struct recent *r, const struct mark *now);
 
-/* Sets the verdict where waits inside of stalls explain that the pool was saturated lately. 0 or -ENOMEM. */
+/* Sets the verdict where waits inside of stalls explain that the pool was saturated lately; waited_s: all waits so far. 0 or -ENOMEM. */
 int row_verdict(const struct model *m, const struct ps_proc_key *proc, const struct recent *recent,
-		struct pool_row *row, struct arena *arena);
+		double waited_s, struct pool_row *row, struct arena *arena);
 
 /* ---- join.c ------------------------------------------------------------------------------------------------------------ */
 

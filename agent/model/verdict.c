@@ -25,11 +25,11 @@ void recent_roll(struct recent *r, const struct mark *now)
 }
 
 int row_verdict(const struct model *m, const struct ps_proc_key *proc, const struct recent *recent,
-		struct pool_row *row, struct arena *arena)
+		double waited_s, struct pool_row *row, struct arena *arena)
 {
 	const struct mark *then = &recent->older;
 	int64_t since_ns = then->t_ns > row->since_ns ? then->t_ns : row->since_ns;
-	double waited = row->pending_s - then->wait_s, stalled = row->stalled_s - then->stalled_s;
+	double waited = waited_s - then->wait_s, stalled = row->stalled_s - then->stalled_s;
 	double seconds = (double)(m->now_ns - since_ns) / 1e9;
 
 	if (!(row->saturated_s > then->saturated_s) || !(waited > FEW_WAIT * seconds) ||
