@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
 
 #include "bpf_shim.h"
 
@@ -473,6 +475,88 @@ static void a_row_tells_those_that_ended_and_the_one_that_goes_on(void **state)
 	model_free(m);
 }
 
+/* ---- verdicts ------------------------------------------------------------------------------------------------------------ */
+
+/* A pool of the process, made at 1 s, after it has waited so long, stalled and full for so long; all in ms. Its verdict. */
+static char *judge(struct model *m, int64_t now_ns, uint64_t waited, uint64_t stalled,
+		   uint64_t full, char ret[80])
+{
+	const struct pool_extra nothing = POOL_EXTRA_UNKNOWN;
+	struct process_info info = { .key = the_process, .name = "orders" };
+	struct ps_stall_key key = { .proc = the_process };
+	struct ps_pool b = { .since_ns = S,
+			     .capacity = 10,
+			     .capacity_since_ns = S,
+			     .wait_end_sum = waited * MS,
+			     .stood_wait_sum = stalled * MS,
+			     .saturated_ns = full * MS };
+	const struct snapshot *s;
+
+	model_tick_begin(m, now_ns);
+	assert_int_equal(model_feed_process(m, &info), 0);
+	assert_int_equal(model_feed_pool(m, &the_pool, &b, &nothing, now_ns), 0);
+	for (; key.cause < PS_STALL_COUNT; key.cause++)
+		if (stalls_of(key.cause))
+			assert_int_equal(model_feed_stalls(m, &key, stalls_of(key.cause)), 0);
+	model_tick_end(m);
+	s = look(m);
+	assert_int_equal(s->n_pools, 1);
+	snprintf(ret, 80, "%s", s->pools[0].verdict);
+	assert_true(fabs(s->pools[0].stalled_s - (double)stalled / 1e3) < 1e-6);
+	snapshot_unref(s);
+	return ret;
+}
+
+static void a_pool_that_was_full_is_excused_by_stalls_alone(void **state)
+{
+	static const struct {
+		uint64_t waited, stalled, full;
+		const char *verdict;
+	} cases[] = {
+		{ 1000, 950, 600, "saturated by stalls (gc): 95% of the wait lay in them" },
+		{ 1000, 901, 600, "saturated by stalls (gc): 90% of the wait lay in them" },
+		{ 1000, 899, 600, "healthy" },
+		{ 1000, 1000, 0, "healthy" }, /* it was not full */
+		{ 39, 39, 30, "healthy" }, /* hardly anybody has waited in these 4 s */
+		{ 0, 0, 0, "healthy" },
+	};
+	char verdict[80];
+
+	(void)state;
+	ps_stall_book(&the_process, PS_STALL_gc, 900 * MS);
+	ps_stall_book(&the_process, PS_STALL_throttled, 100 * MS);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct model *m = model_new();
+
+		assert_string_equal(
+			judge(m, 5 * S, cases[i].waited, cases[i].stalled, cases[i].full, verdict),
+			cases[i].verdict);
+		model_free(m);
+	}
+}
+
+static void a_verdict_is_about_the_last_10_to_20_seconds(void **state)
+{
+	static const char *const by_gc = "saturated by stalls (gc): 95% of the wait lay in them";
+	struct model *m = model_new();
+	char verdict[80];
+
+	(void)state;
+	ps_stall_book(&the_process, PS_STALL_gc, 900 * MS);
+	assert_string_equal(judge(m, 11 * S, 1000, 950, 600, verdict), by_gc);
+	for (int64_t t = 12; t < 21; t++)
+		assert_string_equal(judge(m, t * S, 1000, 950, 600, verdict), by_gc);
+	assert_string_equal(judge(m, 21 * S, 1000, 950, 600, verdict), "healthy");
+	assert_string_equal(judge(m, 22 * S, 3000, 950, 800, verdict), "healthy"); /* now it is too small */
+	assert_string_equal(judge(m, 31 * S, 3000, 950, 800, verdict), "healthy");
+	ps_stall_book(&the_process, PS_STALL_throttled, 300 * MS); /* less than the collections of then */
+	assert_string_equal(judge(m, 41 * S, 3000, 950, 800, verdict), "healthy");
+	ps_stall_book(&the_process, PS_STALL_throttled, 300 * MS);
+	assert_string_equal(judge(m, 42 * S, 4000, 1950, 900, verdict),
+			    "saturated by stalls (throttled): 100% of the wait lay in them");
+	model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +576,8 @@ int main(void)
 		cmocka_unit_test_setup(waits_and_holds_lie_in_stalls_by_their_overlap, reset),
 		cmocka_unit_test_setup(the_end_of_a_pool_ends_what_is_stalled, reset),
 		cmocka_unit_test_setup(of_another_process_nothing_is_added, reset),
+		cmocka_unit_test_setup(a_pool_that_was_full_is_excused_by_stalls_alone, reset),
+		cmocka_unit_test_setup(a_verdict_is_about_the_last_10_to_20_seconds, reset),
 		cmocka_unit_test_setup(a_row_tells_those_that_ended_and_the_one_that_goes_on,
 				       reset),
 	};
