@@ -133,6 +133,7 @@ enum ps_pool_flag {
 	PS_POOL_DESCRIBED = 8,	/* name, kind and capacity were read from the SDK's handle */
 	PS_POOL_SAME_TASKS = 16,	/* two tasks with one name waited at once: whose wait was whose is not known */
 	PS_POOL_UNSEEN_STAYS = 128,	/* as UNSEEN_TASKS, and the limit fell: nothing proves any more that they have ended */
+	PS_POOL_BACKLOG = 256,	/* callers wait since a stall of the process, and nobody did when it ended */
 	PS_POOL_UNHELD = 64,	/* its acquires are waits alone: nothing is ever out */
 	PS_POOL_UNSEEN_TASKS = 32,	/* tasks that were not counted may still run; until all items are seen in use */
 };
@@ -156,7 +157,7 @@ struct ps_pool {
 	__u32 kind;		/* enum ps_kind */
 	__u64 capacity;		/* 0 = unbounded or unknown */
 	__u32 domain;		/* of the spec that showed it first: which library */
-	__u32 reserved;
+	__u32 backlog;		/* waits that came of a stall, after it: all together, in units of 1024 ns, modulo 2^32 */
 	__u64 saturated_since_ns;	/* 0 = not saturated now */
 
 	__u64 min_idle;
@@ -226,7 +227,7 @@ struct ps_lease {
 struct ps_waiter {
 	__u64 since_ns;
 	__u32 tid;
-	__u32 reserved;
+	__u32 backlog;		/* it came of a stall: ps_stood() then, in units of 1024 ns, and the lowest bit set; 0 = it did not */
 };
 
 /* A process that has books here. */
@@ -306,6 +307,8 @@ struct ps_wire {
 	__u64 saturated_until_ns;
 	__u64 stalled_ns;	/* of `wait`: inside of stalls of the process */
 	__u64 stalled_hold_ns;	/* of `hold` */
+	__u64 backlog_ns;	/* waits that came of a stall, after it */
+	__u64 backlog_of_ns;	/* the end of that stall */
 	__u64 unfollowed;	/* sent or received by threads that are too many to follow */
 
 	/* of event loops, see loops.h */
@@ -468,6 +471,7 @@ struct ps_standstill {
 	__u64 n_throttled;	/* and how often its cgroups had been throttled then */
 	__u64 stood_ns;		/* its stalls all together, as far as stood_until_ns: ps_stood() adds the one that goes on */
 	__u64 stood_until_ns;
+	__u64 last_ns;		/* how long the last one was */
 };
 
 /* Its stalls of one cause have a struct ps_hist. */

@@ -15,12 +15,7 @@
 
 #include "hist.h"
 #include "maps.h"
-
-/* ps_stood() as a socket's record has it. */
-PS_INLINE __u32 ps_stood_short(__u64 stood_ns)
-{
-	return (__u32)(stood_ns >> 10);
-}
+#include "stalls.h"
 
 /* ---- who is followed: two bits a process ---------------------------------------------------------------------------------- */
 
@@ -392,6 +387,30 @@ PS_INLINE void ps_saturated(struct ps_wire *w, __u64 begin_ns, __u64 end_ns)
 	__sync_fetch_and_add(&w->saturated_ns, end_ns - begin_ns);
 }
 
+/* A wait has ended that may have come of a stall; stood_ns: what of it lay inside of one. To be called before ps_saturated(). */
+static __attribute__((noinline, unused)) int ps_backlog_ended(struct ps_wire *w,
+							      const struct ps_sock *s,
+							      __u64 begin_ns, __u64 wait_ns,
+							      __u64 stood_ns)
+{
+	struct ps_proc_key proc = s->endpoint.proc;
+	int is_first = begin_ns >= w->saturated_until_ns;
+	struct ps_standstill *stall;
+	enum ps_backlog how;
+
+	if (!ps_may_have_stood(proc.tgid))
+		return 0;
+	stall = bpf_map_lookup_elem(&ps_standstills, &proc);
+	how = stall ? ps_backlog_begins(stall, begin_ns, is_first) : PS_BACKLOG_NO;
+	if (how == PS_BACKLOG_FIRST)
+		w->backlog_of_ns = stall->stood_until_ns;
+	else if (how == PS_BACKLOG_NO || is_first || w->backlog_of_ns != stall->stood_until_ns)
+		return 0;
+	if (wait_ns > stood_ns)
+		__sync_fetch_and_add(&w->backlog_ns, wait_ns - stood_ns);
+	return 0;
+}
+
 /* Whether the connection is held as it was when the token was made. (A new one may have the address of an old one.) */
 PS_INLINE int ps_token_is_of(const struct ps_token *token, const struct ps_sock *x)
 {
@@ -437,6 +456,7 @@ PS_INLINE void ps_handoff(struct ps_wire *w, const struct ps_sock *s, const stru
 			__sync_fetch_and_add(&w->sliced, 1);
 		ps_word_learn(&s->endpoint.proc, t->best_word, s->wire);
 	}
+	ps_backlog_ended(w, s, t->wait_end_ns - t->wait_ns, t->wait_ns, t->wait_stood_ns);
 	ps_saturated(w, t->wait_end_ns - t->wait_ns, t->wait_end_ns);
 	w->handoff_ns = t->wait_end_ns;
 	if (t->wait_ns >= PS_LOCK_WAIT_NS && w->open > (__s64)w->open_full)

@@ -61,6 +61,7 @@ PS_INLINE void ps_stood_add(struct ps_standstill *s, __u64 begin, __u64 now)
 		begin = s->stood_until_ns;
 	if (now <= begin)
 		return;
+	s->last_ns = now - begin;
 	s->stood_until_ns = now;
 	__sync_fetch_and_add(&s->stood_ns, now - begin);
 }
@@ -80,6 +81,36 @@ PS_INLINE __u64 ps_stood_of(const struct ps_proc_key *proc, __u64 now)
 		return 0;
 	s = bpf_map_lookup_elem(&ps_standstills, proc);
 	return s ? ps_stood(s, now) : 0;
+}
+
+/*
+ * What was not done in a stall is done after it: a pool that nobody waited for is full, until that is worked off. At four fifths of what
+ * it can do this takes four times as long as the stall; what begins later than twice of that is not its doing.
+ */
+#define PS_BACKLOG_STALLS 8
+
+/* What a wait has to do with the last stall, by its beginning. */
+enum ps_backlog {
+	PS_BACKLOG_NO, /* it began before, or long after */
+	PS_BACKLOG_NEXT, /* as much as those that wait already */
+	PS_BACKLOG_FIRST /* it is the first that came of it */
+};
+
+/* is_first: nobody else waits. */
+PS_INLINE enum ps_backlog ps_backlog_begins(const struct ps_standstill *s, __u64 begin,
+					    int is_first)
+{
+	__u64 until = s->stood_until_ns, after = begin > until ? begin - until : 0;
+
+	if (begin + s->last_ns < until || after > PS_BACKLOG_STALLS * s->last_ns)
+		return PS_BACKLOG_NO;
+	return is_first && after <= s->last_ns ? PS_BACKLOG_FIRST : PS_BACKLOG_NEXT;
+}
+
+/* ps_stood() where there is little room: in units of 1024 ns, modulo 2^32. */
+PS_INLINE __u32 ps_stood_short(__u64 stood_ns)
+{
+	return (__u32)(stood_ns >> 10);
 }
 
 /* ---- told by the runtime ------------------------------------------------------------------------------------------------- */

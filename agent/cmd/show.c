@@ -159,8 +159,9 @@ static void print_gauges(const json_t *p)
 	printf("  %-12s %s; saturated for %s\n", "utilization",
 	       text_format_percent(field_number(p, "utilization"), a),
 	       duration(p, "saturated_seconds", b));
-	printf("  %-12s %s of the waits, %s of the holds\n", "in stalls",
-	       duration(p, "stalled_seconds", c), duration(p, "stalled_hold_seconds", d));
+	printf("  %-12s %s of the waits, %s of the holds; %s of waits came of them\n", "in stalls",
+	       duration(p, "stalled_seconds", a), duration(p, "stalled_hold_seconds", b),
+	       duration(p, "stall_backlog_seconds", c));
 }
 
 static void add_hist_row(struct table *t, const json_t *p, const char *key, const char *label)

@@ -265,6 +265,7 @@ void endpoint_row_count(const struct endpoint *e, struct pool_row *row)
 	if (what >= INFERRED_WAITS) {
 		row->timeouts = row->outcome[PS_OUTCOME_timeout] = e->timeouts;
 		row->stalled_s = whole_steps((double)b->stalled_ns / 1e9);
+		row->backlog_s = whole_steps((double)b->backlog_ns / 1e9);
 	}
 	if (what >= INFERRED_HOLDS) {
 		row->stalled_hold_s = whole_steps((double)b->stalled_hold_ns / 1e9);

@@ -280,10 +280,12 @@ int model_feed_wire(struct model *m, const struct ps_endpoint_key *key, const st
 	HASH_FIND(hh, m->endpoints, key, sizeof(*key), e);
 	if (!e)
 		return 0;
-	recent_roll(&e->recent, &(struct mark){ .t_ns = m->now_ns,
-						.wait_s = (double)wire->wait.sum_ns / 1e9,
-						.saturated_s = (double)wire->saturated_ns / 1e9,
-						.stalled_s = (double)wire->stalled_ns / 1e9 });
+	recent_roll(
+		&e->recent,
+		&(struct mark){ .t_ns = m->now_ns,
+				.wait_s = (double)wire->wait.sum_ns / 1e9,
+				.saturated_s = (double)wire->saturated_ns / 1e9,
+				.stalled_s = (double)(wire->stalled_ns + wire->backlog_ns) / 1e9 });
 	return endpoint_take_wire(e, wire);
 }
 

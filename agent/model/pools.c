@@ -160,6 +160,10 @@ static void pool_raise_stalled(struct pool *p, uint64_t stood_ns)
 	uint64_t in_use = (uint64_t)ps_in_use(b) * stood_ns + b->stood_use_sum;
 
 	sum_raise(&p->sums.stalled_s, fmin((double)(int64_t)waiting / 1e9, p->sums.pending_s));
+	p->counted_backlog_s += (double)(b->backlog - p->last_backlog) * 1024 / 1e9;
+	p->last_backlog = b->backlog;
+	sum_raise(&p->sums.backlog_s,
+		  fmin(p->counted_backlog_s, p->sums.pending_s - p->sums.stalled_s));
 	sum_raise(&p->sums.stalled_hold_s, fmin((double)(int64_t)in_use / 1e9, p->sums.in_use_s));
 }
 
@@ -254,10 +258,11 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	pool_check_count(p, extra);
 	pool_raise_sums(p);
 	pool_raise_stalled(p, extra->stood_ns);
-	recent_roll(&p->recent, &(struct mark){ .t_ns = t_ns,
-						.wait_s = p->sums.pending_s,
-						.saturated_s = p->sums.saturated_s,
-						.stalled_s = p->sums.stalled_s });
+	recent_roll(&p->recent,
+		    &(struct mark){ .t_ns = t_ns,
+				    .wait_s = p->sums.pending_s,
+				    .saturated_s = p->sums.saturated_s,
+				    .stalled_s = p->sums.stalled_s + p->sums.backlog_s });
 	p->former = p->window;
 	p->window = (struct window){
 		.t_ns = t_ns,

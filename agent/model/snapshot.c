@@ -28,6 +28,7 @@ const struct pool_row pool_row_unknown = {
 	.pending_s = NAN,
 	.saturated_s = NAN,
 	.stalled_s = NAN,
+	.backlog_s = NAN,
 	.stalled_hold_s = NAN,
 	.acquires = UNKNOWN,
 	.acquires_new = UNKNOWN,

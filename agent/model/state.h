@@ -42,13 +42,13 @@ struct window {
 
 /* Integrals as they are told: they never fall, and are whole steps. */
 struct sums {
-	double in_use_s, capacity_s, pending_s, saturated_s, stalled_s, stalled_hold_s;
+	double in_use_s, capacity_s, pending_s, saturated_s, stalled_s, backlog_s, stalled_hold_s;
 };
 
 /* Some sums as they were: what a verdict is about is what came since. */
 struct mark {
 	int64_t t_ns; /* 0 = at the beginning */
-	double wait_s, saturated_s, stalled_s;
+	double wait_s, saturated_s, stalled_s; /* the last: inside of stalls, and what came of them */
 };
 
 /* Two of them, so that the older one is at least RECENT_NS old. */
@@ -72,6 +72,8 @@ struct pool {
 	double counted_in_use_s, counted_pending_s, counted_capacity_s; /* integrals of what the books count */
 	uint64_t last_in_use_integral, last_pending_integral, last_capacity_integral;
 	struct sums sums;
+	uint32_t last_backlog;
+	double counted_backlog_s;
 	int64_t last_capacity;
 	uint64_t waitless;	/* acquires that did not wait, so far */
 	int64_t before_total, before_candidate; /* UNKNOWN */

@@ -29,14 +29,15 @@ int row_verdict(const struct model *m, const struct ps_proc_key *proc, const str
 {
 	const struct mark *then = &recent->older;
 	int64_t since_ns = then->t_ns > row->since_ns ? then->t_ns : row->since_ns;
-	double waited = waited_s - then->wait_s, stalled = row->stalled_s - then->stalled_s;
+	double waited = waited_s - then->wait_s,
+	       stalled = row->stalled_s + row->backlog_s - then->stalled_s;
 	double seconds = (double)(m->now_ns - since_ns) / 1e9;
 
 	if (!(row->saturated_s > then->saturated_s) || !(waited > FEW_WAIT * seconds) ||
 	    !(stalled >= EXPLAINED * waited))
 		return 0;
 	row->verdict =
-		arena_printf(arena, "saturated by stalls (%s): %.0f%% of the wait lay in them",
+		arena_printf(arena, "saturated by stalls (%s): %.0f%% of the wait came of them",
 			     cause_names[stalls_main_cause(m, proc)], 100 * stalled / waited);
 	return row->verdict ? 0 : -ENOMEM;
 }

@@ -513,8 +513,8 @@ static void a_pool_that_was_full_is_excused_by_stalls_alone(void **state)
 		uint64_t waited, stalled, full;
 		const char *verdict;
 	} cases[] = {
-		{ 1000, 950, 600, "saturated by stalls (gc): 95% of the wait lay in them" },
-		{ 1000, 901, 600, "saturated by stalls (gc): 90% of the wait lay in them" },
+		{ 1000, 950, 600, "saturated by stalls (gc): 95% of the wait came of them" },
+		{ 1000, 901, 600, "saturated by stalls (gc): 90% of the wait came of them" },
 		{ 1000, 899, 600, "healthy" },
 		{ 1000, 1000, 0, "healthy" }, /* it was not full */
 		{ 39, 39, 30, "healthy" }, /* hardly anybody has waited in these 4 s */
@@ -537,7 +537,7 @@ static void a_pool_that_was_full_is_excused_by_stalls_alone(void **state)
 
 static void a_verdict_is_about_the_last_10_to_20_seconds(void **state)
 {
-	static const char *const by_gc = "saturated by stalls (gc): 95% of the wait lay in them";
+	static const char *const by_gc = "saturated by stalls (gc): 95% of the wait came of them";
 	struct model *m = model_new();
 	char verdict[80];
 
@@ -553,7 +553,7 @@ static void a_verdict_is_about_the_last_10_to_20_seconds(void **state)
 	assert_string_equal(judge(m, 41 * S, 3000, 950, 800, verdict), "healthy");
 	ps_stall_book(&the_process, PS_STALL_throttled, 300 * MS);
 	assert_string_equal(judge(m, 42 * S, 4000, 1950, 900, verdict),
-			    "saturated by stalls (throttled): 100% of the wait lay in them");
+			    "saturated by stalls (throttled): 100% of the wait came of them");
 	model_free(m);
 }
 
