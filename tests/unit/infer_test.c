@@ -78,6 +78,8 @@ static int forget(void **state)
 	shim_map_clear(&ps_words);
 	shim_map_clear(&ps_given_ups);
 	shim_map_clear(&ps_losses);
+	shim_map_clear(&ps_standstills);
+	memset(ps_has_stood, 0, sizeof(ps_has_stood));
 	return 0;
 }
 
@@ -788,6 +790,59 @@ static void a_stall_after_the_last_traffic_is_no_part_of_it(void **state)
 	sends(B, X);
 	assert_int_equal(here->stalled_hold_ns / 1024, 2 * MS / 1024);
 	assert_int_equal(here->stalled_ns, 0);
+}
+
+/* As the kernel side has it of the last stall. */
+static void stall_ends(uint64_t length_ns)
+{
+	struct ps_standstill s = { .stood_ns = stood_ns,
+				   .stood_until_ns = shim_now_ns,
+				   .last_ns = length_ns };
+
+	ps_stood_begins(the_process.tgid);
+	assert_int_equal(bpf_map_update_elem(&ps_standstills, &the_process, &s, BPF_ANY), 0);
+}
+
+static void what_waits_since_a_stall_came_of_it(void **state)
+{
+	(void)state;
+	uses(A, X);
+	stalls(50 * MS);
+	stall_ends(50 * MS);
+	after(MS);
+	blocks(C, WORD, 0);
+	waits_for(B, A, 5 * MS);
+	uses(B, X);
+	assert_int_equal(here->backlog_ns, 5 * MS);
+	wakes(B, C, WORD); /* its wait began with the other one's */
+	runs(C);
+	uses(C, X);
+	assert_int_equal(here->backlog_ns, 10 * MS + 100 * US);
+	after(60 * MS);
+	waits_for(A, C, 5 * MS); /* nobody had waited for longer than the stall was */
+	uses(A, X);
+	assert_int_equal(here->backlog_ns, 10 * MS + 100 * US);
+	assert_int_equal(here->stalled_ns, 0);
+}
+
+static void who_waited_before_a_stall_waits_on_for_the_same_reason(void **state)
+{
+	(void)state;
+	uses(A, X);
+	blocks(B, WORD, 0);
+	after(MS);
+	stalls(50 * MS);
+	stall_ends(50 * MS);
+	blocks(C, WORD, 0);
+	after(10 * MS);
+	wakes(A, B, WORD);
+	runs(B);
+	uses(B, X);
+	wakes(B, C, WORD);
+	runs(C);
+	uses(C, X);
+	assert_int_equal(here->stalled_ns, 50 * MS);
+	assert_int_equal(here->backlog_ns, 0);
 }
 
 /* ---- holds --------------------------------------------------------------------------------------------------------------- */
@@ -1637,6 +1692,8 @@ int main(void)
 		TEST(waits_and_holds_lie_in_stalls_by_their_overlap),
 		TEST(what_comes_in_parts_has_the_stalls_of_all),
 		TEST(a_stall_after_the_last_traffic_is_no_part_of_it),
+		TEST(what_waits_since_a_stall_came_of_it),
+		TEST(who_waited_before_a_stall_waits_on_for_the_same_reason),
 		TEST(a_hold_whose_end_nobody_saw_ends_at_the_last_traffic),
 		TEST(a_wait_over_2_ms_of_the_same_user_splits_its_hold),
 		TEST(a_user_that_goes_on_after_it_gave_holds_anew),

@@ -404,6 +404,112 @@ static void the_end_of_a_pool_ends_what_is_stalled(void **state)
 	assert_stalled(10 * MS, 10 * MS);
 }
 
+static uint64_t backlog_ms(void)
+{
+	return (books()->backlog * 1024ull + MS / 2) / MS; /* each is cut to 1024 ns */
+}
+
+/* A caller waits from now on, or has what it waited for. */
+static void waits(uint64_t waiter)
+{
+	of_pool(PS_VERB_wait_begin, waiter, 0, 0);
+}
+
+static void gets(uint64_t waiter)
+{
+	of_pool(PS_VERB_acquired, waiter, waiter, 0);
+}
+
+static void stands_still(uint64_t ns)
+{
+	begins(PS_STALL_gc);
+	after(ns);
+	ends(PS_STALL_gc);
+}
+
+static void what_waits_since_a_stall_came_of_it(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 2);
+	stands_still(50 * MS);
+	after(MS);
+	waits(1);
+	waits(2);
+	after(10 * MS);
+	gets(1);
+	waits(3);
+	after(10 * MS);
+	gets(2);
+	after(10 * MS);
+	gets(3);
+	assert_int_equal(backlog_ms(), 10 + 20 + 20);
+	waits(4); /* nobody waited meanwhile, but it is soon after */
+	after(10 * MS);
+	gets(4);
+	assert_int_equal(backlog_ms(), 60);
+	after(20 * MS);
+	waits(5); /* this is later after than the stall was long */
+	after(10 * MS);
+	gets(5);
+	assert_int_equal(backlog_ms(), 60);
+	assert_int_equal(books()->stood_wait_sum, 0);
+}
+
+static void who_waited_before_a_stall_waits_on_for_the_same_reason(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 2);
+	waits(1);
+	after(MS);
+	stands_still(50 * MS);
+	waits(2);
+	after(10 * MS);
+	gets(1);
+	gets(2);
+	assert_int_equal(backlog_ms(), 0);
+	assert_int_equal(books()->stood_wait_sum, 50 * MS);
+}
+
+static void a_backlog_lasts_eight_stalls(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 2);
+	stands_still(50 * MS);
+	waits(1);
+	after(399 * MS);
+	waits(2);
+	after(2 * MS);
+	waits(3);
+	after(100 * MS);
+	gets(3);
+	assert_int_equal(backlog_ms(), 0);
+	gets(2);
+	assert_int_equal(backlog_ms(), 102);
+}
+
+static void what_of_a_backlog_lies_in_a_stall_counts_there(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 2);
+	begins(PS_STALL_gc);
+	after(10 * MS);
+	waits(1); /* a thread that was not stopped yet, or goes on before the end is told */
+	after(40 * MS);
+	ends(PS_STALL_gc);
+	after(10 * MS);
+	stands_still(20 * MS);
+	after(5 * MS);
+	gets(1);
+	assert_int_equal(books()->stood_wait_sum, 60 * MS);
+	assert_int_equal(backlog_ms(), 15);
+	begins(PS_STALL_gc); /* its end is lost */
+	after(PS_STALL_BELIEVED_NS + MS);
+	waits(1);
+	after(10 * MS);
+	gets(1);
+	assert_int_equal(backlog_ms(), 15);
+}
+
 static void of_another_process_nothing_is_added(void **state)
 {
 	static const struct ps_proc_key other = { .tgid = 42 + PS_STOOD_BITS, .incarnation = 1 };
@@ -575,6 +681,11 @@ int main(void)
 		cmocka_unit_test_setup(a_lost_end_counts_as_10_s_and_takes_nothing_back, reset),
 		cmocka_unit_test_setup(waits_and_holds_lie_in_stalls_by_their_overlap, reset),
 		cmocka_unit_test_setup(the_end_of_a_pool_ends_what_is_stalled, reset),
+		cmocka_unit_test_setup(what_waits_since_a_stall_came_of_it, reset),
+		cmocka_unit_test_setup(who_waited_before_a_stall_waits_on_for_the_same_reason,
+				       reset),
+		cmocka_unit_test_setup(a_backlog_lasts_eight_stalls, reset),
+		cmocka_unit_test_setup(what_of_a_backlog_lies_in_a_stall_counts_there, reset),
 		cmocka_unit_test_setup(of_another_process_nothing_is_added, reset),
 		cmocka_unit_test_setup(a_pool_that_was_full_is_excused_by_stalls_alone, reset),
 		cmocka_unit_test_setup(a_verdict_is_about_the_last_10_to_20_seconds, reset),
