@@ -445,7 +445,7 @@ struct ps_thread {
 	__u64 asked_wire;	/* where it waits for an answer on that connection; 0 = it has it */
 
 	/* since then */
-	__u64 longest_ns;	/* longest wait that a thread of the process ended */
+	__u64 longest_ns;	/* longest wait that a thread of the process ended, without what lay in stalls */
 	__u64 sum_ns;		/* all those, from the first on that came with a token */
 	__u64 wait_ns;		/* to the last one that did, and the end of that */
 	__u64 wait_end_ns;

@@ -327,14 +327,16 @@ PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 	stood = t->stood_ns - (t->n_timed ? t->chain_stood_ns : t->block_stood_ns);
 	is_sliced = t->n_timed != 0;
 	t->n_timed = 0;
-	if (length > t->longest_ns)
-		t->longest_ns = length;
+	if (stood > length)
+		stood = length;
+	if (length - stood > t->longest_ns) /* in a stall it waits for the end of that */
+		t->longest_ns = length - stood;
 	if (t->incoming.sock)
 		t->inherited = t->incoming;
 	if (!t->incoming.sock && !t->sum_ns)
 		return; /* what comes before the wait for a connection: a queue of tasks */
 	t->sum_ns += length;
-	t->sum_stood_ns += stood < length ? stood : length;
+	t->sum_stood_ns += stood;
 	if (t->incoming.sock) {
 		t->wait_ns = t->sum_ns;
 		t->wait_end_ns = now;

@@ -825,6 +825,24 @@ static void what_waits_since_a_stall_came_of_it(void **state)
 	assert_int_equal(here->stalled_ns, 0);
 }
 
+static void who_sleeps_until_a_stall_ends_waits_for_that(void **state)
+{
+	(void)state;
+	uses(A, X);
+	blocks(A, OTHER_WORD, 0); /* a safepoint: the runtime's own thread wakes them all */
+	blocks(C, OTHER_WORD, 0);
+	stalls(50 * MS);
+	after(PS_LONG_WAIT_NS - 1);
+	wakes(D, A, OTHER_WORD);
+	wakes(D, C, OTHER_WORD);
+	runs(A);
+	runs(C);
+	uses(A, X);
+	assert_int_equal(here->acquires, 1); /* it had it all the time */
+	uses(C, Y);
+	assert_int_equal(here->unclear, 0);
+}
+
 static void who_waited_before_a_stall_waits_on_for_the_same_reason(void **state)
 {
 	(void)state;
@@ -1693,6 +1711,7 @@ int main(void)
 		TEST(what_comes_in_parts_has_the_stalls_of_all),
 		TEST(a_stall_after_the_last_traffic_is_no_part_of_it),
 		TEST(what_waits_since_a_stall_came_of_it),
+		TEST(who_sleeps_until_a_stall_ends_waits_for_that),
 		TEST(who_waited_before_a_stall_waits_on_for_the_same_reason),
 		TEST(a_hold_whose_end_nobody_saw_ends_at_the_last_traffic),
 		TEST(a_wait_over_2_ms_of_the_same_user_splits_its_hold),
