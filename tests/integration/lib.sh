@@ -288,7 +288,10 @@ sys.exit(not rows or not any(p["attached"] for p in rows))' "$1"
 }
 
 # As compare_truth, for a subject: compare_subject OPTIONS-OF-compare_subject.py...
-compare_subject() { compare_listed compare_subject.py "$@"; }
+compare_subject() {
+	[ ! -s "$TMP/ops" ] || set -- "$@" --log "$TMP/ops"
+	compare_listed compare_subject.py "$@"
+}
 
 # The same for a subject of which nothing is known but its sockets and futexes: compare_inferred OPTIONS-OF-compare_inferred.py...
 compare_inferred() { compare_listed compare_inferred.py "$@"; }

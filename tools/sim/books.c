@@ -50,20 +50,24 @@ static void mark_new(struct books *b, enum mark_what what, uint32_t reason, int6
 	b->marks[b->n_marks++] = (struct mark){ now_ns(), took_ns, what, reason };
 }
 
-/* After each change of in use, waiting or capacity. */
-static void book_level(struct books *b, int64_t at_ns)
+/* After each change of in use, waiting or capacity, and the verb that tells of it. Returns how long after. */
+static int64_t book_level(struct books *b, int64_t at_ns)
 {
 	bool is_saturated = b->capacity && b->n_in_use >= b->capacity && b->n_waiting;
+	int64_t late_ns = now_ns() - at_ns;
 
-	if (is_saturated == (b->saturated_since_ns != 0))
-		return;
+	if (is_saturated == (b->saturated.begin_ns != 0))
+		return late_ns;
 	if (is_saturated) {
-		b->saturated_since_ns = at_ns;
-		return;
+		b->saturated = (struct span){ .begin_ns = at_ns, .begin_late_ns = late_ns };
+		return late_ns;
 	}
+	b->saturated.end_ns = at_ns;
+	b->saturated.end_late_ns = late_ns;
 	b->spans = with_room(b, b->spans, b->n_spans, &b->spans_room, sizeof(*b->spans));
-	b->spans[b->n_spans++] = (struct span){ b->saturated_since_ns, at_ns };
-	b->saturated_since_ns = 0;
+	b->spans[b->n_spans++] = b->saturated;
+	b->saturated.begin_ns = 0;
+	return late_ns;
 }
 
 void books_init(struct books *b, enum poolscope_kind kind, const char *name, uint32_t capacity,
@@ -113,7 +117,7 @@ size_t book_wait_begin(struct books *b, uint64_t waiter)
 	b->n_waiting++;
 	b->ops[op].begin_ns = now_ns();
 	poolscope_wait_begin(&b->scope, waiter);
-	book_level(b, b->ops[op].begin_ns);
+	b->ops[op].begin_late_ns = book_level(b, b->ops[op].begin_ns);
 	return op;
 }
 
@@ -123,7 +127,7 @@ void book_wait_end(struct books *b, size_t op, uint64_t waiter, enum poolscope_o
 	b->ops[op].outcome = outcome;
 	b->ops[op].end_ns = now_ns();
 	poolscope_wait_end(&b->scope, waiter, outcome);
-	book_level(b, b->ops[op].end_ns);
+	b->ops[op].end_late_ns = book_level(b, b->ops[op].end_ns);
 }
 
 size_t book_acquired(struct books *b, size_t op, uint64_t item, uint64_t waiter, bool is_new)
@@ -139,7 +143,7 @@ size_t book_acquired(struct books *b, size_t op, uint64_t item, uint64_t waiter,
 	poolscope_acquired(&b->scope, item, waiter, is_new ? POOLSCOPE_NEW : 0);
 	if (!has_waited)
 		b->ops[op].begin_ns = b->ops[op].acquired_ns;
-	book_level(b, b->ops[op].acquired_ns);
+	b->ops[op].acquired_late_ns = book_level(b, b->ops[op].acquired_ns);
 	return op;
 }
 
@@ -148,7 +152,7 @@ void book_released(struct books *b, size_t op, uint64_t item, bool is_broken)
 	b->n_in_use--;
 	b->ops[op].end_ns = now_ns();
 	poolscope_released(&b->scope, item, is_broken ? POOLSCOPE_BROKEN : 0);
-	book_level(b, b->ops[op].end_ns);
+	b->ops[op].end_late_ns = book_level(b, b->ops[op].end_ns);
 }
 
 void book_leaked(struct books *b)

@@ -17,9 +17,13 @@
 
 #define OP_NONE SIZE_MAX
 
-/* One acquire. acquired_ns 0: it waits, or gave up at end_ns. Else the item is out, or came back at end_ns. 0 = not yet. */
+/*
+ * One acquire. acquired_ns 0: it waits, or gave up at end_ns. Else the item is out, or came back at end_ns. 0 = not yet. The verb that
+ * tells of it fired at most ..._late_ns after.
+ */
 struct op {
 	int64_t begin_ns, acquired_ns, end_ns;
+	int64_t begin_late_ns, acquired_late_ns, end_late_ns;
 	enum poolscope_outcome outcome;
 	bool is_new;	/* the item was made for this acquire */
 };
@@ -36,6 +40,7 @@ struct mark {
 /* The pool was full and somebody waited. */
 struct span {
 	int64_t begin_ns, end_ns;
+	int64_t begin_late_ns, end_late_ns;
 };
 
 struct books {
@@ -45,7 +50,7 @@ struct books {
 	uint32_t capacity;
 	uint32_t n_in_use, n_open; /* the SDK is told where they are */
 	uint32_t n_waiting, n_leaked;
-	int64_t saturated_since_ns; /* 0 = not now */
+	struct span saturated; /* since begin_ns; 0 = not now */
 	struct op *ops;
 	struct mark *marks;
 	struct span *spans;

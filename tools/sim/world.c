@@ -84,7 +84,7 @@ void world_stood_still(struct world *w, int64_t begin_ns, int64_t end_ns)
 		w->stood_room = w->stood_room ? 2 * w->stood_room : 16;
 		w->stood = must(realloc(w->stood, w->stood_room * sizeof(*w->stood)));
 	}
-	w->stood[w->n_stood++] = (struct span){ begin_ns, end_ns };
+	w->stood[w->n_stood++] = (struct span){ .begin_ns = begin_ns, .end_ns = end_ns };
 	pthread_mutex_unlock(&w->lock);
 }
 
