@@ -133,6 +133,7 @@ enum ps_pool_flag {
 	PS_POOL_DESCRIBED = 8,	/* name, kind and capacity were read from the SDK's handle */
 	PS_POOL_SAME_TASKS = 16,	/* two tasks with one name waited at once: whose wait was whose is not known */
 	PS_POOL_UNSEEN_STAYS = 128,	/* as UNSEEN_TASKS, and the limit fell: nothing proves any more that they have ended */
+	PS_POOL_BACKLOG = 256,	/* callers wait since a stall of the process, and nobody did when it ended */
 	PS_POOL_UNHELD = 64,	/* its acquires are waits alone: nothing is ever out */
 	PS_POOL_UNSEEN_TASKS = 32,	/* tasks that were not counted may still run; until all items are seen in use */
 };
@@ -144,7 +145,8 @@ enum ps_pool_flag {
  * verbs have a pair of counts of their own, seq_begin and seq_end.
  *
  * With n in use, A = sum of acquire times and R = sum of release times, the integral of use up to t is n*t - A + R, all modulo
- * 2^64; the same holds for waiters.
+ * 2^64; the same holds for waiters. With the time that the process has stood still until then (ps_stood()) in place of each of those
+ * times, it is the part of it that lay inside of stalls.
  */
 struct ps_pool {
 	__u64 seq_end;
@@ -155,7 +157,7 @@ struct ps_pool {
 	__u32 kind;		/* enum ps_kind */
 	__u64 capacity;		/* 0 = unbounded or unknown */
 	__u32 domain;		/* of the spec that showed it first: which library */
-	__u32 reserved;
+	__u32 backlog;		/* waits that came of a stall, after it: all together, in units of 1024 ns, modulo 2^32 */
 	__u64 saturated_since_ns;	/* 0 = not saturated now */
 
 	__u64 min_idle;
@@ -188,9 +190,9 @@ struct ps_pool {
 	__u64 outcome[8];	/* waits that ended without an acquire, by enum ps_outcome */
 	__u64 wait_begin_sum;
 	__u64 wait_end_sum;
+	__u64 stood_wait_sum;	/* the same of the time that the process had stood still: ends less beginnings */
 	__u64 wait_begins;
 	__u64 wait_ends;	/* waits that ended in any way */
-	__u64 reserved3;
 
 	/*
 	 * What each acquire and release writes, in one line of the cache: the threads of a pool take it from each other. It is one
@@ -202,8 +204,8 @@ struct ps_pool {
 	__u32 in_use_peak;
 	__u32 waiting_peak;
 	__u32 reserved2;
-	__u64 acquired_sum;	/* A */
-	__u64 released_sum;	/* R, without those from before */
+	__u64 use_sum;		/* R - A, without leases from before */
+	__u64 stood_use_sum;	/* the same of the time that the process had stood still */
 	__u64 acquires;
 	__u64 releases;		/* all of them, those of leases from before too */
 
@@ -225,7 +227,7 @@ struct ps_lease {
 struct ps_waiter {
 	__u64 since_ns;
 	__u32 tid;
-	__u32 reserved;
+	__u32 backlog;		/* it came of a stall: ps_stood() then, in units of 1024 ns, and the lowest bit set; 0 = it did not */
 };
 
 /* A process that has books here. */
@@ -303,6 +305,10 @@ struct ps_wire {
 	__u64 open_full;	/* most connections that were open when somebody waited */
 	__u64 saturated_ns;	/* time during which somebody waited */
 	__u64 saturated_until_ns;
+	__u64 stalled_ns;	/* of `wait`: inside of stalls of the process */
+	__u64 stalled_hold_ns;	/* of `hold` */
+	__u64 backlog_ns;	/* waits that came of a stall, after it */
+	__u64 backlog_of_ns;	/* the end of that stall */
 	__u64 unfollowed;	/* sent or received by threads that are too many to follow */
 
 	/* of event loops, see loops.h */
@@ -321,13 +327,15 @@ struct ps_sock {
 	struct ps_endpoint_key endpoint;
 	__u64 wire;		/* of the endpoint; 0 = none */
 	__u64 since_ns;
-	__u32 state;		/* enum ps_sock_state */
-	__u32 role;
+	__u8 state;		/* enum ps_sock_state */
+	__u8 role;
+	__u16 flags;		/* enum ps_sock_flag */
 
-	__u32 flags;		/* enum ps_sock_flag */
 	__u32 user;		/* thread that used it last; 0 = none yet */
 	__u32 gen;		/* number of its present hold */
 	__u32 is_gone;		/* a Unix socket: its end is in the books */
+	__u32 hold_stood;	/* ps_stood() at hold_ns and last_ns, in units of 1024 ns, modulo 2^32 */
+	__u32 last_stood;
 	__u64 hold_ns;		/* when that began */
 	__u64 last_ns;		/* something went over the wire */
 	__u64 handoffs_seen;	/* handoffs_long of its wire, then */
@@ -386,9 +394,10 @@ struct ps_token {
 	__u64 wire;
 	__u64 wake_ns;
 	__u64 hold_ns;		/* when the hold began */
+	__u32 wake_stood;	/* ps_stood() at wake_ns, as in struct ps_sock */
 	__u32 gen;
-	__u32 hops;		/* threads that it went through */
-	__u32 has_waited;	/* the holder, for the connection */
+	__u16 hops;		/* threads that it went through */
+	__u16 has_waited;	/* the holder, for the connection */
 	__u32 n_free;		/* connections that nobody held then */
 };
 
@@ -429,6 +438,9 @@ struct ps_thread {
 	__u64 vain_ns;		/* the same of one with a timeout that ended by being woken, and its end and word */
 	__u64 vain_end_ns;
 	__u64 vain_word;
+	__u64 stood_ns;		/* ps_stood() of its process: when it was looked at last, */
+	__u64 block_stood_ns;	/* at block_ns, */
+	__u64 chain_stood_ns;	/* and at chain_ns */
 	struct ps_token incoming;	/* of that call */
 	struct ps_token inherited;	/* the last one that it got */
 
@@ -438,10 +450,13 @@ struct ps_thread {
 	__u64 asked_wire;	/* where it waits for an answer on that connection; 0 = it has it */
 
 	/* since then */
-	__u64 longest_ns;	/* longest wait that a thread of the process ended */
+	__u64 longest_ns;	/* longest wait that a thread of the process ended, without what lay in stalls */
 	__u64 sum_ns;		/* all those, from the first on that came with a token */
 	__u64 wait_ns;		/* to the last one that did, and the end of that */
 	__u64 wait_end_ns;
+	__u64 sum_stood_ns;	/* of those: inside of stalls */
+	__u64 wait_stood_ns;
+	__u64 wait_end_stood_ns;	/* ps_stood() at wait_end_ns */
 	__u64 best_ns;		/* longest one that came with a token, and its token */
 	__u64 best_begin_ns;
 	__u64 best_word;
@@ -459,6 +474,9 @@ struct ps_standstill {
 	__s64 n_on_cpu;		/* of one with a CPU quota: threads that were given a CPU and have not left it */
 	__u64 ran_ns;		/* when the last of them did, */
 	__u64 n_throttled;	/* and how often its cgroups had been throttled then */
+	__u64 stood_ns;		/* its stalls all together, as far as stood_until_ns: ps_stood() adds the one that goes on */
+	__u64 stood_until_ns;
+	__u64 last_ns;		/* how long the last one was */
 };
 
 /* Its stalls of one cause have a struct ps_hist. */

@@ -45,4 +45,18 @@ PS_INLINE int ps_books_are_same(const struct ps_pool *a, const struct ps_pool *b
 	       a->wait_ends == b->wait_ends;
 }
 
+/* A runtime's stall that lasts for longer may have lost its end: until that comes, no more is added. */
+#define PS_STALL_BELIEVED_NS 10000000000ull
+
+/* How long a process has stood still so far. What lies between two moments is the part of them inside of its stalls. */
+PS_INLINE __u64 ps_stood(const struct ps_standstill *s, __u64 now)
+{
+	__u64 since = s->since_ns, from = s->stood_until_ns > since ? s->stood_until_ns : since;
+	__u64 more = since && now > from ? now - from : 0;
+
+	if (more > PS_STALL_BELIEVED_NS && s->begun_as != PS_STALL_stopped)
+		more = PS_STALL_BELIEVED_NS;
+	return s->stood_ns + more;
+}
+
 #endif

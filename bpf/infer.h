@@ -15,6 +15,7 @@
 
 #include "hist.h"
 #include "maps.h"
+#include "stalls.h"
 
 /* ---- who is followed: two bits a process ---------------------------------------------------------------------------------- */
 
@@ -205,6 +206,7 @@ PS_INLINE int ps_thread_is_again(const struct ps_thread *t, __u64 word, __u64 no
 PS_INLINE void ps_thread_rests(struct ps_thread *t)
 {
 	t->sum_ns = 0;
+	t->sum_stood_ns = 0;
 	t->n_lost = 0;
 	t->wait_ns = 0;
 	t->best_ns = 0;
@@ -234,6 +236,7 @@ PS_INLINE int ps_thread_was_in_vain(const struct ps_thread *t, __u64 now)
 	return t->vain_ns && now - t->vain_end_ns >= PS_LONG_WAIT_NS;
 }
 
+/* This, ps_thread_runs() and what goes over the wire come with ps_stood() of the process in t->stood_ns. */
 PS_INLINE void ps_thread_blocks(struct ps_thread *t, __u64 word, int has_timeout, __u64 now)
 {
 	if (ps_thread_is_again(t, word, now)) {
@@ -242,6 +245,7 @@ PS_INLINE void ps_thread_blocks(struct ps_thread *t, __u64 word, int has_timeout
 		t->n_lost += t->is_given;
 	} else {
 		t->chain_ns = now;
+		t->chain_stood_ns = t->stood_ns;
 		t->n_timed = 0;
 	}
 	t->given_up_ns = 0;
@@ -250,6 +254,7 @@ PS_INLINE void ps_thread_blocks(struct ps_thread *t, __u64 word, int has_timeout
 		t->is_woken = 0; /* that was told before, and for another sleep */
 	t->word = word;
 	t->has_timeout = (__u32)has_timeout;
+	t->block_stood_ns = t->stood_ns;
 	t->block_ns = now; /* a waking may have been told before: it is kept */
 }
 
@@ -268,6 +273,7 @@ PS_INLINE void ps_token_of(const struct ps_thread *waker, __u32 tid, __u64 now,
 		ret->sock = id;
 		ret->wire = s->wire;
 		ret->wake_ns = now;
+		ret->wake_stood = ps_stood_short(waker->stood_ns);
 		ret->hold_ns = s->hold_ns;
 		ret->gen = s->gen;
 		ret->hops = 0;
@@ -301,7 +307,7 @@ PS_INLINE void ps_thread_is_woken(struct ps_thread *t, const struct ps_thread *w
 
 PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 {
-	__u64 begin = t->block_ns, length;
+	__u64 begin = t->block_ns, length, stood;
 	int is_woken = (int)t->is_woken, is_sliced;
 
 	t->is_woken = 0;
@@ -318,18 +324,24 @@ PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 	if (!begin || !is_woken || now <= begin)
 		return;
 	length = now - (t->n_timed ? t->chain_ns : begin);
+	stood = t->stood_ns - (t->n_timed ? t->chain_stood_ns : t->block_stood_ns);
 	is_sliced = t->n_timed != 0;
 	t->n_timed = 0;
-	if (length > t->longest_ns)
-		t->longest_ns = length;
+	if (stood > length)
+		stood = length;
+	if (length - stood > t->longest_ns) /* in a stall it waits for the end of that */
+		t->longest_ns = length - stood;
 	if (t->incoming.sock)
 		t->inherited = t->incoming;
 	if (!t->incoming.sock && !t->sum_ns)
 		return; /* what comes before the wait for a connection: a queue of tasks */
 	t->sum_ns += length;
+	t->sum_stood_ns += stood;
 	if (t->incoming.sock) {
 		t->wait_ns = t->sum_ns;
 		t->wait_end_ns = now;
+		t->wait_stood_ns = t->sum_stood_ns;
+		t->wait_end_stood_ns = t->stood_ns;
 	}
 	t->is_given = t->incoming.sock && length >= PS_LOCK_WAIT_NS;
 	if (t->incoming.sock && length > t->best_ns) {
@@ -343,16 +355,25 @@ PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
 
 /* ---- holds --------------------------------------------------------------------------------------------------------------- */
 
-PS_INLINE void ps_hold_end(struct ps_wire *w, struct ps_sock *s, __u64 end_ns, int is_handed)
+/* end_stood: ps_stood_short() at its end. Of its own, for the stack of those that call it has no more room. */
+static __attribute__((noinline, unused)) int
+ps_hold_end(struct ps_wire *w, struct ps_sock *s, __u64 end_ns, __u32 end_stood, int is_handed)
 {
+	__u64 held = end_ns > s->hold_ns ? end_ns - s->hold_ns : 0;
+	__s32 stood = (__s32)(end_stood - s->hold_stood);
+
 	if (!(s->flags & PS_SOCK_HELD))
-		return;
+		return 0;
 	s->flags &= ~(__u32)PS_SOCK_HELD;
 	__sync_fetch_and_add(&w->held, -1);
 	__sync_fetch_and_add(&w->releases, 1);
 	if (is_handed)
 		__sync_fetch_and_add(&w->handed, 1);
-	ps_hist_put(&w->hold, end_ns > s->hold_ns ? end_ns - s->hold_ns : 0);
+	ps_hist_put(&w->hold, held);
+	if (stood > 0)
+		__sync_fetch_and_add(&w->stalled_hold_ns,
+				     (__u64)stood << 10 < held ? (__u64)stood << 10 : held);
+	return 0;
 }
 
 /* Several wait at once: the time during which anybody did. */
@@ -366,6 +387,30 @@ PS_INLINE void ps_saturated(struct ps_wire *w, __u64 begin_ns, __u64 end_ns)
 		return;
 	w->saturated_until_ns = end_ns;
 	__sync_fetch_and_add(&w->saturated_ns, end_ns - begin_ns);
+}
+
+/* A wait has ended that may have come of a stall; stood_ns: what of it lay inside of one. To be called before ps_saturated(). */
+static __attribute__((noinline, unused)) int ps_backlog_ended(struct ps_wire *w,
+							      const struct ps_sock *s,
+							      __u64 begin_ns, __u64 wait_ns,
+							      __u64 stood_ns)
+{
+	struct ps_proc_key proc = s->endpoint.proc;
+	int is_first = begin_ns >= w->saturated_until_ns;
+	struct ps_standstill *stall;
+	enum ps_backlog how;
+
+	if (!ps_may_have_stood(proc.tgid))
+		return 0;
+	stall = bpf_map_lookup_elem(&ps_standstills, &proc);
+	how = stall ? ps_backlog_begins(stall, begin_ns, is_first) : PS_BACKLOG_NO;
+	if (how == PS_BACKLOG_FIRST)
+		w->backlog_of_ns = stall->stood_until_ns;
+	else if (how == PS_BACKLOG_NO || is_first || w->backlog_of_ns != stall->stood_until_ns)
+		return 0;
+	if (wait_ns > stood_ns)
+		__sync_fetch_and_add(&w->backlog_ns, wait_ns - stood_ns);
+	return 0;
 }
 
 /* Whether the connection is held as it was when the token was made. (A new one may have the address of an old one.) */
@@ -405,12 +450,15 @@ PS_INLINE void ps_handoff(struct ps_wire *w, const struct ps_sock *s, const stru
 	if (t->n_lost)
 		__sync_fetch_and_add(&w->lost, t->n_lost);
 	ps_hist_put(&w->wait, t->wait_ns);
+	if (t->wait_stood_ns)
+		__sync_fetch_and_add(&w->stalled_ns, t->wait_stood_ns);
 	if (t->wait_ns >= PS_LOCK_WAIT_NS) {
 		__sync_fetch_and_add(&w->handoffs_long, 1);
 		if (t->is_sliced)
 			__sync_fetch_and_add(&w->sliced, 1);
 		ps_word_learn(&s->endpoint.proc, t->best_word, s->wire);
 	}
+	ps_backlog_ended(w, s, t->wait_end_ns - t->wait_ns, t->wait_ns, t->wait_stood_ns);
 	ps_saturated(w, t->wait_end_ns - t->wait_ns, t->wait_end_ns);
 	w->handoff_ns = t->wait_end_ns;
 	if (t->wait_ns >= PS_LOCK_WAIT_NS && w->open > (__s64)w->open_full)
@@ -418,7 +466,7 @@ PS_INLINE void ps_handoff(struct ps_wire *w, const struct ps_sock *s, const stru
 	if (!ps_token_is_of(&t->best, x))
 		return;
 	x->flags |= PS_SOCK_CREDITED;
-	ps_hold_end(w, x, t->best.wake_ns, 1);
+	ps_hold_end(w, x, t->best.wake_ns, t->best.wake_stood, 1);
 }
 
 /* A thread uses a connection that is not its own: it has taken it. */
@@ -433,10 +481,11 @@ PS_INLINE void ps_hold_begin(struct ps_wire *w, struct ps_sock *s, struct ps_thr
 		__sync_fetch_and_add(&w->unclear, 1);
 		__sync_fetch_and_add(&w->unclear_ns, t->longest_ns);
 	}
-	ps_hold_end(w, s, s->last_ns, 0);
+	ps_hold_end(w, s, s->last_ns, s->last_stood, 0);
 	s->gen++;
 	s->user = tid;
 	s->hold_ns = is_waited ? t->wait_end_ns : now;
+	s->hold_stood = ps_stood_short(is_waited ? t->wait_end_stood_ns : t->stood_ns);
 	s->flags &= ~(__u32)(PS_SOCK_WAITED | PS_SOCK_CREDITED);
 	s->flags |= PS_SOCK_HELD | (is_waited ? PS_SOCK_WAITED : 0);
 	__sync_fetch_and_add(&w->held, 1);
@@ -454,7 +503,7 @@ PS_INLINE void ps_hold_leave(struct ps_wire *w, const struct ps_sock *s, const s
 
 	if (last && last != s && last->wire == s->wire && last->user == tid &&
 	    last->gen == t->last_gen && !(last->flags & PS_SOCK_BUSY))
-		ps_hold_end(w, last, last->last_ns, 0);
+		ps_hold_end(w, last, last->last_ns, last->last_stood, 0);
 }
 
 /* It asked before on another connection, and if that is open still and without an answer it serves many, as an event loop does. */
@@ -486,6 +535,7 @@ PS_INLINE void ps_wire_sent(struct ps_wire *w, struct ps_sock *s, __u64 id, stru
 		__sync_fetch_and_add(&w->busy, 1);
 	}
 	s->last_ns = now;
+	s->last_stood = ps_stood_short(t->stood_ns);
 	s->handoffs_seen = w->handoffs_long;
 	t->last_sock = id;
 	t->last_gen = s->gen;
@@ -500,6 +550,7 @@ PS_INLINE void ps_wire_received(struct ps_wire *w, struct ps_sock *s, __u64 id, 
 		__sync_fetch_and_add(&w->busy, -1);
 	}
 	s->last_ns = now;
+	s->last_stood = ps_stood_short(t->stood_ns);
 	s->handoffs_seen = w->handoffs_long;
 	if (s->user != tid)
 		return; /* another one reads what this one asked for */
@@ -514,7 +565,7 @@ PS_INLINE void ps_wire_closed(struct ps_wire *w, struct ps_sock *s)
 	if (s->flags & PS_SOCK_BUSY)
 		__sync_fetch_and_add(&w->busy, -1);
 	s->flags &= ~(__u32)PS_SOCK_BUSY;
-	ps_hold_end(w, s, s->last_ns, 0);
+	ps_hold_end(w, s, s->last_ns, s->last_stood, 0);
 }
 
 #endif

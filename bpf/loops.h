@@ -38,7 +38,7 @@ PS_INLINE void ps_mark_moves(struct ps_mark *m, struct ps_sock *s, struct ps_wir
 	m->flags |= (is_loop ? PS_MARK_LOOPS : 0) | (is_loop && is_busy ? PS_MARK_BUSY : 0);
 	s->flags &= ~(__u32)(PS_SOCK_BUSY | PS_SOCK_LOOP_BUSY);
 	if (is_loop)
-		ps_hold_end(w, s, s->last_ns, 0);
+		ps_hold_end(w, s, s->last_ns, s->last_stood, 0);
 	else if (is_busy)
 		s->flags |= PS_SOCK_BUSY;
 }

@@ -170,6 +170,10 @@ PS_SHARED __u32 ps_n_locks = 0;
 /* Raised before each pass over threads that wait for locks. */
 PS_SHARED __u32 ps_lock_pass = 0;
 
+/* Processes that have ever stood still, by the last bits of their number; so all others need not be looked up. Never cleared. */
+#define PS_STOOD_BITS 65536
+PS_SHARED __u64 ps_has_stood[PS_STOOD_BITS / 64];
+
 /* Raised with each entry of ps_learned that waits for the agent. */
 PS_SHARED __u32 ps_n_wanted = 0;
 

@@ -78,6 +78,20 @@ static __attribute__((noinline)) int ps_gives_up(struct task_struct *task, struc
 	return 0;
 }
 
+static __attribute__((noinline)) __u64 ps_task_stood_long(struct task_struct *task, __u64 now)
+{
+	struct ps_proc_key proc;
+
+	ps_proc_key_of(task, &proc);
+	return ps_stood_of(&proc, now);
+}
+
+/* ps_stood() of its process; most never did. */
+static __attribute__((always_inline)) __u64 ps_task_stood(struct task_struct *task, __u64 now)
+{
+	return ps_may_have_stood((__u32)task->tgid) ? ps_task_stood_long(task, now) : 0;
+}
+
 /* When; 0 = it sleeps on no futex. */
 static __attribute__((always_inline)) __u64 ps_sleeps(struct task_struct *task)
 {
@@ -98,6 +112,7 @@ static __attribute__((always_inline)) __u64 ps_sleeps(struct task_struct *task)
 								  : PS_GIVE_UP);
 	else if (ps_thread_was_in_vain(t, now))
 		ps_gives_up(task, t, PS_GIVE_UP_IN_VAIN);
+	t->stood_ns = ps_task_stood(task, now);
 	ps_thread_blocks(t, call.word, call.timeout != 0, now);
 	return now;
 }
@@ -162,6 +177,7 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 		now = bpf_ktime_get_ns();
 	if (t->lock)
 		ps_contended_runs(next, t, now);
+	t->stood_ns = ps_task_stood(next, now);
 	ps_thread_runs(t, now);
 	return 0;
 }
@@ -172,7 +188,7 @@ int BPF_PROG(ps_waking, struct task_struct *task)
 	struct task_struct *waker = (struct task_struct *)bpf_get_current_task_btf();
 	struct ps_futex_call call;
 	struct ps_thread *t, *by;
-	__u64 word = 0;
+	__u64 word = 0, now;
 
 	if (waker->tgid != task->tgid || !ps_is_among_threads(waker) ||
 	    !ps_calls_futex(waker, 1, &call))
@@ -185,7 +201,10 @@ int BPF_PROG(ps_waking, struct task_struct *task)
 	    PS_FUTEX_WAKES_ONE >> (call.op & PS_FUTEX_COMMANDS) & 1)
 		word = call.word;
 	ps_contended_wakes(waker, t, &call);
-	ps_thread_is_woken(t, by, (__u32)waker->pid, word, bpf_ktime_get_ns());
+	now = bpf_ktime_get_ns();
+	if (by)
+		by->stood_ns = ps_task_stood(waker, now);
+	ps_thread_is_woken(t, by, (__u32)waker->pid, word, now);
 	return 0;
 }
 
@@ -349,6 +368,7 @@ static __attribute__((always_inline)) void ps_thread_traffic(struct ps_wire *w, 
 	now = bpf_ktime_get_ns();
 	if (t->given_up_ns && now - t->ran_ns >= PS_LONG_WAIT_NS)
 		ps_gives_up(task, t, PS_GIVE_UP); /* and has done something else since: who got it at the last moment is sooner here */
+	t->stood_ns = ps_task_stood(task, now);
 	if (is_sent)
 		ps_wire_sent(w, s, id, t, (__u32)task->pid, now);
 	else

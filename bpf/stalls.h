@@ -5,6 +5,8 @@
  * The surprise: a runtime says that it stops, and only later why. So a second beginning inside of the first one, with another cause, names it
  * and begins nothing; one with the cause that it began with is the next stall, and the end of the one before was lost. A process has one
  * stall at a time: what goes on beside it is inside of it.
+ *
+ * What the stalls did to its pools is the difference of one number between two moments: how long it has stood still so far.
  */
 #ifndef POOLSCOPE_BPF_STALLS_H
 #define POOLSCOPE_BPF_STALLS_H
@@ -14,24 +16,119 @@
 
 PS_INLINE struct ps_standstill *ps_standstill_get(const struct ps_proc_key *proc)
 {
-	struct ps_standstill *s = bpf_map_lookup_elem(&ps_standstills, proc), fresh = {};
+	struct ps_standstill *s = bpf_map_lookup_elem(&ps_standstills, proc);
+	__u32 zero = 0;
+	void *blank;
 
 	if (s)
 		return s;
-	bpf_map_update_elem(&ps_standstills, proc, &fresh, BPF_NOEXIST);
+	blank = bpf_map_lookup_elem(&ps_zero, &zero); /* larger than needed */
+	if (blank)
+		bpf_map_update_elem(&ps_standstills, proc, blank, BPF_NOEXIST);
 	s = bpf_map_lookup_elem(&ps_standstills, proc);
 	if (!s)
 		ps_lost(PS_LOSS_stalls_full);
 	return s;
 }
 
+/* ---- how long it has stood still, for its pools -------------------------------------------------------------------------- */
+
+PS_INLINE __u64 *ps_has_stood_word(__u32 tgid)
+{
+	__u32 word = tgid / 64;
+
+#ifdef __bpf__
+	asm volatile("" : "+r"(word));
+#endif
+	return &ps_has_stood[word & (PS_STOOD_BITS / 64 - 1)];
+}
+
+/* To be called before anything is told of its first stall. */
+PS_INLINE void ps_stood_begins(__u32 tgid)
+{
+	__u64 *word = ps_has_stood_word(tgid), bit = 1ull << (tgid % 64);
+
+	if (!(*word & bit))
+		__sync_fetch_and_or(word, bit);
+}
+
+/* A stall that lasted from then to now. What is in the sum already, or inside of one that goes on, is not added again. */
+PS_INLINE void ps_stood_add(struct ps_standstill *s, __u64 begin, __u64 now)
+{
+	if (s->since_ns && s->since_ns < begin)
+		begin = s->since_ns;
+	if (begin < s->stood_until_ns)
+		begin = s->stood_until_ns;
+	if (now <= begin)
+		return;
+	s->last_ns = now - begin;
+	s->stood_until_ns = now;
+	__sync_fetch_and_add(&s->stood_ns, now - begin);
+}
+
+/* 0 = never. */
+PS_INLINE int ps_may_have_stood(__u32 tgid)
+{
+	return *ps_has_stood_word(tgid) >> (tgid % 64) & 1;
+}
+
+/* Until now; for a process that never had a stall a bit is read. The key lies on the caller's stack. */
+PS_INLINE __u64 ps_stood_of(const struct ps_proc_key *proc, __u64 now)
+{
+	struct ps_standstill *s;
+
+	if (!ps_may_have_stood(proc->tgid))
+		return 0;
+	s = bpf_map_lookup_elem(&ps_standstills, proc);
+	return s ? ps_stood(s, now) : 0;
+}
+
+/*
+ * What was not done in a stall is done after it: a pool that nobody waited for is full, until that is worked off. At four fifths of what
+ * it can do this takes four times as long as the stall; what begins later than twice of that is not its doing.
+ */
+#define PS_BACKLOG_STALLS 8
+
+/* What a wait has to do with the last stall, by its beginning. */
+enum ps_backlog {
+	PS_BACKLOG_NO, /* it began before, or long after */
+	PS_BACKLOG_NEXT, /* as much as those that wait already */
+	PS_BACKLOG_FIRST /* it is the first that came of it */
+};
+
+/* is_first: nobody else waits. */
+PS_INLINE enum ps_backlog ps_backlog_begins(const struct ps_standstill *s, __u64 begin,
+					    int is_first)
+{
+	__u64 until = s->stood_until_ns, after = begin > until ? begin - until : 0;
+
+	if (begin + s->last_ns < until || after > PS_BACKLOG_STALLS * s->last_ns)
+		return PS_BACKLOG_NO;
+	return is_first && after <= s->last_ns ? PS_BACKLOG_FIRST : PS_BACKLOG_NEXT;
+}
+
+/* ps_stood() where there is little room: in units of 1024 ns, modulo 2^32. */
+PS_INLINE __u32 ps_stood_short(__u64 stood_ns)
+{
+	return (__u32)(stood_ns >> 10);
+}
+
+/* ---- told by the runtime ------------------------------------------------------------------------------------------------- */
+
+/* One that has just ended. */
 PS_INLINE void ps_stall_book(const struct ps_proc_key *proc, __u32 cause, __u64 length_ns)
 {
+	struct ps_standstill *s = ps_standstill_get(proc);
+	__u64 now = bpf_ktime_get_ns();
 	struct ps_stall_key key = { .proc = *proc, .cause = cause };
 	struct ps_hist *h = bpf_map_lookup_elem(&ps_stalls, &key);
 	__u32 zero = 0;
 	void *blank = bpf_map_lookup_elem(&ps_zero, &zero);
 
+	if (s) {
+		ps_stood_begins(proc->tgid);
+		ps_stood_add(s, now - length_ns, now);
+	}
 	if (!h && blank) {
 		bpf_map_update_elem(&ps_stalls, &key, blank, BPF_NOEXIST);
 		h = bpf_map_lookup_elem(&ps_stalls, &key);
@@ -52,8 +149,12 @@ PS_INLINE void ps_stall_begins(const struct ps_proc_key *proc, __u32 cause, __u6
 		s->cause = cause;
 		return;
 	}
-	if (s->since_ns)
+	if (s->since_ns) {
 		ps_lost(PS_LOSS_stall_unended);
+		s->stood_ns = ps_stood(s, now); /* what the pools were told of it stays */
+		s->stood_until_ns = now;
+	}
+	ps_stood_begins(proc->tgid);
 	s->begun_as = s->cause = cause;
 	s->since_ns = now;
 }
@@ -136,6 +237,7 @@ PS_INLINE void ps_stop_begins(const struct ps_proc_key *proc, __u64 now)
 	s->cause = PS_STALL_stopped;
 	if (s->since_ns)
 		return;
+	ps_stood_begins(proc->tgid);
 	s->begun_as = PS_STALL_stopped;
 	if (!__sync_val_compare_and_swap(&s->since_ns, 0, now)) /* nor has another one just now */
 		__sync_fetch_and_add(ps_stopped_of(proc->tgid), 1);

@@ -53,6 +53,13 @@ PS_INLINE void ps_hist_add(const struct ps_pool_key *key, enum ps_hist_of which,
 		ps_hist_put(&hists->h[which], ns);
 }
 
+/* Of a process that never stood still there is nothing to add. */
+PS_INLINE void ps_stood_sum(__u64 *sum, __u64 stood)
+{
+	if (stood)
+		__sync_fetch_and_add(sum, stood);
+}
+
 /* After each change of in use, waiting or capacity: peaks, and the time during which the pool was full and somebody waited. */
 PS_INLINE void ps_pool_level(struct ps_pool *p, __u64 now)
 {
@@ -69,6 +76,8 @@ PS_INLINE void ps_pool_level(struct ps_pool *p, __u64 now)
 	if (waiting > (__s64)p->waiting_peak)
 		p->waiting_peak = (__u32)waiting;
 
+	if (p->flags & PS_POOL_BACKLOG && waiting <= 0)
+		__sync_fetch_and_and(&p->flags, ~(__u32)PS_POOL_BACKLOG);
 	if (p->flags & PS_POOL_UNSEEN_TASKS && p->capacity && in_use >= (__s64)p->capacity)
 		__sync_fetch_and_and(&p->flags, ~(__u32)PS_POOL_UNSEEN_TASKS); /* nothing is left for a task that is not seen */
 	if (p->capacity && in_use >= (__s64)p->capacity && waiting > 0) {
@@ -200,14 +209,17 @@ PS_INLINE void ps_on_pool_create(struct ps_pool *p, const struct ps_event *e)
 PS_INLINE void ps_on_pool_destroy(struct ps_pool *p, const struct ps_event *e)
 {
 	__u64 in_use = (__u64)ps_in_use(p), waiting = (__u64)ps_waiting(p);
+	__u64 stood = ps_stood_of(&e->pool.proc, e->now);
 
 	if (!(p->flags & PS_POOL_DESTROYED))
 		ps_pool_count(e, -1);
 	p->leases_voided += in_use;
-	p->released_sum += in_use * e->now;
+	p->use_sum += in_use * e->now;
+	p->stood_use_sum += in_use * stood;
 	p->leases_ended += in_use;
 	p->waits_voided += waiting;
 	p->wait_end_sum += waiting * e->now;
+	p->stood_wait_sum += waiting * stood;
 	p->waits_ended += waiting;
 	p->flags |= PS_POOL_DESTROYED;
 	p->destroyed_ns = e->now;
@@ -231,10 +243,49 @@ PS_INLINE __u64 ps_waiter_of(const struct ps_event *e, __u64 waiter)
 	return (__u32)bpf_get_current_pid_tgid();
 }
 
+/* What the record of a wait that begins now has to have of a stall. The key lies on the caller's stack. */
+PS_INLINE __u32 ps_wait_backlog(struct ps_pool *p, const struct ps_event *e)
+{
+	int is_first = ps_waiting(p) <= 0;
+	struct ps_standstill *s;
+	enum ps_backlog how;
+	__u64 since;
+
+	if (!ps_may_have_stood(e->pool.proc.tgid))
+		return 0;
+	s = bpf_map_lookup_elem(&ps_standstills, &e->pool.proc);
+	if (!s)
+		return 0;
+	since = s->since_ns;
+	if (!since) /* else a thread goes on, or was not stopped yet */
+		how = ps_backlog_begins(s, e->now, is_first);
+	else
+		how = e->now - since > PS_STALL_BELIEVED_NS ? PS_BACKLOG_NO
+		      : is_first                            ? PS_BACKLOG_FIRST
+							    : PS_BACKLOG_NEXT;
+	if (how == PS_BACKLOG_FIRST)
+		ps_pool_mark(p, PS_POOL_BACKLOG);
+	return how != PS_BACKLOG_NO && p->flags & PS_POOL_BACKLOG
+		       ? ps_stood_short(ps_stood(s, e->now)) | 1
+		       : 0;
+}
+
+/* A wait ends that came of a stall: the rest of it was inside. */
+PS_INLINE void ps_backlog_add(struct ps_pool *p, __u32 begun, __u64 stood_ns, __u64 waited_ns)
+{
+	__s64 stood = (__s32)(ps_stood_short(stood_ns) - (begun & ~1u));
+	__s64 rest = (__s64)(waited_ns >> 10) - (stood > 0 ? stood : 0);
+
+	if (rest > 0)
+		__sync_fetch_and_add(&p->backlog, (__u32)rest);
+}
+
 PS_INLINE void ps_on_wait_begin(struct ps_pool *p, const struct ps_event *e)
 {
 	struct ps_ref_key key;
-	struct ps_waiter w = { .since_ns = e->now, .tid = (__u32)bpf_get_current_pid_tgid() };
+	struct ps_waiter w = { .since_ns = e->now,
+			       .tid = (__u32)bpf_get_current_pid_tgid(),
+			       .backlog = ps_wait_backlog(p, e) };
 	long error;
 
 	ps_ref_key_of(e, ps_waiter_of(e, e->arg[1]), &key);
@@ -253,6 +304,7 @@ PS_INLINE void ps_on_wait_begin(struct ps_pool *p, const struct ps_event *e)
 	}
 	__sync_fetch_and_add(&p->wait_begins, 1);
 	__sync_fetch_and_add(&p->wait_begin_sum, e->now);
+	ps_stood_sum(&p->stood_wait_sum, -ps_stood_of(&e->pool.proc, e->now));
 	__sync_fetch_and_add(&p->waits_begun, 1);
 	ps_pool_level(p, e->now);
 }
@@ -262,13 +314,15 @@ PS_INLINE __s64 ps_wait_close(struct ps_pool *p, const struct ps_event *e, __u64
 {
 	struct ps_ref_key key;
 	struct ps_waiter *w;
-	__u64 since;
+	__u64 since, stood;
+	__u32 backlog;
 
 	ps_ref_key_of(e, waiter, &key);
 	w = bpf_map_lookup_elem(&ps_waiters, &key);
 	if (!w)
 		return -1;
 	since = w->since_ns;
+	backlog = w->backlog;
 	if (since <= p->destroyed_ns) {
 		bpf_map_delete_elem(&ps_waiters, &key);
 		return -1;
@@ -277,6 +331,10 @@ PS_INLINE __s64 ps_wait_close(struct ps_pool *p, const struct ps_event *e, __u64
 		return -1;
 	__sync_fetch_and_add(&p->wait_ends, 1);
 	__sync_fetch_and_add(&p->wait_end_sum, e->now);
+	stood = ps_stood_of(&e->pool.proc, e->now);
+	ps_stood_sum(&p->stood_wait_sum, stood);
+	if (backlog && e->now > since)
+		ps_backlog_add(p, backlog, stood, e->now - since);
 	return e->now > since ? (__s64)(e->now - since) : 0;
 }
 
@@ -346,7 +404,8 @@ PS_INLINE void ps_lease_begin(struct ps_pool *p, const struct ps_event *e, __u64
 		lease->waiter = waiter;
 		lease->tid = fresh.tid;
 	}
-	__sync_fetch_and_add(&p->acquired_sum, e->now);
+	__sync_fetch_and_add(&p->use_sum, -e->now);
+	ps_stood_sum(&p->stood_use_sum, -ps_stood_of(&e->pool.proc, e->now));
 	__sync_fetch_and_add(&p->leases_begun, 1);
 }
 
@@ -427,7 +486,8 @@ PS_INLINE void ps_on_released(struct ps_pool *p, const struct ps_event *e)
 	held = e->now > since ? e->now - since : 0;
 	lease->since_ns = e->now;
 	__sync_fetch_and_add(&p->releases, 1);
-	__sync_fetch_and_add(&p->released_sum, e->now);
+	__sync_fetch_and_add(&p->use_sum, e->now);
+	ps_stood_sum(&p->stood_use_sum, ps_stood_of(&e->pool.proc, e->now));
 	__sync_fetch_and_add(&p->leases_ended, 1);
 	if (e->arg[2] & PS_RELEASED_BROKEN)
 		__sync_fetch_and_add(&p->released_broken, 1);

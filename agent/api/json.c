@@ -323,6 +323,8 @@ static void set_counters(struct object *o, const struct pool_row *p)
 	set_real(o, "pending_seconds", p->pending_s);
 	set_real(o, "saturated_seconds", p->saturated_s);
 	set_real(o, "stalled_seconds", p->stalled_s);
+	set_real(o, "stall_backlog_seconds", p->backlog_s);
+	set_real(o, "stalled_hold_seconds", p->stalled_hold_s);
 	set_count(o, "acquires", p->acquires);
 	set_count(o, "acquires_new", p->acquires_new);
 	set_count(o, "releases", p->releases);

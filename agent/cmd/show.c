@@ -156,9 +156,12 @@ static void print_gauges(const json_t *p)
 	if (!isnan(field_number(p, "accept_queue")))
 		printf("  %-12s %s of %s\n", "accept queue", count(p, "accept_queue", a),
 		       count(p, "accept_backlog", b));
-	printf("  %-12s %s; saturated for %s, stalled for %s\n", "utilization",
+	printf("  %-12s %s; saturated for %s\n", "utilization",
 	       text_format_percent(field_number(p, "utilization"), a),
-	       duration(p, "saturated_seconds", b), duration(p, "stalled_seconds", c));
+	       duration(p, "saturated_seconds", b));
+	printf("  %-12s %s of the waits, %s of the holds; %s of waits came of them\n", "in stalls",
+	       duration(p, "stalled_seconds", a), duration(p, "stalled_hold_seconds", b),
+	       duration(p, "stall_backlog_seconds", c));
 }
 
 static void add_hist_row(struct table *t, const json_t *p, const char *key, const char *label)

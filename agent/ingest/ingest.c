@@ -318,12 +318,24 @@ static void read_recipe(struct ingest *in, const struct ps_pool_key *key, struct
 	}
 }
 
+/* How long the process has stood still so far. */
+static uint64_t read_stood(const struct ingest *in, const struct ps_proc_key *proc, int64_t t_ns)
+{
+	struct ps_standstill s;
+
+	if (!model_has_stood(in->model, proc) ||
+	    bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_STANDSTILLS), proc, &s))
+		return 0;
+	return ps_stood(&s, (uint64_t)t_ns);
+}
+
 static void each_pool(struct ingest *in, const void *at)
 {
 	const struct ps_pool_key *key = at;
 	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
 	struct ps_pool books;
 	struct ps_hists hists;
+	int64_t t_ns;
 	int error;
 
 	if (!is_alive(in, &key->proc)) {
@@ -348,7 +360,9 @@ static void each_pool(struct ingest *in, const void *at)
 		read_recipe(in, key, &books, &extra);
 	else if (books.flags & PS_POOL_IMPLICIT)
 		read_counters(in, key, &books, &extra);
-	if (model_feed_pool(in->model, key, &books, &extra, monotonic_ns()))
+	t_ns = monotonic_ns();
+	extra.stood_ns = read_stood(in, &key->proc, t_ns);
+	if (model_feed_pool(in->model, key, &books, &extra, t_ns))
 		return;
 	if (model_wants_hists(in->model, key) &&
 	    !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists))
@@ -627,6 +641,8 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	jvms_tick_end(&in->jvms);
 	if (in->has_met)
 		kernel_meet_threads(in->kernel);
+	walk_batch(in, KERNEL_MAP_STANDSTILLS, sizeof(struct ps_proc_key),
+		   sizeof(struct ps_standstill), each_standstill); /* before their pools */
 	walk(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), each_pool);
 	walk_batch(in, KERNEL_MAP_LEASES, sizeof(struct ps_ref_key), sizeof(struct ps_lease),
 		   each_lease);
@@ -641,8 +657,6 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	inventory_feed(in->inventory, in->kernel, in->model, now_ns); /* before their sockets */
 	walk_batch(in, KERNEL_MAP_GIVEN_UPS, sizeof(struct ps_given_up_key),
 		   sizeof(struct ps_given_up), each_given_up);
-	walk_batch(in, KERNEL_MAP_STANDSTILLS, sizeof(struct ps_proc_key),
-		   sizeof(struct ps_standstill), each_standstill);
 	walk_batch(in, KERNEL_MAP_STALLS, sizeof(struct ps_stall_key), sizeof(struct ps_hist),
 		   each_stall);
 	in->report.used[KERNEL_MAP_LOCKS] = locks_read(in->kernel, in->model, now_ns);

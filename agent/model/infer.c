@@ -262,9 +262,13 @@ void endpoint_row_count(const struct endpoint *e, struct pool_row *row)
 		row->wait = &e->wait;
 		row->saturated_s = (double)b->saturated_ns / 1e9;
 	}
-	if (what >= INFERRED_WAITS)
+	if (what >= INFERRED_WAITS) {
 		row->timeouts = row->outcome[PS_OUTCOME_timeout] = e->timeouts;
+		row->stalled_s = whole_steps((double)b->stalled_ns / 1e9);
+		row->backlog_s = whole_steps((double)b->backlog_ns / 1e9);
+	}
 	if (what >= INFERRED_HOLDS) {
+		row->stalled_hold_s = whole_steps((double)b->stalled_hold_ns / 1e9);
 		row->hold = &e->hold;
 		row->acquires = (int64_t)b->acquires;
 		row->releases = (int64_t)b->releases;

@@ -28,6 +28,9 @@ static void pool_counters(const struct pool *p, struct pool_row *row)
 	row->capacity_s = b->capacity || p->sums.capacity_s > 0 ? p->sums.capacity_s : NAN;
 	row->pending_s = p->sums.pending_s;
 	row->saturated_s = b->capacity || pool_capacity(p) <= 0 ? p->sums.saturated_s : NAN;
+	row->stalled_s = p->sums.stalled_s;
+	row->backlog_s = p->sums.backlog_s;
+	row->stalled_hold_s = p->sums.stalled_hold_s;
 	row->acquires = (int64_t)b->acquires;
 	row->acquires_new = (int64_t)b->acquires_new;
 	row->releases = (int64_t)b->releases;
@@ -51,7 +54,7 @@ static void pool_counters(const struct pool *p, struct pool_row *row)
 /* What only hot probes count was not counted. */
 static void pool_forget_hot(struct pool_row *row)
 {
-	row->saturated_s = NAN;
+	row->saturated_s = row->stalled_s = row->backlog_s = row->stalled_hold_s = NAN;
 	row->acquires = row->acquires_new = row->releases = row->timeouts = UNKNOWN;
 	row->health_ok = row->health_failed = row->rejections = UNKNOWN;
 	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
@@ -64,7 +67,7 @@ static void pool_forget_hot(struct pool_row *row)
 static void pool_forget_waits(struct pool_row *row)
 {
 	row->wait = row->wait_failed = NULL;
-	row->saturated_s = row->pending_s = NAN;
+	row->saturated_s = row->pending_s = row->stalled_s = row->backlog_s = NAN;
 	row->timeouts = UNKNOWN;
 	for (int i = 0; i < PS_OUTCOME_COUNT; i++)
 		row->outcome[i] = UNKNOWN;

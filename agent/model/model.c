@@ -283,7 +283,15 @@ int model_feed_wire(struct model *m, const struct ps_endpoint_key *key, const st
 	struct endpoint *e;
 
 	HASH_FIND(hh, m->endpoints, key, sizeof(*key), e);
-	return e ? endpoint_take_wire(e, wire) : 0;
+	if (!e)
+		return 0;
+	recent_roll(
+		&e->recent,
+		&(struct mark){ .t_ns = m->now_ns,
+				.wait_s = (double)wire->wait.sum_ns / 1e9,
+				.saturated_s = (double)wire->saturated_ns / 1e9,
+				.stalled_s = (double)(wire->stalled_ns + wire->backlog_ns) / 1e9 });
+	return endpoint_take_wire(e, wire);
 }
 
 int model_feed_given_up(struct model *m, const struct ps_given_up_key *key,

@@ -37,6 +37,7 @@ struct pool_extra {
 	char name[PS_NAME_MAX];	/* by the pool's struct, for one without a name; as it was found, empty = none */
 	const char *library;	/* NULL = the SDK's points showed it; else the recipe's name for it */
 	int64_t counted_waits, counted_wait_ns;	/* since the pool was made */
+	uint64_t stood_ns;	/* how long its process has stood still, read after the books */
 	bool is_light;	/* acquires, releases and waits are not counted: the library's own counts are all there is */
 	bool is_waitless;	/* nothing tells who waits: that is not known, and not nobody */
 	bool is_partial;	/* some probes of the recipe could not be attached: counts are incomplete */
@@ -110,6 +111,8 @@ int model_feed_counted_stalls(struct model *m, const struct ps_stall_key *key, u
 			      double seconds);
 int model_feed_standstill(struct model *m, const struct ps_proc_key *proc,
 			  const struct ps_standstill *now);
+/* Whether the process has ever stood still, as far as it was fed. */
+bool model_has_stood(const struct model *m, const struct ps_proc_key *proc);
 
 /*
  * A futex word: what is a lock has a row from now on. n_waiting threads wait now, the first since oldest_since_ns. 0 or -ENOMEM; the others do

@@ -152,6 +152,21 @@ static void pool_raise_sums(struct pool *p)
 	sum_raise(&p->sums.saturated_s, pool_saturated_s(p));
 }
 
+/* The part of the integrals that lay inside of stalls: they are the same of another clock, which runs only while the process stands still. */
+static void pool_raise_stalled(struct pool *p, uint64_t stood_ns)
+{
+	const struct ps_pool *b = &p->books;
+	uint64_t waiting = (uint64_t)ps_waiting(b) * stood_ns + b->stood_wait_sum;
+	uint64_t in_use = (uint64_t)ps_in_use(b) * stood_ns + b->stood_use_sum;
+
+	sum_raise(&p->sums.stalled_s, fmin((double)(int64_t)waiting / 1e9, p->sums.pending_s));
+	p->counted_backlog_s += (double)(b->backlog - p->last_backlog) * 1024 / 1e9;
+	p->last_backlog = b->backlog;
+	sum_raise(&p->sums.backlog_s,
+		  fmin(p->counted_backlog_s, p->sums.pending_s - p->sums.stalled_s));
+	sum_raise(&p->sums.stalled_hold_s, fmin((double)(int64_t)in_use / 1e9, p->sums.in_use_s));
+}
+
 /* What was read at the last tick is taken to have held until now. */
 static void pool_sample(struct pool *p, double seconds)
 {
@@ -228,8 +243,7 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	if (p->is_light)
 		pool_take_own_waits(p, extra);
 	/* modulo 2^64; only differences between ticks are used, and those are small */
-	in_use = (uint64_t)ps_in_use(books) * (uint64_t)t_ns - books->acquired_sum +
-		 books->released_sum;
+	in_use = (uint64_t)ps_in_use(books) * (uint64_t)t_ns + books->use_sum;
 	pending = (uint64_t)ps_waiting(books) * (uint64_t)t_ns - books->wait_begin_sum +
 		  books->wait_end_sum;
 	capacity =
@@ -243,7 +257,12 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	pool_learn_before(p, extra);
 	pool_check_count(p, extra);
 	pool_raise_sums(p);
-
+	pool_raise_stalled(p, extra->stood_ns);
+	recent_roll(&p->recent,
+		    &(struct mark){ .t_ns = t_ns,
+				    .wait_s = p->sums.pending_s,
+				    .saturated_s = p->sums.saturated_s,
+				    .stalled_s = p->sums.stalled_s + p->sums.backlog_s });
 	p->former = p->window;
 	p->window = (struct window){
 		.t_ns = t_ns,

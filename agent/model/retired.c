@@ -39,9 +39,10 @@ static const struct {
 };
 
 static const size_t seconds[] = {
-	offsetof(struct pool_row, in_use_s),  offsetof(struct pool_row, capacity_s),
-	offsetof(struct pool_row, pending_s), offsetof(struct pool_row, saturated_s),
-	offsetof(struct pool_row, stalled_s), offsetof(struct pool_row, idle_before_close_s),
+	offsetof(struct pool_row, in_use_s),       offsetof(struct pool_row, capacity_s),
+	offsetof(struct pool_row, pending_s),      offsetof(struct pool_row, saturated_s),
+	offsetof(struct pool_row, stalled_s),      offsetof(struct pool_row, backlog_s),
+	offsetof(struct pool_row, stalled_hold_s), offsetof(struct pool_row, idle_before_close_s),
 };
 
 static const size_t hists[] = {

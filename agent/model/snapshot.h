@@ -57,7 +57,9 @@ struct pool_row {
 	double capacity_s;
 	double pending_s;
 	double saturated_s;
-	double stalled_s;
+	double stalled_s;	/* of pending_s: inside of stalls of the process */
+	double backlog_s;	/* of pending_s, of waits that have ended: they came of a stall, after it */
+	double stalled_hold_s;	/* of in_use_s, but for leases that began before since_ns */
 
 	int64_t acquires;
 	int64_t acquires_new;

@@ -31,6 +31,11 @@ void stall_free(struct model *m, struct stall *s)
 	free(s);
 }
 
+static double stall_s(const struct model *m, const struct stall *s)
+{
+	return s->length.sum_s + (s->since_ns ? (double)(m->now_ns - s->since_ns) / 1e9 : 0);
+}
+
 void stalls_tick_begin(struct model *m)
 {
 	for (struct stall *s = m->stalls; s; s = s->hh.next) {
@@ -43,9 +48,40 @@ void stalls_tick_end(struct model *m)
 {
 	struct stall *s, *next;
 
-	HASH_ITER (hh, m->stalls, s, next)
-		if (!s->is_fed)
+	HASH_ITER (hh, m->stalls, s, next) {
+		if (s->is_fed)
+			recent_roll(&s->recent, &(struct mark){ .t_ns = m->now_ns,
+								.stalled_s = stall_s(m, s) });
+		else
 			stall_free(m, s);
+	}
+}
+
+bool model_has_stood(const struct model *m, const struct ps_proc_key *proc)
+{
+	const struct process *p = process_find(m, proc);
+
+	return p && p->has_stood;
+}
+
+enum ps_stall_cause stalls_main_cause(const struct model *m, const struct ps_proc_key *proc)
+{
+	struct ps_stall_key key = { .proc = *proc };
+	uint32_t found = PS_STALL_unknown;
+	double most = 0;
+
+	for (; key.cause < PS_STALL_COUNT; key.cause++) {
+		const struct stall *s;
+		double lately;
+
+		HASH_FIND(hh, m->stalls, &key, sizeof(key), s);
+		lately = s ? stall_s(m, s) - s->recent.older.stalled_s : 0;
+		if (lately > most) {
+			most = lately;
+			found = key.cause;
+		}
+	}
+	return (enum ps_stall_cause)found;
 }
 
 int model_feed_stalls(struct model *m, const struct ps_stall_key *key, const struct ps_hist *length)
@@ -76,8 +112,12 @@ int model_feed_standstill(struct model *m, const struct ps_proc_key *proc,
 			  const struct ps_standstill *now)
 {
 	struct ps_stall_key key = { .proc = *proc, .cause = now->cause };
+	struct process *process;
 	struct stall *s;
 
+	process = process_find(m, proc);
+	if (process && (now->since_ns || now->stood_ns))
+		process->has_stood = true;
 	if (!now->since_ns)
 		return 0;
 	s = stall_get(m, &key);

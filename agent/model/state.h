@@ -29,6 +29,7 @@ struct process {
 	struct endpoint *connects; /* within a tick: the endpoints that it has connections to */
 	unsigned int n_pools; /* within a tick: of connections */
 	bool has_workers; /* within a tick: a pool of them that is not inferred */
+	bool has_stood; /* still, ever */
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -41,7 +42,19 @@ struct window {
 
 /* Integrals as they are told: they never fall, and are whole steps. */
 struct sums {
-	double in_use_s, capacity_s, pending_s, saturated_s;
+	double in_use_s, capacity_s, pending_s, saturated_s, stalled_s, backlog_s, stalled_hold_s;
+};
+
+/* Some sums as they were: what a verdict is about is what came since. */
+struct mark {
+	int64_t t_ns; /* 0 = at the beginning */
+	double wait_s, saturated_s, stalled_s; /* the last: inside of stalls, and what came of them */
+};
+
+/* Two of them, so that the older one is at least RECENT_NS old. */
+#define RECENT_NS 10000000000
+struct recent {
+	struct mark older, newer;
 };
 
 #define TORN_DOUBT 3 /* ticks: a busy pool is caught whole at a second look */
@@ -59,6 +72,8 @@ struct pool {
 	double counted_in_use_s, counted_pending_s, counted_capacity_s; /* integrals of what the books count */
 	uint64_t last_in_use_integral, last_pending_integral, last_capacity_integral;
 	struct sums sums;
+	uint32_t last_backlog;
+	double counted_backlog_s;
 	int64_t last_capacity;
 	uint64_t waitless;	/* acquires that did not wait, so far */
 	int64_t before_total, before_candidate; /* UNKNOWN */
@@ -75,6 +90,7 @@ struct pool {
 	struct hist own_waits; /* count and sum alone, no buckets */
 	struct refs holders, waiters;
 	struct window window, former;
+	struct recent recent;
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -100,6 +116,7 @@ struct endpoint {
 	enum rule rule; /* the one that told the most of it so far */
 	bool is_folded; /* into the row of a pool that is known better */
 	int64_t accept_queue, accept_backlog, drops;
+	struct recent recent;
 	struct endpoint *next_of_process; /* within a tick: connections of the same process */
 	UT_hash_handle hh;
 };
@@ -118,6 +135,7 @@ struct stall {
 	uint64_t n_counted;
 	double counted_s;
 	int64_t since_ns; /* of one that goes on; 0 = none does */
+	struct recent recent;
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -250,6 +268,8 @@ int hist_keep(const struct hist **h, struct arena *arena);
 void stall_free(struct model *m, struct stall *s);
 void stalls_tick_begin(struct model *m);
 void stalls_tick_end(struct model *m);
+/* The cause of which the process had most lately. */
+enum ps_stall_cause stalls_main_cause(const struct model *m, const struct ps_proc_key *proc);
 /* 0 or -ENOMEM. */
 int stalls_snapshot(struct model *m, struct snapshot *s);
 
@@ -267,6 +287,15 @@ void lock_sums_done(struct model *m);
 void lock_sums_tick_end(struct model *m);
 /* 0 or -ENOMEM. */
 int lock_sums_snapshot(struct model *m, struct snapshot *s);
+
+/* ---- verdict.c --------------------------------------------------------------------------------------------------------- */
+
+/* Once a tick. */
+void recent_roll(struct recent *r, const struct mark *now);
+
+/* Sets the verdict where waits inside of stalls explain that the pool was saturated lately; waited_s: all waits so far. 0 or -ENOMEM. */
+int row_verdict(const struct model *m, const struct ps_proc_key *proc, const struct recent *recent,
+		double waited_s, struct pool_row *row, struct arena *arena);
 
 /* ---- join.c ------------------------------------------------------------------------------------------------------------ */
 

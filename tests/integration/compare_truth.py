@@ -12,6 +12,7 @@ mismatch.
   levels          in use, pending, open, capacity: equal; a capacity of 0 is unbounded, which the agent says as null
   ..._seconds     integrals and sums within 0.1 % of the truth's bounds; the truth's is carried on to the agent's time for what goes
                   on after it: items still out, capacity
+  stalled...      within 2 %, or 1 ms; where the world never stood still, 0
   p50, p90, p99   of wait and hold: within 10 % of the truth's bounds: a bucket of the agent's histogram is 9 % wide
   trusted         true
 
@@ -28,6 +29,8 @@ import sys
 COUNTS = ("acquires", "acquires_new", "releases", "timeouts", "rejections", "opened", "open_failures", "closed", "in_use", "pending")
 BY_REASON = ("outcomes", "closed_by", "rejected_by")
 HISTOGRAMS = ("wait", "wait_failed", "hold")
+STALLED = 0.02  # of a stall of 50 ms: the millisecond in which its threads stop, one after the other
+STALLED_S = 1e-3  # a wait that begins or ends as the world stops
 QUANTILES = ("p50_seconds", "p90_seconds", "p99_seconds")
 
 
@@ -77,6 +80,11 @@ def compare_pool(truth, found, options):
     if truth.get("capacity"):
         want, got = truth["capacity_seconds"] + truth["capacity"] * since_truth(truth, found), found.get("capacity_seconds")
         yield "capacity_seconds", want, got, is_number(got) and abs(got - want) <= use * want
+    has_stood = truth.get("stalled_hold_seconds") or truth.get("stalled_seconds")
+    for key in ("stalled_seconds", "stalled_hold_seconds"):
+        if is_number(truth.get(key)):
+            want, got = truth[key], found.get(key)
+            yield key, want, got, is_number(got) and abs(got - want) <= max(STALLED * want, STALLED_S if has_stood else 0)
     for name in HISTOGRAMS:
         expected, seen = truth.get(name), found.get(name) or {}
         if not expected or not expected.get("count"):

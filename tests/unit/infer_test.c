@@ -38,6 +38,7 @@ static char thread_name[N_THREADS][PS_COMM_MAX];
 static struct ps_wire *wire[N_WIRES];
 static const struct ps_wire *here;
 static uint64_t began_ns;
+static uint64_t stood_ns; /* of the process */
 
 static struct ps_sock *connection(uint64_t id)
 {
@@ -77,6 +78,8 @@ static int forget(void **state)
 	shim_map_clear(&ps_words);
 	shim_map_clear(&ps_given_ups);
 	shim_map_clear(&ps_losses);
+	shim_map_clear(&ps_standstills);
+	memset(ps_has_stood, 0, sizeof(ps_has_stood));
 	return 0;
 }
 
@@ -97,6 +100,7 @@ static int begin(void **state)
 		wire[i] = bpf_map_lookup_elem(&ps_wires, &id);
 	}
 	here = wire[HERE];
+	stood_ns = 5000 * MS; /* long ago */
 	for (uint64_t id = W; id <= Z; id++)
 		opens(id, HERE);
 	opens(V, THERE);
@@ -108,6 +112,13 @@ static int begin(void **state)
 static void after(uint64_t ns)
 {
 	shim_now_ns += ns;
+}
+
+/* The process stands still. */
+static void stalls(uint64_t ns)
+{
+	after(ns);
+	stood_ns += ns;
 }
 
 static uint32_t tid_of(int t)
@@ -133,17 +144,20 @@ static void blocks(int t, uint64_t word, int has_timeout)
 									      : PS_GIVE_UP);
 	else if (ps_thread_was_in_vain(&thread[t], shim_now_ns))
 		gives_up(t, PS_GIVE_UP_IN_VAIN);
+	thread[t].stood_ns = stood_ns;
 	ps_thread_blocks(&thread[t], word, has_timeout, shim_now_ns);
 }
 
 /* A futex call of `waker`, on `word`. */
 static void wakes(int waker, int t, uint64_t word)
 {
+	thread[waker].stood_ns = stood_ns;
 	ps_thread_is_woken(&thread[t], &thread[waker], tid_of(waker), word, shim_now_ns);
 }
 
 static void runs(int t)
 {
+	thread[t].stood_ns = stood_ns;
 	if (thread[t].block_ns)
 		ps_thread_runs(&thread[t], shim_now_ns);
 }
@@ -156,6 +170,7 @@ static void timer(int t)
 
 static void has_traffic(int t)
 {
+	thread[t].stood_ns = stood_ns;
 	if (thread[t].given_up_ns && shim_now_ns - thread[t].ran_ns >= PS_AGAIN_NS)
 		gives_up(t, PS_GIVE_UP);
 }
@@ -721,6 +736,131 @@ static void what_was_waited_is_not_forgotten_when_another_ones_answer_is_read(vo
 	receives(B, Y);
 	sends(B, X);
 	assert_int_equal(here->handoffs, 1);
+}
+
+/* ---- stalls of the process ------------------------------------------------------------------------------------------------ */
+
+static void waits_and_holds_lie_in_stalls_by_their_overlap(void **state)
+{
+	(void)state;
+	uses(A, X);
+	stalls(7 * MS);
+	blocks(B, WORD, 0);
+	after(MS);
+	stalls(50 * MS);
+	after(MS);
+	wakes(A, B, WORD);
+	stalls(3 * MS); /* it was woken, and cannot run */
+	runs(B);
+	stalls(100 * MS); /* it has the connection */
+	uses(B, X);
+	assert_int_equal(here->stalled_ns, 53 * MS);
+	assert_int_equal(here->stalled_hold_ns / 1024, 57 * MS / 1024);
+	assert_int_equal(here->wait.sum_ns, 55 * MS);
+	uses(A, X); /* the hold had begun when it ran */
+	assert_int_equal(here->stalled_hold_ns / 1024, 157 * MS / 1024);
+	assert_int_equal(here->stalled_ns, 53 * MS);
+}
+
+static void what_comes_in_parts_has_the_stalls_of_all(void **state)
+{
+	(void)state;
+	uses(A, X);
+	waits_in_vain(B, WORD, 3 * MS); /* a timer looked at the clock */
+	blocks(B, WORD, 1);
+	stalls(10 * MS);
+	timer(B);
+	blocks(B, WORD, 1);
+	after(MS);
+	wakes(A, B, WORD);
+	runs(B);
+	stalls(20 * MS);
+	sends(B, X);
+	assert_int_equal(here->wait.sum_ns, 14 * MS);
+	assert_int_equal(here->stalled_ns, 10 * MS);
+}
+
+static void a_stall_after_the_last_traffic_is_no_part_of_it(void **state)
+{
+	(void)state;
+	uses(A, X);
+	stalls(2 * MS);
+	uses(A, X);
+	stalls(30 * MS);
+	sends(B, X);
+	assert_int_equal(here->stalled_hold_ns / 1024, 2 * MS / 1024);
+	assert_int_equal(here->stalled_ns, 0);
+}
+
+/* As the kernel side has it of the last stall. */
+static void stall_ends(uint64_t length_ns)
+{
+	struct ps_standstill s = { .stood_ns = stood_ns,
+				   .stood_until_ns = shim_now_ns,
+				   .last_ns = length_ns };
+
+	ps_stood_begins(the_process.tgid);
+	assert_int_equal(bpf_map_update_elem(&ps_standstills, &the_process, &s, BPF_ANY), 0);
+}
+
+static void what_waits_since_a_stall_came_of_it(void **state)
+{
+	(void)state;
+	uses(A, X);
+	stalls(50 * MS);
+	stall_ends(50 * MS);
+	after(MS);
+	blocks(C, WORD, 0);
+	waits_for(B, A, 5 * MS);
+	uses(B, X);
+	assert_int_equal(here->backlog_ns, 5 * MS);
+	wakes(B, C, WORD); /* its wait began with the other one's */
+	runs(C);
+	uses(C, X);
+	assert_int_equal(here->backlog_ns, 10 * MS + 100 * US);
+	after(60 * MS);
+	waits_for(A, C, 5 * MS); /* nobody had waited for longer than the stall was */
+	uses(A, X);
+	assert_int_equal(here->backlog_ns, 10 * MS + 100 * US);
+	assert_int_equal(here->stalled_ns, 0);
+}
+
+static void who_sleeps_until_a_stall_ends_waits_for_that(void **state)
+{
+	(void)state;
+	uses(A, X);
+	blocks(A, OTHER_WORD, 0); /* a safepoint: the runtime's own thread wakes them all */
+	blocks(C, OTHER_WORD, 0);
+	stalls(50 * MS);
+	after(PS_LONG_WAIT_NS - 1);
+	wakes(D, A, OTHER_WORD);
+	wakes(D, C, OTHER_WORD);
+	runs(A);
+	runs(C);
+	uses(A, X);
+	assert_int_equal(here->acquires, 1); /* it had it all the time */
+	uses(C, Y);
+	assert_int_equal(here->unclear, 0);
+}
+
+static void who_waited_before_a_stall_waits_on_for_the_same_reason(void **state)
+{
+	(void)state;
+	uses(A, X);
+	blocks(B, WORD, 0);
+	after(MS);
+	stalls(50 * MS);
+	stall_ends(50 * MS);
+	blocks(C, WORD, 0);
+	after(10 * MS);
+	wakes(A, B, WORD);
+	runs(B);
+	uses(B, X);
+	wakes(B, C, WORD);
+	runs(C);
+	uses(C, X);
+	assert_int_equal(here->stalled_ns, 50 * MS);
+	assert_int_equal(here->backlog_ns, 0);
 }
 
 /* ---- holds --------------------------------------------------------------------------------------------------------------- */
@@ -1567,6 +1707,12 @@ int main(void)
 		TEST(what_is_before_the_first_token_or_after_the_last_is_no_part_of_a_wait),
 		TEST(what_was_waited_before_the_last_use_is_forgotten),
 		TEST(what_was_waited_is_not_forgotten_when_another_ones_answer_is_read),
+		TEST(waits_and_holds_lie_in_stalls_by_their_overlap),
+		TEST(what_comes_in_parts_has_the_stalls_of_all),
+		TEST(a_stall_after_the_last_traffic_is_no_part_of_it),
+		TEST(what_waits_since_a_stall_came_of_it),
+		TEST(who_sleeps_until_a_stall_ends_waits_for_that),
+		TEST(who_waited_before_a_stall_waits_on_for_the_same_reason),
 		TEST(a_hold_whose_end_nobody_saw_ends_at_the_last_traffic),
 		TEST(a_wait_over_2_ms_of_the_same_user_splits_its_hold),
 		TEST(a_user_that_goes_on_after_it_gave_holds_anew),

@@ -100,6 +100,8 @@ static void what_is_unknown_is_null_and_never_0(void **state)
 		"closed",
 		"reuse_ratio",
 		"stalled_seconds",
+		"stall_backlog_seconds",
+		"stalled_hold_seconds",
 		"oldest_wait_seconds",
 		"oldest_hold_seconds",
 		"wait",

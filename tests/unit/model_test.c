@@ -90,9 +90,8 @@ static void in_use_seconds_is_the_integral_of_use(void **state)
 	tick_of_one(m, &b, &nothing_extra, 9 * S);
 	/* one taken at 10 s, another at 11 s and given back at 13 s */
 	b.acquires = 2;
-	b.acquired_sum = 21 * S;
 	b.releases = 1;
-	b.released_sum = 13 * S;
+	b.use_sum = (uint64_t)(13 * S - 21 * S);
 	b.leases_begun = b.leases_ended + 1;
 	tick_of_one(m, &b, &nothing_extra, 15 * S);
 	s = look(m);
@@ -118,9 +117,8 @@ static void sums_of_times_may_wrap(void **state)
 	(void)state;
 	b.acquires = 2;
 	b.leases_begun = b.leases_ended + 2;
-	/* the two are out since 10 s; so many were out before that the sum of their releases is near its end */
-	b.released_sum = UINT64_MAX - 3 * S;
-	b.acquired_sum = b.released_sum + 20 * S;
+	/* the two are out since 10 s */
+	b.use_sum = (uint64_t)(-20 * S);
 	tick_of_one(m, &b, &nothing_extra, 15 * S);
 	s = look(m);
 	assert_true(s->pools[0].in_use_s == 10);
@@ -136,12 +134,12 @@ static void a_sum_does_not_fall_when_the_clock_was_read_after_the_books(void **s
 
 	(void)state;
 	b.acquires = 5;
-	b.acquired_sum = 5 * 10 * S;
+	b.use_sum = (uint64_t)(-5 * 10 * S);
 	b.leases_begun = b.leases_ended + 5;
 	tick_of_one(m, &b, &nothing_extra, 15 * S + 1000);
 	/* all came back at 15 s: after the books were copied, before the clock was read */
 	b.releases = 5;
-	b.released_sum = 5 * 15 * S;
+	b.use_sum = 5 * 5 * S;
 	b.leases_begun = b.leases_ended + 0;
 	tick_of_one(m, &b, &nothing_extra, 16 * S);
 	s = look(m);
@@ -150,9 +148,8 @@ static void a_sum_does_not_fall_when_the_clock_was_read_after_the_books(void **s
 	snapshot_unref(s);
 	/* one more, held for a second: the truth has caught up */
 	b.acquires = 6;
-	b.acquired_sum += 17 * S;
 	b.releases = 6;
-	b.released_sum += 18 * S;
+	b.use_sum += S;
 	tick_of_one(m, &b, &nothing_extra, 20 * S);
 	s = look(m);
 	assert_true(s->pools[0].in_use_s == 26);
@@ -172,7 +169,7 @@ static void leases_from_before_are_believed_when_two_readings_agree(void **state
 	extra.counted_in_use = 3;
 	extra.counted_open = 4;
 	b.acquires = 1;
-	b.acquired_sum = 2 * S;
+	b.use_sum = (uint64_t)(-2 * S);
 	b.leases_begun = b.leases_ended + 1;
 	tick_of_one(m, &b, &extra, 3 * S);
 	s = look(m);
@@ -394,8 +391,7 @@ static void of_two_processes_of_a_name_one_ends_and_no_sum_falls(void **state)
 
 	(void)state;
 	b.acquires = b.releases = 101;
-	b.acquired_sum = 101 * 2 * S;
-	b.released_sum = 101 * 3 * S;
+	b.use_sum = 101 * S;
 	b.outcome[PS_OUTCOME_timeout] = 7;
 	b.closed[PS_CLOSE_idle_timeout] = 5;
 	tick_of(m, (const uint32_t[]){ 23, 29, 0 }, &b, 4 * S);
@@ -449,8 +445,7 @@ static void sums_of_seconds_are_exact_in_any_order(void **state)
 			struct ps_pool b = books_of("db");
 
 			b.acquires = b.releases = 1;
-			b.acquired_sum = S;
-			b.released_sum = S + (uint64_t)(1000000007 * (int64_t)tgids[i]); /* ns */
+			b.use_sum = (uint64_t)(1000000007 * (int64_t)tgids[i]); /* ns */
 			feed_process(m, tgids[i], "orders");
 			feed_books(m, tgids[i], &b, t * S);
 		}

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
 
 #include "bpf_shim.h"
 
@@ -31,6 +33,11 @@ static int reset(void **state)
 	shim_map_clear(&ps_stalls);
 	shim_map_clear(&ps_procs);
 	shim_map_clear(&ps_losses);
+	shim_map_clear(&ps_pools);
+	shim_map_clear(&ps_hist_of);
+	shim_map_clear(&ps_leases);
+	shim_map_clear(&ps_waiters);
+	memset(ps_has_stood, 0, sizeof(ps_has_stood));
 	ps_standstills.limit = ps_stalls.limit = ps_procs.limit = 16;
 	shim_now_ns = 1000 * MS;
 	return 0;
@@ -259,6 +266,264 @@ static void who_waits_for_others_or_sleeps_is_not_throttled(void **state)
 	assert_null(stalls_of(PS_STALL_throttled));
 }
 
+/* ---- what it did to pools ------------------------------------------------------------------------------------------------- */
+
+static const struct ps_pool_key the_pool = { .pool = 0x1000,
+					     .proc = { .tgid = 42, .incarnation = 1 } };
+
+static void of_pool(enum ps_verb verb, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+	struct ps_event e = { .pool = the_pool,
+			      .now = shim_now_ns,
+			      .verb = verb,
+			      .arg = { the_pool.pool, a1, a2, a3 } };
+
+	ps_event_feed(&e);
+}
+
+static uint64_t stood(void)
+{
+	return ps_stood_of(&the_process, shim_now_ns);
+}
+
+static const struct ps_pool *books(void)
+{
+	const struct ps_pool *p = bpf_map_lookup_elem(&ps_pools, &the_pool);
+
+	assert_true(ps_books_are_whole(p));
+	return p;
+}
+
+static void assert_stalled(uint64_t waits_ns, uint64_t holds_ns)
+{
+	assert_int_equal((uint64_t)ps_waiting(books()) * stood() + books()->stood_wait_sum,
+			 waits_ns);
+	assert_int_equal((uint64_t)ps_in_use(books()) * stood() + books()->stood_use_sum, holds_ns);
+}
+
+static void the_clock_of_stalls_runs_only_inside_of_them(void **state)
+{
+	(void)state;
+	after(MS);
+	assert_int_equal(stood(), 0);
+	begins(PS_STALL_gc);
+	assert_int_equal(stood(), 0);
+	after(3 * MS);
+	assert_int_equal(stood(), 3 * MS);
+	begins(PS_STALL_safepoint); /* names it */
+	after(MS);
+	ends(PS_STALL_gc);
+	assert_int_equal(stood(), 4 * MS);
+	after(10 * MS);
+	assert_int_equal(stood(), 4 * MS);
+	ps_stop_begins(&the_process, shim_now_ns);
+	after(20000 * MS);
+	assert_int_equal(stood(), 20004 * MS); /* its end is the kernel's word */
+	ps_stop_ends(&the_process, shim_now_ns);
+	after(MS);
+	assert_int_equal(stood(), 20004 * MS);
+}
+
+static void what_lies_in_each_other_is_counted_once(void **state)
+{
+	(void)state;
+	begins(PS_STALL_gc);
+	after(10 * MS);
+	ps_stall_book(&the_process, PS_STALL_throttled, 8 * MS); /* was told when it was over */
+	assert_int_equal(stood(), 10 * MS);
+	after(MS);
+	ends(PS_STALL_gc);
+	assert_int_equal(stood(), 11 * MS);
+	after(MS);
+	ps_stall_book(&the_process, PS_STALL_throttled, 2 * MS); /* half of that is known */
+	assert_int_equal(stood(), 12 * MS);
+}
+
+static void a_lost_end_counts_as_10_s_and_takes_nothing_back(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	begins(PS_STALL_gc);
+	after(PS_STALL_BELIEVED_NS + 5000 * MS);
+	before = stood();
+	assert_int_equal(before, PS_STALL_BELIEVED_NS);
+	begins(PS_STALL_gc);
+	assert_int_equal(stood(), before);
+	after(2 * MS);
+	ends(PS_STALL_gc);
+	assert_int_equal(stood(), before + 2 * MS);
+	begins(PS_STALL_gc); /* a long one that ends counts in full */
+	after(PS_STALL_BELIEVED_NS + 5000 * MS);
+	ends(PS_STALL_gc);
+	assert_int_equal(stood(), before + 2 * MS + PS_STALL_BELIEVED_NS + 5000 * MS);
+}
+
+static void waits_and_holds_lie_in_stalls_by_their_overlap(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 1);
+	begins(PS_STALL_gc);
+	after(100 * MS);
+	ends(PS_STALL_gc); /* before anything of the pool */
+	of_pool(PS_VERB_acquired, 1, 7, 0);
+	of_pool(PS_VERB_wait_begin, 8, 0, 0);
+	after(5 * MS);
+	begins(PS_STALL_gc);
+	after(10 * MS);
+	assert_stalled(10 * MS, 10 * MS); /* all goes on */
+	of_pool(PS_VERB_wait_begin, 9, 0, 0); /* a thread that was not stopped yet */
+	after(40 * MS);
+	ends(PS_STALL_gc);
+	after(5 * MS);
+	assert_stalled(50 * MS + 40 * MS, 50 * MS);
+	of_pool(PS_VERB_released, 1, 0, 0);
+	of_pool(PS_VERB_acquired, 1, 8, 0);
+	after(5 * MS);
+	of_pool(PS_VERB_wait_end, 9, PS_OUTCOME_timeout, 0);
+	of_pool(PS_VERB_released, 1, 0, 0);
+	begins(PS_STALL_gc);
+	after(100 * MS);
+	ends(PS_STALL_gc); /* after all */
+	assert_stalled(90 * MS, 50 * MS);
+	assert_int_equal(books()->stood_wait_sum, 90 * MS);
+}
+
+static void the_end_of_a_pool_ends_what_is_stalled(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 1);
+	of_pool(PS_VERB_acquired, 1, 7, 0);
+	of_pool(PS_VERB_wait_begin, 8, 0, 0);
+	begins(PS_STALL_gc);
+	after(10 * MS);
+	ends(PS_STALL_gc);
+	of_pool(PS_VERB_pool_destroy, 0, 0, 0);
+	begins(PS_STALL_gc);
+	after(10 * MS);
+	ends(PS_STALL_gc);
+	assert_stalled(10 * MS, 10 * MS);
+}
+
+static uint64_t backlog_ms(void)
+{
+	return (books()->backlog * 1024ull + MS / 2) / MS; /* each is cut to 1024 ns */
+}
+
+/* A caller waits from now on, or has what it waited for. */
+static void waits(uint64_t waiter)
+{
+	of_pool(PS_VERB_wait_begin, waiter, 0, 0);
+}
+
+static void gets(uint64_t waiter)
+{
+	of_pool(PS_VERB_acquired, waiter, waiter, 0);
+}
+
+static void stands_still(uint64_t ns)
+{
+	begins(PS_STALL_gc);
+	after(ns);
+	ends(PS_STALL_gc);
+}
+
+static void what_waits_since_a_stall_came_of_it(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 2);
+	stands_still(50 * MS);
+	after(MS);
+	waits(1);
+	waits(2);
+	after(10 * MS);
+	gets(1);
+	waits(3);
+	after(10 * MS);
+	gets(2);
+	after(10 * MS);
+	gets(3);
+	assert_int_equal(backlog_ms(), 10 + 20 + 20);
+	waits(4); /* nobody waited meanwhile, but it is soon after */
+	after(10 * MS);
+	gets(4);
+	assert_int_equal(backlog_ms(), 60);
+	after(20 * MS);
+	waits(5); /* this is later after than the stall was long */
+	after(10 * MS);
+	gets(5);
+	assert_int_equal(backlog_ms(), 60);
+	assert_int_equal(books()->stood_wait_sum, 0);
+}
+
+static void who_waited_before_a_stall_waits_on_for_the_same_reason(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 2);
+	waits(1);
+	after(MS);
+	stands_still(50 * MS);
+	waits(2);
+	after(10 * MS);
+	gets(1);
+	gets(2);
+	assert_int_equal(backlog_ms(), 0);
+	assert_int_equal(books()->stood_wait_sum, 50 * MS);
+}
+
+static void a_backlog_lasts_eight_stalls(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 2);
+	stands_still(50 * MS);
+	waits(1);
+	after(399 * MS);
+	waits(2);
+	after(2 * MS);
+	waits(3);
+	after(100 * MS);
+	gets(3);
+	assert_int_equal(backlog_ms(), 0);
+	gets(2);
+	assert_int_equal(backlog_ms(), 102);
+}
+
+static void what_of_a_backlog_lies_in_a_stall_counts_there(void **state)
+{
+	(void)state;
+	of_pool(PS_VERB_pool_create, PS_KIND_connection, 0, 2);
+	begins(PS_STALL_gc);
+	after(10 * MS);
+	waits(1); /* a thread that was not stopped yet, or goes on before the end is told */
+	after(40 * MS);
+	ends(PS_STALL_gc);
+	after(10 * MS);
+	stands_still(20 * MS);
+	after(5 * MS);
+	gets(1);
+	assert_int_equal(books()->stood_wait_sum, 60 * MS);
+	assert_int_equal(backlog_ms(), 15);
+	begins(PS_STALL_gc); /* its end is lost */
+	after(PS_STALL_BELIEVED_NS + MS);
+	waits(1);
+	after(10 * MS);
+	gets(1);
+	assert_int_equal(backlog_ms(), 15);
+}
+
+static void of_another_process_nothing_is_added(void **state)
+{
+	static const struct ps_proc_key other = { .tgid = 42 + PS_STOOD_BITS, .incarnation = 1 };
+
+	(void)state;
+	assert_int_equal(*ps_has_stood_word(42) >> 42 & 1, 0);
+	begins(PS_STALL_gc);
+	after(MS);
+	assert_int_equal(*ps_has_stood_word(42) >> 42 & 1, 1); /* the same bit */
+	assert_int_equal(ps_stood_of(&other, shim_now_ns), 0);
+	assert_int_equal(stood(), MS);
+}
+
 /* ---- rows ---------------------------------------------------------------------------------------------------------------- */
 
 static const struct snapshot *look(struct model *m)
@@ -349,6 +614,88 @@ static void what_a_runtime_counts_itself_adds_to_what_is_seen(void **state)
 	model_free(m);
 }
 
+/* ---- verdicts ------------------------------------------------------------------------------------------------------------ */
+
+/* A pool of the process, made at 1 s, after it has waited so long, stalled and full for so long; all in ms. Its verdict. */
+static char *judge(struct model *m, int64_t now_ns, uint64_t waited, uint64_t stalled,
+		   uint64_t full, char ret[80])
+{
+	const struct pool_extra nothing = POOL_EXTRA_UNKNOWN;
+	struct process_info info = { .key = the_process, .name = "orders" };
+	struct ps_stall_key key = { .proc = the_process };
+	struct ps_pool b = { .since_ns = S,
+			     .capacity = 10,
+			     .capacity_since_ns = S,
+			     .wait_end_sum = waited * MS,
+			     .stood_wait_sum = stalled * MS,
+			     .saturated_ns = full * MS };
+	const struct snapshot *s;
+
+	model_tick_begin(m, now_ns);
+	assert_int_equal(model_feed_process(m, &info), 0);
+	assert_int_equal(model_feed_pool(m, &the_pool, &b, &nothing, now_ns), 0);
+	for (; key.cause < PS_STALL_COUNT; key.cause++)
+		if (stalls_of(key.cause))
+			assert_int_equal(model_feed_stalls(m, &key, stalls_of(key.cause)), 0);
+	model_tick_end(m);
+	s = look(m);
+	assert_int_equal(s->n_pools, 1);
+	snprintf(ret, 80, "%s", s->pools[0].verdict);
+	assert_true(fabs(s->pools[0].stalled_s - (double)stalled / 1e3) < 1e-6);
+	snapshot_unref(s);
+	return ret;
+}
+
+static void a_pool_that_was_full_is_excused_by_stalls_alone(void **state)
+{
+	static const struct {
+		uint64_t waited, stalled, full;
+		const char *verdict;
+	} cases[] = {
+		{ 1000, 950, 600, "saturated by stalls (gc): 95% of the wait came of them" },
+		{ 1000, 901, 600, "saturated by stalls (gc): 90% of the wait came of them" },
+		{ 1000, 899, 600, "healthy" },
+		{ 1000, 1000, 0, "healthy" }, /* it was not full */
+		{ 39, 39, 30, "healthy" }, /* hardly anybody has waited in these 4 s */
+		{ 0, 0, 0, "healthy" },
+	};
+	char verdict[80];
+
+	(void)state;
+	ps_stall_book(&the_process, PS_STALL_gc, 900 * MS);
+	ps_stall_book(&the_process, PS_STALL_throttled, 100 * MS);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct model *m = model_new();
+
+		assert_string_equal(
+			judge(m, 5 * S, cases[i].waited, cases[i].stalled, cases[i].full, verdict),
+			cases[i].verdict);
+		model_free(m);
+	}
+}
+
+static void a_verdict_is_about_the_last_10_to_20_seconds(void **state)
+{
+	static const char *const by_gc = "saturated by stalls (gc): 95% of the wait came of them";
+	struct model *m = model_new();
+	char verdict[80];
+
+	(void)state;
+	ps_stall_book(&the_process, PS_STALL_gc, 900 * MS);
+	assert_string_equal(judge(m, 11 * S, 1000, 950, 600, verdict), by_gc);
+	for (int64_t t = 12; t < 21; t++)
+		assert_string_equal(judge(m, t * S, 1000, 950, 600, verdict), by_gc);
+	assert_string_equal(judge(m, 21 * S, 1000, 950, 600, verdict), "healthy");
+	assert_string_equal(judge(m, 22 * S, 3000, 950, 800, verdict), "healthy"); /* now it is too small */
+	assert_string_equal(judge(m, 31 * S, 3000, 950, 800, verdict), "healthy");
+	ps_stall_book(&the_process, PS_STALL_throttled, 300 * MS); /* less than the collections of then */
+	assert_string_equal(judge(m, 41 * S, 3000, 950, 800, verdict), "healthy");
+	ps_stall_book(&the_process, PS_STALL_throttled, 300 * MS);
+	assert_string_equal(judge(m, 42 * S, 4000, 1950, 900, verdict),
+			    "saturated by stalls (throttled): 100% of the wait came of them");
+	model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +710,19 @@ int main(void)
 			out_of_quota_a_process_stands_still_until_its_first_thread_runs, reset),
 		cmocka_unit_test_setup(who_waits_for_others_or_sleeps_is_not_throttled, reset),
 		cmocka_unit_test_setup(what_a_runtime_counts_itself_adds_to_what_is_seen, reset),
+		cmocka_unit_test_setup(the_clock_of_stalls_runs_only_inside_of_them, reset),
+		cmocka_unit_test_setup(what_lies_in_each_other_is_counted_once, reset),
+		cmocka_unit_test_setup(a_lost_end_counts_as_10_s_and_takes_nothing_back, reset),
+		cmocka_unit_test_setup(waits_and_holds_lie_in_stalls_by_their_overlap, reset),
+		cmocka_unit_test_setup(the_end_of_a_pool_ends_what_is_stalled, reset),
+		cmocka_unit_test_setup(what_waits_since_a_stall_came_of_it, reset),
+		cmocka_unit_test_setup(who_waited_before_a_stall_waits_on_for_the_same_reason,
+				       reset),
+		cmocka_unit_test_setup(a_backlog_lasts_eight_stalls, reset),
+		cmocka_unit_test_setup(what_of_a_backlog_lies_in_a_stall_counts_there, reset),
+		cmocka_unit_test_setup(of_another_process_nothing_is_added, reset),
+		cmocka_unit_test_setup(a_pool_that_was_full_is_excused_by_stalls_alone, reset),
+		cmocka_unit_test_setup(a_verdict_is_about_the_last_10_to_20_seconds, reset),
 		cmocka_unit_test_setup(a_row_tells_those_that_ended_and_the_one_that_goes_on,
 				       reset),
 	};

@@ -3,11 +3,13 @@
  * main.c - poolsim: runs a scenario on real pools and prints its own exact truth.
  *
  * READY before any pool exists; with --wait the load begins at a line on stdin. At the end one line TRUTH. While it runs and
- * lingers, the line `truth [SINCE_NS]` on stdin asks for one more, and `quit` ends the lingering. The surprise: pools stay until
+ * lingers, the line `truth [SINCE_NS]` on stdin asks for one more, `stood BEGIN_NS END_NS` says when somebody had stopped the process
+ * (CLOCK_MONOTONIC), and `quit` ends the lingering. The surprise: pools stay until
  * the lingering is over, and nothing changes their books meanwhile, so that an agent can be compared at leisure.
  */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +22,7 @@
 
 struct options {
 	const struct scenario *scenario;
-	double seconds, rate, hold_ms, linger_s;
+	double seconds, rate, hold_ms, fault_ms, linger_s;
 	long threads, capacity, faults, seed;
 	bool is_waiting;
 };
@@ -49,6 +51,7 @@ static int usage(FILE *to, int status)
 	      "  --capacity N   items of the first pool\n"
 	      "  --hold-ms D    mean time an item is held, of the first pool\n"
 	      "  --faults N     how often the scenario's fault is done\n"
+	      "  --fault-ms D   how long each lasts\n"
 	      "  --seed N       of the random numbers (1)\n"
 	      "  --linger S     stay alive for so long after the truth (0)\n"
 	      "  --wait         begin at a line on standard input\n",
@@ -78,6 +81,7 @@ static int parse(int argc, char **argv, struct options *o)
 	static const struct option longs[] = {
 		{ "seconds", 1, 0, 's' }, { "rate", 1, 0, 'r' },   { "threads", 1, 0, 't' }, { "capacity", 1, 0, 'c' },
 		{ "hold-ms", 1, 0, 'm' }, { "faults", 1, 0, 'f' }, { "seed", 1, 0, 'e' },    { "linger", 1, 0, 'l' },
+		{ "fault-ms", 1, 0, 'F' },
 		{ "wait", 0, 0, 'w' },	  { "list", 0, 0, 'L' },   { "help", 0, 0, 'h' },    { 0 },
 	};
 	double n = 0;
@@ -94,9 +98,7 @@ static int parse(int argc, char **argv, struct options *o)
 			o->is_waiting = true;
 			continue;
 		}
-		if (!parse_number(optarg,
-				  c == 'r' || c == 'm' || c == 'l' || c == 'f' || c == 'e' ? 0 : 1,
-				  c == 't' ? 2000 : 1e7, &n)) {
+		if (!parse_number(optarg, strchr("rmlfFe", c) ? 0 : 1, c == 't' ? 2000 : 1e7, &n)) {
 			fprintf(stderr, "poolsim: %s is not a number in range\n", optarg);
 			return 1 + 2;
 		}
@@ -106,6 +108,8 @@ static int parse(int argc, char **argv, struct options *o)
 			o->rate = n;
 		else if (c == 'm')
 			o->hold_ms = n;
+		else if (c == 'F')
+			o->fault_ms = n;
 		else if (c == 'l')
 			o->linger_s = n;
 		else
@@ -131,7 +135,8 @@ static void tell_truth(struct simulation *s, int64_t since_ns)
 	json_t *pools = json_array(), *all;
 
 	for (size_t i = 0; i < s->n; i++) {
-		json_array_append_new(pools, truth_of(load_books(s->running[i]), since_ns));
+		json_array_append_new(pools,
+				      truth_of(load_books(s->running[i]), &s->world, since_ns));
 		load_books_end(s->running[i]);
 	}
 	all = json_pack("{s:i s:o s:o s:o}", "pid", (int)getpid(), "pools", pools, "faults",
@@ -145,8 +150,12 @@ static void tell_truth(struct simulation *s, int64_t since_ns)
 
 static void obey(struct simulation *s, const char *line)
 {
+	int64_t begin_ns, end_ns;
+
 	if (!strcmp(line, "quit"))
 		s->is_quit = true;
+	else if (sscanf(line, "stood %" SCNd64 " %" SCNd64, &begin_ns, &end_ns) == 2)
+		world_stood_still(&s->world, begin_ns, end_ns);
 	else if (!strncmp(line, "truth", 5))
 		tell_truth(s, strtoll(line + 5, NULL, 10));
 }
@@ -207,6 +216,8 @@ static void plan(struct simulation *s, const struct options *o)
 		first->capacity = (uint32_t)o->capacity;
 	if (o->faults >= 0)
 		first->faults = (uint32_t)o->faults;
+	if (o->fault_ms >= 0)
+		first->fault_ms = o->fault_ms;
 }
 
 static void start(struct simulation *s, const struct options *o)
@@ -233,6 +244,7 @@ int main(int argc, char **argv)
 	struct options o = { .seconds = 10,
 			     .rate = -1,
 			     .hold_ms = -1,
+			     .fault_ms = -1,
 			     .threads = -1,
 			     .capacity = -1,
 			     .faults = -1,

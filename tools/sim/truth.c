@@ -151,7 +151,7 @@ struct sums {
 	int64_t acquires, acquires_new, releases, before, opened, open_failures;
 	int64_t outcome[REASONS_MAX], closed[REASONS_MAX], rejected[REASONS_MAX];
 	struct bounded in_use, saturated, pending;
-	double capacity_s;
+	double capacity_s, stalled_s, stalled_hold_s;
 };
 
 static void add_pending(const struct op *o, int64_t since_ns, int64_t at_ns, struct sums *s)
@@ -167,6 +167,25 @@ static void add_pending(const struct op *o, int64_t since_ns, int64_t at_ns, str
 	}
 	if (o->acquired_ns != o->begin_ns)
 		overlap_add(&s->pending, &part, since_ns);
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void add_stalled(const struct op *o, int64_t since_ns, int64_t at_ns, struct world *w,
+			struct sums *s)
+{
+	int64_t end_ns = o->end_ns ? o->end_ns : at_ns;
+	int64_t wait_end_ns = o->acquired_ns ? o->acquired_ns : end_ns;
+
+	s->stalled_s +=
+		(double)world_stood_within(w, later(o->begin_ns, since_ns), wait_end_ns) / 1e9;
+	if (o->acquired_ns)
+		s->stalled_hold_s +=
+			(double)world_stood_within(w, later(o->acquired_ns, since_ns), end_ns) /
+			1e9;
 }
 
 static void add_op(const struct op *o, int64_t since_ns, int64_t at_ns, struct sums *s)
@@ -265,16 +284,18 @@ static json_t *write_down(const struct books *b, struct sums *s, int64_t at_ns)
 		"acquires_new", (json_int_t)s->acquires_new);
 	struct bounds to = { .truth = truth };
 
-	json_object_update_new(
-		truth, json_pack("{s:f s:o s:o s:o}", "capacity_seconds", s->capacity_s, "outcomes",
-				 by_name(s->outcome, outcome_names,
-					 sizeof(outcome_names) / sizeof(*outcome_names)),
-				 "closed_by",
-				 by_name(s->closed, close_names,
-					 sizeof(close_names) / sizeof(*close_names)),
-				 "rejected_by",
-				 by_name(s->rejected, reject_names,
-					 sizeof(reject_names) / sizeof(*reject_names))));
+	json_object_update_new(truth,
+			       json_pack("{s:f s:f s:f s:o s:o s:o}", "capacity_seconds",
+					 s->capacity_s, "stalled_seconds", s->stalled_s,
+					 "stalled_hold_seconds", s->stalled_hold_s, "outcomes",
+					 by_name(s->outcome, outcome_names,
+						 sizeof(outcome_names) / sizeof(*outcome_names)),
+					 "closed_by",
+					 by_name(s->closed, close_names,
+						 sizeof(close_names) / sizeof(*close_names)),
+					 "rejected_by",
+					 by_name(s->rejected, reject_names,
+						 sizeof(reject_names) / sizeof(*reject_names))));
 	to.low = json_object();
 	to.high = json_object();
 	json_object_set_new(truth, "low", to.low);
@@ -289,7 +310,7 @@ static json_t *write_down(const struct books *b, struct sums *s, int64_t at_ns)
 	return truth;
 }
 
-json_t *truth_of(const struct books *b, int64_t since_ns)
+json_t *truth_of(const struct books *b, struct world *w, int64_t since_ns)
 {
 	int64_t at_ns = now_ns();
 	struct sums s = {
@@ -300,8 +321,10 @@ json_t *truth_of(const struct books *b, int64_t since_ns)
 		.capacity_s = capacity_seconds(b, since_ns, at_ns),
 	};
 
-	for (size_t i = 0; i < b->n_ops; i++)
+	for (size_t i = 0; i < b->n_ops; i++) {
 		add_op(&b->ops[i], since_ns, at_ns, &s);
+		add_stalled(&b->ops[i], since_ns, at_ns, w, &s);
+	}
 	for (size_t i = 0; i < b->n_marks; i++)
 		if (b->marks[i].at_ns >= since_ns)
 			add_mark(&b->marks[i], &s);

@@ -8,8 +8,9 @@
 #include <jansson.h>
 
 #include "tools/sim/books.h"
+#include "tools/sim/world.h"
 
 /* The truth since since_ns (0 = ever); the books are locked by the caller. A new reference. */
-json_t *truth_of(const struct books *b, int64_t since_ns);
+json_t *truth_of(const struct books *b, struct world *w, int64_t since_ns);
 
 #endif

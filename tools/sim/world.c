@@ -8,11 +8,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "tools/sim/books.h"
 
 static uint32_t is_stopped; /* the futex word */
 
@@ -27,6 +26,7 @@ void world_init(struct world *w, double seconds)
 void world_done(struct world *w)
 {
 	json_decref(w->faults);
+	free(w->stood);
 }
 
 void sleep_until(int64_t at_ns)
@@ -68,12 +68,40 @@ void world_stop(struct world *w, int64_t ns)
 	syscall(SYS_futex, &is_stopped, FUTEX_WAKE_PRIVATE, INT_MAX);
 	took_ns = now_ns() - begin_ns;
 	poolscope_stall_end(POOLSCOPE_STALL_SAFEPOINT);
+	world_stood_still(w, begin_ns, begin_ns + took_ns);
 	pthread_mutex_lock(&w->lock);
 	w->n_stalls++;
 	w->stalls_sum_ns += took_ns;
 	if (took_ns > w->stalls_max_ns)
 		w->stalls_max_ns = took_ns;
 	pthread_mutex_unlock(&w->lock);
+}
+
+void world_stood_still(struct world *w, int64_t begin_ns, int64_t end_ns)
+{
+	pthread_mutex_lock(&w->lock);
+	if (w->n_stood == w->stood_room) {
+		w->stood_room = w->stood_room ? 2 * w->stood_room : 16;
+		w->stood = must(realloc(w->stood, w->stood_room * sizeof(*w->stood)));
+	}
+	w->stood[w->n_stood++] = (struct span){ .begin_ns = begin_ns, .end_ns = end_ns };
+	pthread_mutex_unlock(&w->lock);
+}
+
+int64_t world_stood_within(struct world *w, int64_t begin_ns, int64_t end_ns)
+{
+	int64_t sum_ns = 0;
+
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; i < w->n_stood; i++) {
+		const struct span *s = &w->stood[i];
+		int64_t from = s->begin_ns > begin_ns ? s->begin_ns : begin_ns;
+		int64_t to = s->end_ns < end_ns ? s->end_ns : end_ns;
+
+		sum_ns += to > from ? to - from : 0;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return sum_ns;
 }
 
 json_t *world_faults(struct world *w)

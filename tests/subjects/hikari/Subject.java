@@ -42,7 +42,34 @@ public class Subject extends Hikari {
 			now.getTotalConnections());
 	}
 
+	/** Nodes that point at each other: what a collector takes longest for. */
+	static final class Node {
+		final Node next;
+		final byte[] rest = new byte[40];
+
+		Node(Node next) {
+			this.next = next;
+		}
+	}
+
+	static void collect(int everyMs, int liveMb) {
+		Node[] live = new Node[liveMb * 100]; // some 10 kB each
+		for (int i = 0; i < live.length; i++)
+			for (int k = 0; k < 125; k++)
+				live[i] = new Node(live[i]);
+		Thread collector = new Thread(() -> {
+			while (live != null) {
+				sleep(everyMs);
+				System.gc();
+			}
+		}, "collector");
+		collector.setDaemon(true);
+		collector.start();
+	}
+
 	public static void main(String[] args) throws Exception {
+		if (env("GC_EVERY_MS") > 0)
+			collect(env("GC_EVERY_MS"), env("LIVE_MB"));
 		new Subject().run();
 	}
 }
