@@ -5,7 +5,7 @@
 usage: compare_inferred.py TRUTH.json LIST.json QUESTION [--ops FILE] [--log FILE]
 
 TRUTH.json is the object of the subject's TRUTH line; its pool is the connection row of LIST.json with a source `inferred:`, the
-subject's pid and its endpoint. LIST.json must be from two ticks after the end of the load at least: who asks earlier asks again.
+subject's pid and its endpoint. LIST.json must be from a tick after the end of the load at least: who asks earlier asks again.
 With --ops the truth is taken from the subject's log of operations, from the moment on at which the agent began to count.
 
 QUESTION is what the load was, and with it what has to be known:
@@ -50,8 +50,8 @@ import sys
 sys.dont_write_bytecode = True
 import compare_subject  # noqa: E402
 
-SETTLED_S = {"leak": 3}  # else two ticks
-TICKS_S = 2
+SETTLED_S = {"leak": 3}  # else a tick
+TICKS_S = 1
 EVENT_MS = 0.02
 LATE_NS = 1000000
 FULL = 0.98  # of the acquires; the agent wants to see 95 % of the holds end by a hand-off, and who was passed by a quicker one is not in the log
