@@ -36,7 +36,7 @@ static struct lock *lock_get(struct model *m, const struct ps_lock *books)
 static void forget_stack(struct lock *l)
 {
 	for (size_t i = 0; i < l->n_stack; i++)
-		free(l->stack[i]);
+		replace_string(&l->stack[i], NULL);
 	l->n_stack = 0;
 }
 

@@ -479,6 +479,8 @@ static void a_row_tells_of_a_lock_when_it_is_sure_and_shared(void **state)
 	assert_true(model_wants_lock_stack(m, l));
 	assert_int_equal(model_feed_lock_stack(m, l, place, 2), 0);
 	assert_false(model_wants_lock_stack(m, l));
+	assert_int_equal(model_feed_lock_stack(m, l, place, 1), 0); /* the next one replaces it */
+	assert_int_equal(model_feed_lock_stack(m, l, place, 2), 0);
 	after(S);
 	runs(B);
 	leaves(B);
