@@ -581,6 +581,7 @@ static json_t *encode_agent(const struct agent_row *a)
 	set_total(&o, "processes_unseen", a->n_unseen);
 	set_real(&o, "tick_seconds", a->tick_s);
 	set_real(&o, "longest_tick_seconds", a->longest_tick_s);
+	set_real(&o, "longest_tick_cpu_seconds", a->longest_tick_cpu_s);
 	set_total(&o, "ticks", a->ticks);
 	return object_end(&o);
 }

@@ -54,7 +54,7 @@ struct agent {
 	unsigned int drains;
 	uint64_t ticks;
 	int64_t last_tick_ns;
-	double tick_s, longest_tick_s;
+	double tick_s, longest_tick_s, longest_tick_cpu_s;
 };
 
 static int64_t clock_ns(clockid_t which)
@@ -103,6 +103,7 @@ static void fill_agent_row(struct agent *a, struct snapshot *s)
 	row->n_unseen = r->n_unseen;
 	row->tick_s = a->tick_s;
 	row->longest_tick_s = a->longest_tick_s;
+	row->longest_tick_cpu_s = a->longest_tick_cpu_s;
 	row->ticks = a->ticks;
 	for (size_t i = 0; i < s->n_probes; i++)
 		row->probe_hits += s->probes[i].hits;
@@ -243,7 +244,7 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 
 static void tick(struct agent *a)
 {
-	int64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	int64_t now_ns = clock_ns(CLOCK_MONOTONIC), cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	struct arena *arena = arena_new();
 	struct snapshot *s = arena ? arena_alloc(arena, 1, sizeof(*s)) : NULL;
 
@@ -266,8 +267,9 @@ static void tick(struct agent *a)
 		server_set_snapshot(a->server, s);
 	a->last_tick_ns = now_ns;
 	a->tick_s = (double)(clock_ns(CLOCK_MONOTONIC) - now_ns) / 1e9;
-	if (a->tick_s > a->longest_tick_s)
-		a->longest_tick_s = a->tick_s;
+	cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
+	a->longest_tick_s = fmax(a->longest_tick_s, a->tick_s);
+	a->longest_tick_cpu_s = fmax(a->longest_tick_cpu_s, (double)cpu_ns / 1e9);
 }
 
 /* ---- recipes ----------------------------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/diag.h"
 #include "cmd/agent.h"
@@ -48,6 +49,12 @@ static int check_config(const struct invocation *in)
 	return EXIT_DONE;
 }
 
+/*
+ * Before all others, where that is allowed: it works for some ms a second, and is asked just when the CPUs are in demand. Beside 5200
+ * threads on two CPUs a tick that needs 55 ms took 400, and takes 59 like this (2026-11).
+ */
+#define PRIORITY -15
+
 int command_run(const struct invocation *in)
 {
 	const struct agent_options options = {
@@ -64,6 +71,7 @@ int command_run(const struct invocation *in)
 		return check_config(in);
 	if (agent_new(&options, &running, &d))
 		return complain(in, &d);
+	setpriority(PRIO_PROCESS, 0, PRIORITY);
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGINT, &end, NULL);
 	sigaction(SIGTERM, &end, NULL);

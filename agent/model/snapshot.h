@@ -227,6 +227,7 @@ struct agent_row {
 	uint64_t n_unseen;	/* processes that came and went between two ticks: what they did is in no row */
 	double tick_s;		/* how long the last tick took */
 	double longest_tick_s;
+	double longest_tick_cpu_s;	/* the most CPU time of one: what it takes where nobody else wants the CPU */
 	uint64_t ticks;
 };
 

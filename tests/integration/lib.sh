@@ -385,7 +385,8 @@ compare_truth() {
 	cat "$1" >"$TMP/truth.json" # waits when it is a pipe
 	shift
 	end=$((SECONDS + 5))
-	until poolscope list --json >"$TMP/list.json" && out=$("$LIB/compare_truth.py" "$TMP/truth.json" "$TMP/list.json" "$@"); do
+	until poolscope list --json >"$TMP/list.json" && poolscope stalls --json >"$TMP/stalls.json" &&
+		out=$("$LIB/compare_truth.py" "$TMP/truth.json" "$TMP/list.json" --stalls "$TMP/stalls.json" "$@"); do
 		[ $SECONDS -lt $end ] || break
 		sleep 0.2
 	done
