@@ -1,94 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * locks.c - `poolscope locks`: where threads wait for each other. The surprise: locks belong to processes, so --pool and --kind choose
- * those processes that have such a pool.
- */
+/* locks.c - `poolscope locks`: where threads wait for each other. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "api/json.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/field.h"
-#include "cmd/pools.h"
-#include "cmd/rank.h"
-#include "cmd/source.h"
+#include "cmd/of_processes.h"
 #include "cmd/table.h"
 
 #define INTERVAL_S 2.0
 
-static bool is_chosen(const struct invocation *in, const json_t *lock, const json_t *pools)
-{
-	double pid = field_number(lock, "pid");
-	const json_t *pool;
-	size_t i;
-
-	if (!pools)
-		return !in->pid || pid == in->pid;
-	json_array_foreach (field_array(pools, "pools"), i, pool) {
-		if (field_number(pool, "pid") == pid)
-			return true;
-	}
-	return false;
-}
-
 /* Without an order those first at which most is waited now, then those at which most was. */
 static struct rank rank_lock(json_t *lock, const char *sort)
 {
-	static const struct {
-		const char *key, *field;
-	} fields[] = { { "wait", "wait.sum_seconds" },
-		       { "waits", "waits_per_second" },
-		       { "now", "mean_waiting" },
-		       { "longest", "oldest_wait_seconds" } };
+	static const struct sort_field fields[] = { { "wait", "wait.sum_seconds" },
+						    { "waits", "waits_per_second" },
+						    { "now", "mean_waiting" },
+						    { "longest", "oldest_wait_seconds" } };
 	struct rank r = { .item = lock,
-			  .text = "",
 			  .number = { field_number(lock, "mean_waiting"),
 				      field_number(lock, "oldest_wait_seconds"),
 				      field_number(lock, "wait.sum_seconds") } };
 
-	for (size_t i = 0; sort && i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (!strcmp(sort, fields[i].key))
-			r.number[0] = field_number(lock, fields[i].field);
-	}
-	if (sort && !strcmp(sort, "process"))
-		r.text = field_text_or(lock, "process", "");
-	return r;
-}
-
-/* `pools` are the chosen ones, NULL = no choice by pool. */
-static json_t *select_locks(const struct invocation *in, const json_t *answer, const json_t *pools)
-{
-	json_t *all = field_array(answer, "locks"), *lock;
-	AUTO_FREE struct rank *rank = calloc(json_array_size(all) + 1, sizeof(*rank));
-	size_t i, n = 0;
-
-	json_array_foreach (all, i, lock) {
-		if (rank && is_chosen(in, lock, pools))
-			rank[n++] = rank_lock(lock, in->sort);
-	}
-	return rank_list("locks", rank, n, false);
-}
-
-static int get_locks(const struct invocation *in, struct source *source, json_t **ret,
-		     struct diag *d)
-{
-	CLEANUP(cleanup_json) json_t *answer = NULL;
-	CLEANUP(cleanup_json) json_t *all_pools = NULL;
-	CLEANUP(cleanup_json) json_t *pools = NULL;
-	int r = source_get(source, API_PREFIX "locks", &answer, d);
-
-	if (!r && (in->pool || in->kind)) {
-		r = source_get(source, API_PREFIX "pools", &all_pools, d);
-		pools = pools_select(in, all_pools, NULL, false);
-	}
-	if (!r)
-		*ret = select_locks(in, answer, pools);
-	return r;
+	return rank_of_process(r, sort, fields, sizeof(fields) / sizeof(fields[0]));
 }
 
 /* The first function that is not libc's own: it called what waits. */
@@ -154,7 +92,7 @@ static int print_once(const struct invocation *in, struct source *source)
 	CLEANUP(cleanup_json) json_t *locks = NULL;
 	struct diag d = { 0 };
 
-	if (get_locks(in, source, &locks, &d))
+	if (of_processes_get(in, source, "locks", rank_lock, &locks, &d))
 		return command_fail(in, "%s", d.text);
 	if (in->is_json)
 		print_json(locks);

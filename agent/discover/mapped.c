@@ -155,48 +155,63 @@ int mapped_files(uint32_t pid, int (*take)(void *context, uint32_t pid, int fd, 
 	return 0;
 }
 
-int mapped_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
-	      size_t path_size)
+struct wanted {
+	uint64_t address;	/* in it */
+	const char *pattern;	/* or of a file whose path is like that; NULL = not asked */
+};
+
+static bool is_wanted(const struct wanted *w, const struct mapping *m)
+{
+	if (w->pattern)
+		return m->inode && !fnmatch(w->pattern, m->path, 0);
+	return w->address >= m->start && w->address < m->end;
+}
+
+/* The first one; its path lies in `line`. */
+static int find_mapping(uint32_t pid, const struct wanted *w, char line[static LINE_BYTES],
+			struct mapping *ret)
 {
 	AUTO_FCLOSE FILE *maps = NULL;
-	char line[LINE_BYTES];
-	struct mapping m;
 	int error = open_maps(pid, &maps);
 
 	if (error)
 		return error;
-	for (int lines = 0; lines < LINES_MAX && next_line(maps, line); lines++) {
-		if (!mapping_parse(line, &m) || address < m.start || address >= m.end)
-			continue;
-		if (!m.is_executable || !m.inode)
-			return -ENOENT;
-		*ret_fd = open_mapping(pid, &m);
-		if (*ret_fd < 0)
-			return *ret_fd;
-		*ret_offset = m.offset + (address - m.start);
-		snprintf(path, path_size, "%s", m.path);
-		return 0;
-	}
+	for (int lines = 0; lines < LINES_MAX && next_line(maps, line); lines++)
+		if (mapping_parse(line, ret) && is_wanted(w, ret))
+			return 0;
 	return -ENOENT;
+}
+
+int mapped_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
+	      size_t path_size)
+{
+	char line[LINE_BYTES];
+	struct mapping m;
+	int error = find_mapping(pid, &(struct wanted){ .address = address }, line, &m);
+
+	if (error)
+		return error;
+	if (!m.is_executable || !m.inode)
+		return -ENOENT;
+	*ret_fd = open_mapping(pid, &m);
+	if (*ret_fd < 0)
+		return *ret_fd;
+	*ret_offset = m.offset + (address - m.start);
+	snprintf(path, path_size, "%s", m.path);
+	return 0;
 }
 
 int mapped_like(uint32_t pid, const char *pattern, uint64_t *ret_start, uint64_t *ret_end)
 {
-	AUTO_FCLOSE FILE *maps = NULL;
 	char line[LINE_BYTES];
 	struct mapping m;
-	int error = open_maps(pid, &maps);
+	int error = find_mapping(pid, &(struct wanted){ .pattern = pattern }, line, &m);
 
 	if (error)
 		return error;
-	for (int lines = 0; lines < LINES_MAX && next_line(maps, line); lines++) {
-		if (!mapping_parse(line, &m) || !m.inode || fnmatch(pattern, m.path, 0) != 0)
-			continue;
-		*ret_start = m.start;
-		*ret_end = m.end;
-		return 0;
-	}
-	return -ENOENT;
+	*ret_start = m.start;
+	*ret_end = m.end;
+	return 0;
 }
 
 int mapped_data_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,

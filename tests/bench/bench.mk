@@ -9,9 +9,9 @@ $(B)/tests/bench-empty: tests/bench/empty.c $(B)/libagent.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) $(CPPFLAGS) $^ $(AGENT_LIBS) -o $@
 
-$(B)/tests/bench-storm: tests/bench/storm.c
+$(B)/tests/bench-storm: tests/bench/storm.c tests/subjects/connect.h
 	@mkdir -p $(@D)
-	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE $< -o $@ -lpthread
+	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@ -lpthread
 
 $(B)/tests/bench-instructions: tests/bench/instructions.c $(B)/libagent.a
 	@mkdir -p $(@D)

@@ -6,17 +6,16 @@
  *
  * The surprise: only the threads of processes with connections are followed, so it has one, to itself.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tests/subjects/connect.h"
 
 #define PERMITS 4
 #define STACK_BYTES (64 * 1024)
@@ -74,23 +73,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void connect_self(void)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(at);
-	int listener = socket(AF_INET, SOCK_STREAM, 0), to = socket(AF_INET, SOCK_STREAM, 0), from;
-	char byte = 0;
-
-	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) || listen(listener, 1) ||
-	    getsockname(listener, (struct sockaddr *)&at, &size) ||
-	    connect(to, (struct sockaddr *)&at, sizeof(at)))
-		exit(1);
-	from = accept(listener, NULL, NULL);
-	if (send(to, &byte, 1, 0) != 1 || recv(from, &byte, 1, 0) != 1)
-		exit(1);
 }
 
 static void keep_cpus(int n)

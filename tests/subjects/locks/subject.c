@@ -5,17 +5,15 @@
  * The surprise: whether a call that locks had to wait is told by the kernel's count of the thread's voluntary context switches, for one that
  * finds the lock free at the second look is none.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/futex.h>
-#include <netinet/in.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "connect.h"
 #include "ops.h"
 
 #define SYS_FUTEX_WAITV 449
@@ -399,24 +397,6 @@ static int64_t run_convoy(int n, int ms)
 		start(wait_in_convoy, NULL);
 	join(0);
 	return hold.held_ns;
-}
-
-/* A connection to itself, over which something has gone. */
-static void connect_self(void)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(at);
-	int listener = socket(AF_INET, SOCK_STREAM, 0), to = socket(AF_INET, SOCK_STREAM, 0), from;
-	char byte = 0;
-
-	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) || listen(listener, 1) ||
-	    getsockname(listener, (struct sockaddr *)&at, &size) ||
-	    connect(to, (struct sockaddr *)&at, sizeof(at)))
-		die("no connection");
-	from = accept(listener, NULL, NULL);
-	if (send(to, &byte, 1, 0) != 1 || recv(from, &byte, 1, 0) != 1)
-		die("nothing came over the connection");
 }
 
 static void tell_lock(const struct lock *l, const char *comma)

@@ -3,12 +3,10 @@
  * Threads that do nothing but look at the clock. What none of them saw is a gap: each notes the time for all, and who finds that nobody
  * has for 2 ms notes how long.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "connect.h"
 #include "ops.h"
 
 #define GAP_NS 2000000
@@ -33,24 +31,6 @@ static void *spin(void *arg)
 		pthread_mutex_unlock(&lock);
 	}
 	return NULL;
-}
-
-/* A connection to itself, over which something has gone. */
-static void connect_self(void)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(at);
-	int listener = socket(AF_INET, SOCK_STREAM, 0), to = socket(AF_INET, SOCK_STREAM, 0), from;
-	char byte = 0;
-
-	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) || listen(listener, 1) ||
-	    getsockname(listener, (struct sockaddr *)&at, &size) ||
-	    connect(to, (struct sockaddr *)&at, sizeof(at)))
-		die("no connection");
-	from = accept(listener, NULL, NULL);
-	if (send(to, &byte, 1, 0) != 1 || recv(from, &byte, 1, 0) != 1)
-		die("nothing came over the connection");
 }
 
 int main(void)
