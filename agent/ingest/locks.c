@@ -52,8 +52,9 @@ static bool is_over(const struct model *m, const struct ps_lock *l, bool is_crow
 }
 
 /*
- * The count of waiters rises with each sleep and falls when a thread runs. One that was missed (before 6.2 a thread's record is not found while a
- * lookup on the same CPU was interrupted) would leave it too high for ever: where nobody came for a while, it is what the pass has counted.
+ * The count of waiters rises with each sleep and falls when a thread runs. One that was missed would leave it too high for ever: where nobody
+ * came for a while, it is what the pass has counted. (Before 6.2 a thread's record is not found while a lookup on the same CPU was interrupted.
+ * On 6.18 a count was once too high as well, and it is not known why.)
  */
 static void correct(struct kernel *k, size_t place, const struct ps_lock *l, bool is_met,
 		    int64_t now_ns)
