@@ -44,17 +44,20 @@ static void find_stack(struct model *m, const struct ps_lock *l)
 	model_feed_lock_stack(m, l, places, n);
 }
 
-static bool is_over(const struct model *m, const struct ps_lock *l, bool is_crowded, int64_t now_ns)
+/*
+ * Never while threads sleep there: one that does in between would leave a waiter in a place that is free, for the next word. So a process that
+ * the model does not have may be a new one, and keeps its places while it uses them.
+ */
+static bool is_over(const struct ps_lock *l, bool is_known, bool is_crowded, int64_t now_ns)
 {
-	if (!model_is_fed(m, &l->proc))
-		return true;
-	return is_crowded && l->waiters <= 0 && now_ns - (int64_t)l->last_ns > IDLE_NS;
+	int64_t idle_ns = now_ns - (int64_t)l->last_ns;
+
+	return is_known ? is_crowded && l->waiters <= 0 && idle_ns > IDLE_NS : idle_ns > SETTLED_NS;
 }
 
 /*
  * The count of waiters rises with each sleep and falls when a thread runs. One that was missed would leave it too high for ever: where nobody
- * came for a while, it is what the pass has counted. (Before 6.2 a thread's record is not found while a lookup on the same CPU was interrupted.
- * On 6.18 a count was once too high as well, and it is not known why.)
+ * came for a while, it is what the pass has counted. (Before 6.2 a thread's record is not found while a lookup on the same CPU was interrupted.)
  */
 static void correct(struct kernel *k, size_t place, const struct ps_lock *l, bool is_met,
 		    int64_t now_ns)
@@ -65,10 +68,37 @@ static void correct(struct kernel *k, size_t place, const struct ps_lock *l, boo
 		kernel_correct_lock(k, place, n);
 }
 
+/* What a tick may still look for. */
+struct budget {
+	unsigned int n_names, n_stacks;
+};
+
+static void read_lock(struct kernel *k, struct model *m, size_t place, uint32_t pass,
+		      struct budget *b, int64_t now_ns)
+{
+	const struct ps_lock *l = &kernel_locks(k)[place];
+	bool is_met = pass && l->pass == pass;
+
+	if (pass)
+		correct(k, place, l, is_met, now_ns);
+	if (model_feed_lock(m, l, is_met ? l->n_waiting : 0, is_met ? (int64_t)l->oldest_ns : 0) ||
+	    !model_has_lock(m, l))
+		return;
+	if (b->n_names && model_wants_lock_name(m, l)) {
+		b->n_names--;
+		find_name(m, l);
+	}
+	if (b->n_stacks && model_wants_lock_stack(m, l)) {
+		b->n_stacks--;
+		find_stack(m, l);
+	}
+}
+
 uint32_t locks_read(struct kernel *k, struct model *m, int64_t now_ns)
 {
 	const struct ps_lock *locks = kernel_locks(k);
-	uint32_t n_taken = 0, n_waiting = 0, n_names = 0, n_stacks = 0, pass = 0;
+	struct budget budget = { NAMES_A_TICK, STACKS_A_TICK };
+	uint32_t n_taken = 0, n_waiting = 0, pass = 0;
 
 	if (!kernel_locks_taken(k))
 		return 0;
@@ -80,24 +110,15 @@ uint32_t locks_read(struct kernel *k, struct model *m, int64_t now_ns)
 		pass = kernel_meet_lock_waiters(k);
 	for (size_t i = 0; i < PS_LOCKS; i++) {
 		const struct ps_lock *l = &locks[i];
-		bool is_met = pass && l->pass == pass;
+		bool is_known;
 
 		if (!l->id || !l->word || !l->proc.tgid)
 			continue;
-		if (is_over(m, l, n_taken > PS_LOCKS / IDLE_SHARE, now_ns)) {
+		is_known = model_is_fed(m, &l->proc);
+		if (is_over(l, is_known, n_taken > PS_LOCKS / IDLE_SHARE, now_ns))
 			kernel_clear_lock(k, i);
-			continue;
-		}
-		if (pass)
-			correct(k, i, l, is_met, now_ns);
-		if (model_feed_lock(m, l, is_met ? l->n_waiting : 0,
-				    is_met ? (int64_t)l->oldest_ns : 0) ||
-		    !model_has_lock(m, l))
-			continue;
-		if (model_wants_lock_name(m, l) && n_names++ < NAMES_A_TICK)
-			find_name(m, l);
-		if (model_wants_lock_stack(m, l) && n_stacks++ < STACKS_A_TICK)
-			find_stack(m, l);
+		else if (is_known)
+			read_lock(k, m, i, pass, &budget, now_ns);
 	}
 	return n_taken;
 }
