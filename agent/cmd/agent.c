@@ -105,8 +105,9 @@ static void fill_agent_row(struct agent *a, struct snapshot *s)
 	row->longest_tick_s = a->longest_tick_s;
 	row->longest_tick_cpu_s = a->longest_tick_cpu_s;
 	row->ticks = a->ticks;
+	row->probe_hits = targets_gone_hits(a->targets);
 	for (size_t i = 0; i < s->n_probes; i++)
-		row->probe_hits += s->probes[i].hits;
+		row->probe_hits += s->probes[i].shares_hits ? 0 : s->probes[i].hits;
 }
 
 static int fill_tables(struct agent *a, struct snapshot *s)

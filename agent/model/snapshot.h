@@ -177,6 +177,7 @@ struct probe_row {
 	const char *verb;
 	const char *method;	/* "uprobe_multi", "perf", "none" */
 	uint64_t hits;
+	bool shares_hits;	/* they are counted at another probe of the same place */
 	uint64_t errors;	/* arguments that could not be read */
 	double cost_ns;		/* of our program per hit, without the trap; NaN = not measured */
 	const char *cost_class;	/* of the trap: "emulated", "stepped" (about 20 times as dear); NULL = not attached */

@@ -459,6 +459,22 @@ int kernel_meet_workers(struct kernel *k)
 	return run_pass(k->skel->links.ps_workers_pass);
 }
 
+uint64_t kernel_take_hits(struct kernel *k, uint32_t probe)
+{
+	int n_cpus = libbpf_num_possible_cpus(), fd = kernel_map_fd(k, KERNEL_MAP_PROBES);
+	AUTO_FREE struct ps_probe_stat *stat =
+		calloc(n_cpus > 0 ? (size_t)n_cpus : 1, sizeof(*stat));
+	uint64_t hits = 0;
+
+	if (!stat || n_cpus < 1 || bpf_map_lookup_elem(fd, &probe, stat))
+		return 0;
+	for (int cpu = 0; cpu < n_cpus; cpu++)
+		hits += stat[cpu].hits;
+	memset(stat, 0, (size_t)n_cpus * sizeof(*stat));
+	bpf_map_update_elem(fd, &probe, stat, BPF_ANY);
+	return hits;
+}
+
 const struct ps_lock *kernel_locks(const struct kernel *k)
 {
 	return k->skel->bss->ps_locks;

@@ -33,6 +33,7 @@ struct target_store {
 	struct kernel *kernel;
 	uint32_t next_domain; /* never used again, so that pools of a recipe that is gone are known as such */
 	struct slots specs, probes, indices;
+	uint64_t gone_hits; /* of probes that are no more */
 };
 
 static int slot_take(struct slots *s, uint32_t *ret)
@@ -83,6 +84,11 @@ void target_store_free(struct target_store *s)
 	free(s);
 }
 
+uint64_t target_store_gone_hits(const struct target_store *s)
+{
+	return s->gone_hits;
+}
+
 /* ---- targets ----------------------------------------------------------------------------------------------------------- */
 
 struct site {
@@ -126,6 +132,7 @@ static void site_done(struct target_store *s, struct site *site)
 		return;
 	bpf_map_update_elem(kernel_map_fd(s->kernel, KERNEL_MAP_SPECS), &site->spec, &none,
 			    BPF_ANY);
+	s->gone_hits += kernel_take_hits(s->kernel, site->probe);
 	slot_give(&s->specs, site->spec);
 	slot_give(&s->probes, site->probe);
 }
@@ -547,6 +554,7 @@ int target_rows(const struct target *t, struct arena *arena, int32_t n_processes
 			continue;
 		row->method = attachment_method(t->attachment);
 		stat(context, site->counted_at, &row->hits, &row->errors, &row->cost_ns);
+		row->shares_hits = site->counted_at != site->probe;
 	}
 	return 0;
 }

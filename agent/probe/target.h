@@ -24,6 +24,8 @@ struct target_store;
 
 int target_store_new(struct kernel *k, struct target_store **ret);
 void target_store_free(struct target_store *s);
+/* How often the probes hit that are no more. */
+uint64_t target_store_gone_hits(const struct target_store *s);
 
 struct target;
 

@@ -397,6 +397,11 @@ static size_t count(const struct targets *t, bool is_attached)
 	return n;
 }
 
+uint64_t targets_gone_hits(const struct targets *t)
+{
+	return target_store_gone_hits(t->store);
+}
+
 size_t targets_n_attached(const struct targets *t)
 {
 	return count(t, true);

@@ -59,6 +59,9 @@ const struct target *targets_of_domain(const struct targets *t, uint32_t domain)
 void targets_silent_jvms(const struct targets *t, void (*call)(void *context, uint32_t pid),
 			 void *context);
 
+/* How often the probes hit that are no more. */
+uint64_t targets_gone_hits(const struct targets *t);
+
 size_t targets_n_attached(const struct targets *t);
 size_t targets_n_failed(const struct targets *t);
 
