@@ -414,6 +414,21 @@ struct ps_turn {
 	__u64 n_answers;	/* to clients */
 };
 
+/* A futex call that wakes many, as the thread that makes it goes from one to the next, see barrier.h. */
+struct ps_broadcast {
+	__u64 word;
+	__u64 began_ns;		/* it woke the first one, */
+	__u64 parked_ns;	/* which had slept since; and since then: */
+	__u64 ran_ns;		/* what the process used of the CPUs, */
+	__u64 own_ns;		/* and who is woken, at most, before it slept */
+	__u32 value;		/* at which they slept, */
+	__u32 value_now;	/* and that of the word when they are woken */
+	__u32 n;		/* woken; 0 = there is no such call, or it was judged */
+	__u32 n_soon;		/* of them slept as soon as they could */
+	__u32 n_running;	/* threads that have a CPU or want one, beside them and the waker */
+	__u32 reserved;
+};
+
 struct ps_thread {
 	__u64 block_ns;		/* in a futex since; 0 = not */
 	__u64 word;		/* the futex's address */
@@ -464,6 +479,15 @@ struct ps_thread {
 
 	/* of an event loop */
 	struct ps_turn turn;
+
+	/* of barriers; at the end, as most of it is for few threads */
+	__u64 awake_ns;		/* it came out of a futex, */
+	__u64 park_ran_ns;	/* its process, when it went to sleep in one, see struct ps_work */
+	__u32 park_value;	/* at which it sleeps, */
+	__u32 park_is_endless;	/* in a call that has no time limit, nor could have one */
+	__u32 park_slice_ns;	/* and had had the CPU for so long before */
+	__u32 awake_sleeps;	/* how often it had slept */
+	struct ps_broadcast broadcast;
 };
 
 /* A process that stands still, or did. */
@@ -477,6 +501,22 @@ struct ps_standstill {
 	__u64 stood_ns;		/* its stalls all together, as far as stood_until_ns: ps_stood() adds the one that goes on */
 	__u64 stood_until_ns;
 	__u64 last_ns;		/* how long the last one was */
+};
+
+/* What the threads of a process did, see barrier.h. */
+struct ps_work {
+	__u64 ran_ns;		/* had the CPU, without moments */
+	__u64 word;		/* at which many were woken by one call */
+	__u64 asked_ns;		/* the last such call, of which it is not known yet what came of it; 0 = it is */
+	__u64 length_ns;	/* a stop that it ended, to be told then; 0 = it was none, or is told */
+	__u64 out_ns;		/* the last of those whom it woke was given a CPU */
+	__u32 n;		/* woken by it, */
+	__u32 n_out;		/* those of them who were given a CPU, */
+	__u32 n_back;		/* and who sleep there again */
+	__u32 tgid;
+	__s32 trust;		/* what came of those before: over 0 = it is a barrier */
+	__u32 caller;		/* thread that woke many and has not left its CPU since */
+	__u32 value;		/* of the word since that call */
 };
 
 /* Its stalls of one cause have a struct ps_hist. */

@@ -32,7 +32,12 @@ struct files_struct {
 	struct fdtable *fdt;
 } PS_CORE;
 
+struct list_head {
+	struct list_head *next;
+} PS_CORE;
+
 struct signal_struct {
+	struct list_head thread_head; /* of all threads: their thread_node */
 	int group_stop_count; /* threads that have still to stop */
 	struct {
 		int counter;
@@ -52,7 +57,10 @@ struct task_group {
 	struct cfs_bandwidth cfs_bandwidth;
 } PS_CORE;
 
+/* Its CPU time, and that when it was given a CPU last; both up to date when it leaves it. */
 struct sched_entity {
+	__u64 sum_exec_runtime;
+	__u64 prev_sum_exec_runtime;
 	__u64 deadline; /* since 6.6 (147f3efaa241) */
 } PS_CORE;
 
@@ -67,6 +75,10 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct files_struct *files;
 	struct task_group *sched_task_group; /* CONFIG_CGROUP_SCHED */
+	int prio; /* below 100 it is none of the fair scheduler's, which alone keeps prev_sum_exec_runtime */
+	struct sched_entity se;
+	struct list_head thread_node;
+	unsigned long nvcsw; /* how often it went to sleep */
 	unsigned int __state; /* since 5.14 (2f064a59a11f); `long state` before */
 	char comm[16];
 } PS_CORE;
@@ -97,10 +109,6 @@ struct sock_common {
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
-} PS_CORE;
-
-struct list_head {
-	struct list_head *next;
 } PS_CORE;
 
 struct wait_queue_head {

@@ -163,6 +163,10 @@ PS_SHARED __u32 ps_n_gone = 0;
 #define PS_STOPPED_SLOTS 64
 PS_SHARED __u32 ps_stopped[PS_STOPPED_SLOTS];
 
+/* What processes of several threads with connections did, by the last bits of their number. */
+#define PS_WORK_SLOTS 4096
+PS_SHARED struct ps_work ps_works[PS_WORK_SLOTS];
+
 /* Words at which threads wait as for a lock, and how many places were ever taken (locks.h); the agent clears them. */
 PS_SHARED struct ps_lock ps_locks[PS_LOCKS];
 PS_SHARED __u32 ps_n_locks = 0;

@@ -11,6 +11,7 @@
 #include "kernel.h"
 
 #include "abi.h"
+#include "broadcasts.h"
 #include "calls.h"
 #include "contended.h"
 #include "found.h"
@@ -92,8 +93,8 @@ static __attribute__((always_inline)) __u64 ps_task_stood(struct task_struct *ta
 	return ps_may_have_stood((__u32)task->tgid) ? ps_task_stood_long(task, now) : 0;
 }
 
-/* When; 0 = it sleeps on no futex. */
-static __attribute__((always_inline)) __u64 ps_sleeps(struct task_struct *task)
+/* When; 0 = it sleeps on no futex. slice_ns: how long it had its CPU. */
+static __attribute__((always_inline)) __u64 ps_sleeps(struct task_struct *task, __u64 slice_ns)
 {
 	struct ps_futex_call call;
 	struct ps_thread *t;
@@ -114,6 +115,8 @@ static __attribute__((always_inline)) __u64 ps_sleeps(struct task_struct *task)
 		ps_gives_up(task, t, PS_GIVE_UP_IN_VAIN);
 	t->stood_ns = ps_task_stood(task, now);
 	ps_thread_blocks(t, call.word, call.timeout != 0, now);
+	ps_work_parks(ps_work_of((__u32)task->tgid), t, ps_is_endless(&call),
+		      (__u32)ps_call_arg3(task), slice_ns);
 	return now;
 }
 
@@ -156,19 +159,25 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 {
 	struct ps_futex_call call;
 	struct ps_thread *t;
-	__u64 now = 0; /* to read the clock takes longer than the rest */
+	__u64 slice, now = 0; /* to read the clock takes longer than the rest */
 
 	ps_standing_leaves(prev, is_preempted ? 0 : prev_state);
 	ps_standing_comes(next);
-	if (prev_state && !is_preempted && ps_is_among_threads(prev))
-		now = ps_sleeps(prev);
+	if (ps_is_among_threads(prev)) {
+		slice = ps_leaves(prev);
+		if (prev_state & PS_TASK_INTERRUPTIBLE && !is_preempted) /* nor ended or stopped in the call */
+			now = ps_sleeps(prev, slice);
+	}
 	if (ps_is_followed((__u32)prev->tgid))
 		ps_contended_leaves(prev);
 	if (prev_state && !is_preempted && ps_bits((__u32)prev->tgid) & PS_SERVING)
 		ps_worker_sleeps(prev, prev_state);
 	if (ps_bits((__u32)next->tgid) & PS_SERVING)
 		ps_worker_runs(next);
-	if (!ps_is_followed((__u32)next->tgid) || !ps_calls_futex(next, 0, &call))
+	if (!ps_is_followed((__u32)next->tgid))
+		return 0;
+	ps_comes(next);
+	if (!ps_calls_futex(next, 0, &call))
 		return 0; /* one that slept among others may be the last one now */
 	t = bpf_task_storage_get(&ps_threads, next, 0, 0);
 	if (!t || !t->block_ns)
@@ -178,6 +187,7 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 	if (t->lock)
 		ps_contended_runs(next, t, now);
 	t->stood_ns = ps_task_stood(next, now);
+	ps_work_wakes(ps_work_of((__u32)next->tgid), t, (__u32)next->nvcsw, now);
 	ps_thread_runs(t, now);
 	return 0;
 }
@@ -201,6 +211,7 @@ int BPF_PROG(ps_waking, struct task_struct *task)
 	    PS_FUTEX_WAKES_ONE >> (call.op & PS_FUTEX_COMMANDS) & 1)
 		word = call.word;
 	ps_contended_wakes(waker, t, &call);
+	ps_broadcast_looks(waker, by, t, &call);
 	now = bpf_ktime_get_ns();
 	if (by)
 		by->stood_ns = ps_task_stood(waker, now);
@@ -222,6 +233,7 @@ int BPF_PROG(ps_exit, struct task_struct *task)
 			ps_gives_up(task, t, PS_GIVE_UP_IN_VAIN);
 		if (t)
 			ps_thread_gone(t);
+		ps_wakes_exits(task);
 	}
 	if (ps_bits((__u32)task->tgid) & PS_SERVING)
 		ps_serving_exits(task);

@@ -115,11 +115,11 @@ PS_INLINE __u32 ps_stood_short(__u64 stood_ns)
 
 /* ---- told by the runtime ------------------------------------------------------------------------------------------------- */
 
-/* One that has just ended. */
-PS_INLINE void ps_stall_book(const struct ps_proc_key *proc, __u32 cause, __u64 length_ns)
+/* One that has ended. */
+PS_INLINE void ps_stall_book_of(const struct ps_proc_key *proc, __u32 cause, __u64 length_ns,
+				__u64 end)
 {
 	struct ps_standstill *s = ps_standstill_get(proc);
-	__u64 now = bpf_ktime_get_ns();
 	struct ps_stall_key key = { .proc = *proc, .cause = cause };
 	struct ps_hist *h = bpf_map_lookup_elem(&ps_stalls, &key);
 	__u32 zero = 0;
@@ -127,7 +127,7 @@ PS_INLINE void ps_stall_book(const struct ps_proc_key *proc, __u32 cause, __u64 
 
 	if (s) {
 		ps_stood_begins(proc->tgid);
-		ps_stood_add(s, now - length_ns, now);
+		ps_stood_add(s, end - length_ns, end);
 	}
 	if (!h && blank) {
 		bpf_map_update_elem(&ps_stalls, &key, blank, BPF_NOEXIST);
@@ -137,6 +137,12 @@ PS_INLINE void ps_stall_book(const struct ps_proc_key *proc, __u32 cause, __u64 
 		ps_hist_put(h, length_ns);
 	else
 		ps_lost(PS_LOSS_stalls_full);
+}
+
+/* One that has just ended. */
+PS_INLINE void ps_stall_book(const struct ps_proc_key *proc, __u32 cause, __u64 length_ns)
+{
+	ps_stall_book_of(proc, cause, length_ns, bpf_ktime_get_ns());
 }
 
 PS_INLINE void ps_stall_begins(const struct ps_proc_key *proc, __u32 cause, __u64 now)

@@ -143,6 +143,22 @@ static void row_fill(const struct model *m, const struct stall *s, struct stall_
 				   .since_ns = s->since_ns ? m->now_ns - s->since_ns : 0 };
 }
 
+/* A stop that nobody named, of a process whose runtime counts all of them. */
+static bool is_counted_already(const struct model *m, const struct stall *s)
+{
+	struct ps_stall_key key = { .proc = s->key.proc };
+	const struct stall *by_runtime;
+
+	if (s->key.cause != PS_STALL_barrier)
+		return false;
+	for (; key.cause < PS_STALL_COUNT; key.cause++) {
+		HASH_FIND(hh, m->stalls, &key, sizeof(key), by_runtime);
+		if (by_runtime && by_runtime->is_counted)
+			return true;
+	}
+	return false;
+}
+
 int stalls_snapshot(struct model *m, struct snapshot *s)
 {
 	struct stall_row *rows = arena_alloc(s->arena, HASH_COUNT(m->stalls) + 1, sizeof(*rows));
@@ -151,6 +167,8 @@ int stalls_snapshot(struct model *m, struct snapshot *s)
 	if (!rows)
 		return -ENOMEM;
 	for (const struct stall *e = m->stalls; e; e = e->hh.next) {
+		if (is_counted_already(m, e))
+			continue;
 		row_fill(m, e, &rows[n]);
 		if (string_keep(&rows[n].process, s->arena) || hist_keep(&rows[n].length, s->arena))
 			return -ENOMEM;

@@ -338,7 +338,7 @@ truth_pauses() {
 	if not pauses:
 	    sys.exit("there was no pause at all")
 	out = {"process": open("/proc/%s/comm" % pid).read().strip(), "pid": int(pid), "kind": "stall", "count": len(pauses),
-	       "pauses_over_1ms": sum(p > 1 for p in pauses), "pause_sum_ms": round(sum(pauses), 3),
+	       "pauses_over_1ms": sum(p > 1 for p in pauses), "pauses_about_1ms": sum(0.9 < p < 1.1 for p in pauses), "pause_sum_ms": round(sum(pauses), 3),
 	       "pause_over_1ms_sum_ms": round(sum(p for p in pauses if p > 1), 3), "pause_max_ms": round(max(pauses), 3),
 	       "pause_p99_ms": round(sorted(pauses)[-(-99 * len(pauses) // 100) - 1], 3)}
 	out.update(json.loads(sys.argv[2]))

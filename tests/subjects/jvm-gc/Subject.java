@@ -9,8 +9,8 @@ import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Allocates for SECONDS in THREADS threads, keeps some of it alive, and says what the JVM's collector beans counted; stops the world DUMPS times
- * for something else. */
+/** Allocates for SECONDS in THREADS threads, keeps some of it alive, computes in COMPUTING others, and says what the JVM's collector beans
+ * counted; stops the world DUMPS times for something else. */
 public class Subject {
 	static int env(String name) {
 		return Integer.parseInt(System.getenv(name));
@@ -29,6 +29,15 @@ public class Subject {
 					return;
 				}
 		}
+	}
+
+	static volatile long result;
+
+	static void compute(long end) {
+		long x = 1;
+		while (System.nanoTime() < end)
+			x = x * 31 + 7;
+		result = x;
 	}
 
 	/** A connection to itself, over which something has gone, so that it is a process to follow. */
@@ -50,6 +59,8 @@ public class Subject {
 		List<Thread> threads = new ArrayList<>();
 		for (int i = 0; i < env("THREADS"); i++)
 			threads.add(new Thread(() -> allocate(end)));
+		for (int i = 0; i < env("COMPUTING"); i++)
+			threads.add(new Thread(() -> compute(end)));
 		for (Thread thread : threads)
 			thread.start();
 		for (Thread thread : threads)
