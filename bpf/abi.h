@@ -517,6 +517,7 @@ struct ps_work {
 	__s32 trust;		/* what came of those before: over 0 = it is a barrier */
 	__u32 caller;		/* thread that woke many and has not left its CPU since */
 	__u32 value;		/* of the word since that call */
+	__u32 reserved;
 };
 
 /* Its stalls of one cause have a struct ps_hist. */
