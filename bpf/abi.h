@@ -482,11 +482,12 @@ struct ps_thread {
 
 	/* of barriers; at the end, as most of it is for few threads */
 	__u64 awake_ns;		/* it came out of a futex, */
+	__u64 awake_used_ns;	/* and had used so much of the CPU then; */
 	__u64 park_ran_ns;	/* its process, when it went to sleep in one, see struct ps_work */
 	__u32 park_value;	/* at which it sleeps, */
 	__u32 park_is_endless;	/* in a call that has no time limit, nor could have one */
-	__u32 park_slice_ns;	/* and had had the CPU for so long before */
-	__u32 awake_sleeps;	/* how often it had slept */
+	__u32 park_own_ns;	/* and what it had used of the CPU at most since others slept */
+	__u32 awake_left;	/* how often it had left a CPU */
 	struct ps_broadcast broadcast;
 };
 

@@ -57,37 +57,41 @@ PS_INLINE void ps_work_ran(struct ps_work *w, __u64 slice_ns)
 }
 
 /* To sleep in a futex at that value; after ps_work_ran() and ps_thread_blocks(). is_endless: the call
- * has no time limit, nor could have. slice_ns: how long it had the CPU. */
+ * has no time limit, nor could have. slice_ns: how long it had the CPU now; used_ns: since ever. */
 PS_INLINE void ps_work_parks(struct ps_work *w, struct ps_thread *t, int is_endless, __u32 value,
-			     __u64 slice_ns)
+			     __u64 slice_ns, __u64 used_ns)
 {
+	__u64 own = slice_ns < PS_BARRIER_AT_ONCE_NS ? slice_ns : used_ns - t->awake_used_ns;
+
 	t->park_is_endless = (__u32)is_endless;
 	if (!is_endless)
 		return;
 	t->park_value = value;
 	t->park_ran_ns = w->ran_ns;
-	t->park_slice_ns = slice_ns < ~0u ? (__u32)slice_ns : ~0u;
+	t->park_own_ns = own < ~0u ? (__u32)own : ~0u;
 	if (w->asked_ns && w->word == t->word && w->value == value &&
 	    t->block_ns - t->awake_ns < PS_BARRIER_BACK_NS)
 		__sync_fetch_and_add(&w->n_back, 1);
 }
 
-/* It comes out of a futex and has a CPU again; before ps_thread_runs(). n_sleeps: how often it has slept so far. */
-PS_INLINE void ps_work_wakes(struct ps_work *w, struct ps_thread *t, __u32 n_sleeps, __u64 now)
+/* It comes out of a futex and has a CPU again; before ps_thread_runs(). n_left: how often it has left one so far. */
+PS_INLINE void ps_work_wakes(struct ps_work *w, struct ps_thread *t, __u64 used_ns, __u32 n_left,
+			     __u64 now)
 {
+	t->awake_used_ns = used_ns;
 	t->awake_ns = now;
-	t->awake_sleeps = n_sleeps;
+	t->awake_left = n_left;
 	if (w->asked_ns && t->park_is_endless && w->word == t->word && t->block_ns < w->asked_ns) {
 		__sync_fetch_and_add(&w->n_out, 1);
 		w->out_ns = now;
 	}
 }
 
-/* What a thread that runs used of the CPU since then, if it has not slept; no clock of the scheduler's is up to date. */
-PS_INLINE __u64 ps_work_now(const struct ps_thread *t, __u32 n_sleeps, __u64 slice_ns, __u64 since,
+/* What a thread that runs used of the CPU since then, if it has not left it; no clock of the scheduler's is up to date. */
+PS_INLINE __u64 ps_work_now(const struct ps_thread *t, __u32 n_left, __u64 slice_ns, __u64 since,
 			    __u64 now)
 {
-	if (n_sleeps != t->awake_sleeps)
+	if (n_left != t->awake_left)
 		return slice_ns < now - since ? slice_ns : now - since;
 	return now - (t->awake_ns > since ? t->awake_ns : since);
 }
@@ -125,8 +129,8 @@ PS_INLINE void ps_broadcast_wakes(struct ps_broadcast *b, const struct ps_thread
 
 	b->n++;
 	b->n_soon += PS_BARRIER_SOON * late <= b->began_ns - b->parked_ns ||
-		     t->park_slice_ns < PS_BARRIER_AT_ONCE_NS;
-	b->own_ns += late < t->park_slice_ns ? late : t->park_slice_ns;
+		     t->park_own_ns < PS_BARRIER_AT_ONCE_NS;
+	b->own_ns += late < t->park_own_ns ? late : t->park_own_ns;
 }
 
 PS_INLINE int ps_broadcast_is_long(const struct ps_broadcast *b)

@@ -53,6 +53,12 @@ PS_INLINE __u64 ps_slice_of(struct task_struct *task)
 		       : 0;
 }
 
+/* How often a task has left a CPU. */
+PS_INLINE __u32 ps_times_left(struct task_struct *task)
+{
+	return (__u32)(task->nvcsw + task->nivcsw);
+}
+
 struct ps_thread_walk {
 	struct list_head *head, *entry;
 	__u64 n_running;
@@ -156,8 +162,8 @@ static __attribute__((noinline, unused)) int ps_wakes_third(struct task_struct *
 	ps_broadcast_opens(b, w, &proc);
 	if (!ps_broadcast_is_long(b))
 		return 0;
-	b->ran_ns +=
-		ps_work_now(by, (__u32)waker->nvcsw, ps_slice_of(waker), b->parked_ns, b->began_ns);
+	b->ran_ns += ps_work_now(by, ps_times_left(waker), ps_slice_of(waker), b->parked_ns,
+				 b->began_ns);
 	b->n_running = (__u32)ps_running_of(waker);
 	/* the waker is among them, and so are those that it woke before */
 	b->n_running -= b->n_running < b->n ? b->n_running : b->n;

@@ -78,7 +78,7 @@ struct task_struct {
 	int prio; /* below 100 it is none of the fair scheduler's, which alone keeps prev_sum_exec_runtime */
 	struct sched_entity se;
 	struct list_head thread_node;
-	unsigned long nvcsw; /* how often it went to sleep */
+	unsigned long nvcsw, nivcsw; /* how often it left its CPU: to sleep, and for others */
 	unsigned int __state; /* since 5.14 (2f064a59a11f); `long state` before */
 	char comm[16];
 } PS_CORE;

@@ -58,7 +58,7 @@ static void parks(int i, uint32_t value)
 {
 	team[i].word = WORD;
 	team[i].block_ns = shim_now_ns;
-	ps_work_parks(&work, &team[i], 1, value, slice_ns);
+	ps_work_parks(&work, &team[i], 1, value, slice_ns, slice_ns);
 }
 
 static void all_park(uint32_t value)
@@ -83,7 +83,7 @@ static void wakes(int n, int has_changed, uint32_t n_running)
 	if (ps_broadcast_is_open(&broadcast))
 		ps_broadcast_ends(&broadcast, &work, &the_process);
 	for (int i = 0; i < n - n_starved; i++) {
-		ps_work_wakes(&work, &team[i], 0, shim_now_ns);
+		ps_work_wakes(&work, &team[i], 0, 0, shim_now_ns);
 		team[i].block_ns = 0;
 	}
 }
@@ -257,7 +257,7 @@ static void it_is_waited_for_those_who_have_no_cpu_yet(void **state)
 	waits_for_outcome();
 	assert_int_equal(n_told(), 0);
 	for (int i = TEAM - n_starved; i < TEAM; i++) {
-		ps_work_wakes(&work, &team[i], 0, shim_now_ns);
+		ps_work_wakes(&work, &team[i], 0, 0, shim_now_ns);
 		team[i].block_ns = 0;
 	}
 	waits_for_outcome();
@@ -295,7 +295,7 @@ static void who_might_have_a_time_limit_is_none(void **state)
 	(void)state;
 	all_park(7);
 	for (int i = 0; i < TEAM; i++)
-		ps_work_parks(&work, &team[i], 0, 7, MS);
+		ps_work_parks(&work, &team[i], 0, 7, MS, MS);
 	runs(20 * MS);
 	for (int i = 0; i < TEAM; i++)
 		assert_false(ps_broadcast_is_same(&broadcast, &team[i]));
