@@ -54,6 +54,14 @@ struct task_group {
 
 struct sched_entity {
 	__u64 deadline; /* since 6.6 (147f3efaa241) */
+	__u64 sum_exec_runtime;
+	__u64 prev_sum_exec_runtime; /* when it was last given a CPU */
+} PS_CORE;
+
+/* CONFIG_SCHED_INFO; by the scheduler's clock */
+struct sched_info {
+	unsigned long long last_arrival; /* on a CPU */
+	unsigned long long last_queued; /* for one; 0 = it does not wait for one */
 } PS_CORE;
 
 struct task_struct {
@@ -67,6 +75,11 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct files_struct *files;
 	struct task_group *sched_task_group; /* CONFIG_CGROUP_SCHED */
+	struct sched_entity se;
+	struct sched_info sched_info;
+	int on_cpu; /* CONFIG_SMP */
+	unsigned int flags;
+	unsigned long jobctl;
 	unsigned int __state; /* since 5.14 (2f064a59a11f); `long state` before */
 	char comm[16];
 } PS_CORE;
