@@ -159,7 +159,7 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 	struct ps_thread *t;
 	__u64 now = 0; /* to read the clock takes longer than the rest */
 
-	ps_ran_leaves((__u32)prev->tgid, is_preempted || !prev_state);
+	ps_ran_leaves((__u32)prev->tgid, is_preempted ? 0 : prev_state);
 	ps_standing_leaves(prev, is_preempted ? 0 : prev_state);
 	ps_standing_comes(next);
 	if (prev_state && !is_preempted && ps_is_among_threads(prev))

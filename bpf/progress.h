@@ -46,14 +46,14 @@ PS_INLINE __u32 ps_ran_ago(__u32 ran, __u64 jiffies)
 	return ago < 0x7ffffff0 ? ago : 0;
 }
 
-/* A thread of the process leaves its CPU; is_runnable: it would go on. Of processes that the agent does not know a word is read. */
-PS_INLINE void ps_ran_leaves(__u32 tgid, int is_runnable)
+/* A thread of the process leaves its CPU; state 0 = it would go on. Of processes that the agent does not know a word is read. */
+PS_INLINE void ps_ran_leaves(__u32 tgid, unsigned int state)
 {
 	__u32 *at = ps_ran_of(tgid), ran = *at, now;
 
 	if (!ran)
 		return;
-	now = ps_ran_note(bpf_jiffies64(), is_runnable);
+	now = ps_ran_note(bpf_jiffies64(), !state);
 	if (now != ran)
 		*at = now;
 }

@@ -60,13 +60,13 @@ static void the_first_look_begins_the_note(void **state)
 	assert_int_equal(ps_ran_long_ago(42, &ran, &ago), 1);
 	assert_int_equal(ago, S);
 	assert_int_equal(ran & 1, 0);
-	ps_ran_leaves(42, 1);
+	ps_ran_leaves(42, 0);
 	assert_int_equal(ps_ran_long_ago(42, &ran, &ago), 0);
 	shim_jiffies += 500;
 	assert_int_equal(ps_ran_long_ago(42, &ran, &ago), 1);
 	assert_int_equal(ago, 2 * S);
 	assert_int_equal(ran & 1, 1); /* it would have gone on */
-	ps_ran_leaves(42, 0);
+	ps_ran_leaves(42, 2);
 	assert_int_equal(ps_ran[42] & 1, 0);
 	ps_ran_ends(42);
 	assert_int_equal(ps_ran[42], PS_RAN_UNWANTED);
