@@ -504,6 +504,9 @@ struct ps_standstill {
 	__u64 last_ns;		/* how long the last one was */
 };
 
+/* In `begun_as`, with the cause: the kernel has told it, so its end is not lost. */
+#define PS_STALL_SEEN 0x100
+
 /* What the threads of a process did, see barrier.h. */
 struct ps_work {
 	__u64 ran_ns;		/* had the CPU, without moments */
@@ -526,6 +529,43 @@ struct ps_stall_key {
 	struct ps_proc_key proc;
 	__u32 cause;
 	__u32 reserved;
+};
+
+/* ---- no progress, see progress.h ------------------------------------------------------------------------------------------- */
+
+/* When a process last left a CPU: twice the kernel's jiffies, modulo 2^32, and one more if that thread would have gone on. */
+#define PS_RAN_SLOTS 65536
+enum { PS_RAN_UNWANTED = 0, PS_RAN_UNKNOWN = 1 };
+
+enum ps_still {
+	PS_STILL_NOT = 0,	/* it sleeps until something happens, or is stopped, or has ended */
+	PS_STILL_RUNS,
+	PS_STILL_RUNNABLE,	/* and was given no CPU */
+	PS_STILL_BLOCKED,	/* in a sleep that nothing but the kernel ends: a disk, a fault */
+	PS_STILL_FROZEN		/* by its cgroup */
+};
+
+enum ps_still_flag {
+	PS_STILL_IN_PLACE = 1,	/* frozen: in its sleep, it did not run for that */
+	PS_STILL_AT_WORK = 2,	/* frozen: it did not sleep */
+	PS_STILL_UNREAD = 4	/* frozen: its process has a socket with something that was not read */
+};
+
+/* A thread of a process of which none has run for long. */
+struct ps_still_thread {
+	struct ps_proc_key proc;
+	__u32 kind;		/* enum ps_still */
+	__u32 flags;		/* enum ps_still_flag */
+	__u64 since_ns;		/* it waits for a CPU since; 0 = not known */
+	__u64 ran_ns;		/* a thread of its process left a CPU last, */
+	__u32 ran;		/* as it is noted */
+	__u32 reserved;
+};
+
+/* The agent has found that a process makes no progress since then; 0 = it goes on. */
+struct ps_still_told {
+	struct ps_proc_key proc;
+	__u64 since_ns;
 };
 
 /* ---- locks, see locks.h ---------------------------------------------------------------------------------------------------- */
@@ -922,6 +962,8 @@ PS_ASSERT_SIZE(struct ps_family_key, 16);
 PS_ASSERT_SIZE(struct ps_family, 224 + sizeof(struct ps_hist));
 PS_ASSERT_SIZE(struct ps_lock, 88 + 8 * PS_LOCK_STACK + sizeof(struct ps_hist));
 PS_ASSERT_SIZE(struct ps_lock_wait, 40);
+PS_ASSERT_SIZE(struct ps_still_thread, 40);
+PS_ASSERT_SIZE(struct ps_still_told, 16);
 PS_ASSERT_SIZE(struct ps_arg, 40);
 PS_ASSERT_SIZE(struct ps_cond, 56);
 PS_ASSERT_SIZE(struct ps_spec, 640);

@@ -54,7 +54,7 @@ PS_INLINE __u64 ps_stood(const struct ps_standstill *s, __u64 now)
 	__u64 since = s->since_ns, from = s->stood_until_ns > since ? s->stood_until_ns : since;
 	__u64 more = since && now > from ? now - from : 0;
 
-	if (more > PS_STALL_BELIEVED_NS && s->begun_as != PS_STALL_stopped)
+	if (more > PS_STALL_BELIEVED_NS && !(s->begun_as & PS_STALL_SEEN))
 		more = PS_STALL_BELIEVED_NS;
 	return s->stood_ns + more;
 }

@@ -64,6 +64,12 @@ struct sched_entity {
 	__u64 deadline; /* since 6.6 (147f3efaa241) */
 } PS_CORE;
 
+/* CONFIG_SCHED_INFO; by the scheduler's clock */
+struct sched_info {
+	unsigned long long last_arrival; /* on a CPU */
+	unsigned long long last_queued; /* for one; 0 = it does not wait for one */
+} PS_CORE;
+
 struct task_struct {
 	int pid;
 	int tgid;
@@ -79,6 +85,10 @@ struct task_struct {
 	struct sched_entity se;
 	struct list_head thread_node;
 	unsigned long nvcsw, nivcsw; /* how often it left its CPU: to sleep, and for others */
+	struct sched_info sched_info;
+	int on_cpu; /* CONFIG_SMP */
+	unsigned int flags;
+	unsigned long jobctl;
 	unsigned int __state; /* since 5.14 (2f064a59a11f); `long state` before */
 	char comm[16];
 } PS_CORE;

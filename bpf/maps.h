@@ -119,6 +119,7 @@ PS_KNOB __u64 ps_notable_ns = 100000000;
 PS_KNOB __u64 ps_jiffy_ns = 0; /* how long a tick of the kernel is */
 PS_KNOB __u32 ps_threads_max = 32768;
 PS_KNOB __u32 ps_unix_socks_max = 32768; /* of ps_socks: those of TCP keep room */
+PS_KNOB __u64 ps_no_progress_ns = 1000000000;
 PS_KNOB __u32 ps_agent_tgid = 0; /* our own sockets are nobody's pool */
 
 /* Written by the agent at each tick: the peaks in a pool's books are of this epoch. */
@@ -166,6 +167,8 @@ PS_SHARED __u32 ps_stopped[PS_STOPPED_SLOTS];
 /* What processes of several threads with connections did, by the last bits of their number. */
 #define PS_WORK_SLOTS 4096
 PS_SHARED struct ps_work ps_works[PS_WORK_SLOTS];
+/* See progress.h; the agent sets that of a process that it knows. */
+PS_SHARED __u32 ps_ran[PS_RAN_SLOTS];
 
 /* Words at which threads wait as for a lock, and how many places were ever taken (locks.h); the agent clears them. */
 PS_SHARED struct ps_lock ps_locks[PS_LOCKS];

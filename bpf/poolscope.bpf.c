@@ -16,6 +16,7 @@
 #include "contended.h"
 #include "found.h"
 #include "hist.h"
+#include "progress.h"
 #include "queues.h"
 #include "serving.h"
 #include "sockets.h"
@@ -161,6 +162,7 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 	struct ps_thread *t;
 	__u64 slice, now = 0; /* to read the clock takes longer than the rest */
 
+	ps_ran_leaves((__u32)prev->tgid, is_preempted ? 0 : prev_state);
 	ps_standing_leaves(prev, is_preempted ? 0 : prev_state);
 	ps_standing_comes(next);
 	if (ps_is_among_threads(prev)) {
@@ -242,6 +244,7 @@ int BPF_PROG(ps_exit, struct task_struct *task)
 		return 0;
 	ps_proc_key_of(task, &key);
 	ps_proc_gone(&key, bpf_ktime_get_ns());
+	ps_ran_ends(key.tgid);
 	ps_bits_clear(key.tgid, PS_FOLLOWED | PS_SERVING);
 	return 0;
 }
@@ -504,6 +507,34 @@ int ps_locks_pass(struct bpf_iter__task *ctx)
 	t = bpf_task_storage_get(&ps_threads, task, 0, 0);
 	if (t)
 		ps_contended_found(task, t);
+	return 0;
+}
+
+/* Threads that do not run, of processes that ran last long ago. */
+SEC("iter/task")
+int ps_still_pass(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct ps_still_thread r = {};
+	__u64 ago;
+
+	if (!task || !ps_ran_long_ago((__u32)task->tgid, &r.ran, &ago) || !ps_still_found(task, &r))
+		return 0;
+	r.ran_ns = bpf_ktime_get_ns() - ago;
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	return 0;
+}
+
+/* Run by the agent: a process makes no progress, or does again. */
+SEC("syscall")
+int ps_still_told(struct ps_still_told *told)
+{
+	struct ps_proc_key proc = told->proc;
+
+	if (told->since_ns)
+		ps_still_begins(&proc, told->since_ns);
+	else
+		ps_stop_ends(&proc, bpf_ktime_get_ns());
 	return 0;
 }
 

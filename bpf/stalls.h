@@ -211,7 +211,8 @@ PS_INLINE void ps_quota_comes(const struct ps_proc_key *proc, struct ps_thread *
 	t->is_on_cpu = 1;
 	is_first = !__sync_fetch_and_add(&s->n_on_cpu, 1);
 	if (is_first && t->is_runnable && s->n_throttled != n_throttled &&
-	    now - s->ran_ns >= PS_THROTTLED_NS)
+	    now - s->ran_ns >= PS_THROTTLED_NS &&
+	    !(s->since_ns && s->begun_as == (PS_STALL_SEEN | PS_STALL_no_progress)))
 		ps_stall_book(proc, PS_STALL_throttled, now - s->ran_ns);
 }
 
@@ -233,7 +234,7 @@ PS_INLINE __u32 *ps_stopped_of(__u32 tgid)
 	return &ps_stopped[slot & (PS_STOPPED_SLOTS - 1)];
 }
 
-/* A thread of the process has stopped. */
+/* A thread of the process has stopped. Who was begun by ps_still_begins() ran for it, which has ended that. */
 PS_INLINE void ps_stop_begins(const struct ps_proc_key *proc, __u64 now)
 {
 	struct ps_standstill *s = ps_standstill_get(proc);
@@ -244,18 +245,32 @@ PS_INLINE void ps_stop_begins(const struct ps_proc_key *proc, __u64 now)
 	if (s->since_ns)
 		return;
 	ps_stood_begins(proc->tgid);
-	s->begun_as = PS_STALL_stopped;
+	s->begun_as = PS_STALL_SEEN | PS_STALL_stopped;
 	if (!__sync_val_compare_and_swap(&s->since_ns, 0, now)) /* nor has another one just now */
 		__sync_fetch_and_add(ps_stopped_of(proc->tgid), 1);
 }
 
-/* One of them runs. */
+/* No thread of the process has run since then, though there is work. What goes on already has a cause. */
+PS_INLINE void ps_still_begins(const struct ps_proc_key *proc, __u64 since)
+{
+	struct ps_standstill *s = ps_standstill_get(proc);
+
+	if (!s || s->since_ns)
+		return;
+	ps_stood_begins(proc->tgid);
+	s->begun_as = PS_STALL_SEEN | PS_STALL_no_progress;
+	s->cause = PS_STALL_no_progress;
+	if (!__sync_val_compare_and_swap(&s->since_ns, 0, since))
+		__sync_fetch_and_add(ps_stopped_of(proc->tgid), 1);
+}
+
+/* A thread of a process that was stopped, or made no progress, runs. */
 PS_INLINE void ps_stop_ends(const struct ps_proc_key *proc, __u64 now)
 {
 	struct ps_standstill *s = bpf_map_lookup_elem(&ps_standstills, proc);
 	__u64 since;
 
-	if (!s || !s->since_ns || s->begun_as != PS_STALL_stopped)
+	if (!s || !s->since_ns || !(s->begun_as & PS_STALL_SEEN))
 		return;
 	since = __sync_lock_test_and_set(&s->since_ns, 0); /* two may go on at once */
 	if (!since)

@@ -430,6 +430,7 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		.sockets = a->config.limit_sockets,
 		.endpoints = a->config.limit_endpoints,
 		.threads = a->config.limit_threads,
+		.no_progress_ms = a->config.no_progress_ms,
 		.is_traffic_off = a->config.is_traffic_off,
 		.is_perf_forced = a->config.probe_method == CONFIG_PROBE_PERF,
 	};

@@ -24,6 +24,7 @@
 #include "ingest/jvms.h"
 #include "ingest/locks.h"
 #include "ingest/process_info.h"
+#include "ingest/progress.h"
 
 #define READ_TRIES 8
 #define BATCH 4096
@@ -39,6 +40,7 @@ struct ingest {
 	const struct targets *targets;
 	struct inventory *inventory;
 	struct jvms jvms;
+	struct progress progress;
 	struct ring_buffer *ring;
 	struct ingest_report report;
 	int n_cpus;
@@ -105,6 +107,7 @@ void ingest_free(struct ingest *in)
 	ring_buffer__free(in->ring);
 	inventory_free(in->inventory);
 	jvms_done(&in->jvms);
+	progress_done(&in->progress);
 	free(in->per_cpu);
 	free(in);
 }
@@ -196,8 +199,10 @@ static void meet_process(struct ingest *in, const struct ps_proc_key *key)
 		info.container_id = names.container_id[0] ? names.container_id : NULL;
 		in->has_met = true;
 	}
-	if (!model_feed_process(in->model, &info))
-		jvms_feed(&in->jvms, in->model, key);
+	if (model_feed_process(in->model, &info))
+		return;
+	jvms_feed(&in->jvms, in->model, key);
+	kernel_note_runs(in->kernel, key->tgid);
 }
 
 static void each_process(struct ingest *in, const void *key, const void *value)
@@ -641,6 +646,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	jvms_tick_end(&in->jvms);
 	if (in->has_met)
 		kernel_meet_threads(in->kernel);
+	progress_tick(&in->progress, in->kernel, in->model, monotonic_ns());
 	walk_batch(in, KERNEL_MAP_STANDSTILLS, sizeof(struct ps_proc_key),
 		   sizeof(struct ps_standstill), each_standstill); /* before their pools */
 	walk(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), each_pool);

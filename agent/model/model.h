@@ -111,6 +111,8 @@ int model_feed_counted_stalls(struct model *m, const struct ps_stall_key *key, u
 			      double seconds);
 int model_feed_standstill(struct model *m, const struct ps_proc_key *proc,
 			  const struct ps_standstill *now);
+/* Whether, as of the last feeding, somebody has something of its pools or waits for it: its own threads, or clients in a queue. */
+bool model_has_work(const struct model *m, const struct ps_proc_key *proc);
 /* Whether the process has ever stood still, as far as it was fed. */
 bool model_has_stood(const struct model *m, const struct ps_proc_key *proc);
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "model/state.h"
@@ -55,6 +56,24 @@ void stalls_tick_end(struct model *m)
 		else
 			stall_free(m, s);
 	}
+}
+
+static bool pool_has_work(const struct pool *p)
+{
+	return ps_in_use(&p->books) > 0 || ps_waiting(&p->books) > 0 || pool_before_out(p) > 0 ||
+	       p->counted_in_use > 0 || p->counted_waiting > 0;
+}
+
+bool model_has_work(const struct model *m, const struct ps_proc_key *proc)
+{
+	for (const struct pool *p = m->pools; p; p = p->hh.next)
+		if (!memcmp(&p->key.proc, proc, sizeof(*proc)) && pool_has_work(p))
+			return true;
+	for (const struct endpoint *e = m->endpoints; e; e = e->hh.next)
+		if (!memcmp(&e->key.proc, proc, sizeof(*proc)) &&
+		    (e->wire.busy > 0 || e->accept_queue > 0))
+			return true;
+	return false;
 }
 
 bool model_has_stood(const struct model *m, const struct ps_proc_key *proc)

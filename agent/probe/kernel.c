@@ -107,6 +107,8 @@ static void apply_limits(struct poolscope_bpf *skel, const struct kernel_limits 
 		skel->rodata->ps_threads_max = l->threads;
 	if (l->sockets)
 		skel->rodata->ps_unix_socks_max = l->sockets / 2;
+	if (l->no_progress_ms)
+		skel->rodata->ps_no_progress_ns = l->no_progress_ms * 1000000ull;
 	skel->rodata->ps_agent_tgid = (uint32_t)getpid();
 	skel->rodata->ps_jiffy_ns = jiffy_ns();
 }
@@ -145,6 +147,8 @@ static void choose_programs(struct poolscope_bpf *skel, enum tier tier, bool has
 	bpf_program__set_autoload(skel->progs.ps_threads_pass, tier != TIER_NONE);
 	bpf_program__set_autoload(skel->progs.ps_workers_pass, tier != TIER_NONE);
 	bpf_program__set_autoload(skel->progs.ps_locks_pass, tier != TIER_NONE);
+	bpf_program__set_autoload(skel->progs.ps_still_pass, tier != TIER_NONE);
+	bpf_program__set_autoload(skel->progs.ps_still_told, tier != TIER_NONE);
 	bpf_program__set_autoload(skel->progs.ps_sent, tier == TIER_LENGTHS);
 	bpf_program__set_autoload(skel->progs.ps_received, tier == TIER_LENGTHS);
 	bpf_program__set_autoload(skel->progs.ps_tcp_sent, tier == TIER_FUNCTIONS);
@@ -253,6 +257,7 @@ int kernel_attach_hooks(struct kernel *k)
 		{ k->skel->progs.ps_threads_pass, &k->skel->links.ps_threads_pass },
 		{ k->skel->progs.ps_workers_pass, &k->skel->links.ps_workers_pass },
 		{ k->skel->progs.ps_locks_pass, &k->skel->links.ps_locks_pass },
+		{ k->skel->progs.ps_still_pass, &k->skel->links.ps_still_pass },
 		{ k->skel->progs.ps_inventory_pass, &k->skel->links.ps_inventory_pass },
 	};
 	int result = 0;
@@ -513,6 +518,67 @@ uint32_t kernel_meet_lock_waiters(struct kernel *k)
 	run_pass(k->skel->links.ps_locks_pass);
 	return pass;
 }
+
+/* ---- no progress -------------------------------------------------------------------------------------------------------- */
+
+/* Numbers whose last bits are those of the idle tasks have no note. */
+void kernel_note_runs(struct kernel *k, uint32_t tgid)
+{
+	uint32_t *ran = &k->skel->bss->ps_ran[tgid % PS_RAN_SLOTS];
+
+	if (*ran == PS_RAN_UNWANTED && tgid % PS_RAN_SLOTS)
+		*ran = PS_RAN_UNKNOWN;
+}
+
+uint32_t kernel_ran(const struct kernel *k, uint32_t tgid)
+{
+	return __atomic_load_n(&k->skel->bss->ps_ran[tgid % PS_RAN_SLOTS], __ATOMIC_ACQUIRE);
+}
+
+int64_t kernel_no_progress_ns(const struct kernel *k)
+{
+	return (int64_t)k->skel->rodata->ps_no_progress_ns;
+}
+
+int kernel_find_still(struct kernel *k,
+		      void (*take)(void *context, const struct ps_still_thread *t), void *context)
+{
+	AUTO_CLOSE int fd = -1;
+	struct ps_still_thread found[64];
+	size_t held = 0;
+	ssize_t n;
+
+	if (!k->skel->links.ps_switch || !k->skel->links.ps_still_pass)
+		return -EOPNOTSUPP;
+	fd = bpf_iter_create(bpf_link__fd(k->skel->links.ps_still_pass));
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		n = read(fd, (char *)found + held, sizeof(found) - held);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		held += (size_t)n;
+		for (size_t i = 0; i < held / sizeof(*found); i++)
+			take(context, &found[i]);
+		memmove(found, (char *)found + held - held % sizeof(*found), held % sizeof(*found));
+		held %= sizeof(*found);
+	}
+}
+
+int kernel_tell_still(struct kernel *k, const struct ps_proc_key *proc, int64_t since_ns)
+{
+	struct ps_still_told told = { .proc = *proc, .since_ns = (uint64_t)since_ns };
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &told,
+			    .ctx_size_in = sizeof(told));
+
+	return bpf_prog_test_run_opts(bpf_program__fd(k->skel->progs.ps_still_told), &options)
+		       ? -errno
+		       : 0;
+}
+
+/* ---- queues ------------------------------------------------------------------------------------------------------------- */
 
 int kernel_read_queues(struct kernel *k)
 {

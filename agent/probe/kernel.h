@@ -26,6 +26,7 @@ struct kernel_limits {
 	uint32_t sockets;
 	uint32_t endpoints;
 	uint32_t threads;
+	uint32_t no_progress_ms; /* no size: how long no thread of a process must have run for that to be told */
 	bool is_traffic_off;	/* as on a kernel that cannot tell of it */
 	bool is_perf_forced;	/* perf uprobes even where uprobe_multi works: for tests of that tier */
 };
@@ -142,6 +143,18 @@ void kernel_clear_lock(struct kernel *k, size_t place);
 /* So many threads wait there, and not as many as the kernel has counted; too few for a convoy, which is forgotten. */
 void kernel_correct_lock(struct kernel *k, size_t place, int32_t n_waiting);
 uint32_t kernel_meet_lock_waiters(struct kernel *k);
+
+/*
+ * When a process last left a CPU, as bpf/progress.h notes it; kernel_note_runs() begins that for one that is known now. kernel_find_still() calls
+ * `take` for each thread that does not run, or just does, of processes that left one longer ago than the limit, in a pass over all threads. What
+ * follows from that is told by kernel_tell_still(): since when the process makes no progress, or 0: it goes on. 0 or negative errno.
+ */
+void kernel_note_runs(struct kernel *k, uint32_t tgid);
+uint32_t kernel_ran(const struct kernel *k, uint32_t tgid);
+int64_t kernel_no_progress_ns(const struct kernel *k);
+int kernel_find_still(struct kernel *k,
+		      void (*take)(void *context, const struct ps_still_thread *t), void *context);
+int kernel_tell_still(struct kernel *k, const struct ps_proc_key *proc, int64_t since_ns);
 
 /* Processes with books that have ended, so far; wraps. */
 uint32_t kernel_n_gone(const struct kernel *k);

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-/* A connection to itself, over which something has gone; it is never closed. Ends the program when there is none to be had. */
+static int connected_to_self __attribute__((unused)); /* the end that has connected */
+
+/* A connection to itself, over which something has gone both ways; it is never closed. Ends the program when there is none to be had. */
 static inline void connect_self(void)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET,
@@ -22,10 +24,12 @@ static inline void connect_self(void)
 	    getsockname(listener, (struct sockaddr *)&at, &size) ||
 	    connect(to, (struct sockaddr *)&at, sizeof(at)) ||
 	    (from = accept(listener, NULL, NULL)) < 0 || send(to, &byte, 1, 0) != 1 ||
-	    recv(from, &byte, 1, 0) != 1) {
+	    recv(from, &byte, 1, 0) != 1 || send(from, &byte, 1, 0) != 1 ||
+	    recv(to, &byte, 1, 0) != 1) {
 		fprintf(stderr, "no connection to itself\n");
 		exit(1);
 	}
+	connected_to_self = to;
 }
 
 #endif

@@ -17,6 +17,7 @@
 #include "bpf/hist.h"
 
 static uint64_t shim_now_ns = 1000;
+static uint64_t shim_jiffies = 1000;
 static uint32_t shim_tid = 7;
 static int shim_is_ring_full, shim_is_reading_broken;
 static unsigned int shim_n_stories;
@@ -123,6 +124,11 @@ static inline void shim_map_clear(struct shim_map *map)
 static inline uint64_t bpf_ktime_get_ns(void)
 {
 	return shim_now_ns;
+}
+
+static inline uint64_t bpf_jiffies64(void)
+{
+	return shim_jiffies;
 }
 
 static inline uint64_t bpf_get_current_pid_tgid(void)

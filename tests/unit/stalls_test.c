@@ -214,6 +214,55 @@ static void a_stop_in_the_middle_of_a_collection_names_it(void **state)
 	assert_null(stalls_of(PS_STALL_gc));
 }
 
+static void what_a_program_says_of_a_stop_is_its_own(void **state)
+{
+	(void)state;
+	begins(PS_STALL_stopped);
+	after(MS);
+	ps_stop_ends(&the_process, shim_now_ns); /* some thread runs */
+	assert_int_equal(*ps_stopped_of(42), 0);
+	after(MS);
+	ends(PS_STALL_stopped);
+	assert_stalls(PS_STALL_stopped, 1, 2 * MS);
+}
+
+/* ---- no progress --------------------------------------------------------------------------------------------------------- */
+
+static void no_progress_is_from_the_last_thread_that_ran_to_the_next_one(void **state)
+{
+	(void)state;
+	after(1500 * MS);
+	ps_still_begins(&the_process, shim_now_ns - 1500 * MS);
+	ps_still_begins(&the_process, shim_now_ns - 1500 * MS); /* in the next tick */
+	assert_int_equal(*ps_stopped_of(42), 1);
+	assert_int_equal(ps_stood_of(&the_process, shim_now_ns), 1500 * MS);
+	after(20000 * MS);
+	assert_int_equal(ps_stood_of(&the_process, shim_now_ns), 21500 * MS); /* its end will come */
+	ps_stop_ends(&the_process, shim_now_ns);
+	ps_stop_ends(&the_process, shim_now_ns);
+	assert_int_equal(*ps_stopped_of(42), 0);
+	assert_stalls(PS_STALL_no_progress, 1, 21500 * MS);
+	assert_int_equal(ps_stood_of(&the_process, shim_now_ns), 21500 * MS);
+}
+
+static void what_goes_on_has_a_cause_already(void **state)
+{
+	(void)state;
+	ps_stop_begins(&the_process, shim_now_ns);
+	ps_still_begins(&the_process, shim_now_ns - 500 * MS);
+	assert_int_equal(*ps_stopped_of(42), 1);
+	after(2000 * MS);
+	ps_stop_ends(&the_process, shim_now_ns);
+	assert_stalls(PS_STALL_stopped, 1, 2000 * MS);
+	begins(PS_STALL_gc);
+	after(2000 * MS);
+	ps_still_begins(&the_process, shim_now_ns - 1500 * MS);
+	assert_int_equal(*ps_stopped_of(42), 0);
+	ends(PS_STALL_gc);
+	assert_stalls(PS_STALL_gc, 1, 2000 * MS);
+	assert_null(stalls_of(PS_STALL_no_progress));
+}
+
 /* ---- throttled ----------------------------------------------------------------------------------------------------------- */
 
 static struct ps_thread thread[2];
@@ -264,6 +313,25 @@ static void who_waits_for_others_or_sleeps_is_not_throttled(void **state)
 	after(PS_THROTTLED_NS - 1);
 	comes(0, 3);
 	assert_null(stalls_of(PS_STALL_throttled));
+}
+
+static void what_made_no_progress_was_not_throttled_as_well(void **state)
+{
+	(void)state;
+	memset(thread, 0, sizeof(thread));
+	comes(0, 1);
+	leaves(0, 1, 1);
+	after(1500 * MS);
+	ps_still_begins(&the_process, shim_now_ns - 1500 * MS);
+	after(1500 * MS);
+	comes(0, 2); /* others of its cgroup have used up the quota meanwhile */
+	ps_stop_ends(&the_process, shim_now_ns);
+	assert_null(stalls_of(PS_STALL_throttled));
+	assert_stalls(PS_STALL_no_progress, 1, 3000 * MS);
+	leaves(0, 1, 2);
+	after(80 * MS);
+	comes(0, 3);
+	assert_stalls(PS_STALL_throttled, 1, 80 * MS);
 }
 
 /* ---- what it did to pools ------------------------------------------------------------------------------------------------- */
@@ -706,6 +774,11 @@ int main(void)
 		cmocka_unit_test_setup(full_tables_and_nonsense_are_counted, reset),
 		cmocka_unit_test_setup(a_process_is_stopped_when_its_last_thread_is, reset),
 		cmocka_unit_test_setup(a_stop_in_the_middle_of_a_collection_names_it, reset),
+		cmocka_unit_test_setup(what_a_program_says_of_a_stop_is_its_own, reset),
+		cmocka_unit_test_setup(no_progress_is_from_the_last_thread_that_ran_to_the_next_one,
+				       reset),
+		cmocka_unit_test_setup(what_goes_on_has_a_cause_already, reset),
+		cmocka_unit_test_setup(what_made_no_progress_was_not_throttled_as_well, reset),
 		cmocka_unit_test_setup(
 			out_of_quota_a_process_stands_still_until_its_first_thread_runs, reset),
 		cmocka_unit_test_setup(who_waits_for_others_or_sleeps_is_not_throttled, reset),
