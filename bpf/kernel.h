@@ -80,6 +80,8 @@ struct task_struct {
 	struct list_head thread_node;
 	unsigned long nvcsw; /* how often it went to sleep */
 	unsigned int __state; /* since 5.14 (2f064a59a11f); `long state` before */
+	int on_cpu; /* CONFIG_SMP */
+	unsigned long nivcsw; /* how often it left a CPU without that */
 	char comm[16];
 } PS_CORE;
 
