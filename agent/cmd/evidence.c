@@ -8,10 +8,12 @@
 #include "model/snapshot.h"
 #include "symbolize/stacks.h"
 
+#define FRESH_NS 1000000000ll
+#define FRESH_UNASKED_NS 10000000000ll
 #define FINDINGS_MAX 4	/* pools whose stacks are looked at unasked */
 
 static void want_refs(struct stacks *stacks, const struct pool_row *p, const struct ref_row *refs,
-		      size_t n, int64_t now_ns)
+		      size_t n, int64_t fresh_ns, int64_t now_ns)
 {
 	for (size_t i = 0; i < n && i < EVIDENCE_STACKS; i++) {
 		struct stack_of of = { .pid = (uint32_t)p->pid, .tid = refs[i].tid };
@@ -19,21 +21,27 @@ static void want_refs(struct stacks *stacks, const struct pool_row *p, const str
 		if (refs[i].taker > UINT32_MAX) /* an address, and no thread */
 			of.goroutine = refs[i].taker;
 		if (of.tid && p->pid > 0)
-			stacks_want(stacks, &of, now_ns);
+			stacks_want(stacks, &of, fresh_ns, now_ns);
 	}
 }
 
-void evidence_want(struct stacks *stacks, const struct snapshot *s, uint64_t pool, int64_t now_ns)
+static void want_pool(struct stacks *stacks, const struct snapshot *s, uint64_t pool,
+		      int64_t fresh_ns, int64_t now_ns)
 {
 	for (size_t i = 0; i < s->n_pools; i++) {
 		const struct pool_row *p = &s->pools[i];
 
 		if (p->id != pool)
 			continue;
-		want_refs(stacks, p, p->holders, p->n_holders, now_ns);
-		want_refs(stacks, p, p->waiters, p->n_waiters, now_ns);
+		want_refs(stacks, p, p->holders, p->n_holders, fresh_ns, now_ns);
+		want_refs(stacks, p, p->waiters, p->n_waiters, fresh_ns, now_ns);
 		return;
 	}
+}
+
+void evidence_want(struct stacks *stacks, const struct snapshot *s, uint64_t pool, int64_t now_ns)
+{
+	want_pool(stacks, s, pool, FRESH_NS, now_ns);
 }
 
 void evidence_want_findings(struct stacks *stacks, const struct snapshot *s, int64_t now_ns)
@@ -45,7 +53,7 @@ void evidence_want_findings(struct stacks *stacks, const struct snapshot *s, int
 
 		if (!f->is_open || !f->pool_id || f->severity < SEVERITY_WARNING)
 			continue;
-		evidence_want(stacks, s, f->pool_id, now_ns);
+		want_pool(stacks, s, f->pool_id, FRESH_UNASKED_NS, now_ns);
 		n++;
 	}
 }

@@ -13,10 +13,10 @@ struct stacks;
 
 #define EVIDENCE_STACKS 16	/* of holders, and of waiters: the oldest of a pool */
 
-/* Those of one pool of the snapshot. */
+/* Those of one pool of the snapshot, for somebody who looks at it now. */
 void evidence_want(struct stacks *stacks, const struct snapshot *s, uint64_t pool, int64_t now_ns);
 
-/* Those of pools with an open finding that is more than a note, the first few. */
+/* Those of pools with an open finding that is more than a note, the first few; from time to time. */
 void evidence_want_findings(struct stacks *stacks, const struct snapshot *s, int64_t now_ns);
 
 /* What is known of stacks, into a snapshot that is being made. 0 or -ENOMEM. */

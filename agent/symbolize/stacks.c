@@ -20,7 +20,6 @@
 #include "base/text.h"
 #include "symbolize/looker.h"
 
-#define FRESH_NS 1000000000ll
 #define KEPT_NS 30000000000ll
 #define ASKED_NS 8000000000ll	/* longer than the looker's alarm: it hangs where no signal reaches it */
 #define PAUSE_NS 1000000000ll	/* between two lookers, when one has failed */
@@ -167,7 +166,7 @@ static struct place *find(struct stacks *s, const struct stack_of *of)
 	return empty;
 }
 
-void stacks_want(struct stacks *s, const struct stack_of *of, int64_t now_ns)
+void stacks_want(struct stacks *s, const struct stack_of *of, int64_t fresh_ns, int64_t now_ns)
 {
 	struct place *p = find(s, of);
 
@@ -176,7 +175,7 @@ void stacks_want(struct stacks *s, const struct stack_of *of, int64_t now_ns)
 		return;
 	}
 	if (p->stage == STAGE_WANTED || p->stage == STAGE_ASKED ||
-	    (p->stage == STAGE_KEPT && now_ns - p->kept.taken_ns < FRESH_NS))
+	    (p->stage == STAGE_KEPT && now_ns - p->kept.taken_ns < fresh_ns))
 		return;
 	if (p->stage == STAGE_FREE) {
 		p->has_stack = false;

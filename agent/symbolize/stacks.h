@@ -33,8 +33,8 @@ struct stacks *stacks_new(int program_fd);
 /* Ends the looker. NULL is allowed. */
 void stacks_free(struct stacks *s);
 
-/* Asks for one, unless it is asked for already or was answered within the last second. */
-void stacks_want(struct stacks *s, const struct stack_of *of, int64_t now_ns);
+/* Asks for one, unless it is asked for already or one is kept that is younger than fresh_ns. */
+void stacks_want(struct stacks *s, const struct stack_of *of, int64_t fresh_ns, int64_t now_ns);
 
 /* To be called often: takes answers, starts and ends the looker, forgets what is old. */
 void stacks_tick(struct stacks *s, int64_t now_ns);

@@ -24,7 +24,8 @@
 
 #define UNITS_MAX 20000		/* of debug information; more take too long to look through */
 #define PATH_BYTES 512
-#define NAME_BYTES 112
+#define NAME_BYTES 96
+#define PLACE_LINE_BYTES 57
 
 /* A file as the names of its functions are looked up. */
 struct code {
@@ -284,7 +285,7 @@ static void format_line(Dwfl_Module *mod, uint64_t address, char *ret, size_t si
 static void add_frame(char ret[static STACK_FRAME_BYTES], const char *name, const char *path,
 		      const char *place)
 {
-	snprintf(ret, STACK_FRAME_BYTES, "%s (%.32s)%s", name, file_name(path), place);
+	snprintf(ret, STACK_FRAME_BYTES, "%.95s (%.32s)%.56s", name, file_name(path), place);
 }
 
 static bool is_function(Dwarf_Die *die)
@@ -313,22 +314,34 @@ static void format_call(Dwarf_Die *unit, Dwarf_Die *call, char *ret, size_t size
 		snprintf(ret, size, " at %.40s:%llu", file_name(file), (unsigned long long)line);
 }
 
+/* The innermost function around an address of a unit, if that is an inlined one. */
+static bool find_inlined(Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die *ret)
+{
+	Dwarf_Die *around = NULL;
+	int n = dwarf_getscopes(unit, address, &around), i = 0;
+	bool is_inlined;
+
+	while (i < n && !is_function(&around[i]))
+		i++;
+	is_inlined = i < n && dwarf_tag(&around[i]) == DW_TAG_inlined_subroutine;
+	if (is_inlined)
+		*ret = around[i];
+	free(around);
+	return is_inlined;
+}
+
 /* The inlined functions around an address, and where the next one outward was called from. */
 static size_t inlined_names(Dwfl_Module *mod, const struct code *c, uint64_t address, char *place,
 			    size_t place_size, char (*ret)[STACK_FRAME_BYTES], size_t n)
 {
-	AUTO_FREE Dwarf_Die *around = NULL, *scope = NULL;
+	Dwarf_Die *scope = NULL, first;
+	size_t n_found = 0;
 	Dwarf_Addr bias;
 	Dwarf_Die *unit = dwfl_module_addrdie(mod, address, &bias);
-	int n_around = unit ? dwarf_getscopes(unit, address - bias, &around) : 0, n_scopes,
-	    first = 0;
-	size_t n_found = 0;
+	int n_scopes = unit && find_inlined(unit, address - bias, &first)
+			       ? dwarf_getscopes_die(&first, &scope)
+			       : 0;
 
-	while (first < n_around && !is_function(&around[first]))
-		first++;
-	if (first >= n_around || dwarf_tag(&around[first]) != DW_TAG_inlined_subroutine)
-		return 0;
-	n_scopes = dwarf_getscopes_die(&around[first], &scope);
 	for (int i = 0; i < n_scopes && n_found < n && dwarf_tag(&scope[i]) != DW_TAG_subprogram;
 	     i++) {
 		const char *name;
@@ -339,6 +352,7 @@ static size_t inlined_names(Dwfl_Module *mod, const struct code *c, uint64_t add
 		add_frame(ret[n_found++], name ? name : "?", c->path, place);
 		format_call(unit, &scope[i], place, place_size);
 	}
+	free(scope);
 	return n_found;
 }
 
@@ -346,7 +360,7 @@ size_t unwind_names(struct unwinder *u, uint64_t address, char (*ret)[STACK_FRAM
 {
 	Dwfl_Module *mod = dwfl_addrmodule(u->dwfl, address);
 	struct code *c = mod ? code_of(u, mod, address) : NULL;
-	char name[NAME_BYTES], place[64] = "";
+	char name[NAME_BYTES], place[PLACE_LINE_BYTES] = "";
 	size_t n_found = 0;
 
 	if (!c || !n)

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "ops.h"
@@ -118,6 +119,34 @@ static AWAY void hold_grown(void)
 	sink++;
 }
 
+/* Code that is made while the program runs: it calls what it is given. Its name is in the file that perf reads. */
+static AWAY void hold_made(void)
+{
+	static const unsigned char code[] = {
+		0x55,		  /* push %rbp */
+		0x48, 0x89, 0xe5, /* mov %rsp, %rbp */
+		0xff, 0xd7,	  /* call *%rdi */
+		0x5d,		  /* pop %rbp */
+		0xc3,		  /* ret */
+	};
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void (*made)(void (*)(void)) = page;
+	char path[64];
+	FILE *map;
+
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
+	map = fopen(path, "a"); /* two threads come here */
+	if (page == MAP_FAILED || !map)
+		die("no code can be made");
+	memcpy(page, code, sizeof(code));
+	fprintf(map, "%lx 1000 what was here before\n%lx %zx made_code\n", (long)page, (long)page,
+		sizeof(code));
+	fclose(map);
+	made(hold_asleep);
+	sink++;
+}
+
 static const struct holder {
 	const char *name;
 	void (*hold)(void);
@@ -130,6 +159,8 @@ static const struct holder {
 	{ "hold_inlined", hold_inlined, "sleeping", "time to pass" },
 	{ "hold_very_deep", hold_very_deep, "sleeping", "time to pass" },
 	{ "hold_grown", hold_grown, "sleeping", "time to pass" },
+	{ "made_code", hold_made, "sleeping", "time to pass" },
+	{ "hold_made", hold_made, "sleeping", "time to pass" },
 	{ "hold_on_cpu", hold_on_cpu, "on cpu", "" },
 };
 
