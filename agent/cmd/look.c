@@ -13,6 +13,13 @@ static int read_registers(void *unused, uint32_t tid, struct ps_registers *ret)
 	return registers_read(LOOKER_PROGRAM, tid, ret);
 }
 
+static int sample_registers(void *unused, uint32_t tid, struct ps_registers *ret, uint8_t *stack,
+			    size_t size, size_t *ret_n)
+{
+	(void)unused;
+	return registers_sample(tid, ret, stack, size, ret_n);
+}
+
 bool look_is_asked(const char *name)
 {
 	return name && !strcmp(name, LOOKER_NAME);
@@ -20,5 +27,7 @@ bool look_is_asked(const char *name)
 
 int look_main(void)
 {
-	return looker_run(read_registers, NULL);
+	const struct look_kernel kernel = { read_registers, sample_registers, NULL };
+
+	return looker_run(&kernel);
 }

@@ -23,14 +23,13 @@
 
 #define STACK_BYTES (256u << 10)	/* of a stack; what lies deeper is cut */
 #define RED_ZONE 128	/* below the stack pointer, and in use */
-#define TRIES 20	/* to find a thread asleep, or waiting for a CPU */
+#define TRIES 10	/* to find a thread asleep, or waiting for a CPU */
 #define PAUSE_NS 500000
 #define CALL_WORD 15	/* the number of the system call, in x86-64's struct pt_regs */
 #define CALLS_MAX 1024
 
 struct look {
-	read_registers_fn *read_registers;
-	void *context;
+	struct look_kernel kernel;
 	uint32_t pid;		/* 0 = none */
 	struct unwinder *unwinder;
 	int unwinder_error;
@@ -41,14 +40,13 @@ struct look {
 	uint64_t code[STACK_FRAMES_MAX];
 };
 
-struct look *look_new(read_registers_fn *read_registers, void *context)
+struct look *look_new(const struct look_kernel *kernel)
 {
 	struct look *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
-	l->read_registers = read_registers;
-	l->context = context;
+	l->kernel = *kernel;
 	l->memory_fd = -1;
 	l->stack = malloc(STACK_BYTES);
 	if (!l->stack) {
@@ -223,6 +221,21 @@ static void describe_wait(struct look *l, const struct ps_registers *r, struct s
 			       sizeof(s->waits_for));
 }
 
+/* Of one that runs all the time. */
+static bool catch_running(struct look *l, uint32_t tid, struct ps_registers *ret,
+			  struct unwind_memory *memory, struct stack *s)
+{
+	size_t n;
+
+	if (l->kernel.sample(l->kernel.context, tid, ret, l->stack, STACK_BYTES, &n)) {
+		say_problem(s, "it did neither sleep nor run for long while it was looked at");
+		return false;
+	}
+	s->state = STACK_ON_CPU;
+	*memory = (struct unwind_memory){ ret->word[19], n, l->stack };
+	return true;
+}
+
 /* A copy of the stack that goes with the registers; false: it ran all the time, or has ended. */
 static bool catch_asleep(struct look *l, uint32_t tid, struct ps_registers *ret,
 			 struct unwind_memory *memory, struct stack *s)
@@ -232,7 +245,7 @@ static bool catch_asleep(struct look *l, uint32_t tid, struct ps_registers *ret,
 
 		if (i)
 			pause_shortly();
-		if (l->read_registers(l->context, tid, ret) || ret->tgid != l->pid) {
+		if (l->kernel.read(l->kernel.context, tid, ret) || ret->tgid != l->pid) {
 			s->state = STACK_GONE;
 			say_problem(s, "the thread has ended");
 			return false;
@@ -241,12 +254,11 @@ static bool catch_asleep(struct look *l, uint32_t tid, struct ps_registers *ret,
 		if (ret->is_on_cpu)
 			continue;
 		*memory = copy_stack(l, ret->word[19]);
-		if (!l->read_registers(l->context, tid, &after) && !after.is_on_cpu &&
+		if (!l->kernel.read(l->kernel.context, tid, &after) && !after.is_on_cpu &&
 		    after.switches == ret->switches)
 			return true;
 	}
-	say_problem(s, "it did not sleep while it was looked at");
-	return false;
+	return catch_running(l, tid, ret, memory, s);
 }
 
 static void look_at_thread(struct look *l, uint32_t tid, struct stack *s)

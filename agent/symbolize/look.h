@@ -6,16 +6,24 @@
 #ifndef POOLSCOPE_SYMBOLIZE_LOOK_H
 #define POOLSCOPE_SYMBOLIZE_LOOK_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "bpf/abi.h"
 #include "symbolize/stack.h"
 
 struct look;
 
-/* How registers are read; an error of registers_read(). */
-typedef int read_registers_fn(void *context, uint32_t tid, struct ps_registers *ret);
+/* How registers are read, and sampled of a thread that runs: as probe/registers.h has it. */
+struct look_kernel {
+	int (*read)(void *context, uint32_t tid, struct ps_registers *ret);
+	int (*sample)(void *context, uint32_t tid, struct ps_registers *ret, uint8_t *stack,
+		      size_t size, size_t *ret_n);
+	void *context;
+};
 
 /* NULL when out of memory. What is known of the last process's files is kept until another one is asked for, or `forget`. */
-struct look *look_new(read_registers_fn *read_registers, void *context);
+struct look *look_new(const struct look_kernel *kernel);
 void look_free(struct look *l); /* NULL is allowed */
 void look_forget(struct look *l);
 

@@ -32,9 +32,9 @@ static void limit_oneself(void)
 	signal(SIGALRM, SIG_DFL);
 }
 
-int looker_run(read_registers_fn *read_registers, void *context)
+int looker_run(const struct look_kernel *kernel)
 {
-	struct look *l = look_new(read_registers, context);
+	struct look *l = look_new(kernel);
 	static struct stack answer;
 	struct stack_of of;
 

@@ -15,6 +15,6 @@
 #define LOOKER_PROGRAM 4	/* for registers_read() */
 
 /* Answers until the socket ends or nobody asks for a while; the exit status. */
-int looker_run(read_registers_fn *read_registers, void *context);
+int looker_run(const struct look_kernel *kernel);
 
 #endif

@@ -3,7 +3,7 @@
 """compare_holders.py TRUTH < SHOW - does each holder of `show --holders --json` stand in the function that the program says, and wait for that?
 
 TRUTH is {"holders": [{"item", "function", "state", "waits_for", "tid"}]}. A frame is "function (file) …"; waits_for is how the text begins. A thread that is
-said to be on the CPU may be met just when it waits for one, and then has a stack. Prints a table; 0 = all of them do.
+said to be on the CPU may be met just when it waits for one. Prints a table; 0 = all of them do.
 """
 import json
 import sys
@@ -18,10 +18,8 @@ for item, t in truth.items():
     problems = []
     if "tid" in t and h.get("tid") != t["tid"]:
         problems.append("thread %s, not %s" % (h.get("tid"), t["tid"]))
-    if t["state"] == "on cpu":
-        if s.get("state") not in ("on cpu", "runnable") or (names and t["function"] not in names):
-            problems.append("%s in %s" % (s.get("state"), names))
-    elif s.get("state") != t["state"] or t["function"] not in names:
+    states = ("on cpu", "runnable") if t["state"] == "on cpu" else (t["state"],)
+    if s.get("state") not in states or t["function"] not in names:
         problems.append("%s in %s: %s" % (s.get("state"), names, s.get("problem")))
     if not (s.get("waits_for") or "").startswith(t["waits_for"]):
         problems.append("waits for %s, not %s" % (s.get("waits_for"), t["waits_for"]))
