@@ -420,6 +420,28 @@ static json_t *encode_present_stack(const struct snapshot *s, const struct pool_
 	return object_end(&o);
 }
 
+/* The pool, of the same process and perhaps the same, in which a holder waits; NULL = in none that is known. */
+static const struct pool_row *pool_waited_in(const struct snapshot *s, const struct pool_row *p,
+					     const struct ref_row *ref)
+{
+	bool is_goroutine = ref->taker > UINT32_MAX;
+
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const struct pool_row *q = &s->pools[i];
+
+		if (q->pid != p->pid)
+			continue;
+		for (size_t j = 0; j < q->n_waiters; j++) {
+			const struct ref_row *w = &q->waiters[j];
+
+			if (is_goroutine ? w->taker == ref->taker
+					 : ref->tid && w->tid == ref->tid && w->taker <= UINT32_MAX)
+				return q;
+		}
+	}
+	return NULL;
+}
+
 /* Items and waiters are opaque 64-bit values, often addresses: as text, because JSON readers keep only 53 bits of a number. */
 static json_t *encode_refs(const struct snapshot *s, const struct pool_row *p,
 			   const struct ref_row *row, size_t n, const char *id_key)
@@ -439,6 +461,12 @@ static json_t *encode_refs(const struct snapshot *s, const struct pool_row *p,
 		set_ns(&o, "age_seconds", row[i].age_ns);
 		set_bool(&o, "is_thread_gone", row[i].is_thread_gone);
 		set(&o, "stack", encode_present_stack(s, p, &row[i]));
+		if (row == p->holders) {
+			const struct pool_row *q = pool_waited_in(s, p, &row[i]);
+
+			set_name(&o, "waits_in", q ? q->name : NULL);
+			set(&o, "waits_in_id", q ? json_integer((json_int_t)q->id) : json_null());
+		}
 		append(&array, object_end(&o));
 	}
 	return array;

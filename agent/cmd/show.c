@@ -330,6 +330,9 @@ static void print_state(const json_t *ref, const json_t *stack)
 	if (!isnan(field_number(stack, "on_tid")) &&
 	    field_number(stack, "on_tid") != field_number(ref, "tid"))
 		printf(" on thread %.0f", field_number(stack, "on_tid"));
+	if (!isnan(field_number(ref, "waits_in_id")))
+		printf(", waits in pool %s (id %.0f)", field_text_or(ref, "waits_in", "-"),
+		       field_number(ref, "waits_in_id"));
 	if (field_text(stack, "waits_for"))
 		printf(", waits for %s", field_text(stack, "waits_for"));
 	if (field_text(stack, "problem"))

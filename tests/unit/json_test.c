@@ -204,6 +204,7 @@ static void a_holder_has_the_stack_that_is_its_own(void **state)
 	s->n_stacks = 3;
 	pool = round_trip(encode_pool(s, &s->pools[0]));
 	stack = json_object_get(first(pool, "holders"), "stack");
+	assert_true(json_is_null(json_object_get(first(pool, "holders"), "waits_in")));
 	assert_string_equal(json_string_value(json_object_get(stack, "state")), "sleeping");
 	assert_true(json_number_value(json_object_get(stack, "age_seconds")) == 0.5);
 	assert_true(json_is_null(json_object_get(stack, "goroutine")));

@@ -12,7 +12,7 @@
 #define AWAY __attribute__((noinline, noclone))
 #define N (sizeof(holders) / sizeof(*holders))
 
-static struct poolscope_pool pool;
+static struct poolscope_pool pool, other;
 static pthread_barrier_t are_in;
 static pthread_mutex_t the_mutex = PTHREAD_MUTEX_INITIALIZER;
 static volatile int sink;
@@ -64,6 +64,14 @@ AWAY void hold_for_a_lock(void)
 	pthread_barrier_wait(&are_in);
 	pthread_mutex_lock(&the_mutex);
 	pthread_mutex_unlock(&the_mutex);
+}
+
+AWAY void hold_for_another(void)
+{
+	poolscope_wait_begin(&other, 0);
+	pthread_barrier_wait(&are_in);
+	sleep(1000);
+	sink++;
 }
 
 static inline __attribute__((always_inline)) void part_of_it(int n)
@@ -155,6 +163,7 @@ static const struct holder {
 	{ "hold_asleep", hold_asleep, "sleeping", "time to pass" },
 	{ "hold_for_a_reply", hold_for_a_reply, "sleeping", "data from " },
 	{ "hold_for_a_lock", hold_for_a_lock, "sleeping", "the futex holders:the_mutex" },
+	{ "hold_for_another", hold_for_another, "sleeping", "time to pass" },
 	{ "part_of_it", hold_inlined, "sleeping", "time to pass" },
 	{ "hold_inlined", hold_inlined, "sleeping", "time to pass" },
 	{ "hold_very_deep", hold_very_deep, "sleeping", "time to pass" },
@@ -187,6 +196,7 @@ int main(void)
 	pthread_mutex_lock(&the_mutex);
 	pthread_barrier_init(&are_in, NULL, N + 1);
 	poolscope_pool_create(&pool, POOLSCOPE_KIND_CONNECTION, "held", N, 0);
+	poolscope_pool_create(&other, POOLSCOPE_KIND_CONNECTION, "other", 1, 0);
 	for (size_t i = 0; i < N; i++) {
 		pthread_t thread;
 
@@ -195,10 +205,11 @@ int main(void)
 	pthread_barrier_wait(&are_in);
 	printf("BOOKS {\"holders\": [");
 	for (size_t i = 0; i < N; i++)
-		printf("%s{\"tid\": %d, \"item\": \"0x%llx\", \"function\": \"%s\", \"state\": \"%s\", \"waits_for\": \"%s%s\"}",
+		printf("%s{\"tid\": %d, \"item\": \"0x%llx\", \"function\": \"%s\", \"state\": \"%s\", \"waits_for\": \"%s%s\", \"waits_in\": %s}",
 		       i ? ", " : "", (int)tid[i], (unsigned long long)(uintptr_t)&holders[i],
 		       holders[i].name, holders[i].state, holders[i].waits_for,
-		       holders[i].hold == hold_for_a_reply ? to : "");
+		       holders[i].hold == hold_for_a_reply ? to : "",
+		       holders[i].hold == hold_for_another ? "\"other\"" : "null");
 	printf("]}\n");
 	fflush(stdout);
 	return !fgets(line, sizeof(line), stdin);
