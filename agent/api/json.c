@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "model/snapshot.h"
 
+#define FINDING_HOLDERS 3
 #define TEXT_BYTES 1024	/* of a sentence; names have TEXT_NAME_BYTES */
 
 static const char *const kinds[] = {
@@ -488,6 +489,21 @@ json_t *encode_pool(const struct snapshot *s, const struct pool_row *p)
 
 /* ---- the rest -------------------------------------------------------------------------------------------------------------- */
 
+/* Who holds the oldest items of its pool while it is open. */
+static json_t *encode_finding_holders(const struct snapshot *s, const struct finding_row *f)
+{
+	for (size_t i = 0; f->is_open && f->pool_id && i < s->n_pools; i++) {
+		const struct pool_row *p = &s->pools[i];
+
+		if (p->id == f->pool_id)
+			return encode_refs(s, p, p->holders,
+					   p->n_holders < FINDING_HOLDERS ? p->n_holders
+									  : FINDING_HOLDERS,
+					   "item");
+	}
+	return json_array();
+}
+
 static json_t *encode_finding(const struct snapshot *s, size_t i, void *context)
 {
 	const struct finding_row *f = &s->findings[i];
@@ -507,6 +523,7 @@ static json_t *encode_finding(const struct snapshot *s, size_t i, void *context)
 	set_text(&o, "text", f->text);
 	set_text(&o, "advice", f->advice);
 	set_text(&o, "evidence", f->evidence);
+	set(&o, "holders", encode_finding_holders(s, f));
 	return object_end(&o);
 }
 

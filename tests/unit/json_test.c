@@ -294,8 +294,14 @@ static void findings_stalls_status_and_probes_have_the_keys_of_the_contract(void
 	json_t *answer = round_trip(encode_findings(s));
 
 	(void)state;
-	assert_keys(first(answer, "findings"),
-		    "id type severity state pid process pool since until text advice evidence");
+	assert_keys(
+		first(answer, "findings"),
+		"id type severity state pid process pool since until text advice evidence holders");
+	assert_int_equal(json_array_size(json_object_get(first(answer, "findings"), "holders")), 2);
+	assert_int_equal(
+		json_array_size(json_object_get(
+			json_array_get(json_object_get(answer, "findings"), 1), "holders")),
+		0);
 	assert_true(json_is_null(json_object_get(first(answer, "findings"), "until")));
 	json_decref(answer);
 	answer = round_trip(encode_stalls(s));
