@@ -98,17 +98,19 @@ static int fill_row(struct arena *a, const struct kept_stack *kept, struct stack
 
 int evidence_fill(const struct stacks *stacks, struct snapshot *s, int64_t now_ns)
 {
-	struct stack_row *rows = arena_alloc(s->arena, STACKS_MAX, sizeof(*rows));
-	const struct kept_stack *kept;
+	struct stack_row *rows;
 	size_t n = 0;
 
+	while (stacks_at(stacks, n))
+		n++;
+	if (!n)
+		return 0;
+	rows = arena_alloc(s->arena, n, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
-	while (n < STACKS_MAX && (kept = stacks_at(stacks, n))) {
-		if (fill_row(s->arena, kept, &rows[n], now_ns))
+	for (size_t i = 0; i < n; i++)
+		if (fill_row(s->arena, stacks_at(stacks, i), &rows[i], now_ns))
 			return -ENOMEM;
-		n++;
-	}
 	s->stacks = rows;
 	s->n_stacks = n;
 	return 0;

@@ -7,25 +7,35 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+
 #define ANSWER_S 5	/* for one stack, with the files of its process */
 #define IDLE_MS 30000	/* then what it knows is not worth its memory */
-#define MEMORY_BYTES (4ull << 30)	/* of addresses: files are mapped */
+#define ADDRESS_BYTES (4ull << 30)	/* files are mapped */
+#define MEMORY_BYTES (1ull << 30)	/* a file may hold compressed sections of any length */
 #define NICE 5
 
 static void limit_oneself(void)
 {
-	const struct rlimit memory = { MEMORY_BYTES, MEMORY_BYTES }, no_core = { 0, 0 };
+	const struct rlimit addresses = { ADDRESS_BYTES, ADDRESS_BYTES },
+			    memory = { MEMORY_BYTES, MEMORY_BYTES }, no_core = { 0, 0 };
+	AUTO_FCLOSE FILE *first_to_go = fopen("/proc/self/oom_score_adj", "we");
+
+	if (first_to_go) /* when the host is out of memory */
+		fputs("1000", first_to_go);
 
 	prctl(PR_SET_NAME, "poolscope-look");
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	setpriority(PRIO_PROCESS, 0, NICE);
-	setrlimit(RLIMIT_AS, &memory);
+	setrlimit(RLIMIT_AS, &addresses);
+	setrlimit(RLIMIT_DATA, &memory);
 	setrlimit(RLIMIT_CORE, &no_core);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* of a terminal: the agent ends it */

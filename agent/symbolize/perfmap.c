@@ -6,13 +6,13 @@
 #include "symbolize/perfmap.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "discover/debugfile.h"
 
 #define LINE_BYTES 1024	/* longer ones are passed over */
 
@@ -110,20 +110,17 @@ static uint32_t own_pid(uint32_t pid, uint32_t *ret_uid)
 	return own;
 }
 
-/* Nothing is opened before it is known what it is, as opening some devices acts. */
 int perfmap_open(uint32_t pid)
 {
-	AUTO_CLOSE int there = -1;
 	uint32_t uid = (uint32_t)-1, own = own_pid(pid, &uid);
-	char path[64];
+	AUTO_CLOSE int fd = -1;
+	char root[64], path[64];
 	struct stat st;
-	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%u/root/tmp/perf-%u.map", pid, own);
-	there = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	if (there < 0 || fstat(there, &st) || !S_ISREG(st.st_mode) || st.st_uid != uid)
+	snprintf(root, sizeof(root), "/proc/%u/root", pid);
+	snprintf(path, sizeof(path), "tmp/perf-%u.map", own);
+	fd = debugfile_open_below(root, path);
+	if (fd < 0 || fstat(fd, &st) || st.st_uid != uid)
 		return -ENOENT;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", there);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return fd < 0 ? -ENOENT : fd;
+	return TAKE_FD(fd);
 }
