@@ -751,6 +751,19 @@ struct ps_queue {
 	__u32 is_read;		/* it is that socket still */
 };
 
+/* Words of struct pt_regs, or of arm64's struct user_pt_regs; their places are those of regs.def. */
+#define PS_REGISTERS 34
+
+/* A thread as it is now. Its registers are those with which it will go on in its program, unless it is on a CPU. */
+struct ps_registers {
+	__u32 tid;
+	__u32 tgid;
+	__u32 state;		/* as in the kernel: 0 = it runs or wants to, 1 = it sleeps, 2 = so that no signal wakes it */
+	__u32 is_on_cpu;
+	__u64 switches;		/* how often it has left a CPU */
+	__u64 word[PS_REGISTERS];
+};
+
 /* A record of the socket inventory (iterator over tasks and files). */
 struct ps_inventory {
 	struct ps_proc_key proc;
@@ -948,6 +961,7 @@ PS_ASSERT_SIZE(struct ps_ref_key, 24);
 PS_ASSERT_SIZE(struct ps_hist, 16 + 4 * PS_HIST_BUCKETS);
 PS_ASSERT_SIZE(struct ps_pool, 656);
 PS_ASSERT_SIZE(struct ps_lease, 24);
+PS_ASSERT_SIZE(struct ps_registers, 24 + 8 * PS_REGISTERS);
 PS_ASSERT_SIZE(struct ps_waiter, 16);
 PS_ASSERT_SIZE(struct ps_proc, 40);
 PS_ASSERT_SIZE(struct ps_addr, 72);

@@ -556,6 +556,35 @@ int ps_workers_pass(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/* All of the saved ones; behind them the stack of the kernel may end. */
+#if defined(__TARGET_ARCH_arm64)
+#define PS_REGISTERS_BYTES (34 * 8)
+#else
+#define PS_REGISTERS_BYTES (21 * 8)
+#endif
+
+/* Where a thread will go on in its program. Who reads says which one, since 6.1; before, all are told. */
+SEC("iter/task")
+int ps_registers_pass(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct ps_registers r = {};
+	void *registers;
+
+	if (!task)
+		return 0;
+	registers = (void *)bpf_task_pt_regs(task);
+	r.tid = (__u32)task->pid;
+	r.tgid = (__u32)task->tgid;
+	r.state = task->__state;
+	r.is_on_cpu = bpf_core_field_exists(task->on_cpu) ? (__u32)task->on_cpu : 0;
+	r.switches = task->nvcsw + task->nivcsw;
+	if (!registers || bpf_probe_read_kernel(r.word, PS_REGISTERS_BYTES, registers))
+		return 0;
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	return 0;
+}
+
 /* Functions of their own, as the stack of a program and of what it calls has 512 bytes. */
 static __attribute__((noinline)) int ps_tcp_is_other(struct sock *sk, struct ps_inventory *r)
 {

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "model/snapshot.h"
 
+#define FINDING_HOLDERS 3
 #define TEXT_BYTES 1024	/* of a sentence; names have TEXT_NAME_BYTES */
 
 static const char *const kinds[] = {
@@ -382,8 +383,69 @@ json_t *encode_pools(const struct snapshot *s)
 	return pools;
 }
 
+static json_t *encode_texts(const char *const *text, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		char clean[2 * TEXT_NAME_BYTES];
+
+		text_clean(text[i], SIZE_MAX, clean, sizeof(clean));
+		append(&array, json_string_nocheck(clean));
+	}
+	return array;
+}
+
+/* null = nobody has looked at it lately. */
+static json_t *encode_present_stack(const struct snapshot *s, const struct pool_row *p,
+				    const struct ref_row *ref)
+{
+	const struct stack_row *row = NULL;
+	struct object o;
+
+	for (size_t i = 0; i < s->n_stacks && !row; i++)
+		if (s->stacks[i].pid == (uint32_t)p->pid && s->stacks[i].tid == ref->tid &&
+		    s->stacks[i].goroutine == (ref->taker > UINT32_MAX ? ref->taker : 0))
+			row = &s->stacks[i];
+	if (!row)
+		return json_null();
+	o = object_begin();
+	set_ns(&o, "age_seconds", row->age_ns);
+	set_name(&o, "state", row->state);
+	set_text(&o, "waits_for", row->waits_for);
+	set_text(&o, "problem", row->problem);
+	set_count(&o, "on_tid", row->on_tid ? row->on_tid : UNKNOWN);
+	set_count(&o, "goroutine", row->goroutine_id ? (int64_t)row->goroutine_id : UNKNOWN);
+	set(&o, "frames", encode_texts(row->frames, row->n_frames));
+	set_bool(&o, "is_cut", row->is_cut);
+	return object_end(&o);
+}
+
+/* The pool, of the same process and perhaps the same, in which a holder waits; NULL = in none that is known. */
+static const struct pool_row *pool_waited_in(const struct snapshot *s, const struct pool_row *p,
+					     const struct ref_row *ref)
+{
+	bool is_goroutine = ref->taker > UINT32_MAX;
+
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const struct pool_row *q = &s->pools[i];
+
+		if (q->pid != p->pid)
+			continue;
+		for (size_t j = 0; j < q->n_waiters; j++) {
+			const struct ref_row *w = &q->waiters[j];
+
+			if (is_goroutine ? w->taker == ref->taker
+					 : ref->tid && w->tid == ref->tid && w->taker <= UINT32_MAX)
+				return q;
+		}
+	}
+	return NULL;
+}
+
 /* Items and waiters are opaque 64-bit values, often addresses: as text, because JSON readers keep only 53 bits of a number. */
-static json_t *encode_refs(const struct ref_row *row, size_t n, const char *id_key)
+static json_t *encode_refs(const struct snapshot *s, const struct pool_row *p,
+			   const struct ref_row *row, size_t n, const char *id_key)
 {
 	json_t *array = json_array();
 
@@ -399,6 +461,13 @@ static json_t *encode_refs(const struct ref_row *row, size_t n, const char *id_k
 		set_name(&o, "thread", thread[0] ? thread : NULL);
 		set_ns(&o, "age_seconds", row[i].age_ns);
 		set_bool(&o, "is_thread_gone", row[i].is_thread_gone);
+		set(&o, "stack", encode_present_stack(s, p, &row[i]));
+		if (row == p->holders) {
+			const struct pool_row *q = pool_waited_in(s, p, &row[i]);
+
+			set_name(&o, "waits_in", q ? q->name : NULL);
+			set(&o, "waits_in_id", q ? json_integer((json_int_t)q->id) : json_null());
+		}
 		append(&array, object_end(&o));
 	}
 	return array;
@@ -412,13 +481,28 @@ json_t *encode_pool(const struct snapshot *s, const struct pool_row *p)
 	if (index_findings(s, &index))
 		return NULL;
 	o = begin_pool(s, p, &index);
-	set(&o, "holders", encode_refs(p->holders, p->n_holders, "item"));
-	set(&o, "waiters", encode_refs(p->waiters, p->n_waiters, "waiter"));
+	set(&o, "holders", encode_refs(s, p, p->holders, p->n_holders, "item"));
+	set(&o, "waiters", encode_refs(s, p, p->waiters, p->n_waiters, "waiter"));
 	free(index.row);
 	return object_end(&o);
 }
 
 /* ---- the rest -------------------------------------------------------------------------------------------------------------- */
+
+/* Who holds the oldest items of its pool while it is open. */
+static json_t *encode_finding_holders(const struct snapshot *s, const struct finding_row *f)
+{
+	for (size_t i = 0; f->is_open && f->pool_id && i < s->n_pools; i++) {
+		const struct pool_row *p = &s->pools[i];
+
+		if (p->id == f->pool_id)
+			return encode_refs(s, p, p->holders,
+					   p->n_holders < FINDING_HOLDERS ? p->n_holders
+									  : FINDING_HOLDERS,
+					   "item");
+	}
+	return json_array();
+}
 
 static json_t *encode_finding(const struct snapshot *s, size_t i, void *context)
 {
@@ -439,6 +523,7 @@ static json_t *encode_finding(const struct snapshot *s, size_t i, void *context)
 	set_text(&o, "text", f->text);
 	set_text(&o, "advice", f->advice);
 	set_text(&o, "evidence", f->evidence);
+	set(&o, "holders", encode_finding_holders(s, f));
 	return object_end(&o);
 }
 
@@ -580,6 +665,8 @@ static json_t *encode_agent(const struct agent_row *a)
 	set_count(&o, "processes", a->n_processes);
 	set_total(&o, "processes_unseen", a->n_unseen);
 	set_real(&o, "tick_seconds", a->tick_s);
+	set_total(&o, "stacks_taken", a->stacks_taken);
+	set_real(&o, "stacks_cpu_seconds", a->stacks_cpu_s);
 	set_real(&o, "longest_tick_seconds", a->longest_tick_s);
 	set_real(&o, "longest_tick_cpu_seconds", a->longest_tick_cpu_s);
 	set_total(&o, "ticks", a->ticks);
@@ -673,6 +760,19 @@ static const struct pool_row *find_pool(const struct snapshot *s, const char *id
 	return NULL;
 }
 
+static const char one_pool[] = API_PREFIX "pools/";
+
+bool path_is_pool(const struct snapshot *s, const char *path, uint64_t *ret_id)
+{
+	const struct pool_row *p = NULL;
+
+	if (!strncmp(path, one_pool, sizeof(one_pool) - 1))
+		p = find_pool(s, path + sizeof(one_pool) - 1);
+	if (p)
+		*ret_id = p->id;
+	return p != NULL;
+}
+
 int encode_path(const struct snapshot *s, const char *path, json_t **ret)
 {
 	static const struct {
@@ -687,8 +787,6 @@ int encode_path(const struct snapshot *s, const char *path, json_t **ret)
 		{ API_PREFIX "probes", encode_probes },
 		{ API_PREFIX "recipes", encode_recipes },
 	};
-	static const char one_pool[] = API_PREFIX "pools/";
-
 	for (size_t i = 0; i < sizeof(answer) / sizeof(answer[0]); i++) {
 		if (!strcmp(path, answer[i].path)) {
 			*ret = answer[i].encode(s);

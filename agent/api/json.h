@@ -8,6 +8,9 @@
 #ifndef POOLSCOPE_API_JSON_H
 #define POOLSCOPE_API_JSON_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <jansson.h>
 
 struct snapshot;
@@ -41,6 +44,9 @@ json_t *encode_probes(const struct snapshot *s);
 
 /* {"recipes": [...]} */
 json_t *encode_recipes(const struct snapshot *s);
+
+/* Whether a path is API_PREFIX "pools/ID" of a pool that is there. */
+bool path_is_pool(const struct snapshot *s, const char *path, uint64_t *ret_id);
 
 /*
  * The answer to a GET of API_PREFIX "pools", "pools/ID", "findings", "stalls", "status", "probes" or "recipes", into *ret. -ENOENT when

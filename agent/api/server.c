@@ -57,6 +57,8 @@ struct server {
 	dev_t socket_dev;
 	ino_t socket_ino;
 	struct prometheus_options prometheus;
+	void (*want_stacks)(void *context, uint64_t pool);
+	void *context;
 	const struct snapshot *snapshot;	/* owned reference; NULL = none yet */
 	struct MHD_Response *kept[MAX_ROUTES];	/* answers from `snapshot`, NULL = not asked for yet */
 };
@@ -241,6 +243,18 @@ static enum MHD_Result send_route(struct server *s, struct MHD_Connection *conne
 	return result;
 }
 
+/* The question behind the '?' of a pool's path. */
+static void wants_stacks(const struct server *s, struct MHD_Connection *connection, const char *url)
+{
+	uint64_t pool;
+
+	if (s->want_stacks && s->snapshot &&
+	    MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, "stacks", 6, NULL,
+					  NULL) == MHD_YES &&
+	    path_is_pool(s->snapshot, url, &pool))
+		s->want_stacks(s->context, pool);
+}
+
 /* libmicrohttpd calls this when the head of a request is complete, and again when there is a body; the body is never read. */
 static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url,
 			      const char *method, const char *version, const char *upload,
@@ -263,6 +277,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 	if (!route)
 		return send_error(connection, MHD_HTTP_NOT_FOUND,
 				  "there is nothing under this path");
+	wants_stacks(s, connection, url);
 	return send_route(s, connection, route, url);
 }
 
@@ -344,6 +359,8 @@ int server_new(const struct server_options *options, struct server **ret, struct
 	if (!s)
 		return diag_set(d, -ENOMEM, "out of memory");
 	s->prometheus = options->prometheus;
+	s->want_stacks = options->want_stacks;
+	s->context = options->context;
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r = s->epoll_fd < 0
 		    ? diag_set(d, -errno, "cannot make an epoll descriptor: %s", strerror(errno))

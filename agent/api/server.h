@@ -25,6 +25,9 @@ struct server_options {
 	const char *socket_path;	/* NULL = default, "" = none */
 	unsigned int max_connections;	/* 0 = default */
 	struct prometheus_options prometheus;
+	/* Somebody asks for the stacks of a pool (pools/ID?stacks); they are in snapshots to come. NULL = there are none. */
+	void (*want_stacks)(void *context, uint64_t pool);
+	void *context;
 };
 
 /*

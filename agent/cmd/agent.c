@@ -27,6 +27,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
+#include "cmd/evidence.h"
 #include "probe/watch.h"
 #include "config/config.h"
 #include "ingest/ingest.h"
@@ -34,6 +35,7 @@
 #include "model/model.h"
 #include "probe/kernel.h"
 #include "probe/targets.h"
+#include "symbolize/stacks.h"
 
 #define DRAIN_MS 100
 #define DRAINS_PER_TICK 10
@@ -45,6 +47,7 @@ struct agent {
 	struct watch *watch;
 	struct model *model;
 	struct ingest *ingest;
+	struct stacks *stacks;
 	struct server *server; /* NULL = nobody is served */
 	const struct snapshot *snapshot;
 	int epoll_fd, timer_fd, stop_fd;
@@ -95,7 +98,11 @@ static void fill_agent_row(struct agent *a, struct snapshot *s)
 	row->cpu_system_s = (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
 	row->bpf_run_s = run_ns < 0 ? NAN : (double)run_ns / 1e9;
 	row->rss_bytes = rss_bytes();
+	row->stacks_taken = stacks_report(a->stacks)->n_taken;
+	row->stacks_cpu_s = stacks_report(a->stacks)->cpu_s;
 	memcpy(row->losses, r->losses, sizeof(row->losses));
+	row->losses[PS_LOSS_stacks_refused] += stacks_report(a->stacks)->n_refused;
+	row->losses[PS_LOSS_stacks_failed] += stacks_report(a->stacks)->n_failed;
 	memcpy(row->stories, r->stories, sizeof(row->stories));
 	row->n_targets = (int32_t)targets_n_attached(a->targets);
 	row->n_targets_failed = (int32_t)targets_n_failed(a->targets);
@@ -237,7 +244,7 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	if (model_snapshot(a->model, s, thread_name_read, NULL) ||
 	    targets_rows(a->targets, s->arena, probe_stat, a->ingest, &s->probes, &s->n_probes) ||
 	    targets_recipe_rows(a->targets, s->arena, &s->recipes, &s->n_recipes) ||
-	    fill_tables(a, s) || fill_checks(a, s))
+	    fill_tables(a, s) || fill_checks(a, s) || evidence_fill(a->stacks, s, now_ns))
 		return -ENOMEM;
 	fill_agent_row(a, s);
 	return 0;
@@ -266,6 +273,7 @@ static void tick(struct agent *a)
 	a->snapshot = s;
 	if (a->server)
 		server_set_snapshot(a->server, s);
+	evidence_want_findings(a->stacks, s, now_ns);
 	a->last_tick_ns = now_ns;
 	a->tick_s = (double)(clock_ns(CLOCK_MONOTONIC) - now_ns) / 1e9;
 	cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
@@ -339,6 +347,7 @@ static void on_timer(struct agent *a)
 	if (read(a->timer_fd, &n, sizeof(n)) != sizeof(n))
 		return;
 	targets_learn(a->targets);
+	stacks_tick(a->stacks, clock_ns(CLOCK_MONOTONIC));
 	if (a->drains++ % DRAINS_PER_TICK == 0 || ingest_is_pressed(a->ingest))
 		tick(a);
 	else
@@ -389,6 +398,12 @@ int agent_run_for(struct agent *a, int ms)
 	return 0;
 }
 
+void agent_want_stacks(struct agent *a, uint64_t pool)
+{
+	if (a->snapshot)
+		evidence_want(a->stacks, a->snapshot, pool, clock_ns(CLOCK_MONOTONIC));
+}
+
 void agent_stop(struct agent *a)
 {
 	uint64_t one = 1;
@@ -406,11 +421,18 @@ const struct snapshot *agent_snapshot(struct agent *a)
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------------- */
 
+static void want_stacks(void *agent, uint64_t pool)
+{
+	agent_want_stacks(agent, pool);
+}
+
 static int open_server(struct agent *a, const struct agent_options *o, struct diag *d)
 {
 	struct server_options options = {
 		.listen_address = o->listen_address ? o->listen_address : a->config.listen_address,
 		.socket_path = o->socket_path ? o->socket_path : a->config.socket_path,
+		.want_stacks = want_stacks,
+		.context = a,
 	};
 
 	if (options.listen_address && !options.listen_address[0] && options.socket_path &&
@@ -442,7 +464,8 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		return error;
 	kernel_attach_hooks(a->kernel); /* what fails shows in doctor */
 	a->model = model_new();
-	if (!a->model)
+	a->stacks = stacks_new(kernel_registers_fd(a->kernel));
+	if (!a->model || !a->stacks)
 		return diag_set(d, -ENOMEM, "out of memory");
 	error = targets_new(a->kernel, &a->targets);
 	if (!error)
@@ -485,6 +508,7 @@ void agent_free(struct agent *a)
 	server_free(a->server);
 	snapshot_unref(a->snapshot);
 	watch_free(a->watch);
+	stacks_free(a->stacks);
 	ingest_free(a->ingest);
 	targets_free(a->targets);
 	model_free(a->model);

@@ -7,6 +7,7 @@
 #define POOLSCOPE_CMD_AGENT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct agent;
 struct diag;
@@ -31,6 +32,9 @@ int agent_run_for(struct agent *a, int ms);
 
 /* The newest snapshot, borrowed until the agent runs again; NULL before the first tick. */
 const struct snapshot *agent_snapshot(struct agent *a);
+
+/* Looks at the stacks of those who hold or wait in a pool, soon; they are in the snapshots after. */
+void agent_want_stacks(struct agent *a, uint64_t pool);
 
 /* Makes agent_run_for() return soon; may be called by a signal handler. */
 void agent_stop(struct agent *a);

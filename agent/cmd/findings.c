@@ -111,10 +111,49 @@ static void format_time(double unix_s, char *ret, size_t size)
 		strftime(ret, size, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
+/* The first frame that is not libc's own, as who is called there says what is waited for, and not for what. */
+static const char *place_of(const json_t *stack)
+{
+	const json_t *frames = field_array(stack, "frames"), *frame;
+	size_t i;
+
+	json_array_foreach (frames, i, frame) {
+		const char *text = json_string_value(frame);
+
+		if (text && !strstr(text, "(libc.") && !strstr(text, "(libpthread") &&
+		    strncmp(text, "runtime.", strlen("runtime.")) != 0)
+			return text;
+	}
+	return json_string_value(json_array_get(frames, 0));
+}
+
+static void print_holder(const json_t *h)
+{
+	const json_t *stack = json_object_get(h, "stack");
+	char number[TEXT_NUMBER_BYTES];
+
+	if (!json_is_object(stack))
+		return;
+	printf("          holder: %s for %s", field_text_or(h, "thread", "thread"),
+	       text_format_duration(field_number(h, "age_seconds"), number));
+	if (!isnan(field_number(h, "tid")))
+		printf(" (tid %.0f)", field_number(h, "tid"));
+	printf(", %s", field_text_or(stack, "state", "its state is not known"));
+	if (place_of(stack))
+		printf(" in %s", place_of(stack));
+	if (field_text(h, "waits_in"))
+		printf(", waits in pool %s", field_text(h, "waits_in"));
+	if (field_text(stack, "waits_for"))
+		printf(", waits for %s", field_text(stack, "waits_for"));
+	printf("\n");
+}
+
 static void print_finding(const json_t *f)
 {
 	double since = field_number(f, "since"), until = field_number(f, "until");
 	char from[32], to[32], lasted[TEXT_NUMBER_BYTES];
+	const json_t *holder;
+	size_t i;
 
 	format_time(since, from, sizeof(from));
 	printf("%-8s  %s  %s/%s", field_text_or(f, "severity", "-"), field_text_or(f, "type", "-"),
@@ -131,6 +170,8 @@ static void print_finding(const json_t *f)
 	printf("          %s\n", field_text_or(f, "text", "-"));
 	if (field_text(f, "evidence"))
 		printf("          evidence: %s\n", field_text(f, "evidence"));
+	json_array_foreach (field_array(f, "holders"), i, holder)
+		print_holder(holder);
 	if (field_text(f, "advice"))
 		printf("          advice: %s\n", field_text(f, "advice"));
 }

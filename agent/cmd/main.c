@@ -8,11 +8,14 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/look.h"
 
 int main(int argc, char **argv)
 {
 	setlocale(LC_CTYPE, "");
 	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
 		setlocale(LC_CTYPE, "C.UTF-8");
+	if (look_is_asked(argv[0]))
+		return look_main();
 	return command_main(argc, argv);
 }

@@ -3,6 +3,7 @@
  * show.c - `poolscope show POOL`: one pool in full. The surprise: the pool is looked for in the list of all, so that a name that
  * fits several can be answered with the candidates.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,6 +22,10 @@
 #include "cmd/table.h"
 
 #define SHORT_LIST 3	/* holders and waiters without --holders, --waiters */
+#define STACKS 16	/* so many of each the agent looks at (evidence.h) */
+#define STACK_AGE_S 3
+#define STACK_WAIT_MS 250
+#define STACK_TRIES 20
 
 /* ---- which pool ------------------------------------------------------------------------------------------------------------ */
 
@@ -309,6 +314,50 @@ static void print_refs(const struct invocation *in, const json_t *p, const char 
 	table_print(&t);
 }
 
+/* "sleeping 0.2s ago, waits for data from 10.0.0.1:5432 (fd 7)" */
+static void print_state(const json_t *ref, const json_t *stack)
+{
+	char number[TEXT_NUMBER_BYTES];
+
+	printf("\n  %s", duration(ref, "age_seconds", number));
+	if (!isnan(field_number(ref, "tid")))
+		printf("  thread %.0f", field_number(ref, "tid"));
+	if (field_text(ref, "thread"))
+		printf(" %s", field_text(ref, "thread"));
+	if (!isnan(field_number(stack, "goroutine")))
+		printf(", goroutine %.0f", field_number(stack, "goroutine"));
+	printf(": %s", field_text_or(stack, "state", "its state is not known"));
+	if (!isnan(field_number(stack, "on_tid")) &&
+	    field_number(stack, "on_tid") != field_number(ref, "tid"))
+		printf(" on thread %.0f", field_number(stack, "on_tid"));
+	if (!isnan(field_number(ref, "waits_in_id")))
+		printf(", waits in pool %s (id %.0f)", field_text_or(ref, "waits_in", "-"),
+		       field_number(ref, "waits_in_id"));
+	if (field_text(stack, "waits_for"))
+		printf(", waits for %s", field_text(stack, "waits_for"));
+	if (field_text(stack, "problem"))
+		printf(": %s", field_text(stack, "problem"));
+	printf("\n");
+}
+
+static void print_stacks(const json_t *p, const char *key)
+{
+	const json_t *ref, *frame;
+	size_t i, j;
+
+	json_array_foreach (field_array(p, key), i, ref) {
+		const json_t *stack = json_object_get(ref, "stack");
+
+		if (!json_is_object(stack))
+			continue;
+		print_state(ref, stack);
+		json_array_foreach (field_array(stack, "frames"), j, frame)
+			printf("      %s\n", json_string_value(frame));
+		if (field_bool(stack, "is_cut"))
+			printf("      ...\n");
+	}
+}
+
 static void print_pool(const struct invocation *in, const json_t *p)
 {
 	bool is_short = !in->has_holders && !in->has_waiters;
@@ -320,8 +369,51 @@ static void print_pool(const struct invocation *in, const json_t *p)
 	print_findings(p);
 	if (in->has_holders || is_short)
 		print_refs(in, p, "holders", "item", "ITEM", in->has_holders);
+	if (in->has_holders)
+		print_stacks(p, "holders");
 	if (in->has_waiters || is_short)
 		print_refs(in, p, "waiters", "waiter", "WAITER", in->has_waiters);
+	if (in->has_waiters)
+		print_stacks(p, "waiters");
+}
+
+/* ---- the question ---------------------------------------------------------------------------------------------------------- */
+
+/* Whether the first ones, of which the agent looks at the stacks, all have one that is not from another day. */
+static bool have_stacks(const json_t *p, const char *key)
+{
+	const json_t *refs = field_array(p, key);
+	size_t n = json_array_size(refs);
+
+	for (size_t i = 0; i < n && i < STACKS; i++) {
+		const json_t *ref = json_array_get(refs, i), *stack = json_object_get(ref, "stack");
+
+		if (!isnan(field_number(ref, "tid")) &&
+		    !(field_number(stack, "age_seconds") < STACK_AGE_S))
+			return false;
+	}
+	return true;
+}
+
+/* Until the stacks are there, or it takes too long: then without. */
+static int get_with_stacks(const struct invocation *in, struct source *source, const char *path,
+			   json_t **ret, struct diag *d)
+{
+	for (int i = 0; i < STACK_TRIES; i++) {
+		int error;
+
+		if (i && source_wait(source, STACK_WAIT_MS, d))
+			return -EIO;
+		json_decref(*ret);
+		*ret = NULL;
+		error = source_get(source, path, ret, d);
+		if (error)
+			return error;
+		if ((!in->has_holders || have_stacks(*ret, "holders")) &&
+		    (!in->has_waiters || have_stacks(*ret, "waiters")))
+			break;
+	}
+	return 0;
 }
 
 int command_show(const struct invocation *in)
@@ -344,9 +436,10 @@ int command_show(const struct invocation *in)
 		return command_fail(in, "no pool '%s' is known; `poolscope list` shows them", word);
 	if (json_array_size(found) > 1)
 		return fail_ambiguous(in, word, found);
-	snprintf(path, sizeof(path), API_PREFIX "pools/%" JSON_INTEGER_FORMAT,
-		 id_of(json_array_get(found, 0)));
-	if (source_get(source, path, &pool, &d))
+	snprintf(path, sizeof(path), API_PREFIX "pools/%" JSON_INTEGER_FORMAT "%s",
+		 id_of(json_array_get(found, 0)),
+		 in->has_holders || in->has_waiters ? "?stacks" : "");
+	if (get_with_stacks(in, source, path, &pool, &d))
 		return command_fail(in, "%s", d.text);
 	if (in->is_json)
 		print_json(pool);

@@ -119,6 +119,20 @@ void source_close(struct source *s)
 	free(s);
 }
 
+/* As the server does it. */
+static int get_in_process(struct source *s, const char *path, json_t **ret)
+{
+	size_t n = strcspn(path, "?");
+	AUTO_FREE char *bare = strndup(path, n);
+	uint64_t pool;
+
+	if (!bare)
+		return -ENOMEM;
+	if (!strcmp(path + n, "?stacks") && path_is_pool(agent_snapshot(s->agent), bare, &pool))
+		agent_want_stacks(s->agent, pool);
+	return encode_path(agent_snapshot(s->agent), bare, ret);
+}
+
 int source_get(struct source *s, const char *path, json_t **ret, struct diag *d)
 {
 	int r;
@@ -127,7 +141,7 @@ int source_get(struct source *s, const char *path, json_t **ret, struct diag *d)
 	if (s->socket_path) {
 		r = client_get(s->socket_path, path, ret, d);
 	} else {
-		r = encode_path(agent_snapshot(s->agent), path, ret);
+		r = get_in_process(s, path, ret);
 		if (r == -ENOENT)
 			r = diag_set(d, -ENODATA, "there is nothing under %s", path);
 		else if (r)

@@ -13,6 +13,7 @@
 
 #define MANGLED_BYTES_MAX 1024
 #define REFERENCES_MAX 12	/* 1024 bytes, doubled 12 times: 4 MiB at most, kilobytes in names that compilers make */
+#define SHORT_BYTES 256
 #define DEMANGLED_MAX 20000
 #define BUDGET_BYTES (32u << 20)	/* of text for all names of a question */
 #define MANGLED_BYTE_COSTS 8	/* as many bytes of text: 90 ns in names of 1000 nested pointers, 2026-11 */
@@ -134,4 +135,33 @@ bool cxx_query_matches(struct cxx_query *q, const char *mangled)
 	n_name = without_parameters(text, n_unqualified);
 	return is_wanted(q, text, n_name) || is_wanted(q, text, n_unqualified) ||
 	       is_wanted(q, text, n);
+}
+
+/* Templates among them, of which the names of many functions are made: packs can multiply, but not often in so few bytes. */
+static bool is_short(const char *s, size_t n)
+{
+	size_t n_references = 0;
+
+	for (size_t i = 0; i + 1 < n; i++)
+		n_references += (s[i] == 'T' || s[i] == 'S') &&
+				(s[i + 1] == '_' || isdigit((unsigned char)s[i + 1]));
+	return n <= SHORT_BYTES && n_references <= REFERENCES_MAX;
+}
+
+bool cxx_demangle(const char *mangled, char *ret, size_t size)
+{
+	size_t n = strnlen(mangled, MANGLED_BYTES_MAX + 1);
+	AUTO_FREE char *text = NULL;
+	int status;
+
+	if (strncmp(mangled, "_Z", 2) || n > MANGLED_BYTES_MAX ||
+	    (!is_bounded(mangled, n) && !is_short(mangled, n)))
+		return false;
+	text = __cxa_demangle(mangled, NULL, NULL, &status);
+	if (!text)
+		return false;
+	n = strlen(text) < size ? strlen(text) : size - 1;
+	memcpy(ret, text, n);
+	ret[n] = 0;
+	return true;
 }

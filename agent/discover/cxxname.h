@@ -27,4 +27,7 @@ void cxx_query_init(struct cxx_query *q, const char *want);
 /* The name must end with a NUL. */
 bool cxx_query_matches(struct cxx_query *q, const char *mangled);
 
+/* As c++filt prints it, cut; false when it is no mangled name, or one that may stand for very much text. For few names: it has no budget. */
+bool cxx_demangle(const char *mangled, char *ret, size_t size);
+
 #endif

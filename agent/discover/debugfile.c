@@ -29,17 +29,13 @@ static int open_below(int root, const char *path)
 	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 }
 
-int debugfile_open(const char *root, const char *build_id)
+int debugfile_open_below(const char *root, const char *path)
 {
 	AUTO_CLOSE int folder = -1, handle = -1;
-	char path[256], self[64];
+	char self[64];
 	struct stat st;
-	int fd, n;
+	int fd;
 
-	n = snprintf(path, sizeof(path), "usr/lib/debug/.build-id/%.2s/%s.debug", build_id,
-		     strlen(build_id) > 2 ? build_id + 2 : "");
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return -ENOENT;
 	folder = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
 		return -ENOENT;
@@ -49,4 +45,13 @@ int debugfile_open(const char *root, const char *build_id)
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", handle);
 	fd = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	return fd < 0 ? -ENOENT : fd;
+}
+
+int debugfile_open(const char *root, const char *build_id)
+{
+	char path[256];
+	int n = snprintf(path, sizeof(path), "usr/lib/debug/.build-id/%.2s/%s.debug", build_id,
+			 strlen(build_id) > 2 ? build_id + 2 : "");
+
+	return n < 0 || (size_t)n >= sizeof(path) ? -ENOENT : debugfile_open_below(root, path);
 }

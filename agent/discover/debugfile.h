@@ -13,4 +13,7 @@
  */
 int debugfile_open(const char *root, const char *build_id);
 
+/* The same of any file that a process names. */
+int debugfile_open_below(const char *root, const char *path);
+
 #endif

@@ -197,7 +197,7 @@ int model_feed_process(struct model *m, const struct process_info *info)
 /* ---- leases and waiters ------------------------------------------------------------------------------------------------ */
 
 /* Keeps the oldest; `age_ns` holds the beginning until the snapshot. */
-static int refs_feed(struct refs *r, uint64_t id, uint32_t tid, int64_t since_ns)
+static int refs_feed(struct refs *r, uint64_t id, uint64_t taker, uint32_t tid, int64_t since_ns)
 {
 	size_t newest = 0;
 
@@ -218,7 +218,8 @@ static int refs_feed(struct refs *r, uint64_t id, uint32_t tid, int64_t since_ns
 		if (since_ns >= r->row[newest].age_ns)
 			return 0;
 	}
-	r->row[newest] = (struct ref_row){ .id = id, .tid = tid, .age_ns = since_ns };
+	r->row[newest] =
+		(struct ref_row){ .id = id, .taker = taker, .tid = tid, .age_ns = since_ns };
 	return 0;
 }
 
@@ -228,14 +229,15 @@ int model_feed_lease(struct model *m, const struct ps_ref_key *key, const struct
 
 	if (!p || lease->state != PS_LEASE_HELD || lease->since_ns <= p->books.destroyed_ns)
 		return 0;
-	return refs_feed(&p->holders, key->id, lease->tid, (int64_t)lease->since_ns);
+	return refs_feed(&p->holders, key->id, lease->waiter, lease->tid, (int64_t)lease->since_ns);
 }
 
 int model_feed_waiter(struct model *m, const struct ps_ref_key *key, const struct ps_waiter *waiter)
 {
 	struct pool *p = pool_find(m, &key->pool);
 
-	return p ? refs_feed(&p->waiters, key->id, waiter->tid, (int64_t)waiter->since_ns) : 0;
+	return p ? refs_feed(&p->waiters, key->id, key->id, waiter->tid, (int64_t)waiter->since_ns)
+		 : 0;
 }
 
 /* ---- endpoints --------------------------------------------------------------------------------------------------------- */

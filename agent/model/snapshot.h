@@ -22,6 +22,7 @@
 /* One item out, or one caller waiting. */
 struct ref_row {
 	uint64_t id;		/* item, or waiter */
+	uint64_t taker;		/* of an item: who took it, as the library names it: a goroutine; 0 = not known */
 	uint32_t tid;
 	char thread[PS_COMM_MAX];	/* name; empty = not known */
 	int64_t age_ns;
@@ -109,6 +110,21 @@ struct pool_row {
 };
 
 #define SNAPSHOT_REFS_MAX 64
+
+/* What a thread or goroutine did when it was looked at; found by the first three. */
+struct stack_row {
+	uint32_t pid, tid;
+	uint64_t goroutine;	/* as a pool names it; 0 = the thread was looked at */
+	int64_t age_ns;		/* since then */
+	const char *state;	/* "on cpu", "runnable", "sleeping", "blocked", "stopped", "parked" (a goroutine), "gone"; NULL = not known */
+	const char *waits_for;	/* "data from 10.0.0.1:5432 (fd 7)"; NULL = nothing, or not known */
+	const char *problem;	/* why there are no frames; NULL = there are */
+	uint32_t on_tid;	/* of the goroutine's thread; 0 = it has none now */
+	uint64_t goroutine_id;	/* as Go numbers it; 0 = not known */
+	const char *const *frames;	/* "function (file) at source.c:12", the innermost first */
+	size_t n_frames;
+	bool is_cut;		/* there are more frames */
+};
 
 /* A row of which nothing is known, and nothing doubted. */
 extern const struct pool_row pool_row_unknown;
@@ -228,6 +244,8 @@ struct agent_row {
 	uint64_t n_unseen;	/* processes that came and went between two ticks: what they did is in no row */
 	double tick_s;		/* how long the last tick took */
 	double longest_tick_s;
+	uint64_t stacks_taken;
+	double stacks_cpu_s;	/* of the process that looks at stacks */
 	double longest_tick_cpu_s;	/* the most CPU time of one: what it takes where nobody else wants the CPU */
 	uint64_t ticks;
 };
@@ -250,6 +268,8 @@ struct snapshot {
 	 */
 	const struct pool_row *retired;
 	size_t n_retired;
+	const struct stack_row *stacks;	/* of those holders and waiters that were asked for lately */
+	size_t n_stacks;
 	const struct finding_row *findings;
 	size_t n_findings;
 	const struct stall_row *stalls;

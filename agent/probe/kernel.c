@@ -464,6 +464,11 @@ int kernel_meet_workers(struct kernel *k)
 	return run_pass(k->skel->links.ps_workers_pass);
 }
 
+int kernel_registers_fd(const struct kernel *k)
+{
+	return bpf_program__fd(k->skel->progs.ps_registers_pass);
+}
+
 uint64_t kernel_take_hits(struct kernel *k, uint32_t probe)
 {
 	int n_cpus = libbpf_num_possible_cpus(), fd = kernel_map_fd(k, KERNEL_MAP_PROBES);

@@ -87,6 +87,9 @@ bool kernel_has_process_filter(const struct kernel *k);
 int kernel_probe_fd(const struct kernel *k);
 struct bpf_program *kernel_probe_program(const struct kernel *k);
 
+/* The program for registers.h; borrowed. */
+int kernel_registers_fd(const struct kernel *k);
+
 /* How often a probe has hit so far; from now on it counts from 0, for its place will be another one's. */
 uint64_t kernel_take_hits(struct kernel *k, uint32_t probe);
 

@@ -45,24 +45,35 @@ static void on_term(int signal_number)
 	is_over = 1;
 }
 
+/* The question shows in the answers from then on. */
+static void note_wanted(void *snapshot, uint64_t pool)
+{
+	static struct stack_row stack = { .pid = 4242, .tid = 4250, .state = "wanted" };
+	struct snapshot *s = snapshot;
+
+	if (pool == 1) {
+		s->stacks = &stack;
+		s->n_stacks = 1;
+	}
+}
+
 /* The child: listens, tells the port, serves until SIGTERM. */
 static void serve(const char *socket_path, bool has_snapshot, int tell_fd)
 {
 	struct server_options options = { .listen_address = "127.0.0.1:0",
-					  .socket_path = socket_path };
+					  .socket_path = socket_path,
+					  .want_stacks = note_wanted };
 	struct sigaction action = { .sa_handler = on_term };
+	struct snapshot *snapshot = fixture_full();
 	struct server *s;
 	uint16_t port;
 
 	sigaction(SIGTERM, &action, NULL);
+	options.context = snapshot;
 	if (server_new(&options, &s, NULL))
 		exit(1);
-	if (has_snapshot) {
-		const struct snapshot *snapshot = fixture_full();
-
+	if (has_snapshot)
 		server_set_snapshot(s, snapshot);
-		snapshot_unref(snapshot);
-	}
 	port = server_port(s);
 	if (write(tell_fd, &port, sizeof(port)) != sizeof(port))
 		exit(1);
@@ -74,6 +85,7 @@ static void serve(const char *socket_path, bool has_snapshot, int tell_fd)
 		server_run(s);
 	}
 	server_free(s);
+	snapshot_unref(snapshot);
 	exit(0);
 }
 
@@ -195,6 +207,9 @@ static void the_unix_socket_serves_the_api(void **state)
 
 	assert_answer(connect_unix(f), "GET", API_PREFIX "pools", "200", "\"name\":\"main-db\"");
 	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/1", "200", "\"holders\":");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/1?stacks", "200",
+		      "\"state\":\"wanted\"");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/2?stacks", "404", "{\"error\":");
 	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/2", "404", "{\"error\":");
 	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/", "404", NULL);
 	assert_answer(connect_unix(f), "GET", API_PREFIX "findings", "200", "too-small");

@@ -179,6 +179,43 @@ static void one_pool_comes_with_its_holders_and_waiters(void **state)
 	snapshot_unref(s);
 }
 
+/* Of a goroutine another one than of the thread that it was on when it took the item. */
+static void a_holder_has_the_stack_that_is_its_own(void **state)
+{
+	static const char *const frames[] = { "poll (libc.so.6)",
+					      "f\033[2J (orders) at main.c:12" };
+	static const struct stack_row stacks[] = {
+		{ .pid = 4242, .tid = 4250, .goroutine = 0xc000000180, .state = "parked" },
+		{ .pid = 4243, .tid = 4250, .state = "stopped" },
+		{ .pid = 4242,
+		  .tid = 4250,
+		  .on_tid = 4250,
+		  .age_ns = 500000000,
+		  .state = "sleeping",
+		  .waits_for = "data from 127.0.0.1:5432 (fd 7)",
+		  .frames = frames,
+		  .n_frames = 2 },
+	};
+	struct snapshot *s = fixture_full();
+	json_t *pool, *stack;
+
+	(void)state;
+	s->stacks = stacks;
+	s->n_stacks = 3;
+	pool = round_trip(encode_pool(s, &s->pools[0]));
+	stack = json_object_get(first(pool, "holders"), "stack");
+	assert_true(json_is_null(json_object_get(first(pool, "holders"), "waits_in")));
+	assert_string_equal(json_string_value(json_object_get(stack, "state")), "sleeping");
+	assert_true(json_number_value(json_object_get(stack, "age_seconds")) == 0.5);
+	assert_true(json_is_null(json_object_get(stack, "goroutine")));
+	assert_true(json_is_null(json_object_get(stack, "problem")));
+	assert_string_equal(json_string_value(json_array_get(json_object_get(stack, "frames"), 1)),
+			    "f?[2J (orders) at main.c:12");
+	assert_true(json_is_null(json_object_get(first(pool, "waiters"), "stack")));
+	json_decref(pool);
+	snapshot_unref(s);
+}
+
 static void what_is_gone_is_not_among_the_pools(void **state)
 {
 	struct snapshot *s = fixture_full();
@@ -257,8 +294,14 @@ static void findings_stalls_status_and_probes_have_the_keys_of_the_contract(void
 	json_t *answer = round_trip(encode_findings(s));
 
 	(void)state;
-	assert_keys(first(answer, "findings"),
-		    "id type severity state pid process pool since until text advice evidence");
+	assert_keys(
+		first(answer, "findings"),
+		"id type severity state pid process pool since until text advice evidence holders");
+	assert_int_equal(json_array_size(json_object_get(first(answer, "findings"), "holders")), 2);
+	assert_int_equal(
+		json_array_size(json_object_get(
+			json_array_get(json_object_get(answer, "findings"), 1), "holders")),
+		0);
 	assert_true(json_is_null(json_object_get(first(answer, "findings"), "until")));
 	json_decref(answer);
 	answer = round_trip(encode_stalls(s));
@@ -344,6 +387,7 @@ int main(void)
 		cmocka_unit_test(what_is_unknown_is_null_and_never_0),
 		cmocka_unit_test(an_empty_histogram_has_a_count_and_no_quantiles),
 		cmocka_unit_test(one_pool_comes_with_its_holders_and_waiters),
+		cmocka_unit_test(a_holder_has_the_stack_that_is_its_own),
 		cmocka_unit_test(what_is_gone_is_not_among_the_pools),
 		cmocka_unit_test(hostile_names_stay_valid_and_are_cut),
 		cmocka_unit_test(a_lock_has_its_waits_and_a_clean_stack),
