@@ -90,8 +90,6 @@ struct task_struct {
 	unsigned int flags;
 	unsigned long jobctl;
 	unsigned int __state; /* since 5.14 (2f064a59a11f); `long state` before */
-	int on_cpu; /* CONFIG_SMP */
-	unsigned long nivcsw; /* how often it left a CPU without that */
 	char comm[16];
 } PS_CORE;
 

@@ -473,6 +473,28 @@ static json_t *encode_refs(const struct snapshot *s, const struct pool_row *p,
 	return array;
 }
 
+/* To a histogram that is in the object: [[upper bound in seconds, count], ...] of its buckets but the empty ones; null = no bound. */
+static void set_buckets(struct object *o, const char *key, const struct hist *h)
+{
+	json_t *buckets = json_array();
+
+	for (unsigned int i = 0; h && i < h->n; i++) {
+		double upper_s = hist_upper_s(h->first + i);
+		json_t *pair;
+
+		if (!h->bucket[i])
+			continue;
+		pair = json_array();
+		append(&pair, isfinite(upper_s) ? json_real(upper_s) : json_null());
+		append(&pair, json_integer((json_int_t)h->bucket[i]));
+		append(&buckets, pair);
+	}
+	if (!h)
+		json_decref(buckets);
+	else if (json_object_set_new_nocheck(json_object_get(o->json, key), "buckets", buckets))
+		o->has_failed = true;
+}
+
 json_t *encode_pool(const struct snapshot *s, const struct pool_row *p)
 {
 	struct finding_index index;
@@ -481,6 +503,10 @@ json_t *encode_pool(const struct snapshot *s, const struct pool_row *p)
 	if (index_findings(s, &index))
 		return NULL;
 	o = begin_pool(s, p, &index);
+	set_buckets(&o, "wait", p->wait);
+	set_buckets(&o, "wait_failed", p->wait_failed);
+	set_buckets(&o, "hold", p->hold);
+	set_buckets(&o, "create", p->create);
 	set(&o, "holders", encode_refs(s, p, p->holders, p->n_holders, "item"));
 	set(&o, "waiters", encode_refs(s, p, p->waiters, p->n_waiters, "waiter"));
 	free(index.row);

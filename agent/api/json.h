@@ -24,7 +24,7 @@ struct pool_row;
 /* {"pools": [...]}, without holders and waiters. */
 json_t *encode_pools(const struct snapshot *s);
 
-/* One pool of the snapshot, with "holders" and "waiters". */
+/* One pool of the snapshot, with "holders", "waiters" and the "buckets" of its histograms. */
 json_t *encode_pool(const struct snapshot *s, const struct pool_row *p);
 
 /* {"findings": [...]} */

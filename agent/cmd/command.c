@@ -64,7 +64,8 @@ static const struct option_row {
 	[OPT_SORT] = { "sort", 's', "KEY", "the order of the rows" },
 	[OPT_ONCE] = { "once", '1', NULL, "print once and end" },
 	[OPT_COUNT] = { "count", 'n', "N", "print N times and end" },
-	[OPT_INTERVAL] = { "interval", 'i', "SECONDS", "time between updates (2)" },
+	[OPT_INTERVAL] = { "interval", 'i', "SECONDS",
+			   "time between updates (2); advise: of a look (10)" },
 	[OPT_HOLDERS] = { "holders", 0, NULL, "list all who hold an item" },
 	[OPT_WAITERS] = { "waiters", 0, NULL, "list all who wait" },
 	[OPT_FOLLOW] = { "follow", 'f', NULL, "go on, and print what opens and closes" },
@@ -114,6 +115,11 @@ static const struct command commands[] = {
 	  "Open findings first, the most severe on top, then those that ended recently.",
 	  ALWAYS | READ | FILTER | BIT(OPT_FOLLOW), "severity since process type", 0, 0,
 	  command_findings },
+	{ "advise", "[POOL]", "size: what wait to expect at other capacities",
+	  "Measures arrivals, holds and waits for --interval seconds and computes what\n"
+	  "follows. The first two rows are what was measured and what follows for the same\n"
+	  "capacity; where these differ there is no advice.",
+	  ALWAYS | READ | FILTER | BIT(OPT_INTERVAL), POOL_SORT_KEYS, 0, 1, command_advise },
 	{ "stalls", "", "processes that stood still, by cause",
 	  "A stall is a time in which a process with work to do made no progress.",
 	  ALWAYS | READ | FILTER, "sum max count process", 0, 0, command_stalls },

@@ -64,6 +64,7 @@ int command_top(const struct invocation *in);
 int command_list(const struct invocation *in);
 int command_show(const struct invocation *in);
 int command_findings(const struct invocation *in);
+int command_advise(const struct invocation *in);
 int command_stalls(const struct invocation *in);
 int command_locks(const struct invocation *in);
 int command_probes(const struct invocation *in);

@@ -216,6 +216,33 @@ static void a_holder_has_the_stack_that_is_its_own(void **state)
 	snapshot_unref(s);
 }
 
+static void one_pool_has_the_buckets_of_its_histograms(void **state)
+{
+	struct snapshot *s = fixture_full();
+	const struct hist *h = s->pools[0].wait;
+	const json_t *pair, *buckets;
+	json_t *pool;
+	uint64_t sum = 0;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(encode_path(s, API_PREFIX "pools/1", &pool), 0);
+	pool = round_trip(pool);
+	buckets = json_object_get(json_object_get(pool, "wait"), "buckets");
+	assert_true(json_array_size(buckets) > 0);
+	json_array_foreach (buckets, i, pair) {
+		double upper_s = json_number_value(json_array_get(pair, 0));
+		uint64_t n = (uint64_t)json_integer_value(json_array_get(pair, 1));
+
+		assert_true(n > 0);
+		assert_int_equal(hist_get(h, hist_bucket_ns((uint64_t)(0.96e9 * upper_s))), n);
+		sum += n;
+	}
+	assert_int_equal(sum, h->count);
+	json_decref(pool);
+	snapshot_unref(s);
+}
+
 static void what_is_gone_is_not_among_the_pools(void **state)
 {
 	struct snapshot *s = fixture_full();
@@ -388,6 +415,7 @@ int main(void)
 		cmocka_unit_test(an_empty_histogram_has_a_count_and_no_quantiles),
 		cmocka_unit_test(one_pool_comes_with_its_holders_and_waiters),
 		cmocka_unit_test(a_holder_has_the_stack_that_is_its_own),
+		cmocka_unit_test(one_pool_has_the_buckets_of_its_histograms),
 		cmocka_unit_test(what_is_gone_is_not_among_the_pools),
 		cmocka_unit_test(hostile_names_stay_valid_and_are_cut),
 		cmocka_unit_test(a_lock_has_its_waits_and_a_clean_stack),
