@@ -490,6 +490,15 @@ static void family_findings(struct buffer *b, const char *name, const struct pag
 	}
 }
 
+static void family_findings_opened(struct buffer *b, const char *name, const struct page *page)
+{
+	const struct snapshot *s = page->snapshot;
+
+	for (size_t i = 0; i < s->n_finding_counts; i++)
+		add_labelled(b, name, "finding", s->finding_counts[i].type,
+			     (double)s->finding_counts[i].opened);
+}
+
 static void family_lock_waits(struct buffer *b, const char *name, const struct page *page)
 {
 	char bounds[N_LE + 1][96];

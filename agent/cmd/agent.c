@@ -28,8 +28,10 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "cmd/evidence.h"
+#include "base/text.h"
 #include "probe/watch.h"
 #include "config/config.h"
+#include "detect/detect.h"
 #include "ingest/ingest.h"
 #include "ingest/process_info.h"
 #include "model/model.h"
@@ -50,9 +52,10 @@ struct agent {
 	struct stacks *stacks;
 	struct server *server; /* NULL = nobody is served */
 	const struct snapshot *snapshot;
+	struct detect *detect;
 	int epoll_fd, timer_fd, stop_fd;
 	const char *recipe_folders; /* borrowed from the options or the configuration */
-	bool is_stopped;
+	bool is_stopped, is_logging;
 	volatile sig_atomic_t is_reload_wanted;
 	unsigned int drains;
 	uint64_t ticks;
@@ -229,6 +232,12 @@ static int fill_checks(struct agent *a, struct snapshot *s)
 	return 0;
 }
 
+static bool thread_facts_read(void *unused, int32_t pid, uint32_t tid, struct thread_facts *ret)
+{
+	(void)unused;
+	return thread_runs_read((uint32_t)pid, tid, &ret->cpu_ns, &ret->n_runs);
+}
+
 static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 {
 	char host[256] = "?";
@@ -247,8 +256,48 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	    fill_tables(a, s) || fill_checks(a, s) || evidence_fill(a->stacks, s, now_ns))
 		return -ENOMEM;
 	fill_agent_row(a, s);
-	return 0;
+	s->agent.losses[PS_LOSS_suspects_full] += detect_n_refused(a->detect);
+	return detect_tick(a->detect, s, thread_facts_read, NULL);
 }
+
+/* ---- the log ----------------------------------------------------------------------------------------------------------- */
+
+#define NEWS_MAX 20 /* lines a tick */
+
+/* As the journal takes it from a line's beginning. */
+static const char *journal_level(enum severity severity)
+{
+	if (!getenv("JOURNAL_STREAM"))
+		return "";
+	return severity == SEVERITY_CRITICAL ? "<3>" : severity == SEVERITY_WARNING ? "<4>" : "<6>";
+}
+
+static void log_finding(const struct finding_row *f)
+{
+	static const char *const severities[] = { "info", "warning", "critical" };
+	char line[1024], clean[1024];
+
+	snprintf(line, sizeof(line), "%s, %s %s, %s%s%s pid %d: %s",
+		 f->is_open ? "finding" : "finding ended", severities[f->severity], f->type,
+		 f->pool ? f->pool : "", f->pool ? " of " : "", f->process ? f->process : "?",
+		 f->pid, f->text ? f->text : "");
+	text_clean(line, sizeof(line), clean, sizeof(clean));
+	fprintf(stderr, "%spoolscope: %s\n", journal_level(f->severity), clean);
+}
+
+static void log_news(const struct snapshot *s)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < s->n_findings; i++)
+		if (s->findings[i].is_news && n++ < NEWS_MAX)
+			log_finding(&s->findings[i]);
+	if (n > NEWS_MAX)
+		fprintf(stderr, "poolscope: and %u more findings that opened or ended\n",
+			n - NEWS_MAX);
+}
+
+/* ---- the tick ---------------------------------------------------------------------------------------------------------- */
 
 static void tick(struct agent *a)
 {
@@ -274,6 +323,8 @@ static void tick(struct agent *a)
 	if (a->server)
 		server_set_snapshot(a->server, s);
 	evidence_want_findings(a->stacks, s, now_ns);
+	if (a->is_logging)
+		log_news(s);
 	a->last_tick_ns = now_ns;
 	a->tick_s = (double)(clock_ns(CLOCK_MONOTONIC) - now_ns) / 1e9;
 	cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
@@ -456,16 +507,21 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		.is_traffic_off = a->config.is_traffic_off,
 		.is_perf_forced = a->config.probe_method == CONFIG_PROBE_PERF,
 	};
+	struct detect_limits wrong = detect_limits_default;
 	int error = open_server(a, o, d); /* first: a second agent on this host must not attach anything */
 
 	if (!error)
 		error = kernel_load(&limits, &a->kernel, d);
 	if (error)
 		return error;
+	if (a->config.leak_seconds)
+		wrong.leak_ns = (int64_t)a->config.leak_seconds * 1000000000;
+	if (a->config.wait_seconds)
+		wrong.wait_ns = (int64_t)a->config.wait_seconds * 1000000000;
 	kernel_attach_hooks(a->kernel); /* what fails shows in doctor */
 	a->model = model_new();
 	a->stacks = stacks_new(kernel_registers_fd(a->kernel));
-	if (!a->model || !a->stacks)
+	if (!a->model || !a->stacks || detect_new(&wrong, &a->detect))
 		return diag_set(d, -ENOMEM, "out of memory");
 	error = targets_new(a->kernel, &a->targets);
 	if (!error)
@@ -490,6 +546,7 @@ int agent_new(const struct agent_options *options, struct agent **ret, struct di
 	if (!a)
 		return diag_set(d, -ENOMEM, "out of memory");
 	a->epoll_fd = a->timer_fd = a->stop_fd = -1;
+	a->is_logging = options->is_logging;
 	error = config_read(options->config_file, &a->config, d);
 	if (!error)
 		error = open_parts(a, options, d);
@@ -512,6 +569,7 @@ void agent_free(struct agent *a)
 	ingest_free(a->ingest);
 	targets_free(a->targets);
 	model_free(a->model);
+	detect_free(a->detect);
 	kernel_free(a->kernel);
 	if (a->epoll_fd >= 0)
 		close(a->epoll_fd);

@@ -18,6 +18,7 @@ struct agent_options {
 	const char *listen_address;	/* NULL = default, "" = no TCP */
 	const char *socket_path;	/* NULL = default, "" = none */
 	const char *recipe_folders;	/* NULL = default, "" = none */
+	bool is_logging;	/* each finding that opens or ends, on stderr */
 	bool in_process;		/* for a read command: no signals, no notify */
 };
 

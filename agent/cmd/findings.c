@@ -20,6 +20,7 @@
 #include "cmd/source.h"
 
 #define FOLLOW_MS 1000
+#define YOUNG_TICKS 60 /* of a second each */
 
 /* ---- choosing and ordering ------------------------------------------------------------------------------------------------- */
 
@@ -156,8 +157,9 @@ static void print_finding(const json_t *f)
 	size_t i;
 
 	format_time(since, from, sizeof(from));
-	printf("%-8s  %s  %s/%s", field_text_or(f, "severity", "-"), field_text_or(f, "type", "-"),
-	       field_text_or(f, "process", "-"), field_text_or(f, "pool", "-"));
+	printf("%-8s  %s  %s%s%s", field_text_or(f, "severity", "-"), field_text_or(f, "type", "-"),
+	       field_text_or(f, "process", "-"), field_text(f, "pool") ? "/" : "",
+	       field_text_or(f, "pool", ""));
 	if (!isnan(field_number(f, "pid")))
 		printf(" (pid %.0f)", field_number(f, "pid"));
 	if (isnan(until)) {
@@ -176,7 +178,23 @@ static void print_finding(const json_t *f)
 		printf("          advice: %s\n", field_text(f, "advice"));
 }
 
-static int print_all(const struct invocation *in, const json_t *findings)
+/* What takes time to show cannot have shown yet. */
+static void print_none(struct source *source)
+{
+	CLEANUP(cleanup_json) json_t *status = NULL;
+	struct diag d = { 0 };
+	double ticks = NAN;
+
+	if (!source_get(source, API_PREFIX "status", &status, &d))
+		ticks = field_number(json_object_get(status, "agent"), "ticks");
+	if (ticks < YOUNG_TICKS)
+		printf("No findings yet: the agent has looked for %.0f seconds; most need a few, a leak a minute.\n",
+		       ticks);
+	else
+		printf("No findings.\n");
+}
+
+static int print_all(const struct invocation *in, struct source *source, const json_t *findings)
 {
 	const json_t *finding;
 	size_t i;
@@ -186,7 +204,7 @@ static int print_all(const struct invocation *in, const json_t *findings)
 		return EXIT_DONE;
 	}
 	if (!json_array_size(field_array(findings, "findings")))
-		printf("No findings.\n");
+		print_none(source);
 	json_array_foreach (field_array(findings, "findings"), i, finding) {
 		if (i)
 			printf("\n");
@@ -246,5 +264,5 @@ int command_findings(const struct invocation *in)
 		return follow(in, source);
 	if (get_findings(in, source, &findings, &d))
 		return command_fail(in, "%s", d.text);
-	return print_all(in, findings);
+	return print_all(in, source, findings);
 }

@@ -62,6 +62,7 @@ int command_run(const struct invocation *in)
 		.listen_address = in->listen_address,
 		.socket_path = in->socket,
 		.recipe_folders = in->recipes,
+		.is_logging = true,
 	};
 	struct sigaction end = { .sa_handler = on_signal }, again = { .sa_handler = on_reload };
 	struct diag d = { 0 };

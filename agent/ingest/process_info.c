@@ -80,13 +80,29 @@ void thread_name_read(void *unused, uint32_t pid, uint32_t tid, char ret[PS_COMM
 		      bool *ret_gone)
 {
 	char path[64], text[64];
+	int n;
 
 	(void)unused;
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/comm", pid, tid);
 	ret[0] = 0;
-	*ret_gone = read_small(path, text, sizeof(text)) < 0;
-	if (*ret_gone)
+	n = read_small(path, text, sizeof(text));
+	*ret_gone = n == -ENOENT || n == -ESRCH;
+	if (n < 0)
 		return;
 	text[strcspn(text, "\n")] = 0;
 	text_clean(text, strlen(text), ret, PS_COMM_MAX);
+}
+
+bool thread_runs_read(uint32_t pid, uint32_t tid, uint64_t *ret_cpu_ns, uint64_t *ret_n_runs)
+{
+	char path[64], text[128];
+	unsigned long long cpu_ns, n_runs;
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/schedstat", pid, tid);
+	if (read_small(path, text, sizeof(text)) < 0 ||
+	    sscanf(text, "%llu %*u %llu", &cpu_ns, &n_runs) != 2)
+		return false;
+	*ret_cpu_ns = cpu_ns;
+	*ret_n_runs = n_runs;
+	return true;
 }

@@ -25,6 +25,9 @@ int process_names_read(uint32_t pid, struct process_names *ret);
 void thread_name_read(void *unused, uint32_t pid, uint32_t tid, char ret[PS_COMM_MAX],
 		      bool *ret_gone);
 
+/* The CPU time of a thread, and how often it was given a CPU; false = it is gone, or the kernel does not tell. */
+bool thread_runs_read(uint32_t pid, uint32_t tid, uint64_t *ret_cpu_ns, uint64_t *ret_n_runs);
+
 /* The service and the container that a line of /proc/PID/cgroup names; pure. Leaves alone what it does not find. */
 void cgroup_line_parse(const char *line, struct process_names *ret);
 

@@ -280,6 +280,7 @@ static void row_wait(const struct endpoint *e, int64_t now_ns, struct pool_row *
 {
 	const struct ps_wire *b = &e->wire;
 
+	row->silent = e->n_silent;
 	if (e->n_silent)
 		row->oldest_hold_ns = now_ns - e->silent_since_ns;
 	if (b->handoffs_long + b->passed_long < FEW)

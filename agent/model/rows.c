@@ -226,7 +226,7 @@ static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row 
 	row->untrusted_why = pool_doubt(p);
 	row->trusted = !row->untrusted_why;
 	if (row_keep(row, arena) ||
-	    row_verdict(m, &p->key.proc, &p->recent, row->pending_s, row, arena) ||
+	    row_saturated_by(m, &p->key.proc, &p->recent, row->pending_s, row, arena) ||
 	    refs_rows(&p->holders, m->now_ns, tgid, arena, name_thread, context, &row->holders,
 		      &row->n_holders) ||
 	    refs_rows(&p->waiters, m->now_ns, tgid, arena, name_thread, context, &row->waiters,
@@ -272,8 +272,8 @@ static int endpoint_row_fill(const struct model *m, const struct endpoint *e, st
 	row->trusted = !row->untrusted_why;
 	if (row_keep(row, arena))
 		return -ENOMEM;
-	return row_verdict(m, &e->key.proc, &e->recent, row->wait ? row->wait->sum_s : NAN, row,
-			   arena);
+	return row_saturated_by(m, &e->key.proc, &e->recent, row->wait ? row->wait->sum_s : NAN,
+				row, arena);
 }
 
 /* A destroyed pool stays in the kernel's table for a moment; it may be made again, and its books go on. */

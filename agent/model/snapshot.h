@@ -19,6 +19,16 @@
 
 #define UNKNOWN ((int64_t)-1)
 
+/* What the thread that took an item has done since, as far as it was looked at: only where the item is out for long. */
+enum ref_does {
+	REF_UNKNOWN,
+	REF_LOOKED_AT,	/* since a moment ago */
+	REF_SLEEPS,	/* it has not run */
+	REF_COMPUTES,	/* it has run for most of the time */
+	REF_GOES_ON,	/* it has run now and then */
+	REF_WENT_ON	/* and has come for other items of the pool */
+};
+
 /* One item out, or one caller waiting. */
 struct ref_row {
 	uint64_t id;		/* item, or waiter */
@@ -27,6 +37,7 @@ struct ref_row {
 	char thread[PS_COMM_MAX];	/* name; empty = not known */
 	int64_t age_ns;
 	bool is_thread_gone;	/* the thread that took it has ended */
+	enum ref_does does;	/* of holders */
 };
 
 struct pool_row {
@@ -97,6 +108,9 @@ struct pool_row {
 	bool trusted;
 	const char *untrusted_why;	/* NULL when trusted */
 	const char *verdict;	/* "healthy", or the most severe finding's text */
+	const char *saturated_by;	/* NULL; or that stalls explain why it was full lately, a sentence */
+	int64_t silent;	/* connections that did not move while others went from hand to hand: somebody has them */
+	int64_t leaked;	/* items that a finding says are leaked */
 
 	const struct ref_row *holders;	/* oldest first, at most SNAPSHOT_REFS_MAX */
 	size_t n_holders;
@@ -136,15 +150,22 @@ struct finding_row {
 	const char *type;
 	enum severity severity;
 	bool is_open;
+	bool is_news;	/* it opened, or closed, in this tick */
 	int32_t pid;
 	const char *process;
-	const char *pool;
+	const char *pool;	/* NULL = it is about the process */
 	uint64_t pool_id;	/* 0 = none */
-	int64_t since_ns;	/* CLOCK_REALTIME */
-	int64_t until_ns;	/* UNKNOWN while open */
+	int64_t since_ns;	/* when it began to hold, CLOCK_REALTIME */
+	int64_t until_ns;	/* when it held last; UNKNOWN while open */
 	const char *text;
 	const char *advice;
 	const char *evidence;
+};
+
+/* How many findings of a type have opened since the agent began. */
+struct finding_count {
+	const char *type;
+	uint64_t opened;
 };
 
 /* The stalls of one process and cause. */
@@ -272,6 +293,8 @@ struct snapshot {
 	size_t n_stacks;
 	const struct finding_row *findings;
 	size_t n_findings;
+	const struct finding_count *finding_counts;	/* all types that there are */
+	size_t n_finding_counts;
 	const struct stall_row *stalls;
 	size_t n_stalls;
 	const struct lock_row *locks;

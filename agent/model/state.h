@@ -288,14 +288,15 @@ void lock_sums_tick_end(struct model *m);
 /* 0 or -ENOMEM. */
 int lock_sums_snapshot(struct model *m, struct snapshot *s);
 
-/* ---- verdict.c --------------------------------------------------------------------------------------------------------- */
+/* ---- saturated_by.c --------------------------------------------------------------------------------------------------- */
 
 /* Once a tick. */
 void recent_roll(struct recent *r, const struct mark *now);
 
-/* Sets the verdict where waits inside of stalls explain that the pool was saturated lately; waited_s: all waits so far. 0 or -ENOMEM. */
-int row_verdict(const struct model *m, const struct ps_proc_key *proc, const struct recent *recent,
-		double waited_s, struct pool_row *row, struct arena *arena);
+/* Says so where waits inside of stalls explain that the pool was saturated lately; waited_s: all waits so far. 0 or -ENOMEM. */
+int row_saturated_by(const struct model *m, const struct ps_proc_key *proc,
+		     const struct recent *recent, double waited_s, struct pool_row *row,
+		     struct arena *arena);
 
 /* ---- join.c ------------------------------------------------------------------------------------------------------------ */
 

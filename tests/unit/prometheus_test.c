@@ -82,6 +82,9 @@ static void a_pool_is_written_with_all_its_families(void **state)
 	assert_line(&b, "poolscope_pool_trusted{" ORDERS "} 1");
 	assert_line(&b, "poolscope_findings{finding=\"too-small\",severity=\"warning\"} 1");
 	assert_line(&b, "poolscope_findings{finding=\"leak\",severity=\"critical\"} 0");
+	assert_line(&b, "poolscope_findings_opened_total{finding=\"leak\"} 5");
+	assert_line(&b, "poolscope_pool_leaked_items{process=\"orders.service\",pool=\"main-db\","
+			"kind=\"connection\",source=\"usdt\"} 3");
 	assert_line(&b, "# TYPE poolscope_lock_wait_duration_seconds histogram");
 	assert_line(
 		&b,

@@ -172,6 +172,7 @@ static inline struct snapshot *fixture_full(void)
 		{ .id = 1, .tid = 4252, .thread = "", .age_ns = 250000000 }
 	};
 	struct pool_row *pools;
+	static const struct finding_count counts[] = { { "leak", 5 }, { "too-small", 1 } };
 	struct snapshot *s = fixture_new(1, &pools);
 	struct finding_row *f = arena_alloc(s->arena, 2, sizeof(*f));
 	struct probe_row *probe = arena_alloc(s->arena, 1, sizeof(*probe));
@@ -185,6 +186,7 @@ static inline struct snapshot *fixture_full(void)
 	pools[0].n_holders = 2;
 	pools[0].waiters = waiters;
 	pools[0].n_waiters = 1;
+	pools[0].leaked = 3;
 	pools[0].verdict = "too small: 17 of 20 in use and 2 wait";
 	f[0] = (struct finding_row){
 		.id = 1,
@@ -230,6 +232,8 @@ static inline struct snapshot *fixture_full(void)
 	table[0] = (struct table_row){ "pools", 1, 4096 };
 	s->findings = f;
 	s->n_findings = 2;
+	s->finding_counts = counts;
+	s->n_finding_counts = 2;
 	s->probes = probe;
 	s->n_probes = 1;
 	s->checks = check;

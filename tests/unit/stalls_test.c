@@ -708,7 +708,7 @@ static char *judge(struct model *m, int64_t now_ns, uint64_t waited, uint64_t st
 	model_tick_end(m);
 	s = look(m);
 	assert_int_equal(s->n_pools, 1);
-	snprintf(ret, 80, "%s", s->pools[0].verdict);
+	snprintf(ret, 80, "%s", s->pools[0].saturated_by ? s->pools[0].saturated_by : "healthy");
 	assert_true(fabs(s->pools[0].stalled_s - (double)stalled / 1e3) < 1e-6);
 	snapshot_unref(s);
 	return ret;

@@ -96,32 +96,35 @@ static void run_task(void *context, int64_t hold_ns)
 	world_safepoint();
 }
 
-static void use_once(struct running *r, unsigned int *seed)
+/* False: the thread has deserted. */
+static bool use_once(struct running *r, unsigned int *seed)
 {
 	int64_t hold_ns = (int64_t)(exponential(seed, r->load->hold_ms) * 1e6), due_ns;
 	struct item *item;
 
 	if (r->load->item == ITEM_WORKER) {
 		workers_submit(&r->workers, hold_ns);
-		return;
+		return true;
 	}
 	item = take(r);
 	if (!item)
-		return;
+		return true;
 	due_ns = now_ns() + hold_ns;
-	if (r->load->fault == FAULT_LEAK && fault_take(r, "leak", 0)) {
+	if ((r->load->fault == FAULT_LEAK || r->load->fault == FAULT_DESERT) &&
+	    fault_take(r, "leak", 0)) {
 		pool_leak(&r->pool);
-		return;
+		return r->load->fault == FAULT_LEAK;
 	}
 	if (r->load->fault == FAULT_HANG && fault_take(r, "hang", 0))
 		due_ns = r->load->fault_ms > 0 ? now_ns() + (int64_t)(r->load->fault_ms * 1e6)
 					       : r->world->end_ns;
 	if (r->load->is_async) {
 		returner_add(r->returner, item, due_ns);
-		return;
+		return true;
 	}
 	hold_item(r, due_ns - now_ns());
 	give(r, item);
+	return true;
 }
 
 /* ---- threads ----------------------------------------------------------------------------------------------------------- */
@@ -148,7 +151,8 @@ static void *run_thread(void *arg)
 			due = floor(at / 1e9) * 1e9 + fmod(at, 1e9) / 5;
 		sleep_until((int64_t)due);
 		world_safepoint();
-		use_once(r, &seed);
+		if (!use_once(r, &seed))
+			break;
 		at += every_ns > 0 ? exponential(&seed, every_ns) : 0;
 	}
 	return NULL;

@@ -11,11 +11,12 @@
 #include "tools/sdk/poolscope.h"
 #include "tools/sim/workers.h"
 
-/* What goes wrong. The first three happen to whoever takes an item after the first quarter of the run. */
+/* What goes wrong. The first four happen to whoever takes an item after the first quarter of the run. */
 enum fault {
 	FAULT_NONE,
 	FAULT_LEAK,	/* the item is not given back */
 	FAULT_HANG,	/* the item is kept for fault_ms; 0 = until the load ends */
+	FAULT_DESERT,	/* the same, and the thread ends */
 	FAULT_DEADLOCK,	/* the holder takes a second item of the pool that its load names as `behind` */
 	/* the rest is done by a thread of their own, evenly spread over the run */
 	FAULT_SCHEDULED,

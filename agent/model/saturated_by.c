@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verdict.c - whether stalls of the process explain that callers of a pool had to wait lately. The surprise: a pool that is full is no
+ * saturated_by.c - whether stalls of the process explain that callers of a pool had to wait lately. The surprise: a pool that is full is no
  * evidence against itself when nearly all the waiting happened while nobody in the process could give anything back.
  */
 #include <errno.h>
@@ -24,8 +24,9 @@ void recent_roll(struct recent *r, const struct mark *now)
 	r->newer = *now;
 }
 
-int row_verdict(const struct model *m, const struct ps_proc_key *proc, const struct recent *recent,
-		double waited_s, struct pool_row *row, struct arena *arena)
+int row_saturated_by(const struct model *m, const struct ps_proc_key *proc,
+		     const struct recent *recent, double waited_s, struct pool_row *row,
+		     struct arena *arena)
 {
 	const struct mark *then = &recent->older;
 	int64_t since_ns = then->t_ns > row->since_ns ? then->t_ns : row->since_ns;
@@ -36,8 +37,8 @@ int row_verdict(const struct model *m, const struct ps_proc_key *proc, const str
 	if (!(row->saturated_s > then->saturated_s) || !(waited > FEW_WAIT * seconds) ||
 	    !(stalled >= EXPLAINED * waited))
 		return 0;
-	row->verdict =
+	row->saturated_by =
 		arena_printf(arena, "saturated by stalls (%s): %.0f%% of the wait came of them",
 			     cause_names[stalls_main_cause(m, proc)], 100 * stalled / waited);
-	return row->verdict ? 0 : -ENOMEM;
+	return row->saturated_by ? 0 : -ENOMEM;
 }

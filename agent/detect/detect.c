@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * detect.c - findings from one tick to the next: when one opens, when it closes, and what is remembered. The surprise: what holds at one
+ * moment is no finding yet, so what a detector says is kept for those that are open only, and is that of the last tick in which it held.
+ */
+#include "detect/detect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/arena.h"
+#include "detect/detector.h"
+#include "detect/suspects.h"
+
+#define DETECTORS_MAX 16
+#define NAME_BYTES 128
+
+const struct detect_limits detect_limits_default = {
+	.leak_ns = 60000000000,
+	.wait_ns = 1000000000,
+};
+
+struct finding {
+	uint64_t id;
+	const struct detector *of;
+	uint64_t pool_id; /* 0 = of a process */
+	int32_t pid;
+	char process[NAME_BYTES], pool[NAME_BYTES];
+	int64_t since_ns, until_ns; /* CLOCK_REALTIME; UNKNOWN = open */
+	const char *ended; /* NULL = nothing is to be said of it */
+	bool is_news;
+	struct told told;
+	struct finding *prev, *next;
+};
+
+struct watched_key {
+	uint64_t id; /* of the pool; of a process's stalls: the pid and the cause */
+	uint64_t about;
+};
+
+/* One pool, or the stalls of one process and cause. */
+struct watched {
+	struct watched_key key;
+	struct past past;
+	int64_t held_ns[DETECTORS_MAX]; /* since when what the detector says holds; 0 = it does not */
+	int64_t last_ns[DETECTORS_MAX]; /* when it did last; 0 = never */
+	struct finding *open[DETECTORS_MAX];
+	int64_t longest_ns;
+	int64_t full_since_ns; /* 0 = it is not */
+	bool is_there;
+	UT_hash_handle hh;
+};
+
+struct findings {
+	struct finding *first, *last;
+	size_t n;
+};
+
+struct detect {
+	struct detect_limits limits;
+	struct watched *watched;
+	struct findings open, closed;
+	struct suspects suspects;
+	uint64_t next_id, opened[DETECTORS_MAX];
+	/* within a tick: the pools in the order of their processes */
+	const struct pool_row **by_pid;
+	size_t n_by_pid;
+};
+
+/* ---- lists ---------------------------------------------------------------------------------------------------------------- */
+
+static void list_add(struct findings *l, struct finding *f)
+{
+	f->prev = l->last;
+	f->next = NULL;
+	if (l->last)
+		l->last->next = f;
+	else
+		l->first = f;
+	l->last = f;
+	l->n++;
+}
+
+static void list_remove(struct findings *l, struct finding *f)
+{
+	if (f->prev)
+		f->prev->next = f->next;
+	else
+		l->first = f->next;
+	if (f->next)
+		f->next->prev = f->prev;
+	else
+		l->last = f->prev;
+	l->n--;
+}
+
+static void list_done(struct findings *l)
+{
+	struct finding *f;
+
+	while ((f = l->first)) {
+		list_remove(l, f);
+		free(f);
+	}
+}
+
+int detect_new(const struct detect_limits *limits, struct detect **ret)
+{
+	*ret = n_detectors <= DETECTORS_MAX ? calloc(1, sizeof(**ret)) : NULL;
+	if (!*ret)
+		return -ENOMEM;
+	(*ret)->limits = *limits;
+	(*ret)->next_id = 1;
+	return 0;
+}
+
+void detect_free(struct detect *d)
+{
+	struct watched *w, *next;
+
+	if (!d)
+		return;
+	HASH_ITER (hh, d->watched, w, next) {
+		HASH_DEL(d->watched, w);
+		free(w);
+	}
+	suspects_done(&d->suspects);
+	list_done(&d->open);
+	list_done(&d->closed);
+	free(d);
+}
+
+uint64_t detect_n_refused(const struct detect *d)
+{
+	return d->suspects.n_refused;
+}
+
+/* ---- what is watched ------------------------------------------------------------------------------------------------------ */
+
+static struct watched_key key_of_pool(const struct pool_row *pool)
+{
+	return (struct watched_key){ .id = pool->id, .about = ABOUT_POOL };
+}
+
+static struct watched_key key_of_stall(const struct stall_row *row)
+{
+	return (struct watched_key){ .id = (uint64_t)(uint32_t)row->pid << 32 | row->cause,
+				     .about = ABOUT_PROCESS };
+}
+
+static struct watched *watched_find(const struct detect *d, struct watched_key key)
+{
+	struct watched *w;
+
+	HASH_FIND(hh, d->watched, &key, sizeof(key), w);
+	return w;
+}
+
+static struct watched *watched_get(struct detect *d, struct watched_key key)
+{
+	struct watched *w = watched_find(d, key);
+
+	if (w)
+		return w;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return NULL;
+	w->key = key;
+	past_begin(&w->past);
+	HASH_ADD(hh, d->watched, key, sizeof(w->key), w);
+	return w;
+}
+
+const struct past *past_of(const struct look *l, const struct pool_row *pool)
+{
+	const struct watched *w = watched_find(l->all, key_of_pool(pool));
+
+	return w ? &w->past : NULL;
+}
+
+const struct past *past_of_stall(const struct look *l, const struct stall_row *stall)
+{
+	const struct watched *w = watched_find(l->all, key_of_stall(stall));
+
+	return w ? &w->past : NULL;
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+	const struct pool_row *const *p = a, *const *q = b;
+
+	if ((*p)->pid != (*q)->pid)
+		return (*p)->pid < (*q)->pid ? -1 : 1;
+	return ((*p)->id > (*q)->id) - ((*p)->id < (*q)->id);
+}
+
+static int sort_by_pid(struct detect *d, const struct snapshot *s)
+{
+	d->n_by_pid = 0;
+	d->by_pid = arena_alloc(s->arena, s->n_pools + 1, sizeof(struct pool_row *));
+	if (!d->by_pid)
+		return -ENOMEM;
+	for (; d->n_by_pid < s->n_pools; d->n_by_pid++)
+		d->by_pid[d->n_by_pid] = &s->pools[d->n_by_pid];
+	qsort(d->by_pid, d->n_by_pid, sizeof(*d->by_pid), compare_pids);
+	return 0;
+}
+
+const struct pool_row *const *neighbours(const struct look *l, size_t *ret_n)
+{
+	const struct detect *d = l->all;
+	size_t low = 0, high = d->n_by_pid;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (d->by_pid[middle]->pid < l->pool->pid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (*ret_n = 0; *ret_n < NEIGHBOURS_MAX && low + *ret_n < d->n_by_pid &&
+			 d->by_pid[low + *ret_n]->pid == l->pool->pid;)
+		++*ret_n;
+	return d->by_pid + low;
+}
+
+/* ---- opening and closing -------------------------------------------------------------------------------------------------- */
+
+static void name_keep(char *ret, const char *name)
+{
+	strncpy(ret, name ? name : "", NAME_BYTES - 1);
+}
+
+static struct finding *finding_open(struct detect *d, const struct look *l, unsigned int i,
+				    int64_t held_ns)
+{
+	struct finding *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->id = d->next_id++;
+	f->of = &detectors[i];
+	f->pool_id = l->pool ? l->pool->id : 0;
+	f->pid = l->pool ? l->pool->pid : l->stall->pid;
+	name_keep(f->process, l->pool ? l->pool->process : l->stall->process);
+	name_keep(f->pool, l->pool ? l->pool->name : NULL);
+	f->since_ns = l->s->wall_ns - (l->s->t_ns - held_ns);
+	f->until_ns = UNKNOWN;
+	f->is_news = true;
+	d->opened[i]++;
+	list_add(&d->open, f);
+	return f;
+}
+
+static void finding_close(struct detect *d, struct finding **f, int64_t until_ns, const char *ended)
+{
+	struct finding *oldest = d->closed.first;
+
+	list_remove(&d->open, *f);
+	(*f)->until_ns = until_ns > (*f)->since_ns ? until_ns : (*f)->since_ns;
+	(*f)->ended = ended;
+	(*f)->is_news = true;
+	list_add(&d->closed, *f);
+	*f = NULL;
+	if (d->closed.n <= FINDINGS_CLOSED)
+		return;
+	list_remove(&d->closed, oldest);
+	free(oldest);
+}
+
+/* What the detector says does not hold now. */
+static void not_held(struct detect *d, unsigned int i, const struct look *l, struct watched *w)
+{
+	const struct detector *detector = &detectors[i];
+	int64_t now_ns = l->s->t_ns, ago_ns = now_ns - w->last_ns[i];
+	bool is_replaced = detector->is_pressure && l->pressure != PRESSURE_NONE,
+	     is_sure = !l->pool || (l->pool->trusted && !l->deadlock);
+
+	w->held_ns[i] = 0;
+	if (w->open[i] && (ago_ns >= detector->closes_ns || is_replaced))
+		finding_close(d, &w->open[i], l->s->wall_ns - ago_ns,
+			      is_sure ? detector->ended : NULL);
+}
+
+static int detector_run(struct detect *d, unsigned int i, struct look *l, struct watched *w)
+{
+	struct told told = { 0 };
+	int64_t now_ns = l->s->t_ns;
+
+	l->is_open = w->open[i];
+	if (!detectors[i].look(l, &told)) {
+		not_held(d, i, l, w);
+		return 0;
+	}
+	w->last_ns[i] = now_ns;
+	if (!w->held_ns[i])
+		w->held_ns[i] = now_ns;
+	if (!w->open[i] && now_ns - w->held_ns[i] >= detectors[i].opens_ns) {
+		w->open[i] = finding_open(d, l, i, w->held_ns[i]);
+		if (!w->open[i])
+			return -ENOMEM;
+	}
+	if (!w->open[i])
+		return 0;
+	if (told.severity < w->open[i]->told.severity)
+		told.severity = w->open[i]->told.severity; /* how bad it was, and not how bad it just is */
+	w->open[i]->told = told;
+	return 0;
+}
+
+static int64_t full_for(struct watched *w, const struct look *l)
+{
+	if (!is_full(l->pool, &l->window))
+		w->full_since_ns = 0;
+	else if (!w->full_since_ns)
+		w->full_since_ns = l->s->t_ns - l->window.t_ns;
+	return w->full_since_ns ? l->s->t_ns - w->full_since_ns : 0;
+}
+
+static int run_all(struct detect *d, enum about about, struct look *l, struct watched *w)
+{
+	w->is_there = true;
+	l->past = &w->past;
+	l->tick = past_growth(&w->past, 1);
+	l->window = past_growth(&w->past, WINDOW_TICKS);
+	l->window_s = (double)l->window.t_ns / 1e9;
+	if (about == ABOUT_POOL) {
+		l->full_ns = full_for(w, l);
+		l->deadlock = deadlocked_with(l);
+		l->pressure = pressure_of(l);
+	}
+	for (unsigned int i = 0; i < n_detectors; i++) {
+		if (detectors[i].about == about && detector_run(d, i, l, w))
+			return -ENOMEM;
+		if (detectors[i].look == look_endpoint_down)
+			l->down_ns = w->last_ns[i];
+	}
+	return 0;
+}
+
+static bool is_told(const struct watched *w, look_fn *what)
+{
+	for (unsigned int i = 0; i < n_detectors; i++)
+		if (detectors[i].look == what && w->open[i])
+			return true;
+	return false;
+}
+
+static int pool_run(struct detect *d, const struct snapshot *s, struct pool_row *pool,
+		    thread_facts_fn *look, void *context)
+{
+	struct watched *w = watched_get(d, key_of_pool(pool));
+	struct look l = { .s = s, .limits = &d->limits, .all = d, .pool = pool };
+	int64_t longest_ns = pool->hold ? (int64_t)pool->hold->max_ns : 0, least_ns, oldest_ns;
+	int error;
+
+	if (!w)
+		return -ENOMEM;
+	if (!is_told(w, look_leak)) /* what comes back late is no need of the pool */
+		w->longest_ns = longest_ns;
+	l.longest_ns = w->longest_ns;
+	least_ns = past_growth(&w->past, WINDOW_TICKS).saturated_s > 0 ? 0 : d->limits.leak_ns / 2;
+	l.unusual_ns = unusual_ns(pool);
+	if (least_ns < l.unusual_ns)
+		least_ns = l.unusual_ns;
+	if (look)
+		suspects_look(&d->suspects, pool, least_ns, s->t_ns, look, context);
+	error = run_all(d, ABOUT_POOL, &l, w);
+	l.is_open = is_told(w, look_leak);
+	if (pool->silent != UNKNOWN)
+		pool->leaked = l.is_open ? pool->silent : 0;
+	else if (pool->n_holders || pool->in_use == 0)
+		pool->leaked = l.is_open ? (int64_t)n_holders_that(&l, is_leaked, &oldest_ns) : 0;
+	return error;
+}
+
+static int stall_run(struct detect *d, const struct snapshot *s, const struct stall_row *row)
+{
+	struct watched *w = watched_get(d, key_of_stall(row));
+	struct look l = { .s = s, .limits = &d->limits, .all = d, .stall = row };
+
+	return w ? run_all(d, ABOUT_PROCESS, &l, w) : -ENOMEM;
+}
+
+/* What is gone has nothing wrong any more. */
+static void forget_gone(struct detect *d, int64_t wall_ns)
+{
+	struct watched *w, *next;
+
+	HASH_ITER (hh, d->watched, w, next) {
+		if (w->is_there) {
+			w->is_there = false;
+			continue;
+		}
+		for (unsigned int i = 0; i < n_detectors; i++)
+			if (w->open[i])
+				finding_close(d, &w->open[i], wall_ns,
+					      w->key.about == ABOUT_POOL ? "the pool is gone"
+									 : "the process is gone");
+		HASH_DEL(d->watched, w);
+		free(w);
+	}
+}
+
+/* ---- the snapshot ---------------------------------------------------------------------------------------------------------- */
+
+static const char *text_of(struct arena *arena, const char *text)
+{
+	return text[0] ? arena_strdup(arena, text) : NULL;
+}
+
+static void finding_row(struct finding *f, struct arena *arena, struct finding_row *row)
+{
+	*row = (struct finding_row){
+		.id = f->id,
+		.type = f->of->type,
+		.severity = f->told.severity,
+		.is_open = f->until_ns == UNKNOWN,
+		.is_news = f->is_news,
+		.pid = f->pid,
+		.process = arena_strdup(arena, f->process),
+		.pool = text_of(arena, f->pool),
+		.pool_id = f->pool_id,
+		.since_ns = f->since_ns,
+		.until_ns = f->until_ns,
+		.text = f->ended ? arena_printf(arena, "%s (%s)", f->told.text, f->ended)
+				 : text_of(arena, f->told.text),
+		.advice = text_of(arena, f->told.advice),
+		.evidence = text_of(arena, f->told.evidence),
+	};
+	f->is_news = false;
+}
+
+/* The most severe; of equals the first in the order of detectors.c. */
+static const char *verdict_of(const struct watched *w, struct arena *arena)
+{
+	const struct finding *worst = NULL;
+
+	for (unsigned int i = 0; i < n_detectors; i++)
+		if (w->open[i] && (!worst || w->open[i]->told.severity > worst->told.severity))
+			worst = w->open[i];
+	return worst ? arena_strdup(arena, worst->told.text) : NULL;
+}
+
+static void set_verdicts(struct detect *d, struct pool_row *rows, const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n_pools && d->open.n; i++) {
+		const struct watched *w = watched_find(d, key_of_pool(&rows[i]));
+		const char *verdict = w ? verdict_of(w, s->arena) : NULL;
+
+		if (verdict)
+			rows[i].verdict = verdict;
+	}
+}
+
+static int set_findings(struct detect *d, struct snapshot *s)
+{
+	struct finding_row *rows =
+		arena_alloc(s->arena, d->open.n + d->closed.n + 1, sizeof(*rows));
+	struct finding_count *counts = arena_alloc(s->arena, n_detectors, sizeof(*counts));
+	size_t n = 0;
+
+	if (!rows || !counts)
+		return -ENOMEM;
+	for (struct finding *f = d->open.last; f; f = f->prev)
+		finding_row(f, s->arena, &rows[n++]);
+	for (struct finding *f = d->closed.last; f; f = f->prev)
+		finding_row(f, s->arena, &rows[n++]);
+	for (unsigned int i = 0; i < n_detectors; i++)
+		counts[i] = (struct finding_count){ detectors[i].type, d->opened[i] };
+	s->findings = rows;
+	s->n_findings = n;
+	s->finding_counts = counts;
+	s->n_finding_counts = n_detectors;
+	return 0;
+}
+
+/* First what is known of all, as one is held against the other. */
+static int add_all(struct detect *d, const struct snapshot *s)
+{
+	struct watched *w;
+
+	for (size_t i = 0; i < s->n_pools; i++) {
+		w = watched_get(d, key_of_pool(&s->pools[i]));
+		if (!w)
+			return -ENOMEM;
+		past_add(&w->past, &s->pools[i], s->t_ns);
+	}
+	for (size_t i = 0; i < s->n_stalls; i++) {
+		w = watched_get(d, key_of_stall(&s->stalls[i]));
+		if (!w)
+			return -ENOMEM;
+		past_add_stall(&w->past, &s->stalls[i], s->t_ns);
+	}
+	return sort_by_pid(d, s);
+}
+
+int detect_tick(struct detect *d, struct snapshot *s, thread_facts_fn *look, void *context)
+{
+	struct pool_row *rows = (struct pool_row *)s->pools; /* it is still being made */
+	int error = add_all(d, s);
+
+	for (size_t i = 0; i < s->n_pools && !error; i++)
+		error = pool_run(d, s, &rows[i], look, context);
+	for (size_t i = 0; i < s->n_stalls && !error; i++)
+		error = stall_run(d, s, &s->stalls[i]);
+	if (error)
+		return error;
+	suspects_tick_end(&d->suspects);
+	forget_gone(d, s->wall_ns);
+	set_verdicts(d, rows, s);
+	return set_findings(d, s);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* look.c - what several detectors ask, and how they name things. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "detect/detector.h"
+
+/*
+ * Of the window. A pool that works at four fifths of what it can is full half of the time in its random course, and healthy; where the
+ * load never ends it is all of it.
+ */
+#define FULL_ALWAYS 0.95
+#define FULL_MOSTLY 0.8
+#define LONG_WAIT 2.0 /* holds: then mostly is enough */
+
+#define UNUSUAL 5.0 /* times the p99 of all holds */
+#define UNUSUAL_NS 1000000000
+
+struct duration duration(double seconds)
+{
+	struct duration d;
+
+	_Static_assert(sizeof(d.text) >= TEXT_NUMBER_BYTES, "room for any duration");
+	text_format_duration(seconds, d.text);
+	return d;
+}
+
+struct pool_title pool_title(const struct pool_row *pool)
+{
+	struct pool_title t;
+
+	snprintf(t.text, sizeof(t.text), "%.60s of %.30s", pool->name ? pool->name : "a pool",
+		 pool->process ? pool->process : "a process");
+	return t;
+}
+
+struct callers callers(const struct pool_row *pool)
+{
+	struct callers c = { "callers wait" };
+
+	if (pool->pending > 0)
+		snprintf(c.text, sizeof(c.text), "%lld caller%s", (long long)pool->pending,
+			 pool->pending == 1 ? " waits" : "s wait");
+	return c;
+}
+
+static const char *what_it_does(const struct ref_row *h)
+{
+	static const char *const texts[] = {
+		[REF_UNKNOWN] = "",
+		[REF_LOOKED_AT] = "",
+		[REF_SLEEPS] = ", in one sleep since",
+		[REF_COMPUTES] = ", computing since",
+		[REF_GOES_ON] = ", awake now and then",
+		[REF_WENT_ON] = ", has come for other items since",
+	};
+
+	return h->is_thread_gone ? ", ended" : texts[h->does];
+}
+
+void tell_holders(const struct look *l, holder_fn *is_one, char *ret, size_t size)
+{
+	size_t used = strlen(ret);
+
+	for (size_t i = 0; i < l->pool->n_holders && used < size - 1; i++) {
+		const struct ref_row *h = &l->pool->holders[i];
+		struct duration age = duration((double)h->age_ns / 1e9);
+		const char *between = used ? "; " : "";
+
+		if (!is_one(l, h))
+			continue;
+		if (!h->tid)
+			snprintf(ret + used, size - used, "%sitem 0x%llx for %s", between,
+				 (unsigned long long)h->id, age.text);
+		else
+			snprintf(ret + used, size - used, "%sthread %u (%.*s%s) for %s", between,
+				 h->tid, PS_COMM_MAX, h->thread[0] ? h->thread : "?",
+				 what_it_does(h), age.text);
+		used = strlen(ret);
+	}
+}
+
+size_t n_holders_that(const struct look *l, holder_fn *is_one, int64_t *ret_oldest_ns)
+{
+	size_t n = 0;
+
+	*ret_oldest_ns = 0;
+	for (size_t i = 0; i < l->pool->n_holders; i++) {
+		const struct ref_row *h = &l->pool->holders[i];
+
+		if (!is_one(l, h))
+			continue;
+		if (!n++)
+			*ret_oldest_ns = h->age_ns; /* they come in this order */
+	}
+	return n;
+}
+
+bool is_full(const struct pool_row *pool, const struct sample *w)
+{
+	double window_s = (double)w->t_ns / 1e9, holds = (double)w->holds, waits = (double)w->waits;
+	bool waits_long = w->timeouts || w->waits <= 0 || w->holds <= 0 ||
+			  w->wait_s / waits > LONG_WAIT * w->hold_s / holds;
+
+	return window_s > WINDOW_TICKS - 1 && pool->pending != 0 && /* unknown is not 0 */
+	       w->saturated_s >= (waits_long ? FULL_MOSTLY : FULL_ALWAYS) * window_s;
+}
+
+int64_t unusual_ns(const struct pool_row *pool)
+{
+	double p99_s = pool->hold ? hist_quantile_s(pool->hold, 0.99) : NAN;
+
+	return isnan(p99_s) || UNUSUAL * p99_s * 1e9 < UNUSUAL_NS
+		       ? UNUSUAL_NS
+		       : (int64_t)(UNUSUAL * p99_s * 1e9);
+}
+
+bool is_unusual(const struct look *l, const struct ref_row *h)
+{
+	return h->age_ns >= l->unusual_ns;
+}

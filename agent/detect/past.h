@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * past.h - what a pool did in the last seconds, and what is usual for it. Counters are taken from the rows of snapshots; one that cannot
+ * be known stays at 0 and is told by the row itself.
+ */
+#ifndef POOLSCOPE_DETECT_PAST_H
+#define POOLSCOPE_DETECT_PAST_H
+
+#include "model/snapshot.h"
+
+#define WINDOW_TICKS 3 /* over which a pool is judged to be full */
+#define LONG_TICKS 5 /* for what is rarer */
+
+/* Counters at one moment, or their growth between two. */
+struct sample {
+	int64_t t_ns;
+	int64_t acquires, timeouts, rejections, opened, open_failures, closed, waits, holds;
+	int64_t rejected_by[PS_REJECT_COUNT];
+	double saturated_s, pending_s, wait_s, hold_s;
+	double stalled_s;	/* of pending_s, what came of stalls too; of a process: how long it stood still */
+};
+
+struct past {
+	struct sample ring[LONG_TICKS + 1];
+	uint32_t n;		/* samples ever taken */
+	double usual_hold_s;	/* mean, while hardly anybody waited; NaN = not known yet */
+	double usual_weight;	/* holds behind it */
+};
+
+void past_begin(struct past *p);
+
+/* Takes the counters of a row. */
+void past_add(struct past *p, const struct pool_row *row, int64_t t_ns);
+void past_add_stall(struct past *p, const struct stall_row *row, int64_t t_ns);
+
+/* The growth over so many ticks, or over those that there were; its t_ns is how long that took, 0 = there was no tick before. */
+struct sample past_growth(const struct past *p, uint32_t n_ticks);
+
+#endif
