@@ -166,18 +166,18 @@ PS_INLINE int ps_barrier_is_known(const struct ps_work *w, __u64 now)
 	       now - w->asked_ns >= PS_BARRIER_LATE_NS;
 }
 
-/* By those who were woken last and have had their time. Of none, nothing is known. */
+/* By those who were woken last and have had their time. Of less than half of them, nothing is known; that none is back is a good sign. */
 PS_INLINE void ps_barrier_judge(struct ps_work *w, const struct ps_proc_key *proc)
 {
-	int is_good = 2 * w->n_back < w->n_out;
+	int is_known = w->n_out && 2 * w->n_out >= w->n, is_bad = 2 * w->n_back >= w->n_out;
 
 	if (!w->asked_ns)
 		return;
-	if (!is_good && w->trust > -PS_BARRIER_TRUST)
-		w->trust -= w->n_out ? 2 : 0;
-	else if (is_good && w->trust < PS_BARRIER_TRUST)
+	if (is_known && is_bad && w->trust > -PS_BARRIER_TRUST)
+		w->trust -= 2;
+	else if (is_known && !w->n_back && w->trust < PS_BARRIER_TRUST)
 		w->trust++;
-	if (is_good && w->trust > 0 && w->length_ns)
+	if (is_known && !is_bad && w->trust > 0 && w->length_ns)
 		ps_barrier_book(proc, w->asked_ns - w->length_ns, w->length_ns);
 	w->asked_ns = 0;
 }

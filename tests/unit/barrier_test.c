@@ -264,6 +264,19 @@ static void it_is_waited_for_those_who_have_no_cpu_yet(void **state)
 	assert_int_equal(n_told(), 1);
 }
 
+/* It may be the one that got what all were woken for. */
+static void one_of_many_proves_nothing(void **state)
+{
+	(void)state;
+	all_park(7);
+	runs(20 * MS);
+	n_starved = TEAM - 1;
+	wakes(TEAM, 1, 0);
+	after(200 * MS);
+	waits_for_outcome();
+	assert_int_equal(n_told(), 0);
+}
+
 static void but_not_for_ever(void **state)
 {
 	(void)state;
@@ -360,6 +373,7 @@ int main(void)
 		cmocka_unit_test_setup(who_waits_for_a_cpu_to_stop_is_not_late, reset),
 		cmocka_unit_test_setup(a_loop_of_small_parts_on_few_cpus_is_none, reset),
 		cmocka_unit_test_setup(it_is_waited_for_those_who_have_no_cpu_yet, reset),
+		cmocka_unit_test_setup(one_of_many_proves_nothing, reset),
 		cmocka_unit_test_setup(but_not_for_ever, reset),
 		cmocka_unit_test_setup(the_next_stop_at_once_is_not_in_vain, reset),
 		cmocka_unit_test_setup(who_might_have_a_time_limit_is_none, reset),
