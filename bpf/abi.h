@@ -486,6 +486,8 @@ struct ps_thread {
 	__u64 park_ran_ns;	/* its process, when it went to sleep in one, see struct ps_work */
 	__u32 park_value;	/* at which it sleeps, */
 	__u32 park_is_endless;	/* in a call that has no time limit, nor could have one */
+	__u32 woken_of;		/* the last bits of when the call was made that woke it, if it was asked what comes of it */
+	__u32 reserved_woken;
 	__u32 park_own_ns;	/* and what it had used of the CPU at most since others slept */
 	__u32 awake_left;	/* how often it had left a CPU */
 	struct ps_broadcast broadcast;
@@ -518,7 +520,7 @@ struct ps_work {
 	__u32 n_out;		/* those of them who were given a CPU, */
 	__u32 n_back;		/* and who sleep there again */
 	__u32 tgid;
-	__s32 trust;		/* what came of those before: over 0 = it is a barrier */
+	__s32 trust;		/* what came of those before, see ps_barrier_judge() */
 	__u32 caller;		/* thread that woke many and has not left its CPU since */
 	__u32 value;		/* of the word since that call */
 	__u32 reserved;

@@ -15,8 +15,9 @@
  *  - when they are woken fewer other threads run than they are: a team that has nothing to do lies beside those that compute;
  *  - afterwards most of them do something else: where all are woken for one thing, the rest is back at once, before the word changes again.
  *
- * The last is known when it is too late, so of a word that has no past a stop is told some milliseconds after its end. A team that waits for the
- * one thread which computes alone is such a stop, whether it calls that a barrier or idle time.
+ * The last is known when it is too late, so a word is a barrier's when so many as PS_BARRIER_KNOWN of those whom it woke were not back, and the stop
+ * that showed it is told some milliseconds after its end; those before, of a team of few, are not. A team that waits for the one thread which
+ * computes alone is such a stop, whether it calls that a barrier or idle time.
  */
 #ifndef POOLSCOPE_BPF_BARRIER_H
 #define POOLSCOPE_BPF_BARRIER_H
@@ -33,7 +34,8 @@
 #define PS_BARRIER_BACK_NS 100000 /* who was woken in vain is asleep again this soon, */
 #define PS_BARRIER_KNOWN_NS 1000000 /* which is known this much later; */
 #define PS_BARRIER_LATE_NS 100000000 /* who has not been given a CPU by then is not waited for */
-#define PS_BARRIER_TRUST 8 /* the most that the past of a word counts */
+#define PS_BARRIER_KNOWN 12 /* so many who were not back, all together: the word is that of a barrier */
+#define PS_BARRIER_TRUST 64 /* the most that its past counts */
 #define PS_MOMENT_NS 50000 /* who has the CPU for less is not added up: all threads would write the same line of the cache */
 
 /* By the last bits of the number; who shares a place with another process may look at work when it is not, and no more. */
@@ -69,9 +71,12 @@ PS_INLINE void ps_work_parks(struct ps_work *w, struct ps_thread *t, int is_endl
 	t->park_value = value;
 	t->park_ran_ns = w->ran_ns;
 	t->park_own_ns = own < ~0u ? (__u32)own : ~0u;
-	if (w->asked_ns && w->word == t->word && w->value == value &&
-	    t->block_ns - t->awake_ns < PS_BARRIER_BACK_NS)
+	if (!w->asked_ns || w->word != t->word || t->block_ns - t->awake_ns >= PS_BARRIER_BACK_NS)
+		return;
+	if (w->value == value)
 		__sync_fetch_and_add(&w->n_back, 1);
+	else if (t->woken_of == (__u32)w->asked_ns) /* the next stop, or the next thing that all want: of no use */
+		__sync_fetch_and_add(&w->n_out, -1);
 }
 
 /* It comes out of a futex and has a CPU again; before ps_thread_runs(). n_left: how often it has left one so far. */
@@ -83,6 +88,7 @@ PS_INLINE void ps_work_wakes(struct ps_work *w, struct ps_thread *t, __u64 used_
 	t->awake_left = n_left;
 	if (w->asked_ns && t->park_is_endless && w->word == t->word && t->block_ns < w->asked_ns) {
 		__sync_fetch_and_add(&w->n_out, 1);
+		t->woken_of = (__u32)w->asked_ns;
 		w->out_ns = now;
 	}
 }
@@ -157,6 +163,12 @@ PS_INLINE void ps_barrier_book(const struct ps_proc_key *proc, __u64 parked_ns, 
 		ps_stall_book_of(proc, PS_STALL_barrier, length_ns, parked_ns + length_ns);
 }
 
+/* By what is known of its word. */
+PS_INLINE int ps_barrier_is_one(const struct ps_work *w)
+{
+	return w->trust >= PS_BARRIER_KNOWN;
+}
+
 /* All have had their time, but for two that may have been out before it was known that there are so many; or it is no use to wait longer. */
 PS_INLINE int ps_barrier_is_known(const struct ps_work *w, __u64 now)
 {
@@ -166,18 +178,24 @@ PS_INLINE int ps_barrier_is_known(const struct ps_work *w, __u64 now)
 	       now - w->asked_ns >= PS_BARRIER_LATE_NS;
 }
 
-/* By those who were woken last and have had their time. Of less than half of them, nothing is known; that none is back is a good sign. */
+/*
+ * By those who were woken last and have had their time. What less than half of them did proves nothing; each that is not back is a sign of a
+ * barrier, each that is back one against it, which counts for more.
+ */
 PS_INLINE void ps_barrier_judge(struct ps_work *w, const struct ps_proc_key *proc)
 {
-	int is_known = w->n_out && 2 * w->n_out >= w->n, is_bad = 2 * w->n_back >= w->n_out;
+	__s32 n_out = (__s32)w->n_out, n_back = (__s32)w->n_back;
+	int is_known = n_out > 0 && 2 * n_out >= (__s32)w->n;
 
 	if (!w->asked_ns)
 		return;
-	if (is_known && is_bad && w->trust > -PS_BARRIER_TRUST)
-		w->trust -= 2;
-	else if (is_known && !w->n_back && w->trust < PS_BARRIER_TRUST)
-		w->trust++;
-	if (is_known && !is_bad && w->trust > 0 && w->length_ns)
+	if (is_known)
+		w->trust += n_back ? -4 * n_back : n_out;
+	if (w->trust > PS_BARRIER_TRUST)
+		w->trust = PS_BARRIER_TRUST;
+	if (w->trust < -PS_BARRIER_TRUST)
+		w->trust = -PS_BARRIER_TRUST;
+	if (is_known && !n_back && ps_barrier_is_one(w) && w->length_ns)
 		ps_barrier_book(proc, w->asked_ns - w->length_ns, w->length_ns);
 	w->asked_ns = 0;
 }
@@ -188,7 +206,7 @@ PS_INLINE int ps_barrier_is_word(struct ps_work *w, __u32 tgid, __u64 word)
 	if (w->tgid == tgid && w->word == word)
 		return 1;
 	if (w->tgid == tgid && w->trust > 0) {
-		w->trust--;
+		w->trust -= 4;
 		return 0;
 	}
 	w->tgid = tgid;
@@ -218,7 +236,7 @@ PS_INLINE void ps_broadcast_ends(struct ps_broadcast *b, struct ps_work *w,
 
 	if (w->asked_ns == b->began_ns && w->word == b->word) {
 		w->n = b->n;
-		if (is_stop && w->trust > 0)
+		if (is_stop && ps_barrier_is_one(w))
 			ps_barrier_book(proc, b->parked_ns, b->began_ns - b->parked_ns);
 		else if (is_stop)
 			w->length_ns = b->began_ns - b->parked_ns;
