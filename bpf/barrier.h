@@ -186,9 +186,10 @@ PS_INLINE void ps_barrier_judge(struct ps_work *w, const struct ps_proc_key *pro
 {
 	__s32 n_out = (__s32)w->n_out, n_back = (__s32)w->n_back;
 	int is_known = n_out > 0 && 2 * n_out >= (__s32)w->n;
+	__u64 asked = w->asked_ns;
 
-	if (!w->asked_ns)
-		return;
+	if (!asked || __sync_val_compare_and_swap(&w->asked_ns, asked, 0) != asked)
+		return; /* two threads may leave their CPUs at once */
 	if (is_known)
 		w->trust += n_back ? -4 * n_back : n_out;
 	if (w->trust > PS_BARRIER_TRUST)
@@ -196,8 +197,7 @@ PS_INLINE void ps_barrier_judge(struct ps_work *w, const struct ps_proc_key *pro
 	if (w->trust < -PS_BARRIER_TRUST)
 		w->trust = -PS_BARRIER_TRUST;
 	if (is_known && !n_back && ps_barrier_is_one(w) && w->length_ns)
-		ps_barrier_book(proc, w->asked_ns - w->length_ns, w->length_ns);
-	w->asked_ns = 0;
+		ps_barrier_book(proc, asked - w->length_ns, w->length_ns);
 }
 
 /* Of a process one word is remembered, until another one is met more often. */
