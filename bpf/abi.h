@@ -487,9 +487,9 @@ struct ps_thread {
 	__u32 park_value;	/* at which it sleeps, */
 	__u32 park_is_endless;	/* in a call that has no time limit, nor could have one */
 	__u32 woken_of;		/* the last bits of when the call was made that woke it, if it was asked what comes of it */
+	__u32 reserved_woken;
 	__u32 park_own_ns;	/* and what it had used of the CPU at most since others slept */
 	__u32 awake_left;	/* how often it had left a CPU */
-	__u32 reserved2;
 	struct ps_broadcast broadcast;
 };
 
@@ -523,7 +523,7 @@ struct ps_work {
 	__s32 trust;		/* what came of those before, see ps_barrier_judge() */
 	__u32 caller;		/* thread that woke many and has not left its CPU since */
 	__u32 value;		/* of the word since that call */
-	__u32 endless;		/* the process, when a thread of it has slept without a time limit: before, nothing is kept of it */
+	__u32 reserved;
 };
 
 /* Its stalls of one cause have a struct ps_hist. */

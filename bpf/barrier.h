@@ -49,12 +49,6 @@ PS_INLINE struct ps_work *ps_work_of(__u32 tgid)
 	return &ps_works[slot & (PS_WORK_SLOTS - 1)];
 }
 
-/* Most programs have threads that sleep, and never without a time limit: of those nothing is added up. */
-PS_INLINE int ps_work_is_kept(const struct ps_work *w, __u32 tgid)
-{
-	return w->endless == tgid;
-}
-
 /* ---- one thread ------------------------------------------------------------------------------------------------------------ */
 
 /* It leaves its CPU, which it had for so long. */

@@ -135,40 +135,14 @@ static __attribute__((noinline, unused)) int ps_wakes_exits(struct task_struct *
 PS_INLINE __u64 ps_leaves(struct task_struct *task)
 {
 	struct ps_work *w = ps_work_of((__u32)task->tgid);
-	__u64 slice;
+	__u64 slice = ps_slice_of(task);
 
-	if (!ps_work_is_kept(w, (__u32)task->tgid))
-		return 0;
-	slice = ps_slice_of(task);
 	ps_work_ran(w, slice);
 	if (w->caller == (__u32)task->pid)
 		ps_wakes_end(task);
 	else if (w->asked_ns && w->tgid == (__u32)task->tgid)
 		ps_wakes_judge(task);
 	return slice;
-}
-
-/* It goes to sleep in a futex; after ps_thread_blocks(). */
-PS_INLINE void ps_parks(struct task_struct *task, struct ps_thread *t,
-			const struct ps_futex_call *call, __u64 slice_ns)
-{
-	struct ps_work *w = ps_work_of((__u32)task->tgid);
-	int is_endless = ps_is_endless(call);
-
-	if (is_endless)
-		w->endless = (__u32)task->tgid;
-	if (ps_work_is_kept(w, (__u32)task->tgid))
-		ps_work_parks(w, t, is_endless, (__u32)ps_call_arg3(task), slice_ns,
-			      task->se.sum_exec_runtime);
-}
-
-/* It is out of it, and has a CPU; before ps_thread_runs(). */
-PS_INLINE void ps_comes_out(struct task_struct *task, struct ps_thread *t, __u64 now)
-{
-	struct ps_work *w = ps_work_of((__u32)task->tgid);
-
-	if (ps_work_is_kept(w, (__u32)task->tgid))
-		ps_work_wakes(w, t, task->se.sum_exec_runtime, ps_times_left(task), now);
 }
 
 /* The third one is woken: it is looked at what the process does beside, and at the word. */

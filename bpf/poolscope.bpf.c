@@ -116,7 +116,8 @@ static __attribute__((always_inline)) __u64 ps_sleeps(struct task_struct *task, 
 		ps_gives_up(task, t, PS_GIVE_UP_IN_VAIN);
 	t->stood_ns = ps_task_stood(task, now);
 	ps_thread_blocks(t, call.word, call.timeout != 0, now);
-	ps_parks(task, t, &call, slice_ns);
+	ps_work_parks(ps_work_of((__u32)task->tgid), t, ps_is_endless(&call),
+		      (__u32)ps_call_arg3(task), slice_ns, task->se.sum_exec_runtime);
 	return now;
 }
 
@@ -188,7 +189,8 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 	if (t->lock)
 		ps_contended_runs(next, t, now);
 	t->stood_ns = ps_task_stood(next, now);
-	ps_comes_out(next, t, now);
+	ps_work_wakes(ps_work_of((__u32)next->tgid), t, next->se.sum_exec_runtime,
+		      ps_times_left(next), now);
 	ps_thread_runs(t, now);
 	return 0;
 }
