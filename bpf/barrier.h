@@ -41,12 +41,7 @@
 /* By the last bits of the number; who shares a place with another process may look at work when it is not, and no more. */
 PS_INLINE struct ps_work *ps_work_of(__u32 tgid)
 {
-	__u32 slot = tgid;
-
-#ifdef __bpf__
-	asm volatile("" : "+r"(slot));
-#endif
-	return &ps_works[slot & (PS_WORK_SLOTS - 1)];
+	return &ps_works[ps_slot(tgid, PS_WORK_SLOTS)];
 }
 
 /* ---- one thread ------------------------------------------------------------------------------------------------------------ */

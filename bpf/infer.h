@@ -19,15 +19,10 @@
 
 /* ---- who is followed: two bits a process ---------------------------------------------------------------------------------- */
 
-/* The word with a process's bits. The mask is for the verifier, and hidden from a compiler that knows better. */
+/* The word with a process's bits. */
 PS_INLINE __u64 *ps_followed_word(__u32 tgid)
 {
-	__u32 word = tgid / 32;
-
-#ifdef __bpf__
-	asm volatile("" : "+r"(word));
-#endif
-	return &ps_followed[word & (PS_TGID_LIMIT / 32 - 1)];
+	return &ps_followed[ps_slot(tgid / 32, PS_TGID_LIMIT / 32)];
 }
 
 PS_INLINE int ps_bits(__u32 tgid)

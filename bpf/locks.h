@@ -70,10 +70,7 @@ PS_INLINE enum ps_lock_sign ps_lock_sign_of(__u32 commands, __u32 value)
 
 PS_INLINE struct ps_lock *ps_lock_at(__u32 place)
 {
-#ifdef __bpf__
-	asm volatile("" : "+r"(place));
-#endif
-	return &ps_locks[place & (PS_LOCKS - 1)];
+	return &ps_locks[ps_slot(place, PS_LOCKS)];
 }
 
 /* Never 0. */

@@ -122,6 +122,18 @@ PS_KNOB __u32 ps_unix_socks_max = 32768; /* of ps_socks: those of TCP keep room 
 PS_KNOB __u64 ps_no_progress_ns = 1000000000;
 PS_KNOB __u32 ps_agent_tgid = 0; /* our own sockets are nobody's pool */
 
+/*
+ * The place of a number in an array of so many, a power of two: by its last bits. The mask is for the verifier, and hidden from a compiler
+ * that knows better.
+ */
+PS_INLINE __u32 ps_slot(__u32 number, __u32 places)
+{
+#ifdef __bpf__
+	asm volatile("" : "+r"(number));
+#endif
+	return number & (places - 1);
+}
+
 /* Written by the agent at each tick: the peaks in a pool's books are of this epoch. */
 PS_SHARED __u32 ps_epoch = 0;
 

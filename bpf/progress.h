@@ -25,12 +25,7 @@
 
 PS_INLINE __u32 *ps_ran_of(__u32 tgid)
 {
-	__u32 slot = tgid;
-
-#ifdef __bpf__
-	asm volatile("" : "+r"(slot));
-#endif
-	return &ps_ran[slot & (PS_RAN_SLOTS - 1)];
+	return &ps_ran[ps_slot(tgid, PS_RAN_SLOTS)];
 }
 
 PS_INLINE __u32 ps_ran_note(__u64 jiffies, int is_runnable)

@@ -178,12 +178,7 @@ PS_INLINE void ps_listener_key_of(__u32 netns, const struct ps_addr *local,
 
 PS_INLINE void ps_port_add(__u16 port)
 {
-	__u32 word = port / 64;
-
-#ifdef __bpf__
-	asm volatile("" : "+r"(word));
-#endif
-	__sync_fetch_and_or(&ps_ports[word & (65536 / 64 - 1)], 1ull << (port % 64));
+	__sync_fetch_and_or(&ps_ports[ps_slot(port / 64, 65536 / 64)], 1ull << (port % 64));
 }
 
 /* Notes a listening socket and makes its row. Shared with the inventory. */

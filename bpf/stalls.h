@@ -35,12 +35,7 @@ PS_INLINE struct ps_standstill *ps_standstill_get(const struct ps_proc_key *proc
 
 PS_INLINE __u64 *ps_has_stood_word(__u32 tgid)
 {
-	__u32 word = tgid / 64;
-
-#ifdef __bpf__
-	asm volatile("" : "+r"(word));
-#endif
-	return &ps_has_stood[word & (PS_STOOD_BITS / 64 - 1)];
+	return &ps_has_stood[ps_slot(tgid / 64, PS_STOOD_BITS / 64)];
 }
 
 /* To be called before anything is told of its first stall. */
@@ -226,12 +221,7 @@ PS_INLINE void ps_quota_comes(const struct ps_proc_key *proc, struct ps_thread *
 
 PS_INLINE __u32 *ps_stopped_of(__u32 tgid)
 {
-	__u32 slot = tgid;
-
-#ifdef __bpf__
-	asm volatile("" : "+r"(slot));
-#endif
-	return &ps_stopped[slot & (PS_STOPPED_SLOTS - 1)];
+	return &ps_stopped[ps_slot(tgid, PS_STOPPED_SLOTS)];
 }
 
 /* A thread of the process has stopped. Who was begun by ps_still_begins() ran for it, which has ended that. */

@@ -148,15 +148,10 @@ PS_INLINE __u64 ps_gate_of(struct sock *sk)
 	return BPF_CORE_READ(sk, __sk_common.skc_num);
 }
 
-/* The bit of the socket's local port. The mask is hidden as in ps_followed_word(). */
+/* The bit of the socket's local port. */
 PS_INLINE int ps_is_port(__u16 port)
 {
-	__u32 word = port / 64;
-
-#ifdef __bpf__
-	asm volatile("" : "+r"(word));
-#endif
-	return ps_ports[word & (65536 / 64 - 1)] >> (port % 64) & 1;
+	return ps_ports[ps_slot(port / 64, 65536 / 64)] >> (port % 64) & 1;
 }
 
 PS_INLINE void ps_watch_listener(struct ps_watched *w, __u64 inode)
