@@ -450,15 +450,10 @@ static void add_labelled(struct buffer *b, const char *name, const char *label, 
 /* A type of which only closed findings are known is written as 0, so that an alert sees it end. */
 static void family_findings(struct buffer *b, const char *name, const struct page *page)
 {
-	static const char *const severities[] = {
-		[SEVERITY_INFO] = "info",
-		[SEVERITY_WARNING] = "warning",
-		[SEVERITY_CRITICAL] = "critical",
-	};
 	const struct snapshot *s = page->snapshot;
 	struct {
 		const char *type;
-		unsigned int severity;
+		enum severity severity;
 		unsigned long n;
 	} row[MAX_FINDING_TYPES];
 	unsigned int n_rows = 0;
@@ -467,10 +462,10 @@ static void family_findings(struct buffer *b, const char *name, const struct pag
 		const struct finding_row *f = &s->findings[i];
 		unsigned int at = 0;
 
-		if (!f->type || (unsigned int)f->severity > SEVERITY_CRITICAL)
+		if (!f->type || (unsigned int)f->severity >= SEVERITY_COUNT)
 			continue;
-		while (at < n_rows && (row[at].severity != (unsigned int)f->severity ||
-				       strcmp(row[at].type, f->type) != 0))
+		while (at < n_rows &&
+		       (row[at].severity != f->severity || strcmp(row[at].type, f->type) != 0))
 			at++;
 		if (at == MAX_FINDING_TYPES)
 			continue;
@@ -485,7 +480,7 @@ static void family_findings(struct buffer *b, const char *name, const struct pag
 		CLEANUP(buffer_done) struct buffer labels = { 0 };
 
 		add_label(&labels, "finding", row[i].type);
-		add_label(&labels, "severity", severities[row[i].severity]);
+		add_label(&labels, "severity", severity_name(row[i].severity));
 		buffer_printf(b, "%s{%s} %lu\n", name, labels.data ? labels.data : "", row[i].n);
 	}
 }

@@ -57,12 +57,6 @@ static const struct {
 #include "bpf/losses.def"
 };
 
-static const char *const severities[] = {
-	[SEVERITY_INFO] = "info",
-	[SEVERITY_WARNING] = "warning",
-	[SEVERITY_CRITICAL] = "critical",
-};
-
 static const char *const check_states[] = {
 	[CHECK_OK] = "ok",
 	[CHECK_NOTE] = "note",
@@ -239,11 +233,6 @@ static int index_findings(const struct snapshot *s, struct finding_index *ret)
 	}
 	qsort(ret->row, ret->n, sizeof(*ret->row), compare_pool_ids);
 	return 0;
-}
-
-static const char *severity_name(enum severity severity)
-{
-	return (unsigned int)severity <= SEVERITY_CRITICAL ? severities[severity] : "info";
 }
 
 /* Brief: the findings answer has them in full. */

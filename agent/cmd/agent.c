@@ -28,7 +28,7 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "cmd/evidence.h"
-#include "base/text.h"
+#include "cmd/findings_log.h"
 #include "probe/watch.h"
 #include "config/config.h"
 #include "detect/detect.h"
@@ -260,43 +260,6 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	return detect_tick(a->detect, s, thread_facts_read, NULL);
 }
 
-/* ---- the log ----------------------------------------------------------------------------------------------------------- */
-
-#define NEWS_MAX 20 /* lines a tick */
-
-/* As the journal takes it from a line's beginning. */
-static const char *journal_level(enum severity severity)
-{
-	if (!getenv("JOURNAL_STREAM"))
-		return "";
-	return severity == SEVERITY_CRITICAL ? "<3>" : severity == SEVERITY_WARNING ? "<4>" : "<6>";
-}
-
-static void log_finding(const struct finding_row *f)
-{
-	static const char *const severities[] = { "info", "warning", "critical" };
-	char line[1024], clean[1024];
-
-	snprintf(line, sizeof(line), "%s, %s %s, %s%s%s pid %d: %s",
-		 f->is_open ? "finding" : "finding ended", severities[f->severity], f->type,
-		 f->pool ? f->pool : "", f->pool ? " of " : "", f->process ? f->process : "?",
-		 f->pid, f->text ? f->text : "");
-	text_clean(line, sizeof(line), clean, sizeof(clean));
-	fprintf(stderr, "%spoolscope: %s\n", journal_level(f->severity), clean);
-}
-
-static void log_news(const struct snapshot *s)
-{
-	unsigned int n = 0;
-
-	for (size_t i = 0; i < s->n_findings; i++)
-		if (s->findings[i].is_news && n++ < NEWS_MAX)
-			log_finding(&s->findings[i]);
-	if (n > NEWS_MAX)
-		fprintf(stderr, "poolscope: and %u more findings that opened or ended\n",
-			n - NEWS_MAX);
-}
-
 /* ---- the tick ---------------------------------------------------------------------------------------------------------- */
 
 static void tick(struct agent *a)
@@ -324,7 +287,7 @@ static void tick(struct agent *a)
 		server_set_snapshot(a->server, s);
 	evidence_want_findings(a->stacks, s, now_ns);
 	if (a->is_logging)
-		log_news(s);
+		findings_log(s);
 	a->last_tick_ns = now_ns;
 	a->tick_s = (double)(clock_ns(CLOCK_MONOTONIC) - now_ns) / 1e9;
 	cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;

@@ -18,15 +18,14 @@
 #include "cmd/field.h"
 #include "cmd/rank.h"
 #include "cmd/table.h"
+#include "model/snapshot.h"
 
 #define FULL_NAME_BYTES (2 * TEXT_NAME_BYTES + 1)
 
 int severity_rank(const char *severity)
 {
-	static const char *const names[] = { "info", "warning", "critical" };
-
-	for (int i = 0; severity && i < 3; i++) {
-		if (!strcmp(severity, names[i]))
+	for (int i = 0; severity && i < SEVERITY_COUNT; i++) {
+		if (!strcmp(severity, severity_name((enum severity)i)))
 			return i + 1;
 	}
 	return 0;

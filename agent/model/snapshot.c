@@ -62,6 +62,17 @@ const struct pool_row pool_row_unknown = {
 	.accept_backlog = UNKNOWN,
 };
 
+const char *severity_name(enum severity severity)
+{
+	static const char *const names[] = {
+		[SEVERITY_INFO] = "info",
+		[SEVERITY_WARNING] = "warning",
+		[SEVERITY_CRITICAL] = "critical",
+	};
+
+	return (unsigned int)severity < SEVERITY_COUNT ? names[severity] : "unknown";
+}
+
 const struct snapshot *snapshot_ref(const struct snapshot *s)
 {
 	struct snapshot *mine = (struct snapshot *)s;

@@ -143,7 +143,10 @@ struct stack_row {
 /* A row of which nothing is known, and nothing doubted. */
 extern const struct pool_row pool_row_unknown;
 
-enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL };
+enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL, SEVERITY_COUNT };
+
+/* As users see it, everywhere. */
+const char *severity_name(enum severity severity);
 
 struct finding_row {
 	uint64_t id;
