@@ -135,6 +135,7 @@ enum ps_pool_flag {
 	PS_POOL_UNSEEN_STAYS = 128,	/* as UNSEEN_TASKS, and the limit fell: nothing proves any more that they have ended */
 	PS_POOL_BACKLOG = 256,	/* callers wait since a stall of the process, and nobody did when it ended */
 	PS_POOL_UNHELD = 64,	/* its acquires are waits alone: nothing is ever out */
+	PS_POOL_SUSPECTED = 512,	/* said by the agent: something may be wrong with it, so more is kept (taken.h) */
 	PS_POOL_UNSEEN_TASKS = 32,	/* tasks that were not counted may still run; until all items are seen in use */
 };
 
@@ -203,7 +204,7 @@ struct ps_pool {
 	__u32 epoch;		/* the tick for which the peaks hold */
 	__u32 in_use_peak;
 	__u32 waiting_peak;
-	__u32 reserved2;
+	__u32 n_taken;		/* stacks of takers that were kept in this tick */
 	__u64 use_sum;		/* R - A, without leases from before */
 	__u64 stood_use_sum;	/* the same of the time that the process had stood still */
 	__u64 acquires;
@@ -214,6 +215,9 @@ struct ps_pool {
 	__u64 seq_begin;
 };
 
+/* Words of struct pt_regs, or of arm64's struct user_pt_regs; their places are those of regs.def. */
+#define PS_REGISTERS 34
+
 enum ps_lease_state { PS_LEASE_IDLE = 0, PS_LEASE_HELD = 1 };
 
 /* An item of a pool. The record stays when the item comes back, so that a second release is seen as one. */
@@ -222,6 +226,28 @@ struct ps_lease {
 	__u64 waiter;		/* who took it, as the library names it */
 	__u32 tid;		/* the thread that took it */
 	__u32 state;		/* enum ps_lease_state */
+};
+
+/*
+ * The thread that took an item, as it was then; the key is that of the lease. A copy is whole, and of a lease, when since_ns and begun_ns
+ * are both that of the lease. With what the kernel puts before it, it is one page.
+ */
+#define PS_TAKEN_BYTES 3584
+#define PS_TAKEN_PART 256
+
+struct ps_taken {
+	__u64 since_ns;
+	__u32 n;		/* bytes of the stack that could be read */
+	__u32 reserved;
+	__u64 word[PS_REGISTERS];
+	__u8 stack[PS_TAKEN_BYTES];	/* from the stack pointer up */
+	__u64 begun_ns;
+};
+
+/* The agent says whether something may be wrong with a pool. */
+struct ps_suspicion {
+	struct ps_pool_key pool;
+	__u64 is_suspected;
 };
 
 struct ps_waiter {
@@ -753,9 +779,6 @@ struct ps_queue {
 	__u32 is_read;		/* it is that socket still */
 };
 
-/* Words of struct pt_regs, or of arm64's struct user_pt_regs; their places are those of regs.def. */
-#define PS_REGISTERS 34
-
 /* A thread as it is now. Its registers are those with which it will go on in its program, unless it is on a CPU. */
 struct ps_registers {
 	__u32 tid;
@@ -916,6 +939,9 @@ struct ps_probe_stat {
 	__u64 errors;
 	__u64 timed;		/* hits whose time was taken: one in PS_TIMED_EVERY */
 	__u64 timed_ns;		/* what our program took for those; the trap comes on top */
+	__u64 taken;		/* stacks that were kept */
+	__u64 taken_timed;	/* of those: in timed hits */
+	__u64 taken_ns;		/* what that took; it is in timed_ns */
 };
 #define PS_TIMED_EVERY 64
 
@@ -965,6 +991,8 @@ PS_ASSERT_SIZE(struct ps_pool, 656);
 PS_ASSERT_SIZE(struct ps_lease, 24);
 PS_ASSERT_SIZE(struct ps_registers, 24 + 8 * PS_REGISTERS);
 PS_ASSERT_SIZE(struct ps_waiter, 16);
+PS_ASSERT_SIZE(struct ps_taken, 24 + 8 * PS_REGISTERS + PS_TAKEN_BYTES);
+PS_ASSERT_SIZE(struct ps_suspicion, 24);
 PS_ASSERT_SIZE(struct ps_proc, 40);
 PS_ASSERT_SIZE(struct ps_addr, 72);
 PS_ASSERT_SIZE(struct ps_endpoint_key, 88);

@@ -39,6 +39,7 @@ PS_MAP(ps_procs, HASH, struct ps_proc_key, struct ps_proc, 8192, BPF_F_NO_PREALL
 PS_MAP(ps_pools, HASH, struct ps_pool_key, struct ps_pool, 16384, BPF_F_NO_PREALLOC);
 PS_MAP(ps_hist_of, HASH, struct ps_pool_key, struct ps_hists, 16384, BPF_F_NO_PREALLOC);
 PS_MAP(ps_leases, HASH, struct ps_ref_key, struct ps_lease, 65536, 0);
+PS_MAP(ps_takens, HASH, struct ps_ref_key, struct ps_taken, 4096, BPF_F_NO_PREALLOC);
 PS_MAP(ps_calls, HASH, struct ps_call_key, struct ps_call, 16384, 0);
 PS_MAP(ps_tasks, HASH, struct ps_call_key, struct ps_task, 16384, BPF_F_NO_PREALLOC);
 PS_MAP(ps_learned, HASH, struct ps_call_key, __u32, 4096, BPF_F_NO_PREALLOC);
@@ -116,6 +117,9 @@ PS_KNOB __u32 ps_pools_per_process = 4096;
 PS_KNOB __u32 ps_endpoints_per_process = 256;
 PS_KNOB __u32 ps_stories_per_second = 2000; /* per CPU */
 PS_KNOB __u64 ps_notable_ns = 100000000;
+PS_KNOB __u32 ps_taken_usual = 0; /* stacks of takers that are kept, of a pool and a tick; 0 = none */
+PS_KNOB __u32 ps_taken_suspected = 0; /* of a pool under suspicion */
+PS_KNOB __u32 ps_taken_max = 4096; /* of all */
 PS_KNOB __u64 ps_jiffy_ns = 0; /* how long a tick of the kernel is */
 PS_KNOB __u32 ps_threads_max = 32768;
 PS_KNOB __u32 ps_unix_socks_max = 32768; /* of ps_socks: those of TCP keep room */
@@ -136,6 +140,9 @@ PS_INLINE __u32 ps_slot(__u32 number, __u32 places)
 
 /* Written by the agent at each tick: the peaks in a pool's books are of this epoch. */
 PS_SHARED __u32 ps_epoch = 0;
+
+/* Entries of ps_takens; the agent takes some away. */
+PS_SHARED __u32 ps_n_taken = 0;
 
 /* Threads that are followed now. */
 PS_SHARED __u64 ps_n_threads = 0;

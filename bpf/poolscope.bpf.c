@@ -538,6 +538,22 @@ int ps_still_told(struct ps_still_told *told)
 	return 0;
 }
 
+/* Run by the agent. */
+SEC("syscall")
+int ps_suspect(struct ps_suspicion *told)
+{
+	struct ps_pool_key key = told->pool;
+	struct ps_pool *p = bpf_map_lookup_elem(&ps_pools, &key);
+
+	if (!p)
+		return 0;
+	if (told->is_suspected)
+		__sync_fetch_and_or(&p->flags, PS_POOL_SUSPECTED);
+	else
+		__sync_fetch_and_and(&p->flags, ~(__u32)PS_POOL_SUSPECTED);
+	return 0;
+}
+
 /* Threads of processes that listen: those that were there before, and how many there are of a name. */
 SEC("iter/task")
 int ps_workers_pass(struct bpf_iter__task *ctx)

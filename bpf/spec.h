@@ -17,6 +17,8 @@ enum { PS_N_REGS = 33, PS_REG_IP = 32, PS_REG_SP = 31 };
 enum { PS_N_REGS = 21, PS_REG_IP = 16, PS_REG_SP = 19 };
 #endif
 
+#include "taken.h"
+
 /*
  * Each register by an instruction of its own: clang 14 turns a word chosen at run time into an access to a modified context
  * pointer, which the verifier refuses, and a helper call for each costs more than the rest of the argument (measured 2026-11).
@@ -536,6 +538,20 @@ PS_INLINE void ps_probe_time(struct ps_probe_stat *stat, __u64 begin)
 	stat->timed_ns += bpf_ktime_get_ns() - begin;
 }
 
+PS_INLINE void ps_probe_takes(struct ps_probe_stat *stat, PS_CONTEXT *ctx, const struct ps_event *e,
+			      int is_timed)
+{
+	__u64 begin = is_timed ? bpf_ktime_get_ns() : 0;
+
+	if (!ps_taken_keep(ctx, e) || !stat)
+		return;
+	stat->taken++;
+	if (!is_timed)
+		return;
+	stat->taken_timed++;
+	stat->taken_ns += bpf_ktime_get_ns() - begin;
+}
+
 PS_INLINE void ps_probe_hit(struct ps_hit *hit, PS_CONTEXT *ctx)
 {
 	struct ps_spec *ending = 0, *taking = 0;
@@ -562,8 +578,8 @@ PS_INLINE void ps_probe_hit(struct ps_hit *hit, PS_CONTEXT *ctx)
 	for (i = 0; i < PS_SPEC_CHAIN; i++) {
 		int result = ps_spec_run(spec, ctx, hit, &e);
 
-		if (result > 0 && result & PS_RUN_FEED)
-			ps_event_feed(&e);
+		if (result > 0 && result & PS_RUN_FEED && ps_event_feed(&e))
+			ps_probe_takes(stat, ctx, &e, begin != 0);
 		if (result > 0 && result & PS_RUN_CALL_ENDS)
 			ending = spec;
 		if (result > 0 && result & PS_RUN_TASK_TAKEN)

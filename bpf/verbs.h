@@ -68,6 +68,7 @@ PS_INLINE void ps_pool_level(struct ps_pool *p, __u64 now)
 
 	if (p->epoch != ps_epoch) {
 		p->epoch = ps_epoch;
+		p->n_taken = 0;
 		p->in_use_peak = 0;
 		p->waiting_peak = 0;
 	}
@@ -448,6 +449,20 @@ PS_INLINE void ps_on_acquired(struct ps_pool *p, const struct ps_event *e)
 	}
 }
 
+/*
+ * Whether the stack of who took the item is to be kept (taken.h); after the books. A worker that takes a task is always in the same loop,
+ * and who only waited has nothing.
+ */
+PS_INLINE int ps_taken_is_wanted(struct ps_pool *p, const struct ps_event *e)
+{
+	if (!ps_taken_usual || e->verb != PS_VERB_acquired || e->mark ||
+	    e->arg[3] & PS_ACQUIRED_UNHELD || p->kind == PS_KIND_worker ||
+	    p->n_taken >= (p->flags & PS_POOL_SUSPECTED ? ps_taken_suspected : ps_taken_usual))
+		return 0;
+	p->n_taken++; /* two at once may be counted as one */
+	return 1;
+}
+
 /* A release without a lease: of a lease from before, when the pool was there before us and the item was never seen. */
 PS_INLINE void ps_release_unseen(struct ps_pool *p, const struct ps_event *e,
 				 const struct ps_ref_key *key)
@@ -645,7 +660,7 @@ PS_INLINE void ps_verb_book(struct ps_pool *p, const struct ps_event *e)
 	}
 }
 
-/* Takes one event of a pool. Of its own, so that the verifier looks at it once; always 0. */
+/* Takes one event of a pool. Of its own, so that the verifier looks at it once. 1 = the caller's stack is to be kept. */
 PS_GLOBAL int ps_verb_feed(const struct ps_event *at)
 {
 	const struct ps_event *e;
@@ -682,7 +697,7 @@ PS_GLOBAL int ps_verb_feed(const struct ps_event *at)
 	ps_verb_book(p, e);
 	if (!e->mark && ps_verb_is_story(e, is_news || p->capacity != capacity))
 		ps_verb_tell(e);
-	return 0;
+	return ps_taken_is_wanted(p, e);
 }
 
 /* The same of an event of a whole process; apart, for the stack of both together would be too large before 6.2. */
@@ -705,13 +720,12 @@ PS_GLOBAL int ps_stall_feed(const struct ps_event *at)
 	return 0;
 }
 
-/* Takes one event of any source. */
-PS_INLINE void ps_event_feed(const struct ps_event *e)
+/* Takes one event of any source. 1 = the caller's stack is to be kept. */
+PS_INLINE int ps_event_feed(const struct ps_event *e)
 {
 	if (e->verb == PS_VERB_stall_begin || e->verb == PS_VERB_stall_end)
-		ps_stall_feed(e);
-	else
-		ps_verb_feed(e);
+		return ps_stall_feed(e);
+	return ps_verb_feed(e);
 }
 
 #endif

@@ -389,13 +389,9 @@ static json_t *encode_texts(const char *const *text, size_t n)
 static json_t *encode_present_stack(const struct snapshot *s, const struct pool_row *p,
 				    const struct ref_row *ref)
 {
-	const struct stack_row *row = NULL;
+	const struct stack_row *row = snapshot_present(s, p, ref);
 	struct object o;
 
-	for (size_t i = 0; i < s->n_stacks && !row; i++)
-		if (s->stacks[i].pid == (uint32_t)p->pid && s->stacks[i].tid == ref->tid &&
-		    s->stacks[i].goroutine == (ref->taker > UINT32_MAX ? ref->taker : 0))
-			row = &s->stacks[i];
 	if (!row)
 		return json_null();
 	o = object_begin();
@@ -405,6 +401,23 @@ static json_t *encode_present_stack(const struct snapshot *s, const struct pool_
 	set_text(&o, "problem", row->problem);
 	set_count(&o, "on_tid", row->on_tid ? row->on_tid : UNKNOWN);
 	set_count(&o, "goroutine", row->goroutine_id ? (int64_t)row->goroutine_id : UNKNOWN);
+	set(&o, "frames", encode_texts(row->frames, row->n_frames));
+	set_bool(&o, "is_cut", row->is_cut);
+	return object_end(&o);
+}
+
+/* null = nobody has asked for it, or it is not known of such pools. */
+static json_t *encode_acquire_stack(const struct snapshot *s, const struct pool_row *p,
+				    const struct ref_row *ref)
+{
+	const struct stack_row *row = snapshot_taken(s, p, ref);
+	struct object o;
+
+	if (!row)
+		return json_null();
+	o = object_begin();
+	set_text(&o, "place", row->place);
+	set_text(&o, "problem", row->problem);
 	set(&o, "frames", encode_texts(row->frames, row->n_frames));
 	set_bool(&o, "is_cut", row->is_cut);
 	return object_end(&o);
@@ -433,30 +446,52 @@ static const struct pool_row *pool_waited_in(const struct snapshot *s, const str
 }
 
 /* Items and waiters are opaque 64-bit values, often addresses: as text, because JSON readers keep only 53 bits of a number. */
-static json_t *encode_refs(const struct snapshot *s, const struct pool_row *p,
-			   const struct ref_row *row, size_t n, const char *id_key)
+static struct object begin_ref(const struct snapshot *s, const struct pool_row *p,
+			       const struct ref_row *row, const char *id_key)
+{
+	struct object o = object_begin();
+	char id[24], thread[PS_COMM_MAX + 1];
+
+	snprintf(id, sizeof(id), "0x%llx", (unsigned long long)row->id);
+	/* a name that fills its field has no NUL */
+	text_clean(row->thread, PS_COMM_MAX, thread, sizeof(thread));
+	set_name(&o, id_key, id);
+	set(&o, "tid", row->tid ? json_integer(row->tid) : json_null());
+	set_name(&o, "thread", thread[0] ? thread : NULL);
+	set_ns(&o, "age_seconds", row->age_ns);
+	set_bool(&o, "is_thread_gone", row->is_thread_gone);
+	set(&o, "stack", encode_present_stack(s, p, row));
+	return o;
+}
+
+static json_t *encode_holder(const struct snapshot *s, const struct pool_row *p,
+			     const struct ref_row *row)
+{
+	struct object o = begin_ref(s, p, row, "item");
+	const struct pool_row *q = pool_waited_in(s, p, row);
+
+	set(&o, "acquire_stack", encode_acquire_stack(s, p, row));
+	set_name(&o, "waits_in", q ? q->name : NULL);
+	set(&o, "waits_in_id", q ? json_integer((json_int_t)q->id) : json_null());
+	return object_end(&o);
+}
+
+static json_t *encode_holders(const struct snapshot *s, const struct pool_row *p)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < n; i++) {
-		struct object o = object_begin();
-		char id[24], thread[PS_COMM_MAX + 1];
+	for (size_t i = 0; i < p->n_holders; i++)
+		append(&array, encode_holder(s, p, &p->holders[i]));
+	return array;
+}
 
-		snprintf(id, sizeof(id), "0x%llx", (unsigned long long)row[i].id);
-		/* a name that fills its field has no NUL */
-		text_clean(row[i].thread, PS_COMM_MAX, thread, sizeof(thread));
-		set_name(&o, id_key, id);
-		set(&o, "tid", row[i].tid ? json_integer(row[i].tid) : json_null());
-		set_name(&o, "thread", thread[0] ? thread : NULL);
-		set_ns(&o, "age_seconds", row[i].age_ns);
-		set_bool(&o, "is_thread_gone", row[i].is_thread_gone);
-		set(&o, "stack", encode_present_stack(s, p, &row[i]));
-		if (row == p->holders) {
-			const struct pool_row *q = pool_waited_in(s, p, &row[i]);
+static json_t *encode_waiters(const struct snapshot *s, const struct pool_row *p)
+{
+	json_t *array = json_array();
 
-			set_name(&o, "waits_in", q ? q->name : NULL);
-			set(&o, "waits_in_id", q ? json_integer((json_int_t)q->id) : json_null());
-		}
+	for (size_t i = 0; i < p->n_waiters; i++) {
+		struct object o = begin_ref(s, p, &p->waiters[i], "waiter");
+
 		append(&array, object_end(&o));
 	}
 	return array;
@@ -496,27 +531,35 @@ json_t *encode_pool(const struct snapshot *s, const struct pool_row *p)
 	set_buckets(&o, "wait_failed", p->wait_failed);
 	set_buckets(&o, "hold", p->hold);
 	set_buckets(&o, "create", p->create);
-	set(&o, "holders", encode_refs(s, p, p->holders, p->n_holders, "item"));
-	set(&o, "waiters", encode_refs(s, p, p->waiters, p->n_waiters, "waiter"));
+	set(&o, "holders", encode_holders(s, p));
+	set(&o, "waiters", encode_waiters(s, p));
 	free(index.row);
 	return object_end(&o);
 }
 
 /* ---- the rest -------------------------------------------------------------------------------------------------------------- */
 
-/* Who holds the oldest items of its pool while it is open. */
+static bool is_about(const struct finding_row *f, uint64_t item)
+{
+	for (size_t i = 0; i < f->n_items; i++)
+		if (f->items[i] == item)
+			return true;
+	return !f->n_items;
+}
+
+/* The first few of those that it is about, while it is open. */
 static json_t *encode_finding_holders(const struct snapshot *s, const struct finding_row *f)
 {
-	for (size_t i = 0; f->is_open && f->pool_id && i < s->n_pools; i++) {
-		const struct pool_row *p = &s->pools[i];
+	json_t *array = json_array();
+	const struct pool_row *p = NULL;
 
-		if (p->id == f->pool_id)
-			return encode_refs(s, p, p->holders,
-					   p->n_holders < FINDING_HOLDERS ? p->n_holders
-									  : FINDING_HOLDERS,
-					   "item");
-	}
-	return json_array();
+	for (size_t i = 0; f->is_open && f->pool_id && i < s->n_pools && !p; i++)
+		if (s->pools[i].id == f->pool_id)
+			p = &s->pools[i];
+	for (size_t i = 0; p && i < p->n_holders && json_array_size(array) < FINDING_HOLDERS; i++)
+		if (is_about(f, p->holders[i].id))
+			append(&array, encode_holder(s, p, &p->holders[i]));
+	return array;
 }
 
 static json_t *encode_finding(const struct snapshot *s, size_t i, void *context)
@@ -628,6 +671,8 @@ static json_t *encode_probe(const struct snapshot *s, size_t i, void *context)
 	set_total(&o, "hits", p->hits);
 	set_total(&o, "errors", p->errors);
 	set_real(&o, "cost_ns", p->cost_ns);
+	set_total(&o, "stacks", p->taken);
+	set_real(&o, "stack_cost_ns", p->taken_cost_ns);
 	set_name(&o, "cost_class", p->cost_class);
 	set_text(&o, "problem", p->problem);
 	set_count(&o, "processes", p->n_processes);

@@ -73,10 +73,9 @@ static int64_t clock_ns(clockid_t which)
 
 /* ---- the snapshot ------------------------------------------------------------------------------------------------------ */
 
-static void probe_stat(void *context, uint32_t probe, uint64_t *hits, uint64_t *errors,
-		       double *cost_ns)
+static void probe_stat(void *context, uint32_t probe, struct probe_row *row)
 {
-	ingest_probe_stat(context, probe, hits, errors, cost_ns);
+	ingest_probe_stat(context, probe, row);
 }
 
 static uint64_t rss_bytes(void)
@@ -126,7 +125,7 @@ static int fill_tables(struct agent *a, struct snapshot *s)
 						 KERNEL_MAP_LEASES,    KERNEL_MAP_WAITERS,
 						 KERNEL_MAP_ENDPOINTS, KERNEL_MAP_LISTENERS,
 						 KERNEL_MAP_GIVEN_UPS, KERNEL_MAP_UNIX,
-						 KERNEL_MAP_LOCKS };
+						 KERNEL_MAP_TAKEN,     KERNEL_MAP_LOCKS };
 	const size_t n = sizeof(shown) / sizeof(*shown);
 	struct table_row *rows = arena_alloc(s->arena, n + 1, sizeof(*rows));
 
@@ -260,6 +259,17 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	return detect_tick(a->detect, s, thread_facts_read, NULL);
 }
 
+/* Of pools with which something may be wrong more is kept of where their items are taken. */
+static void tell_suspicions(struct agent *a, const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const struct pool_row *p = &s->pools[i];
+
+		if (p->key.proc.tgid && p->is_doubted != p->is_suspected)
+			kernel_suspect(a->kernel, &p->key, p->is_doubted);
+	}
+}
+
 /* ---- the tick ---------------------------------------------------------------------------------------------------------- */
 
 static void tick(struct agent *a)
@@ -286,6 +296,7 @@ static void tick(struct agent *a)
 	if (a->server)
 		server_set_snapshot(a->server, s);
 	evidence_want_findings(a->stacks, s, now_ns);
+	tell_suspicions(a, s);
 	if (a->is_logging)
 		findings_log(s);
 	a->last_tick_ns = now_ns;
@@ -461,6 +472,9 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		.pools = a->config.limit_pools,
 		.pools_per_process = a->config.limit_pools_per_process,
 		.leases = a->config.limit_leases,
+		.taken = a->config.limit_taken_stacks,
+		.is_taken_off = a->config.taken_stacks == CONFIG_TAKEN_NONE,
+		.is_taken_always = a->config.taken_stacks == CONFIG_TAKEN_ALL,
 		.waiters = a->config.limit_waiters,
 		.processes = a->config.limit_processes,
 		.sockets = a->config.limit_sockets,
@@ -483,7 +497,8 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		wrong.wait_ns = (int64_t)a->config.wait_seconds * 1000000000;
 	kernel_attach_hooks(a->kernel); /* what fails shows in doctor */
 	a->model = model_new();
-	a->stacks = stacks_new(kernel_registers_fd(a->kernel));
+	a->stacks = stacks_new(kernel_registers_fd(a->kernel),
+			       kernel_map_fd(a->kernel, KERNEL_MAP_TAKEN));
 	if (!a->model || !a->stacks || detect_new(&wrong, &a->detect))
 		return diag_set(d, -ENOMEM, "out of memory");
 	error = targets_new(a->kernel, &a->targets);

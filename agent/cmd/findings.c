@@ -133,7 +133,9 @@ static void print_holder(const json_t *h)
 	const json_t *stack = json_object_get(h, "stack");
 	char number[TEXT_NUMBER_BYTES];
 
-	if (!json_is_object(stack))
+	const char *place = field_text(json_object_get(h, "acquire_stack"), "place");
+
+	if (!json_is_object(stack) && !place)
 		return;
 	printf("          holder: %s for %s", field_text_or(h, "thread", "thread"),
 	       text_format_duration(field_number(h, "age_seconds"), number));
@@ -146,6 +148,8 @@ static void print_holder(const json_t *h)
 		printf(", waits in pool %s", field_text(h, "waits_in"));
 	if (field_text(stack, "waits_for"))
 		printf(", waits for %s", field_text(stack, "waits_for"));
+	if (place)
+		printf("\n                  took it in %s", place);
 	printf("\n");
 }
 

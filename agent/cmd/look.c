@@ -20,6 +20,12 @@ static int sample_registers(void *unused, uint32_t tid, struct ps_registers *ret
 	return registers_sample(tid, ret, stack, size, ret_n);
 }
 
+static int read_taken(void *unused, const struct ps_ref_key *lease, struct ps_taken *ret)
+{
+	(void)unused;
+	return registers_taken(LOOKER_TAKEN, lease, ret);
+}
+
 bool look_is_asked(const char *name)
 {
 	return name && !strcmp(name, LOOKER_NAME);
@@ -27,7 +33,7 @@ bool look_is_asked(const char *name)
 
 int look_main(void)
 {
-	const struct look_kernel kernel = { read_registers, sample_registers, NULL };
+	const struct look_kernel kernel = { read_registers, sample_registers, read_taken, NULL };
 
 	return looker_run(&kernel);
 }

@@ -216,7 +216,8 @@ static int print_probes(const struct invocation *in, const json_t *probes)
 	static const struct column columns[] = {
 		{ "PROBE", false, 0, 32 }, { "VERB", false, 3, 0 }, { "METHOD", false, 4, 0 },
 		{ "OFFSET", true, 6, 0 }, { "PROCESSES", true, 7, 0 }, { "HITS", true, 0, 0 },
-		{ "ERRORS", true, 2, 0 }, { "COST", true, 1, 0 }, { "TRAP", false, 5, 0 },
+		{ "ERRORS", true, 2, 0 }, { "COST", true, 1, 0 }, { "STACKS", true, 8, 0 },
+		{ "EACH", true, 8, 0 }, { "TRAP", false, 5, 0 },
 		{ "SYMBOL", false, 0, 48 }, { "FILE", false, 0, 0 },
 	};
 	CLEANUP(table_done) struct table t = { 0 };
@@ -239,6 +240,9 @@ static int print_probes(const struct invocation *in, const json_t *probes)
 		table_add(&t, text_format_count(field_number(probe, "hits"), number));
 		table_add(&t, text_format_count(field_number(probe, "errors"), number));
 		table_add(&t, text_format_duration(field_number(probe, "cost_ns") / 1e9, number));
+		table_add(&t, text_format_count(field_number(probe, "stacks"), number));
+		table_add(&t,
+			  text_format_duration(field_number(probe, "stack_cost_ns") / 1e9, number));
 		table_add(&t, field_text(probe, "cost_class"));
 		table_add(&t, field_text(probe, "symbol"));
 		if (field_text(probe, "problem"))

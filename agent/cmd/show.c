@@ -340,21 +340,35 @@ static void print_state(const json_t *ref, const json_t *stack)
 	printf("\n");
 }
 
+static void print_frames(const json_t *stack)
+{
+	const json_t *frame;
+	size_t i;
+
+	json_array_foreach (field_array(stack, "frames"), i, frame)
+		printf("      %s\n", json_string_value(frame));
+	if (field_bool(stack, "is_cut"))
+		printf("      ...\n");
+}
+
 static void print_stacks(const json_t *p, const char *key)
 {
-	const json_t *ref, *frame;
-	size_t i, j;
+	const json_t *ref;
+	size_t i;
 
 	json_array_foreach (field_array(p, key), i, ref) {
-		const json_t *stack = json_object_get(ref, "stack");
+		const json_t *stack = json_object_get(ref, "stack"),
+			     *taken = json_object_get(ref, "acquire_stack");
 
 		if (!json_is_object(stack))
 			continue;
 		print_state(ref, stack);
-		json_array_foreach (field_array(stack, "frames"), j, frame)
-			printf("      %s\n", json_string_value(frame));
-		if (field_bool(stack, "is_cut"))
-			printf("      ...\n");
+		print_frames(stack);
+		if (!json_is_object(taken))
+			continue;
+		printf("    took it in%s%s:\n", field_text(taken, "problem") ? ": " : "",
+		       field_text_or(taken, "problem", ""));
+		print_frames(taken);
 	}
 }
 
@@ -379,14 +393,19 @@ static void print_pool(const struct invocation *in, const json_t *p)
 
 /* ---- the question ---------------------------------------------------------------------------------------------------------- */
 
-/* Whether the first ones, of which the agent looks at the stacks, all have one that is not from another day. */
+/* Whether the first ones, of which the agent looks at the stacks, all have those that they can have, and no present one is of another day. */
 static bool have_stacks(const json_t *p, const char *key)
 {
+	bool is_counted = strncmp(field_text_or(p, "source", ""), "inferred", 8) != 0;
 	const json_t *refs = field_array(p, key);
 	size_t n = json_array_size(refs);
 
 	for (size_t i = 0; i < n && i < STACKS; i++) {
 		const json_t *ref = json_array_get(refs, i), *stack = json_object_get(ref, "stack");
+		const json_t *taken = json_object_get(ref, "acquire_stack");
+
+		if (taken && !json_is_object(taken) && is_counted)
+			return false;
 
 		if (!isnan(field_number(ref, "tid")) &&
 		    !(field_number(stack, "age_seconds") < STACK_AGE_S))

@@ -106,6 +106,19 @@ static int check_traffic(struct config *c, struct diag *d)
 	return 0;
 }
 
+static int check_taken(struct config *c, struct diag *d)
+{
+	const char *text = c->taken_stacks_text;
+
+	c->taken_stacks = text && !strcmp(text, "all")    ? CONFIG_TAKEN_ALL
+			  : text && !strcmp(text, "none") ? CONFIG_TAKEN_NONE
+							  : CONFIG_TAKEN_AUTO;
+	if (text && c->taken_stacks == CONFIG_TAKEN_AUTO && strcmp(text, "auto"))
+		return diag_set(d, -EINVAL, "taken_stacks: expected auto, all or none, not %.64s",
+				text);
+	return 0;
+}
+
 int config_read(const char *path, struct config *ret, struct diag *d)
 {
 	struct diag unused = { 0 };
@@ -130,6 +143,8 @@ int config_read(const char *path, struct config *ret, struct diag *d)
 		r.error = check_mode(ret, r.d);
 	if (!r.error)
 		r.error = check_traffic(ret, r.d);
+	if (!r.error)
+		r.error = check_taken(ret, r.d);
 	if (r.error)
 		config_done(ret);
 	else

@@ -13,6 +13,7 @@
 #define CONFIG_FILE "/etc/poolscope/poolscope.conf"
 
 enum config_probe_method { CONFIG_PROBE_AUTO, CONFIG_PROBE_PERF };
+enum config_taken { CONFIG_TAKEN_AUTO, CONFIG_TAKEN_ALL, CONFIG_TAKEN_NONE };
 
 /* Strings are owned; NULL = not given, the default holds. A number of 0 = likewise. */
 struct config {
@@ -22,6 +23,7 @@ struct config {
 	enum config_probe_method probe_method;
 	bool is_fields_only;	/* [recipes] mode = fields */
 	bool is_traffic_off;	/* [probes] traffic = none */
+	enum config_taken taken_stacks;
 };
 
 /*

@@ -368,6 +368,7 @@ static int pool_run(struct detect *d, const struct snapshot *s, struct pool_row 
 		least_ns = l.unusual_ns;
 	if (look)
 		suspects_look(&d->suspects, pool, least_ns, s->t_ns, look, context);
+	pool->is_doubted = pool->n_holders && pool->holders[0].age_ns >= least_ns;
 	error = run_all(d, ABOUT_POOL, &l, w);
 	l.is_open = is_told(w, look_leak);
 	if (pool->silent != UNKNOWN)
@@ -412,6 +413,15 @@ static const char *text_of(struct arena *arena, const char *text)
 	return text[0] ? arena_strdup(arena, text) : NULL;
 }
 
+static const uint64_t *items_of(struct arena *arena, const struct told *told)
+{
+	uint64_t *items = arena_alloc(arena, told->n_items + 1, sizeof(*items));
+
+	if (items)
+		memcpy(items, told->item, told->n_items * sizeof(*items));
+	return items;
+}
+
 static void finding_row(struct finding *f, struct arena *arena, struct finding_row *row)
 {
 	*row = (struct finding_row){
@@ -430,7 +440,11 @@ static void finding_row(struct finding *f, struct arena *arena, struct finding_r
 				 : text_of(arena, f->told.text),
 		.advice = text_of(arena, f->told.advice),
 		.evidence = text_of(arena, f->told.evidence),
+		.items = items_of(arena, &f->told),
+		.n_items = f->told.n_items,
 	};
+	if (!row->items)
+		row->n_items = 0;
 	f->is_news = false;
 }
 
@@ -451,8 +465,10 @@ static void set_verdicts(struct detect *d, struct pool_row *rows, const struct s
 		const struct watched *w = watched_find(d, key_of_pool(&rows[i]));
 		const char *verdict = w ? verdict_of(w, s->arena) : NULL;
 
-		if (verdict)
-			rows[i].verdict = verdict;
+		if (!verdict)
+			continue;
+		rows[i].verdict = verdict;
+		rows[i].is_doubted = true;
 	}
 }
 

@@ -42,12 +42,16 @@ struct look {
 	bool is_open;	/* the finding that is asked for */
 };
 
+#define FINDING_ITEMS 16
+
 /* What is said; advice and evidence may be left empty. */
 struct told {
 	enum severity severity;
-	char text[320];
+	char text[480];
 	char advice[256];
 	char evidence[400];
+	uint64_t item[FINDING_ITEMS]; /* those that it is about, the oldest first; none: all */
+	size_t n_items;
 };
 
 /* True = it holds at this moment. The texts are asked for in the same call, as they are cheap beside a wrong order of two. */
@@ -93,8 +97,14 @@ struct callers callers(const struct pool_row *pool);
 
 typedef bool holder_fn(const struct look *l, const struct ref_row *h);
 
-/* "thread 4711 (load-3, ended) for 12s; ...": appends those holders, the oldest first, as far as there is room. */
-void tell_holders(const struct look *l, holder_fn *is_one, char *ret, size_t size);
+/* "thread 4711 (load-3, ended) for 12s; ...": appends those holders to the evidence, as far as there is room; and their items. */
+void tell_holders(const struct look *l, holder_fn *is_one, struct told *ret);
+
+/* ", taken by load-3 in get_connection < handle_order": of the first of those items, as far as it is known. */
+struct taken_text {
+	char text[192];
+};
+struct taken_text taken_by(const struct look *l, const struct told *told);
 
 /* How many of those that the row shows, and how old the oldest of them is; 0 = there is none. */
 size_t n_holders_that(const struct look *l, holder_fn *is_one, int64_t *ret_oldest_ns);

@@ -92,15 +92,16 @@ bool look_leak(const struct look *l, struct told *ret)
 		return look_silent(l, ret);
 	ret->severity =
 		n_gone || l->pressure == PRESSURE_LEAKED ? SEVERITY_CRITICAL : SEVERITY_WARNING;
+	tell_holders(l, is_leaked, ret);
 	snprintf(ret->text, sizeof(ret->text),
-		 "%s: %zu item%s %s not come back, the oldest for %s%s%s", pool_title(p).text, n,
+		 "%s: %zu item%s %s not come back, the oldest for %s%s%s%s", pool_title(p).text, n,
 		 n == 1 ? "" : "s", n == 1 ? "has" : "have", duration((double)oldest_ns / 1e9).text,
+		 taken_by(l, ret).text,
 		 n_gone == n ? "; who took them has ended"
 		 : n_gone    ? "; some who took them have ended"
 			     : "",
 		 l->pressure == PRESSURE_LEAKED ? ", and callers wait for want of them" : "");
 	snprintf(ret->advice, sizeof(ret->advice),
 		 "give the item back on every way out of the code that takes it");
-	tell_holders(l, is_leaked, ret->evidence, sizeof(ret->evidence));
 	return true;
 }

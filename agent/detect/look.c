@@ -60,26 +60,51 @@ static const char *what_it_does(const struct ref_row *h)
 	return h->is_thread_gone ? ", ended" : texts[h->does];
 }
 
-void tell_holders(const struct look *l, holder_fn *is_one, char *ret, size_t size)
+static void tell_holder(const struct ref_row *h, char *ret, size_t size)
 {
+	struct duration age = duration((double)h->age_ns / 1e9);
 	size_t used = strlen(ret);
+	const char *between = used ? "; " : "";
 
-	for (size_t i = 0; i < l->pool->n_holders && used < size - 1; i++) {
+	if (!h->tid)
+		snprintf(ret + used, size - used, "%sitem 0x%llx for %s", between,
+			 (unsigned long long)h->id, age.text);
+	else
+		snprintf(ret + used, size - used, "%sthread %u (%.*s%s) for %s", between, h->tid,
+			 PS_COMM_MAX, h->thread[0] ? h->thread : "?", what_it_does(h), age.text);
+}
+
+void tell_holders(const struct look *l, holder_fn *is_one, struct told *ret)
+{
+	for (size_t i = 0; i < l->pool->n_holders; i++) {
 		const struct ref_row *h = &l->pool->holders[i];
-		struct duration age = duration((double)h->age_ns / 1e9);
-		const char *between = used ? "; " : "";
 
 		if (!is_one(l, h))
 			continue;
-		if (!h->tid)
-			snprintf(ret + used, size - used, "%sitem 0x%llx for %s", between,
-				 (unsigned long long)h->id, age.text);
-		else
-			snprintf(ret + used, size - used, "%sthread %u (%.*s%s) for %s", between,
-				 h->tid, PS_COMM_MAX, h->thread[0] ? h->thread : "?",
-				 what_it_does(h), age.text);
-		used = strlen(ret);
+		if (strlen(ret->evidence) < sizeof(ret->evidence) - 1)
+			tell_holder(h, ret->evidence, sizeof(ret->evidence));
+		if (ret->n_items < FINDING_ITEMS)
+			ret->item[ret->n_items++] = h->id;
 	}
+}
+
+struct taken_text taken_by(const struct look *l, const struct told *told)
+{
+	struct taken_text t = { "" };
+
+	for (size_t i = 0; i < l->pool->n_holders && told->n_items; i++) {
+		const struct ref_row *h = &l->pool->holders[i];
+		const struct stack_row *taken;
+
+		if (h->id != told->item[0])
+			continue;
+		taken = snapshot_taken(l->s, l->pool, h);
+		if (taken && taken->place)
+			snprintf(t.text, sizeof(t.text), ", taken by %.*s in %.150s", PS_COMM_MAX,
+				 h->thread[0] ? h->thread : "a thread", taken->place);
+		break;
+	}
+	return t;
 }
 
 size_t n_holders_that(const struct look *l, holder_fn *is_one, int64_t *ret_oldest_ns)

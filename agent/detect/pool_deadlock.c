@@ -79,7 +79,7 @@ bool look_pool_deadlock(const struct look *l, struct told *ret)
 			 pool_title(p).text, other->name ? other->name : "another pool");
 	snprintf(ret->evidence, sizeof(ret->evidence), "nothing was acquired for %s; ",
 		 duration((double)l->tick.t_ns / 1e9).text);
-	tell_holders(l, is_any, ret->evidence, sizeof(ret->evidence));
+	tell_holders(l, is_any, ret);
 	snprintf(ret->advice, sizeof(ret->advice),
 		 "never wait for an item while holding one, or take both at once");
 	return true;

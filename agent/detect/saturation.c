@@ -56,6 +56,6 @@ bool look_saturation(const struct look *l, struct told *ret)
 		"%s is full: %zu items are out, and who took them has gone on: a leak, if it stays so",
 		pool_title(l->pool).text, n_holders_that(l, is_unusual, &oldest_ns));
 	ret->evidence[0] = 0;
-	tell_holders(l, is_unusual, ret->evidence, sizeof(ret->evidence));
+	tell_holders(l, is_unusual, ret);
 	return true;
 }

@@ -29,7 +29,7 @@ static bool tell_stuck(const struct look *l, holder_fn *is_one, struct told *ret
 		snprintf(ret->text, sizeof(ret->text),
 			 "%s: %zu item%s held for long, the oldest for %s", pool_title(p).text, n,
 			 n == 1 ? " is" : "s are", oldest.text);
-	tell_holders(l, is_one, ret->evidence, sizeof(ret->evidence));
+	tell_holders(l, is_one, ret);
 	return true;
 }
 

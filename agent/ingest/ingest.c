@@ -25,10 +25,11 @@
 #include "ingest/locks.h"
 #include "ingest/process_info.h"
 #include "ingest/progress.h"
+#include "ingest/taken.h"
 
 #define READ_TRIES 8
 #define BATCH 4096
-#define PER_CPU_WORDS 4
+#define PER_CPU_WORDS (sizeof(struct ps_probe_stat) / 8)
 #define BATCH_BYTES (1 << 19)
 #define PRESSED_SHARE 8 /* processes that ended since the last tick hold at least 1 / this of a table */
 #define WORKERS_PASSES 20 /* after a process was found to listen: what its children wait for shows when they sleep again */
@@ -41,6 +42,7 @@ struct ingest {
 	struct inventory *inventory;
 	struct jvms jvms;
 	struct progress progress;
+	struct taken taken;
 	struct ring_buffer *ring;
 	struct ingest_report report;
 	int n_cpus;
@@ -82,7 +84,8 @@ int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struc
 	in->model = m;
 	in->targets = t;
 	in->n_cpus = libbpf_num_possible_cpus();
-	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1), PER_CPU_WORDS * 8);
+	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1),
+			     PER_CPU_WORDS * sizeof(*in->per_cpu));
 	error = in->per_cpu && in->n_cpus > 0 ? inventory_new(&in->inventory) : -ENOMEM;
 	if (!error)
 		inventory_begin(in->inventory, k, monotonic_ns()); /* whole, and in no tick */
@@ -607,25 +610,26 @@ static void read_losses(struct ingest *in)
 	}
 }
 
-void ingest_probe_stat(struct ingest *in, uint32_t probe, uint64_t *ret_hits, uint64_t *ret_errors,
-		       double *ret_cost_ns)
+void ingest_probe_stat(struct ingest *in, uint32_t probe, struct probe_row *ret)
 {
-	uint64_t timed = 0, timed_ns = 0;
+	const struct ps_probe_stat *stat = (const void *)in->per_cpu;
+	uint64_t timed = 0, timed_ns = 0, taken_timed = 0, taken_ns = 0;
 
-	*ret_hits = *ret_errors = 0;
-	*ret_cost_ns = NAN;
 	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_PROBES), &probe, in->per_cpu))
 		return;
 	for (int cpu = 0; cpu < in->n_cpus; cpu++) {
-		const uint64_t *stat = in->per_cpu + PER_CPU_WORDS * cpu; /* struct ps_probe_stat */
-
-		*ret_hits += stat[0];
-		*ret_errors += stat[1];
-		timed += stat[2];
-		timed_ns += stat[3];
+		ret->hits += stat[cpu].hits;
+		ret->errors += stat[cpu].errors;
+		timed += stat[cpu].timed;
+		timed_ns += stat[cpu].timed_ns;
+		ret->taken += stat[cpu].taken;
+		taken_timed += stat[cpu].taken_timed;
+		taken_ns += stat[cpu].taken_ns;
 	}
 	if (timed)
-		*ret_cost_ns = (double)timed_ns / (double)timed;
+		ret->cost_ns = (double)timed_ns / (double)timed;
+	if (taken_timed)
+		ret->taken_cost_ns = (double)taken_ns / (double)taken_timed;
 }
 
 int ingest_tick(struct ingest *in, int64_t now_ns)
@@ -652,6 +656,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	walk(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), each_pool);
 	walk_batch(in, KERNEL_MAP_LEASES, sizeof(struct ps_ref_key), sizeof(struct ps_lease),
 		   each_lease);
+	in->report.used[KERNEL_MAP_TAKEN] = taken_tick(&in->taken, in->kernel);
 	walk_batch(in, KERNEL_MAP_WAITERS, sizeof(struct ps_ref_key), sizeof(struct ps_waiter),
 		   each_waiter);
 	walk_batch(in, KERNEL_MAP_CALLS, sizeof(struct ps_call_key), sizeof(struct ps_call),

@@ -41,8 +41,7 @@ bool ingest_is_pressed(const struct ingest *in);
 
 const struct ingest_report *ingest_report(const struct ingest *in);
 
-/* Hits and errors of one probe, summed over the CPUs, and what our program took for one; NaN until it was timed. */
-void ingest_probe_stat(struct ingest *in, uint32_t probe, uint64_t *ret_hits, uint64_t *ret_errors,
-		       double *ret_cost_ns);
+/* What one probe has counted, summed over the CPUs, into its row, where nothing of that was set. */
+void ingest_probe_stat(struct ingest *in, uint32_t probe, struct probe_row *ret);
 
 #endif

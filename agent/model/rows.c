@@ -78,6 +78,7 @@ static int refs_rows(const struct refs *r, int64_t now_ns, uint32_t tgid, struct
 	memcpy(rows, r->row, r->n * sizeof(*rows));
 	qsort(rows, r->n, sizeof(*rows), by_beginning);
 	for (size_t i = 0; i < r->n; i++) {
+		rows[i].since_ns = rows[i].age_ns;
 		rows[i].age_ns = now_ns > rows[i].age_ns ? now_ns - rows[i].age_ns : 0;
 		if (name)
 			name(context, tgid, rows[i].tid, rows[i].thread, &rows[i].is_thread_gone);
@@ -207,6 +208,8 @@ static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row 
 
 	pool_row_begin(m, p, name, row);
 	row->id = p->id;
+	row->key = p->key;
+	row->is_suspected = p->books.flags & PS_POOL_SUSPECTED;
 	row->library = p->library;
 	if (p->joined_ticks >= JOIN_TICKS)
 		row_join(m, p, endpoint, row);

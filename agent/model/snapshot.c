@@ -73,6 +73,29 @@ const char *severity_name(enum severity severity)
 	return (unsigned int)severity < SEVERITY_COUNT ? names[severity] : "unknown";
 }
 
+const struct stack_row *snapshot_present(const struct snapshot *s, const struct pool_row *p,
+					 const struct ref_row *ref)
+{
+	uint64_t goroutine = ref->taker > UINT32_MAX ? ref->taker : 0;
+
+	for (size_t i = 0; i < s->n_stacks; i++)
+		if (!s->stacks[i].taken_ns && s->stacks[i].pid == (uint32_t)p->pid &&
+		    s->stacks[i].tid == ref->tid && s->stacks[i].goroutine == goroutine)
+			return &s->stacks[i];
+	return NULL;
+}
+
+const struct stack_row *snapshot_taken(const struct snapshot *s, const struct pool_row *p,
+				       const struct ref_row *ref)
+{
+	for (size_t i = 0; i < s->n_stacks && ref->since_ns; i++)
+		if (s->stacks[i].taken_ns == ref->since_ns &&
+		    s->stacks[i].pid == (uint32_t)p->pid && s->stacks[i].pool == p->key.pool &&
+		    s->stacks[i].item == ref->id)
+			return &s->stacks[i];
+	return NULL;
+}
+
 const struct snapshot *snapshot_ref(const struct snapshot *s)
 {
 	struct snapshot *mine = (struct snapshot *)s;

@@ -35,6 +35,7 @@ struct ref_row {
 	uint64_t taker;		/* of an item: who took it, as the library names it: a goroutine; 0 = not known */
 	uint32_t tid;
 	char thread[PS_COMM_MAX];	/* name; empty = not known */
+	int64_t since_ns;	/* CLOCK_MONOTONIC */
 	int64_t age_ns;
 	bool is_thread_gone;	/* the thread that took it has ended */
 	enum ref_does does;	/* of holders */
@@ -42,6 +43,7 @@ struct ref_row {
 
 struct pool_row {
 	uint64_t id;		/* stable for the life of the agent */
+	struct ps_pool_key key;	/* as the kernel side has it; zero where it has no books of items */
 	const char *name;
 	enum ps_kind kind;
 	const char *source;	/* "usdt", "recipe", "inferred:RULE" */
@@ -108,6 +110,8 @@ struct pool_row {
 	bool trusted;
 	const char *untrusted_why;	/* NULL when trusted */
 	const char *verdict;	/* "healthy", or the most severe finding's text */
+	bool is_doubted;	/* it has an open finding, or an item that is out for very long */
+	bool is_suspected;	/* the same, as the kernel side was told */
 	const char *saturated_by;	/* NULL; or that stalls explain why it was full lately, a sentence */
 	int64_t silent;	/* connections that did not move while others went from hand to hand: somebody has them */
 	int64_t leaked;	/* items that a finding says are leaked */
@@ -125,10 +129,13 @@ struct pool_row {
 
 #define SNAPSHOT_REFS_MAX 64
 
-/* What a thread or goroutine did when it was looked at; found by the first three. */
+/* What a thread or goroutine did when it was looked at, or when it took an item; found by snapshot_present() and snapshot_taken(). */
 struct stack_row {
 	uint32_t pid, tid;
 	uint64_t goroutine;	/* as a pool names it; 0 = the thread was looked at */
+	uint64_t pool, item;	/* that it took, as the kernel side names them */
+	int64_t taken_ns;	/* when it took it, CLOCK_MONOTONIC; 0 = it was looked at as it was */
+	const char *place;	/* of who took an item: "get_connection at db.c:40 < handle_order at app.c:120", without the pool's own functions; NULL = not known */
 	int64_t age_ns;		/* since then */
 	const char *state;	/* "on cpu", "runnable", "sleeping", "blocked", "stopped", "parked" (a goroutine), "gone"; NULL = not known */
 	const char *waits_for;	/* "data from 10.0.0.1:5432 (fd 7)"; NULL = nothing, or not known */
@@ -163,6 +170,8 @@ struct finding_row {
 	const char *text;
 	const char *advice;
 	const char *evidence;
+	const uint64_t *items;	/* that it is about, the first few; none: those that are out longest */
+	size_t n_items;
 };
 
 /* How many findings of a type have opened since the agent began. */
@@ -220,6 +229,8 @@ struct probe_row {
 	bool shares_hits;	/* they are counted at another probe of the same place */
 	uint64_t errors;	/* arguments that could not be read */
 	double cost_ns;		/* of our program per hit, without the trap; NaN = not measured */
+	uint64_t taken;		/* stacks of those who took an item that were kept */
+	double taken_cost_ns;	/* of one of them; it is in cost_ns, as far as there was one; NaN = not measured */
 	const char *cost_class;	/* of the trap: "emulated", "stepped" (about 20 times as dear); NULL = not attached */
 	const char *problem;	/* NULL = attached */
 	int32_t n_processes;	/* that map the file now */
@@ -316,6 +327,12 @@ struct snapshot {
 
 	struct arena *arena;	/* owns everything above */
 };
+
+/* The stack of a holder or a waiter as it is now, and of a holder as he took the item; NULL = not known, or nobody has looked. */
+const struct stack_row *snapshot_present(const struct snapshot *s, const struct pool_row *p,
+					 const struct ref_row *ref);
+const struct stack_row *snapshot_taken(const struct snapshot *s, const struct pool_row *p,
+				       const struct ref_row *ref);
 
 /* One more owner. */
 const struct snapshot *snapshot_ref(const struct snapshot *s);

@@ -88,6 +88,20 @@ static uint64_t jiffy_ns(void)
 	return (uint64_t)t.tv_nsec;
 }
 
+/* Stacks of takers that are kept, of a pool and a second; one takes 0.2 us (2026-11). */
+#define TAKEN_USUAL 1000
+#define TAKEN_SUSPECTED 20000
+
+static void apply_taken(struct poolscope_bpf *skel, const struct kernel_limits *l)
+{
+	if (l->is_taken_off)
+		return;
+	skel->rodata->ps_taken_usual = l->is_taken_always ? UINT32_MAX : TAKEN_USUAL;
+	skel->rodata->ps_taken_suspected = l->is_taken_always ? UINT32_MAX : TAKEN_SUSPECTED;
+	set_limit(skel->maps.ps_takens, l->taken);
+	skel->rodata->ps_taken_max = bpf_map__max_entries(skel->maps.ps_takens);
+}
+
 static void apply_limits(struct poolscope_bpf *skel, const struct kernel_limits *l)
 {
 	set_limit(skel->maps.ps_pools, l->pools);
@@ -109,6 +123,7 @@ static void apply_limits(struct poolscope_bpf *skel, const struct kernel_limits 
 		skel->rodata->ps_unix_socks_max = l->sockets / 2;
 	if (l->no_progress_ms)
 		skel->rodata->ps_no_progress_ns = l->no_progress_ms * 1000000ull;
+	apply_taken(skel, l);
 	skel->rodata->ps_agent_tgid = (uint32_t)getpid();
 	skel->rodata->ps_jiffy_ns = jiffy_ns();
 }
@@ -341,6 +356,8 @@ static struct bpf_map *map_of(const struct kernel *k, enum kernel_map which)
 		return k->skel->maps.ps_standstills;
 	case KERNEL_MAP_STALLS:
 		return k->skel->maps.ps_stalls;
+	case KERNEL_MAP_TAKEN:
+		return k->skel->maps.ps_takens;
 	case KERNEL_MAP_LOCKS:
 	case KERNEL_MAP_COUNT:
 		break;
@@ -361,10 +378,11 @@ uint32_t kernel_map_limit(const struct kernel *k, enum kernel_map which)
 const char *kernel_map_name(enum kernel_map which)
 {
 	static const char *const names[KERNEL_MAP_COUNT] = {
-		"specs",      "targets",        "probes",      "losses",  "processes", "pools",
-		"histograms", "leases",         "waiters",     "calls",   "tasks",     "functions",
-		"sockets",    "endpoints",      "listeners",   "stories", "given-ups", "wires",
-		"families",   "unix-endpoints", "standstills", "stalls",  "locks"
+		"specs",       "targets",    "probes",       "losses",    "processes",
+		"pools",       "histograms", "leases",       "waiters",   "calls",
+		"tasks",       "functions",  "sockets",      "endpoints", "listeners",
+		"stories",     "given-ups",  "wires",        "families",  "unix-endpoints",
+		"standstills", "stalls",     "taken-stacks", "locks"
 	};
 
 	return names[which];
@@ -581,6 +599,29 @@ int kernel_tell_still(struct kernel *k, const struct ps_proc_key *proc, int64_t 
 	return bpf_prog_test_run_opts(bpf_program__fd(k->skel->progs.ps_still_told), &options)
 		       ? -errno
 		       : 0;
+}
+
+/* ---- where items were taken -------------------------------------------------------------------------------------------- */
+
+uint32_t kernel_n_taken(const struct kernel *k)
+{
+	return __atomic_load_n(&k->skel->bss->ps_n_taken, __ATOMIC_RELAXED);
+}
+
+void kernel_forget_taken(struct kernel *k, const struct ps_ref_key *key)
+{
+	if (!bpf_map_delete_elem(kernel_map_fd(k, KERNEL_MAP_TAKEN), key))
+		__atomic_sub_fetch(&k->skel->bss->ps_n_taken, 1, __ATOMIC_RELAXED);
+}
+
+int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_suspected)
+{
+	struct ps_suspicion told = { .pool = *pool, .is_suspected = is_suspected };
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &told,
+			    .ctx_size_in = sizeof(told));
+
+	return bpf_prog_test_run_opts(bpf_program__fd(k->skel->progs.ps_suspect), &options) ? -errno
+											    : 0;
 }
 
 /* ---- queues ------------------------------------------------------------------------------------------------------------- */

@@ -26,7 +26,10 @@ struct kernel_limits {
 	uint32_t sockets;
 	uint32_t endpoints;
 	uint32_t threads;
+	uint32_t taken;
 	uint32_t no_progress_ms; /* no size: how long no thread of a process must have run for that to be told */
+	bool is_taken_off;	/* it is not kept where items are taken */
+	bool is_taken_always;	/* at every acquire; else at so many a second */
 	bool is_traffic_off;	/* as on a kernel that cannot tell of it */
 	bool is_perf_forced;	/* perf uprobes even where uprobe_multi works: for tests of that tier */
 };
@@ -54,6 +57,7 @@ enum kernel_map {
 	KERNEL_MAP_UNIX,
 	KERNEL_MAP_STANDSTILLS,
 	KERNEL_MAP_STALLS,
+	KERNEL_MAP_TAKEN,
 	KERNEL_MAP_LOCKS, /* a variable: no map of its own */
 	KERNEL_MAP_COUNT
 };
@@ -158,6 +162,14 @@ int64_t kernel_no_progress_ns(const struct kernel *k);
 int kernel_find_still(struct kernel *k,
 		      void (*take)(void *context, const struct ps_still_thread *t), void *context);
 int kernel_tell_still(struct kernel *k, const struct ps_proc_key *proc, int64_t since_ns);
+
+/*
+ * What is kept of where items were taken (bpf/taken.h): how much, and one entry less. More is kept of a pool that is suspected;
+ * 0 or negative errno.
+ */
+uint32_t kernel_n_taken(const struct kernel *k);
+void kernel_forget_taken(struct kernel *k, const struct ps_ref_key *key);
+int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_suspected);
 
 /* Processes with books that have ended, so far; wraps. */
 uint32_t kernel_n_gone(const struct kernel *k);

@@ -65,6 +65,11 @@ int registers_read(int program_fd, uint32_t tid, struct ps_registers *ret)
 	}
 }
 
+int registers_taken(int map_fd, const struct ps_ref_key *lease, struct ps_taken *ret)
+{
+	return bpf_map_lookup_elem(map_fd, lease, ret) ? -errno : 0;
+}
+
 #if defined(__x86_64__)
 
 #define SAMPLE_NS 1000000

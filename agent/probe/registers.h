@@ -20,4 +20,7 @@ int registers_read(int program_fd, uint32_t tid, struct ps_registers *ret);
 int registers_sample(uint32_t tid, struct ps_registers *ret, uint8_t *stack, size_t size,
 		     size_t *ret_n);
 
+/* What is kept of the thread that took an item, if anything is; map_fd is that of KERNEL_MAP_TAKEN, perhaps handed down. -ENOENT. */
+int registers_taken(int map_fd, const struct ps_ref_key *lease, struct ps_taken *ret);
+
 #endif

@@ -540,6 +540,7 @@ int target_rows(const struct target *t, struct arena *arena, int32_t n_processes
 			.verb = "?",
 			.method = "none",
 			.cost_ns = NAN,
+			.taken_cost_ns = NAN,
 			.n_processes = n_processes
 		};
 		if (!row->provider)
@@ -553,7 +554,7 @@ int target_rows(const struct target *t, struct arena *arena, int32_t n_processes
 		if (row->problem)
 			continue;
 		row->method = attachment_method(t->attachment);
-		stat(context, site->counted_at, &row->hits, &row->errors, &row->cost_ns);
+		stat(context, site->counted_at, row);
 		row->shares_hits = site->counted_at != site->probe;
 	}
 	return 0;

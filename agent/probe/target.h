@@ -64,9 +64,8 @@ bool target_is_complete(const struct target *t);
 /* NULL = every probe of it is attached. */
 const char *target_problem(const struct target *t);
 
-/* Reads the counts of a probe: how often it hit, arguments that could not be read, and the mean ns of our program (NaN). */
-typedef void probe_stat_fn(void *context, uint32_t probe, uint64_t *ret_hits, uint64_t *ret_errors,
-			   double *ret_cost_ns);
+/* Reads what a probe has counted, and what it took, into its row. */
+typedef void probe_stat_fn(void *context, uint32_t probe, struct probe_row *ret);
 
 /* Probes that are on. */
 size_t target_n_attached(const struct target *t);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * look.c - see look.h. The surprise: nothing is stopped. A thread that sleeps does not change its stack, and the kernel counts how often it
- * has left a CPU: when that is the same before and after the copy, it was asleep all the time, and the copy is whole.
+ * has left a CPU: when that is the same before and after the copy, it was asleep all the time, and the copy is whole. Of who took an item the
+ * kernel side has made a copy then (bpf/taken.h).
  */
 #include "symbolize/look.h"
 
@@ -261,6 +262,25 @@ static bool catch_asleep(struct look *l, uint32_t tid, struct ps_registers *ret,
 	return catch_running(l, tid, ret, memory, s);
 }
 
+/* The item may have been taken again since, and that be kept, or not be kept. */
+static void look_at_taken(struct look *l, const struct stack_of *of, struct stack *s)
+{
+	uint64_t registers[UNWIND_REGISTERS];
+	struct unwind_memory memory;
+	struct ps_taken t;
+	struct ps_registers r = { 0 };
+
+	if (l->kernel.taken(l->kernel.context, &of->lease, &t) || t.since_ns != of->taken_ns ||
+	    t.begun_ns != of->taken_ns || t.n > sizeof(t.stack)) {
+		say_problem(s, "the stack was not kept when the item was taken");
+		return;
+	}
+	memcpy(r.word, t.word, sizeof(r.word));
+	number_registers(&r, registers);
+	memory = (struct unwind_memory){ r.word[19], t.n, t.stack };
+	unwind_and_name(l, registers, (1u << UNWIND_REGISTERS) - 1, &memory, s);
+}
+
 static void look_at_thread(struct look *l, uint32_t tid, struct stack *s)
 {
 	uint64_t registers[UNWIND_REGISTERS];
@@ -275,6 +295,13 @@ static void look_at_thread(struct look *l, uint32_t tid, struct stack *s)
 	unwind_and_name(l, registers, (1u << UNWIND_REGISTERS) - 1, &memory, s);
 }
 #else
+static void look_at_taken(struct look *l, const struct stack_of *of, struct stack *s)
+{
+	(void)l;
+	(void)of;
+	say_problem(s, "stacks are read on x86-64 alone");
+}
+
 static void look_at_thread(struct look *l, uint32_t tid, struct stack *s)
 {
 	(void)l;
@@ -345,6 +372,8 @@ void look_at(struct look *l, const struct stack_of *of, struct stack *ret)
 	} else if (error)
 		snprintf(ret->problem, sizeof(ret->problem), "the process cannot be read: %s",
 			 strerror(-error));
+	else if (of->taken_ns)
+		look_at_taken(l, of, ret);
 	else if (!of->goroutine || !l->is_go || !look_at_goroutine(l, of, ret))
 		look_at_thread(l, of->tid, ret);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);

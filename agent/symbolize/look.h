@@ -14,11 +14,12 @@
 
 struct look;
 
-/* How registers are read, and sampled of a thread that runs: as probe/registers.h has it. */
+/* How registers are read, and sampled of a thread that runs, and what was kept of one that took an item: as probe/registers.h has it. */
 struct look_kernel {
 	int (*read)(void *context, uint32_t tid, struct ps_registers *ret);
 	int (*sample)(void *context, uint32_t tid, struct ps_registers *ret, uint8_t *stack,
 		      size_t size, size_t *ret_n);
+	int (*taken)(void *context, const struct ps_ref_key *lease, struct ps_taken *ret);
 	void *context;
 };
 

@@ -13,6 +13,7 @@
 #define LOOKER_NAME "poolscope-looker"
 #define LOOKER_SOCKET 3
 #define LOOKER_PROGRAM 4	/* for registers_read() */
+#define LOOKER_TAKEN 5	/* for registers_taken() */
 
 /* Answers until the socket ends or nobody asks for a while; the exit status. */
 int looker_run(const struct look_kernel *kernel);

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "bpf/abi.h"
+
 #define STACK_FRAMES_MAX 40
 #define STACK_FRAME_BYTES 192
 #define STACK_TEXT_BYTES 192
@@ -24,11 +26,13 @@ enum stack_state {
 	STACK_STATE_COUNT
 };
 
-/* Who is looked at. */
+/* Who is looked at: as he is, or as he was when he took an item. */
 struct stack_of {
 	uint32_t pid;
 	uint32_t tid;
 	uint64_t goroutine;	/* address of its g; 0 = the thread is meant */
+	struct ps_ref_key lease;	/* of the item */
+	uint64_t taken_ns;	/* when he took it; 0 = he is meant as he is now */
 };
 
 struct stack {

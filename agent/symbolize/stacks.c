@@ -35,13 +35,14 @@ struct place {
 	enum stage stage;
 	bool has_stack; /* an older one, while it is asked for again */
 	int64_t since_ns; /* wanted, asked */
+	int64_t last_ns; /* somebody wanted it */
 };
 
 struct stacks {
 	struct place place[STACKS_MAX];
 	const struct kept_stack *shown[STACKS_MAX]; /* those with a stack */
 	size_t n_shown;
-	int program_fd;
+	int program_fd, taken_fd;
 	int socket; /* -1 = no looker runs */
 	pid_t pid; /* 0 = none that is not waited for yet */
 	int64_t not_before_ns;
@@ -49,12 +50,13 @@ struct stacks {
 	struct stacks_report report;
 };
 
-struct stacks *stacks_new(int program_fd)
+struct stacks *stacks_new(int program_fd, int taken_fd)
 {
 	struct stacks *s = calloc(1, sizeof(*s));
 
 	if (s) {
 		s->program_fd = program_fd;
+		s->taken_fd = taken_fd;
 		s->socket = -1;
 	}
 	return s;
@@ -62,18 +64,19 @@ struct stacks *stacks_new(int program_fd)
 
 /* ---- the looker ------------------------------------------------------------------------------------------------------------ */
 
-/* The descriptors go to 3 and 4 in the new process; ours are out of the way of both. */
-static int spawn(int socket, int program_fd, pid_t *ret)
+/* The descriptors go to 3, 4 and 5 in the new process; ours are out of the way of those. */
+static int spawn(int socket, int program_fd, int taken_fd, pid_t *ret)
 {
 	AUTO_CLOSE int high_socket = fcntl(socket, F_DUPFD_CLOEXEC, HIGH_FD),
-		       high_program = fcntl(program_fd, F_DUPFD_CLOEXEC, HIGH_FD);
+		       high_program = fcntl(program_fd, F_DUPFD_CLOEXEC, HIGH_FD),
+		       high_taken = fcntl(taken_fd, F_DUPFD_CLOEXEC, HIGH_FD);
 	char name[] = LOOKER_NAME, *argv[] = { name, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none;
 	int error;
 
-	if (high_socket < 0 || high_program < 0)
+	if (high_socket < 0 || high_program < 0 || high_taken < 0)
 		return -errno;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
@@ -82,6 +85,7 @@ static int spawn(int socket, int program_fd, pid_t *ret)
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_adddup2(&actions, high_socket, LOOKER_SOCKET);
 	posix_spawn_file_actions_adddup2(&actions, high_program, LOOKER_PROGRAM);
+	posix_spawn_file_actions_adddup2(&actions, high_taken, LOOKER_TAKEN);
 	error = posix_spawn(ret, "/proc/self/exe", &actions, &attributes, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
@@ -98,7 +102,7 @@ static void start(struct stacks *s)
 	s->socket = pair[0];
 	theirs = pair[1];
 	fcntl(s->socket, F_SETFL, O_NONBLOCK);
-	if (spawn(theirs, s->program_fd, &s->pid)) {
+	if (spawn(theirs, s->program_fd, s->taken_fd, &s->pid)) {
 		s->pid = 0;
 		close(TAKE_FD(s->socket));
 	}
@@ -147,7 +151,9 @@ void stacks_free(struct stacks *s)
 
 static bool is_same(const struct stack_of *a, const struct stack_of *b)
 {
-	return a->pid == b->pid && a->tid == b->tid && a->goroutine == b->goroutine;
+	return a->pid == b->pid && a->tid == b->tid && a->goroutine == b->goroutine &&
+	       a->taken_ns == b->taken_ns && a->lease.id == b->lease.id &&
+	       a->lease.pool.pool == b->lease.pool.pool;
 }
 
 /* Its place, or else a free one; NULL = there is none. */
@@ -174,8 +180,9 @@ void stacks_want(struct stacks *s, const struct stack_of *of, int64_t fresh_ns, 
 		s->report.n_refused++;
 		return;
 	}
+	p->last_ns = now_ns;
 	if (p->stage == STAGE_WANTED || p->stage == STAGE_ASKED ||
-	    (p->stage == STAGE_KEPT && now_ns - p->kept.taken_ns < fresh_ns))
+	    (p->stage == STAGE_KEPT && (of->taken_ns || now_ns - p->kept.taken_ns < fresh_ns)))
 		return;
 	if (p->stage == STAGE_FREE) {
 		p->has_stack = false;
@@ -280,7 +287,8 @@ static void forget_old(struct stacks *s, int64_t now_ns)
 	for (size_t i = 0; i < STACKS_MAX; i++) {
 		struct place *p = &s->place[i];
 
-		if (p->stage == STAGE_KEPT && now_ns - p->kept.taken_ns > KEPT_NS)
+		if (p->stage == STAGE_KEPT &&
+		    now_ns - (p->kept.stack.of.taken_ns ? p->last_ns : p->kept.taken_ns) > KEPT_NS)
 			p->stage = STAGE_FREE;
 		if (p->stage == STAGE_WANTED && now_ns - p->since_ns > KEPT_NS) { /* no looker can be started */
 			p->stage = STAGE_FREE;

@@ -11,7 +11,7 @@
 
 #include "symbolize/stack.h"
 
-#define STACKS_MAX 128	/* asked for or kept */
+#define STACKS_MAX 256	/* asked for or kept */
 
 struct stacks;
 
@@ -27,13 +27,16 @@ struct kept_stack {
 	int64_t taken_ns;	/* CLOCK_MONOTONIC */
 };
 
-/* program_fd is borrowed (kernel_registers_fd()). NULL when out of memory. No looker is started before it is needed. */
-struct stacks *stacks_new(int program_fd);
+/* Both are borrowed: kernel_registers_fd(), and the map KERNEL_MAP_TAKEN. NULL when out of memory. No looker is started before it is needed. */
+struct stacks *stacks_new(int program_fd, int taken_fd);
 
 /* Ends the looker. NULL is allowed. */
 void stacks_free(struct stacks *s);
 
-/* Asks for one, unless it is asked for already or one is kept that is younger than fresh_ns. */
+/*
+ * Asks for one, unless it is asked for already or one is kept that is younger than fresh_ns. That of who took an item does not change:
+ * it is kept as long as it is asked for.
+ */
 void stacks_want(struct stacks *s, const struct stack_of *of, int64_t fresh_ns, int64_t now_ns);
 
 /* To be called often: takes answers, starts and ends the looker, forgets what is old. */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * taken.h - where an item was taken: the registers and the upper part of the stack of who takes it, kept beside its lease until it is taken
+ * again. Nobody is told, and nothing is unwound: the agent reads what is kept of a lease that somebody asks about.
+ *
+ * So the first lease of a leak has its stack, though nobody knew then. Of a pool so many a second are kept, the first ones, and of one
+ * under suspicion many more; what that costs is told with the probe.
+ * The surprise: a stack may end before the piece does, and a read that meets its end gives nothing; it is done again in small parts then.
+ */
+#ifndef POOLSCOPE_BPF_TAKEN_H
+#define POOLSCOPE_BPF_TAKEN_H
+
+#include "verbs.h"
+
+/* Room for the stack of a lease, or NULL: there is none (counted). The key lies on the caller's stack. */
+PS_INLINE struct ps_taken *ps_taken_make(const struct ps_ref_key *key)
+{
+	__u32 zero = 0;
+	void *blank = bpf_map_lookup_elem(&ps_zero, &zero);
+
+	_Static_assert(sizeof(struct ps_hists) >= sizeof(struct ps_taken), "too little of zeros");
+	if (!blank)
+		return 0;
+	if (ps_n_taken >= ps_taken_max ||
+	    bpf_map_update_elem(&ps_takens, key, blank, BPF_NOEXIST)) {
+		ps_lost(PS_LOSS_taken_full);
+		return 0;
+	}
+	__sync_fetch_and_add(&ps_n_taken, 1);
+	return bpf_map_lookup_elem(&ps_takens, key);
+}
+
+/* How many bytes could be read. */
+PS_INLINE __u32 ps_taken_copy(struct ps_taken *t, __u64 sp)
+{
+	const char *from = (const char *)(unsigned long)sp;
+	__u32 i;
+
+	if (!bpf_probe_read_user(t->stack, PS_TAKEN_BYTES, from))
+		return PS_TAKEN_BYTES;
+	for (i = 0; i < PS_TAKEN_BYTES / PS_TAKEN_PART; i++)
+		if (bpf_probe_read_user(t->stack + i * PS_TAKEN_PART, PS_TAKEN_PART,
+					from + i * PS_TAKEN_PART))
+			break;
+	return i * PS_TAKEN_PART;
+}
+
+/* A copy is whole when since_ns and begun_ns are the same: it is read in rising addresses, and written the other way round. 1 = kept. */
+PS_GLOBAL int ps_taken_keep(PS_CONTEXT *ctx, const struct ps_event *e)
+{
+	struct ps_ref_key key;
+	struct ps_taken *t;
+
+	if (!e)
+		return 0;
+	key.pool = e->pool;
+	key.id = e->arg[1];
+	t = bpf_map_lookup_elem(&ps_takens, &key);
+	if (!t)
+		t = ps_taken_make(&key);
+	if (!t)
+		return 0;
+	*(volatile __u64 *)&t->begun_ns = e->now;
+	bpf_probe_read_kernel(t->word, 8 * PS_N_REGS, ctx);
+	t->n = ps_taken_copy(t, t->word[PS_REG_SP]);
+	*(volatile __u64 *)&t->since_ns = e->now;
+	return 1;
+}
+
+#endif
