@@ -233,12 +233,13 @@ struct ps_lease {
  * are both that of the lease. With what the kernel puts before it, it is one page.
  */
 #define PS_TAKEN_BYTES 3584
-#define PS_TAKEN_PART 256
+#define PS_TAKEN_PART 256	/* it is read in steps of this */
 
 struct ps_taken {
 	__u64 since_ns;
 	__u32 n;		/* bytes of the stack that could be read */
 	__u32 reserved;
+	char comm[PS_COMM_MAX];
 	__u64 word[PS_REGISTERS];
 	__u8 stack[PS_TAKEN_BYTES];	/* from the stack pointer up */
 	__u64 begun_ns;
@@ -991,7 +992,7 @@ PS_ASSERT_SIZE(struct ps_pool, 656);
 PS_ASSERT_SIZE(struct ps_lease, 24);
 PS_ASSERT_SIZE(struct ps_registers, 24 + 8 * PS_REGISTERS);
 PS_ASSERT_SIZE(struct ps_waiter, 16);
-PS_ASSERT_SIZE(struct ps_taken, 24 + 8 * PS_REGISTERS + PS_TAKEN_BYTES);
+PS_ASSERT_SIZE(struct ps_taken, 40 + 8 * PS_REGISTERS + PS_TAKEN_BYTES);
 PS_ASSERT_SIZE(struct ps_suspicion, 24);
 PS_ASSERT_SIZE(struct ps_proc, 40);
 PS_ASSERT_SIZE(struct ps_addr, 72);

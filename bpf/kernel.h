@@ -70,9 +70,14 @@ struct sched_info {
 	unsigned long long last_queued; /* for one; 0 = it does not wait for one */
 } PS_CORE;
 
+struct thread_struct {
+	unsigned long fsbase; /* x86-64: where a thread has what is its own */
+} PS_CORE;
+
 struct task_struct {
 	int pid;
 	int tgid;
+	struct thread_struct thread;
 	__u64 start_time; /* CLOCK_MONOTONIC */
 	__u64 start_boottime;
 	__u64 self_exec_id; /* u64 since 5.7 (d1e7fd6462ca) */

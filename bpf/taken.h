@@ -30,15 +30,31 @@ PS_INLINE struct ps_taken *ps_taken_make(const struct ps_ref_key *key)
 	return bpf_map_lookup_elem(&ps_takens, key);
 }
 
-/* How many bytes could be read. */
+/*
+ * How much there is at most. glibc and musl put what is a thread's own at the end of its stack, on x86-64 at the base of FS; behind it
+ * the mapping may end, and a read that fails costs several times what a good one does.
+ */
+PS_INLINE __u32 ps_taken_room(__u64 sp)
+{
+#if !defined(__TARGET_ARCH_arm64)
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	__u64 room = task ? task->thread.fsbase - sp : 0;
+
+	if (room && room < PS_TAKEN_BYTES)
+		return ((__u32)room + PS_TAKEN_PART - 1) & ~(__u32)(PS_TAKEN_PART - 1);
+#endif
+	return PS_TAKEN_BYTES;
+}
+
+/* How many bytes could be read. Reads have sizes that the compiler knows, for the verifier of 6.1 loses the bounds of a variable. */
 PS_INLINE __u32 ps_taken_copy(struct ps_taken *t, __u64 sp)
 {
 	const char *from = (const char *)(unsigned long)sp;
-	__u32 i;
+	__u32 room = ps_taken_room(sp), i;
 
-	if (!bpf_probe_read_user(t->stack, PS_TAKEN_BYTES, from))
+	if (room == PS_TAKEN_BYTES && !bpf_probe_read_user(t->stack, PS_TAKEN_BYTES, from))
 		return PS_TAKEN_BYTES;
-	for (i = 0; i < PS_TAKEN_BYTES / PS_TAKEN_PART; i++)
+	for (i = 0; i < PS_TAKEN_BYTES / PS_TAKEN_PART && i * PS_TAKEN_PART < room; i++)
 		if (bpf_probe_read_user(t->stack + i * PS_TAKEN_PART, PS_TAKEN_PART,
 					from + i * PS_TAKEN_PART))
 			break;
@@ -61,6 +77,7 @@ PS_GLOBAL int ps_taken_keep(PS_CONTEXT *ctx, const struct ps_event *e)
 	if (!t)
 		return 0;
 	*(volatile __u64 *)&t->begun_ns = e->now;
+	bpf_get_current_comm(t->comm, sizeof(t->comm));
 	bpf_probe_read_kernel(t->word, 8 * PS_N_REGS, ctx);
 	t->n = ps_taken_copy(t, t->word[PS_REG_SP]);
 	*(volatile __u64 *)&t->since_ns = e->now;

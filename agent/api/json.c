@@ -416,6 +416,7 @@ static json_t *encode_acquire_stack(const struct snapshot *s, const struct pool_
 	if (!row)
 		return json_null();
 	o = object_begin();
+	set_name(&o, "thread", row->thread);
 	set_text(&o, "place", row->place);
 	set_text(&o, "problem", row->problem);
 	set(&o, "frames", encode_texts(row->frames, row->n_frames));

@@ -136,6 +136,7 @@ static int fill_row(struct arena *a, const struct kept_stack *kept, struct stack
 		.pool = k->of.lease.pool.pool,
 		.item = k->of.lease.id,
 		.taken_ns = (int64_t)k->of.taken_ns,
+		.thread = text_or_null(a, k->thread),
 		.age_ns = now_ns - kept->taken_ns,
 		.state = states[k->state],
 		.waits_for = text_or_null(a, k->waits_for),

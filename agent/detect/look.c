@@ -101,7 +101,10 @@ struct taken_text taken_by(const struct look *l, const struct told *told)
 		taken = snapshot_taken(l->s, l->pool, h);
 		if (taken && taken->place)
 			snprintf(t.text, sizeof(t.text), ", taken by %.*s in %.150s", PS_COMM_MAX,
-				 h->thread[0] ? h->thread : "a thread", taken->place);
+				 h->thread[0]    ? h->thread
+				 : taken->thread ? taken->thread
+						 : "a thread",
+				 taken->place);
 		break;
 	}
 	return t;

@@ -135,7 +135,8 @@ struct stack_row {
 	uint64_t goroutine;	/* as a pool names it; 0 = the thread was looked at */
 	uint64_t pool, item;	/* that it took, as the kernel side names them */
 	int64_t taken_ns;	/* when it took it, CLOCK_MONOTONIC; 0 = it was looked at as it was */
-	const char *place;	/* of who took an item: "get_connection at db.c:40 < handle_order at app.c:120", without the pool's own functions; NULL = not known */
+	const char *thread;	/* its name then, which it may have no more; NULL = not known */
+	const char *place;	/* of who took an item: "get_connection < handle_order", without the pool's own functions; NULL = not known */
 	int64_t age_ns;		/* since then */
 	const char *state;	/* "on cpu", "runnable", "sleeping", "blocked", "stopped", "parked" (a goroutine), "gone"; NULL = not known */
 	const char *waits_for;	/* "data from 10.0.0.1:5432 (fd 7)"; NULL = nothing, or not known */

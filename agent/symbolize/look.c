@@ -276,6 +276,7 @@ static void look_at_taken(struct look *l, const struct stack_of *of, struct stac
 		return;
 	}
 	memcpy(r.word, t.word, sizeof(r.word));
+	snprintf(s->thread, sizeof(s->thread), "%.*s", PS_COMM_MAX, t.comm);
 	number_registers(&r, registers);
 	memory = (struct unwind_memory){ r.word[19], t.n, t.stack };
 	unwind_and_name(l, registers, (1u << UNWIND_REGISTERS) - 1, &memory, s);

@@ -10,12 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FRAMES 3
-#define NAME_BYTES 80
+#define NAME_BYTES 60
 
 /* A frame is "function (file) at source.c:12"; a function's name may have brackets of its own. */
 struct frame {
-	const char *name, *file, *source; /* the last may be empty */
+	const char *name, *file;
 	size_t n_name, n_file;
 };
 
@@ -30,8 +29,7 @@ static bool parse(const char *text, struct frame *ret)
 	*ret = (struct frame){ .name = text,
 			       .n_name = (size_t)(open - 1 - text),
 			       .file = open + 1,
-			       .n_file = (size_t)(end - open - 1),
-			       .source = at ? at + strlen(") at ") : "" };
+			       .n_file = (size_t)(end - open - 1) };
 	return true;
 }
 
@@ -116,17 +114,16 @@ void place_of_taker(const struct stack *s, const char *library, char ret[static 
 	struct frame f;
 
 	ret[0] = 0;
-	for (size_t i = skip_pool(s, library); i < s->n_frames && n < FRAMES; i++) {
+	for (size_t i = skip_pool(s, library); i < s->n_frames && n < PLACE_FRAMES; i++) {
 		size_t n_name;
 
 		if (!parse(s->frame[i], &f) || is_beginning(&f))
 			continue;
 		n_name = f.n_name < NAME_BYTES ? f.n_name : NAME_BYTES;
-		if (used + n_name + strlen(f.source) + sizeof(" <  at ") > PLACE_BYTES)
+		if (used + n_name + sizeof(" < ") > PLACE_BYTES)
 			break;
-		used += (size_t)snprintf(ret + used, PLACE_BYTES - used, "%s%.*s%s%s",
-					 n ? " < " : "", (int)n_name, f.name,
-					 f.source[0] ? " at " : "", f.source);
+		used += (size_t)snprintf(ret + used, PLACE_BYTES - used, "%s%.*s", n ? " < " : "",
+					 (int)n_name, f.name);
 		n++;
 	}
 }

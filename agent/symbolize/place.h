@@ -10,11 +10,12 @@
 
 #include "symbolize/stack.h"
 
+#define PLACE_FRAMES 5
 #define PLACE_BYTES 256
 
 /*
- * "get_connection at db.c:40 < handle_order at app.c:120 < worker": the innermost first, three at most; empty when there is none. `library` is
- * as the pool's row names it; NULL = it has probe points of its own.
+ * "get_connection < handle_order < worker": the innermost first, PLACE_FRAMES at most; empty when there is none. `library` is as the pool's row names
+ * it; NULL = it has probe points of its own, and which functions are the pool's is not known, but for the one that has the point.
  */
 void place_of_taker(const struct stack *s, const char *library, char ret[static PLACE_BYTES]);
 

@@ -43,6 +43,7 @@ struct stack {
 	uint32_t is_cut;	/* there are more frames */
 	uint64_t goroutine_id;	/* as Go's own tracebacks number it; 0 = not known */
 	uint64_t cpu_ns;	/* of the looking process, so far */
+	char thread[PS_COMM_MAX];	/* the name of who took an item, then; "" = not known */
 	char waits_for[STACK_TEXT_BYTES];	/* "" = nothing, or not known */
 	char problem[STACK_TEXT_BYTES];	/* why there are no frames; "" = there are */
 	char frame[STACK_FRAMES_MAX][STACK_FRAME_BYTES];	/* the innermost first: "function (file) at source.c:12" */

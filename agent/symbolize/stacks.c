@@ -234,6 +234,7 @@ static void clean_stack(struct stack *k)
 		k->state = STACK_UNKNOWN;
 	clean(k->waits_for, sizeof(k->waits_for));
 	clean(k->problem, sizeof(k->problem));
+	clean(k->thread, sizeof(k->thread));
 	for (size_t i = 0; i < k->n_frames; i++)
 		clean(k->frame[i], sizeof(k->frame[i]));
 }

@@ -20,6 +20,8 @@ static uint64_t shim_now_ns = 1000;
 static uint64_t shim_jiffies = 1000;
 static uint32_t shim_tid = 7;
 static int shim_is_ring_full, shim_is_reading_broken;
+static const char *shim_end; /* of the target's memory: what reads over it fails; NULL = none */
+static void *shim_task;
 static unsigned int shim_n_stories;
 static struct ps_story shim_story;
 
@@ -138,7 +140,7 @@ static inline uint64_t bpf_get_current_pid_tgid(void)
 
 static inline void *bpf_get_current_task_btf(void)
 {
-	return NULL;
+	return shim_task;
 }
 
 static inline long bpf_get_current_comm(void *ret, uint32_t size)
@@ -150,7 +152,8 @@ static inline long bpf_get_current_comm(void *ret, uint32_t size)
 
 static inline long bpf_probe_read_user(void *ret, uint32_t size, const void *from)
 {
-	if (shim_is_reading_broken || !from)
+	if (shim_is_reading_broken || !from ||
+	    (shim_end && (const char *)from < shim_end && (const char *)from + size > shim_end))
 		return -EFAULT;
 	memcpy(ret, from, size);
 	return 0;

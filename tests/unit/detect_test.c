@@ -27,6 +27,8 @@ static struct {
 	size_t n_looks;
 	const struct stall_row *stalls;
 	size_t n_stalls;
+	const struct stack_row *stacks;
+	size_t n_stacks;
 } story;
 
 static void begin_pool(struct pool_row *p, uint64_t id, const char *name)
@@ -94,6 +96,8 @@ static void tick(void)
 		rows[1] = story.other;
 	s->stalls = story.stalls;
 	s->n_stalls = story.n_stalls;
+	s->stacks = story.stacks;
+	s->n_stacks = story.n_stacks;
 	assert_int_equal(detect_tick(story.d, s, look, NULL), 0);
 	snapshot_unref(story.last);
 	story.last = s;
@@ -361,6 +365,38 @@ static void an_old_lease_may_be_a_leak_and_of_a_dead_thread_it_is(void **state)
 	assert_false(is_open("leak"));
 	assert_non_null(strstr(finding("leak")->text, "returned late"));
 	assert_int_equal(story.last->pools[0].leaked, 0);
+}
+
+static void a_leak_says_who_took_its_items_and_which_they_are(void **state)
+{
+	static const struct stack_row stacks[] = {
+		{ .pid = 4242, .item = 5, .taken_ns = 40 * S, .thread = "load-1", .place = "f < g" },
+		{ .pid = 4242, .item = 6, .taken_ns = 41 * S, .thread = "load-2", .place = "h" },
+	};
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		second(10, 10 * MS, 0);
+	story.holders[0] = (struct ref_row){ .id = 4, .tid = 9, .since_ns = 30 * S };
+	story.holders[1] =
+		(struct ref_row){ .id = 5, .tid = 7, .since_ns = 40 * S, .is_thread_gone = true };
+	story.holders[2] = (struct ref_row){ .id = 6, .tid = 8, .since_ns = 41 * S };
+	story.pool.n_holders = story.pool.in_use = 3;
+	story.stacks = stacks;
+	story.n_stacks = 2;
+	for (int i = 0; i < 12; i++) {
+		for (int j = 0; j < 3; j++)
+			story.holders[j].age_ns = story.now_ns + S - story.holders[j].since_ns;
+		second(10, 10 * MS, 0); /* the first one sleeps all the time, so he may be at it still */
+		story.facts[8].n_runs++;
+	}
+	assert_non_null(strstr(finding("leak")->text, ", taken by load-1 in f < g"));
+	assert_int_equal(finding("leak")->n_items, 2);
+	assert_int_equal(finding("leak")->items[0], 5);
+	assert_int_equal(finding("leak")->items[1], 6);
+	assert_int_equal(finding("slow-holders")->n_items, 1);
+	assert_int_equal(finding("slow-holders")->items[0], 4);
+	assert_true(story.last->pools[0].is_doubted);
 }
 
 static void who_sleeps_or_computes_since_is_slow_and_no_leak(void **state)
@@ -861,6 +897,8 @@ int main(void)
 			nothing_is_said_of_the_size_of_a_pool_that_is_not_trusted, begin, end),
 		cmocka_unit_test_setup_teardown(
 			an_old_lease_may_be_a_leak_and_of_a_dead_thread_it_is, begin, end),
+		cmocka_unit_test_setup_teardown(a_leak_says_who_took_its_items_and_which_they_are,
+						begin, end),
 		cmocka_unit_test_setup_teardown(who_sleeps_or_computes_since_is_slow_and_no_leak,
 						begin, end),
 		cmocka_unit_test_setup_teardown(who_once_went_on_has_gone_on, begin, end),

@@ -315,6 +315,53 @@ static void a_lock_has_its_waits_and_a_clean_stack(void **state)
 	snapshot_unref(s);
 }
 
+static void where_an_item_was_taken_stands_with_its_holder(void **state)
+{
+	static const char *const frames[] = { "take\033 (orders) at main.c:12" };
+	static const struct stack_row stacks[] = {
+		{ .pid = 4242, .pool = 9, .item = 1, .taken_ns = 49, .place = "before" },
+		{ .pid = 4242, .pool = 8, .item = 1, .taken_ns = 50, .place = "of another pool" },
+		{ .pid = 4242, .pool = 9, .item = 2, .taken_ns = 50, .place = "another" },
+		{ .pid = 4242,
+		  .pool = 9,
+		  .item = 1,
+		  .taken_ns = 50,
+		  .thread = "load-1",
+		  .place = "take < main",
+		  .frames = frames,
+		  .n_frames = 1 },
+	};
+	static const uint64_t items[] = { 3, 1 };
+	struct ref_row holders[] = { { .id = 2, .since_ns = 20, .tid = 7 },
+				     { .id = 3, .since_ns = 30, .tid = 8 },
+				     { .id = 1, .since_ns = 50, .tid = 9 } };
+	struct snapshot *s = fixture_full();
+	struct pool_row *p = (struct pool_row *)s->pools;
+	struct finding_row *f = (struct finding_row *)s->findings;
+	json_t *answer, *list, *stack;
+
+	(void)state;
+	s->stacks = stacks;
+	s->n_stacks = 4;
+	p->key.pool = 9;
+	p->holders = holders;
+	p->n_holders = 3;
+	f->items = items;
+	f->n_items = 2;
+	answer = round_trip(encode_findings(s));
+	list = json_object_get(first(answer, "findings"), "holders");
+	assert_int_equal(json_array_size(list), 2); /* those that it is about */
+	assert_true(json_is_null(json_object_get(json_array_get(list, 0), "acquire_stack")));
+	stack = json_object_get(json_array_get(list, 1), "acquire_stack");
+	assert_keys(stack, "thread place problem frames is_cut");
+	assert_string_equal(json_string_value(json_object_get(stack, "place")), "take < main");
+	assert_string_equal(json_string_value(json_object_get(stack, "thread")), "load-1");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(stack, "frames"), 0)),
+			    "take? (orders) at main.c:12");
+	json_decref(answer);
+	snapshot_unref(s);
+}
+
 static void findings_stalls_status_and_probes_have_the_keys_of_the_contract(void **state)
 {
 	struct snapshot *s = fixture_full();
@@ -345,7 +392,7 @@ static void findings_stalls_status_and_probes_have_the_keys_of_the_contract(void
 	answer = round_trip(encode_probes(s));
 	assert_keys(
 		first(answer, "probes"),
-		"file provider probe offset verb method attached hits errors cost_ns problem processes");
+		"file provider probe offset verb method attached hits errors cost_ns stacks stack_cost_ns problem processes");
 	json_decref(answer);
 	snapshot_unref(s);
 }
@@ -414,6 +461,7 @@ int main(void)
 		cmocka_unit_test(what_is_unknown_is_null_and_never_0),
 		cmocka_unit_test(an_empty_histogram_has_a_count_and_no_quantiles),
 		cmocka_unit_test(one_pool_comes_with_its_holders_and_waiters),
+		cmocka_unit_test(where_an_item_was_taken_stands_with_its_holder),
 		cmocka_unit_test(a_holder_has_the_stack_that_is_its_own),
 		cmocka_unit_test(one_pool_has_the_buckets_of_its_histograms),
 		cmocka_unit_test(what_is_gone_is_not_among_the_pools),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -121,10 +122,51 @@ static int sample_nothing(void *context, uint32_t tid, struct ps_registers *ret,
 	return -ETIMEDOUT;
 }
 
+/* What the child is at is what it was at when it took the item with this name. */
+static int take(void *context, const struct ps_ref_key *lease, struct ps_taken *ret)
+{
+	uint32_t pid = lease->pool.proc.tgid;
+	struct ps_registers r;
+	char path[64];
+	ssize_t n = -1;
+	int fd;
+
+	memset(ret, 0, sizeof(*ret));
+	if (lease->id != 23 || read_by_ptrace(context, pid, &r))
+		return -ENOENT;
+	memcpy(ret->word, r.word, sizeof(r.word));
+	memcpy(ret->comm, "a name of 16 by", PS_COMM_MAX);
+	ret->since_ns = ret->begun_ns = 1000;
+	snprintf(path, sizeof(path), "/proc/%u/mem", pid);
+	fd = open(path, O_RDONLY);
+	if (fd >= 0) {
+		n = pread(fd, ret->stack, sizeof(ret->stack), (off_t)r.word[19]);
+		close(fd);
+	}
+	ret->n = n > 0 ? (uint32_t)n : 0;
+	return 0;
+}
+
+static void look_at_taken(pid_t pid, uint64_t item, uint64_t taken_ns, struct stack *ret)
+{
+	const struct stack_of of = { .pid = (uint32_t)pid,
+				     .tid = 1,
+				     .lease = { .pool = { .proc = { .tgid = (uint32_t)pid } },
+						.id = item },
+				     .taken_ns = taken_ns };
+	struct kernel k = { 0 };
+	struct look *l =
+		look_new(&(struct look_kernel){ read_by_ptrace, sample_nothing, take, &k });
+
+	assert_non_null(l);
+	look_at(l, &of, ret);
+	look_free(l);
+}
+
 static void look_once(struct kernel *k, pid_t pid, struct stack *ret)
 {
 	const struct stack_of of = { .pid = (uint32_t)pid, .tid = (uint32_t)pid };
-	struct look *l = look_new(&(struct look_kernel){ read_by_ptrace, sample_nothing, k });
+	struct look *l = look_new(&(struct look_kernel){ read_by_ptrace, sample_nothing, take, k });
 
 	assert_non_null(l);
 	look_at(l, &of, ret);
@@ -156,6 +198,26 @@ static void a_sleeping_thread_has_all_its_callers(void **state)
 	assert_int_equal(n_frames_of(&s, "sit_deeper (look_test) at look_test.c:"), 4);
 	assert_int_equal(n_frames_of(&s, "main (look_test)"), 1);
 	assert_true(s.cpu_ns > 0);
+}
+
+static void who_took_an_item_has_the_callers_of_then(void **state)
+{
+	pid_t pid = start_child(3);
+	struct stack s, other, later;
+
+	(void)state;
+	look_at_taken(pid, 23, 1000, &s);
+	look_at_taken(pid, 24, 1000, &other);
+	look_at_taken(pid, 23, 999, &later); /* what is kept is of another time */
+	end_child(pid);
+	assert_string_equal(s.problem, "");
+	assert_string_equal(s.thread, "a name of 16 by");
+	assert_int_equal(n_frames_of(&s, "sit_in_here (look_test) at look_test.c:"), 1);
+	assert_int_equal(n_frames_of(&s, "sit_deeper (look_test) at look_test.c:"), 4);
+	assert_int_equal(other.n_frames, 0);
+	assert_string_not_equal(other.problem, "");
+	assert_int_equal(later.n_frames, 0);
+	assert_string_not_equal(later.problem, "");
 }
 
 static void a_deep_stack_is_cut(void **state)
@@ -282,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sleeping_thread_has_all_its_callers),
+		cmocka_unit_test(who_took_an_item_has_the_callers_of_then),
 		cmocka_unit_test(a_deep_stack_is_cut),
 		cmocka_unit_test(a_thread_that_is_not_caught_has_no_stack),
 		cmocka_unit_test(what_has_ended_is_gone),

@@ -60,7 +60,7 @@ static void run(struct stacks *s, int64_t *now, uint64_t n_taken, uint64_t n_fai
 static struct stacks *begin(void)
 {
 	int program = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	struct stacks *s = stacks_new(program); /* it is as good as any descriptor here */
+	struct stacks *s = stacks_new(program, program); /* it is as good as any descriptor here */
 
 	assert_non_null(s);
 	return s;
@@ -85,6 +85,34 @@ static void an_answer_is_kept_clean_and_for_a_while(void **state)
 	stacks_want(s, &(struct stack_of){ .pid = ANSWERS, .tid = 7 }, S, now += 2 * S);
 	run(s, &now, 2, 0);
 	assert_int_equal(stacks_report(s)->n_taken, 2);
+	stacks_tick(s, now += 31 * S);
+	assert_null(stacks_at(s, 0));
+	stacks_free(s);
+}
+
+/* It does not change, so it is asked for once, and kept as long as somebody wants it. */
+static void where_an_item_was_taken_is_asked_once(void **state)
+{
+	struct stack_of of = { .pid = ANSWERS, .tid = 7, .lease = { .id = 3 }, .taken_ns = 5 };
+	struct stacks *s = begin();
+	int64_t now = S;
+
+	(void)state;
+	stacks_want(s, &of, 0, now);
+	of.taken_ns = 6; /* the item was taken again */
+	stacks_want(s, &of, 0, now);
+	of.taken_ns = 0; /* who took it, as he is now */
+	stacks_want(s, &of, 0, now);
+	run(s, &now, 3, 0);
+	assert_int_equal(stacks_report(s)->n_taken, 3);
+	for (int i = 0; i < 4; i++) {
+		of.taken_ns = 5;
+		stacks_want(s, &of, 0, now += 20 * S);
+		stacks_tick(s, now);
+	}
+	assert_int_equal(stacks_report(s)->n_taken, 3);
+	assert_int_equal(stacks_at(s, 0)->stack.of.taken_ns, 5);
+	assert_null(stacks_at(s, 1));
 	stacks_tick(s, now += 31 * S);
 	assert_null(stacks_at(s, 0));
 	stacks_free(s);
@@ -152,6 +180,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_is_kept_clean_and_for_a_while),
+		cmocka_unit_test(where_an_item_was_taken_is_asked_once),
 		cmocka_unit_test(a_lie_stays_within_its_bounds),
 		cmocka_unit_test(a_looker_that_dies_is_counted_and_followed_by_another),
 		cmocka_unit_test(a_looker_that_hangs_is_ended),
