@@ -17,6 +17,13 @@
 #define PS_CONTEXT const void
 #endif
 
+/* Words of the context of a uprobe. */
+#if defined(__TARGET_ARCH_arm64)
+enum { PS_N_REGS = 33, PS_REG_IP = 32, PS_REG_SP = 31 };
+#else
+enum { PS_N_REGS = 21, PS_REG_IP = 16, PS_REG_SP = 19 };
+#endif
+
 /* Leases that began after since_ns and are out. */
 PS_INLINE __s64 ps_in_use(const struct ps_pool *p)
 {

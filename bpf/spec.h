@@ -8,16 +8,8 @@
 #ifndef POOLSCOPE_BPF_SPEC_H
 #define POOLSCOPE_BPF_SPEC_H
 
-#include "verbs.h"
-
-/* Words of the context that a spec may name. */
-#if defined(__TARGET_ARCH_arm64)
-enum { PS_N_REGS = 33, PS_REG_IP = 32, PS_REG_SP = 31 };
-#else
-enum { PS_N_REGS = 21, PS_REG_IP = 16, PS_REG_SP = 19 };
-#endif
-
 #include "taken.h"
+#include "verbs.h"
 
 /*
  * Each register by an instruction of its own: clang 14 turns a word chosen at run time into an access to a modified context
