@@ -74,10 +74,15 @@ struct thread_struct {
 	unsigned long fsbase; /* x86-64: where a thread has what is its own */
 } PS_CORE;
 
+struct mm_struct {
+	unsigned long env_end; /* of what stands above the stack of the first thread */
+} PS_CORE;
+
 struct task_struct {
 	int pid;
 	int tgid;
 	struct thread_struct thread;
+	struct mm_struct *mm;
 	__u64 start_time; /* CLOCK_MONOTONIC */
 	__u64 start_boottime;
 	__u64 self_exec_id; /* u64 since 5.7 (d1e7fd6462ca) */

@@ -17,6 +17,7 @@ static const struct ps_pool_key the_pool = { .pool = 4096,
 					     .proc = { .tgid = 42, .incarnation = 1 } };
 static unsigned char memory[2 * PS_TAKEN_BYTES];
 static struct task_struct task;
+static struct mm_struct mm;
 
 static int reset(void **state)
 {
@@ -182,6 +183,11 @@ static void nothing_is_read_behind_what_is_the_threads_own(void **state)
 	assert_int_equal(keep(1, memory)->n, PS_TAKEN_BYTES);
 	task.thread.fsbase = 0;
 	assert_int_equal(keep(1, memory)->n, PS_TAKEN_BYTES);
+	task.mm = &mm; /* but above its stack is its environment */
+	mm.env_end = (unsigned long)(memory + 1000);
+	shim_end = (const char *)memory + 1000;
+	assert_int_equal(keep(1, memory)->n, 3 * PS_TAKEN_PART);
+	task.mm = NULL;
 }
 
 static void what_finds_no_room_is_counted(void **state)
