@@ -538,7 +538,24 @@ int ps_still_told(struct ps_still_told *told)
 	return 0;
 }
 
+static long ps_taken_each(void *map, const struct ps_ref_key *key, struct ps_taken *t,
+			  void *context)
+{
+	(void)map;
+	(void)t;
+	(void)context;
+	ps_taken_look_at(key);
+	return 0;
+}
+
 /* Run by the agent. */
+SEC("syscall")
+int ps_taken_clear(void *unused)
+{
+	bpf_for_each_map_elem(&ps_takens, ps_taken_each, 0, 0);
+	return 0;
+}
+
 SEC("syscall")
 int ps_suspect(struct ps_suspicion *told)
 {

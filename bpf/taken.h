@@ -52,19 +52,36 @@ PS_INLINE __u32 ps_taken_room(__u64 sp)
 	return PS_TAKEN_BYTES;
 }
 
-/* How many bytes could be read. Reads have sizes that the compiler knows, for the verifier of 6.1 loses the bounds of a variable. */
+/* Reads `size` bytes more, if that many are among `room`; the whole number so far. `size` is a constant, for the verifier of 6.1 loses the bounds of a variable. */
+PS_INLINE __u32 ps_taken_part(struct ps_taken *t, const char *from, __u32 *room, __u32 n,
+			      __u32 size)
+{
+	if (!(*room & size) || n > PS_TAKEN_BYTES - size)
+		return n;
+	if (!bpf_probe_read_user(t->stack + n, size, from + n))
+		return n + size;
+	*room = 0;
+	return n;
+}
+
+/* How many bytes could be read: in one piece, or in few. */
 PS_INLINE __u32 ps_taken_copy(struct ps_taken *t, __u64 sp)
 {
 	const char *from = (const char *)(unsigned long)sp;
-	__u32 room = ps_taken_room(sp), i;
+	__u32 room = ps_taken_room(sp), n;
 
-	if (room == PS_TAKEN_BYTES && !bpf_probe_read_user(t->stack, PS_TAKEN_BYTES, from))
+	if (room < PS_TAKEN_BYTES) {
+		n = ps_taken_part(t, from, &room, 0, 2048);
+		n = ps_taken_part(t, from, &room, n, 1024);
+		n = ps_taken_part(t, from, &room, n, 512);
+		return ps_taken_part(t, from, &room, n, PS_TAKEN_PART);
+	}
+	if (!bpf_probe_read_user(t->stack, PS_TAKEN_BYTES, from))
 		return PS_TAKEN_BYTES;
-	for (i = 0; i < PS_TAKEN_BYTES / PS_TAKEN_PART && i * PS_TAKEN_PART < room; i++)
-		if (bpf_probe_read_user(t->stack + i * PS_TAKEN_PART, PS_TAKEN_PART,
-					from + i * PS_TAKEN_PART))
+	for (n = 0; n < PS_TAKEN_BYTES; n += PS_TAKEN_PART) /* its end was not known */
+		if (bpf_probe_read_user(t->stack + n, PS_TAKEN_PART, from + n))
 			break;
-	return i * PS_TAKEN_PART;
+	return n;
 }
 
 /* A copy is whole when since_ns and begun_ns are the same: it is read in rising addresses, and written the other way round. 1 = kept. */
@@ -88,6 +105,21 @@ PS_GLOBAL int ps_taken_keep(PS_CONTEXT *ctx, const struct ps_event *e)
 	t->n = ps_taken_copy(t, t->word[PS_REG_SP]);
 	*(volatile __u64 *)&t->since_ns = e->now;
 	return 1;
+}
+
+/*
+ * Of each entry, once a tick. One of an item that has come back is kept, as it will be written over; but when the table is half full
+ * those go as well, for there are pools whose items have a new name each time.
+ */
+PS_INLINE void ps_taken_look_at(const struct ps_ref_key *at)
+{
+	struct ps_ref_key key = *at;
+	struct ps_lease *lease = bpf_map_lookup_elem(&ps_leases, &key);
+
+	if (lease && (lease->state == PS_LEASE_HELD || ps_n_taken <= ps_taken_max / 2))
+		return;
+	if (!bpf_map_delete_elem(&ps_takens, &key))
+		__sync_fetch_and_add(&ps_n_taken, -1);
 }
 
 #endif

@@ -25,7 +25,6 @@
 #include "ingest/locks.h"
 #include "ingest/process_info.h"
 #include "ingest/progress.h"
-#include "ingest/taken.h"
 
 #define READ_TRIES 8
 #define BATCH 4096
@@ -42,7 +41,6 @@ struct ingest {
 	struct inventory *inventory;
 	struct jvms jvms;
 	struct progress progress;
-	struct taken taken;
 	struct ring_buffer *ring;
 	struct ingest_report report;
 	int n_cpus;
@@ -656,7 +654,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	walk(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), each_pool);
 	walk_batch(in, KERNEL_MAP_LEASES, sizeof(struct ps_ref_key), sizeof(struct ps_lease),
 		   each_lease);
-	in->report.used[KERNEL_MAP_TAKEN] = taken_tick(&in->taken, in->kernel);
+	in->report.used[KERNEL_MAP_TAKEN] = kernel_clear_taken(in->kernel);
 	walk_batch(in, KERNEL_MAP_WAITERS, sizeof(struct ps_ref_key), sizeof(struct ps_waiter),
 		   each_waiter);
 	walk_batch(in, KERNEL_MAP_CALLS, sizeof(struct ps_call_key), sizeof(struct ps_call),

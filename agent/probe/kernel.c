@@ -603,15 +603,14 @@ int kernel_tell_still(struct kernel *k, const struct ps_proc_key *proc, int64_t 
 
 /* ---- where items were taken -------------------------------------------------------------------------------------------- */
 
-uint32_t kernel_n_taken(const struct kernel *k)
+uint32_t kernel_clear_taken(struct kernel *k)
 {
-	return __atomic_load_n(&k->skel->bss->ps_n_taken, __ATOMIC_RELAXED);
-}
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options);
+	const uint32_t *n = &k->skel->bss->ps_n_taken;
 
-void kernel_forget_taken(struct kernel *k, const struct ps_ref_key *key)
-{
-	if (!bpf_map_delete_elem(kernel_map_fd(k, KERNEL_MAP_TAKEN), key))
-		__atomic_sub_fetch(&k->skel->bss->ps_n_taken, 1, __ATOMIC_RELAXED);
+	if (__atomic_load_n(n, __ATOMIC_RELAXED))
+		bpf_prog_test_run_opts(bpf_program__fd(k->skel->progs.ps_taken_clear), &options);
+	return __atomic_load_n(n, __ATOMIC_RELAXED);
 }
 
 int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_suspected)

@@ -163,12 +163,10 @@ int kernel_find_still(struct kernel *k,
 		      void (*take)(void *context, const struct ps_still_thread *t), void *context);
 int kernel_tell_still(struct kernel *k, const struct ps_proc_key *proc, int64_t since_ns);
 
-/*
- * What is kept of where items were taken (bpf/taken.h): how much, and one entry less. More is kept of a pool that is suspected;
- * 0 or negative errno.
- */
-uint32_t kernel_n_taken(const struct kernel *k);
-void kernel_forget_taken(struct kernel *k, const struct ps_ref_key *key);
+/* Where items were taken (bpf/taken.h): drops what is of no use, and returns how much is kept. After leases of the dead are dropped. */
+uint32_t kernel_clear_taken(struct kernel *k);
+
+/* More is kept of a pool that is suspected. 0 or negative errno. */
 int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_suspected);
 
 /* Processes with books that have ended, so far; wraps. */

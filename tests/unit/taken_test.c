@@ -203,6 +203,31 @@ static void what_finds_no_room_is_counted(void **state)
 	assert_int_equal(ps_n_taken, 3);
 }
 
+static void what_is_of_no_use_is_dropped(void **state)
+{
+	struct ps_lease held = { .state = PS_LEASE_HELD }, idle = { .state = PS_LEASE_IDLE };
+	struct ps_ref_key key[3] = { { the_pool, 1 }, { the_pool, 2 }, { the_pool, 3 } };
+
+	(void)state;
+	ps_taken_max = ps_takens.limit = 6;
+	for (uint64_t item = 1; item <= 3; item++)
+		keep(item, memory);
+	bpf_map_update_elem(&ps_leases, &key[0], &held, BPF_ANY);
+	bpf_map_update_elem(&ps_leases, &key[1], &idle, BPF_ANY);
+	for (int i = 0; i < 3; i++)
+		ps_taken_look_at(&key[i]);
+	assert_non_null(bpf_map_lookup_elem(&ps_takens, &key[0]));
+	assert_non_null(bpf_map_lookup_elem(&ps_takens, &key[1]));
+	assert_null(bpf_map_lookup_elem(&ps_takens, &key[2])); /* it has no lease */
+	assert_int_equal(ps_n_taken, 2);
+	ps_taken_max = 2;
+	ps_taken_look_at(&key[0]);
+	ps_taken_look_at(&key[1]);
+	assert_non_null(bpf_map_lookup_elem(&ps_takens, &key[0]));
+	assert_null(bpf_map_lookup_elem(&ps_takens, &key[1])); /* room is wanted */
+	assert_int_equal(ps_n_taken, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +240,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_is_read_behind_what_is_the_threads_own,
 						reset, reset),
 		cmocka_unit_test_setup_teardown(what_finds_no_room_is_counted, reset, reset),
+		cmocka_unit_test_setup_teardown(what_is_of_no_use_is_dropped, reset, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
