@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """compare_holders.py TRUTH < SHOW - does each holder of `show --holders --json` stand in the function that the program says, and wait for that?
 
-TRUTH is {"holders": [{"item", "function", "state", "waits_for"; of C also "waits_in", "tid"}]}. A frame is "function (file) …"; waits_for is how the text begins. A thread that is
+TRUTH is {"holders": [{"item", "function", "state", "waits_for", "taken_in"; of C also "waits_in", "tid"}]}; taken_in is the function that took the item. A frame is "function (file) …"; waits_for is how the text begins. A thread that is
 said to be on the CPU may be met just when it waits for one. Prints a table; 0 = all of them do.
 """
 import json
@@ -23,6 +23,9 @@ for item, t in truth.items():
         problems.append("%s in %s: %s" % (s.get("state"), names, s.get("problem")))
     if not (s.get("waits_for") or "").startswith(t["waits_for"]):
         problems.append("waits for %s, not %s" % (s.get("waits_for"), t["waits_for"]))
+    taken = [f.split(" (")[0] for f in (h.get("acquire_stack") or {}).get("frames", [])]
+    if t["taken_in"] not in taken:
+        problems.append("taken in %s" % taken)
     if "waits_in" in t and h.get("waits_in") != t["waits_in"]:
         problems.append("waits in %s, not %s" % (h.get("waits_in"), t["waits_in"]))
     print("%-20s %s" % (t["function"], "; ".join(problems) or "%s, %s" % (s.get("state"), s.get("waits_for"))))

@@ -56,7 +56,19 @@ type holder struct {
 	State    string `json:"state"`
 	WaitsFor string `json:"waits_for"`
 	Item     string `json:"item"`
+	TakenIn  string `json:"taken_in"`
 	hold     func()
+}
+
+//go:noinline
+func (h *holder) run(pool *puddle.Pool) {
+	r, err := pool.Acquire(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	h.Item = fmt.Sprintf("%p", r)
+	h.TakenIn = "main.(*holder).run"
+	h.hold()
 }
 
 func main() {
@@ -64,26 +76,18 @@ func main() {
 	fmt.Println("READY")
 	in.ReadString('\n')
 	holders := []*holder{
-		{"main.holdOnChannel", "parked", "", "", holdOnChannel},
-		{"main.holdForALock", "parked", "", "", holdForALock},
-		{"main.holdAsleep", "parked", "", "", holdAsleep},
-		{"main.holdInACall", "sleeping", "data from pipe:", "", holdInACall},
-		{"main.holdVeryDeep", "parked", "", "", holdVeryDeep},
+		{"main.holdOnChannel", "parked", "", "", "", holdOnChannel},
+		{"main.holdForALock", "parked", "", "", "", holdForALock},
+		{"main.holdAsleep", "parked", "", "", "", holdAsleep},
+		{"main.holdInACall", "sleeping", "data from pipe:", "", "", holdInACall},
+		{"main.holdVeryDeep", "parked", "", "", "", holdVeryDeep},
 	}
 	construct := func(context.Context) (interface{}, error) { return new(int), nil }
 	pool := puddle.NewPool(construct, func(interface{}) {}, int32(len(holders)))
 	mutex.Lock()
 	for _, h := range holders {
-		h := h
 		areIn.Add(1)
-		go func() {
-			r, err := pool.Acquire(context.Background())
-			if err != nil {
-				panic(err)
-			}
-			h.Item = fmt.Sprintf("%p", r)
-			h.hold()
-		}()
+		go h.run(pool)
 	}
 	areIn.Wait()
 	books, err := json.Marshal(map[string]interface{}{"holders": holders})

@@ -205,7 +205,7 @@ int main(void)
 	pthread_barrier_wait(&are_in);
 	printf("BOOKS {\"holders\": [");
 	for (size_t i = 0; i < N; i++)
-		printf("%s{\"tid\": %d, \"item\": \"0x%llx\", \"function\": \"%s\", \"state\": \"%s\", \"waits_for\": \"%s%s\", \"waits_in\": %s}",
+		printf("%s{\"tid\": %d, \"item\": \"0x%llx\", \"function\": \"%s\", \"state\": \"%s\", \"waits_for\": \"%s%s\", \"waits_in\": %s, \"taken_in\": \"run\"}",
 		       i ? ", " : "", (int)tid[i], (unsigned long long)(uintptr_t)&holders[i],
 		       holders[i].name, holders[i].state, holders[i].waits_for,
 		       holders[i].hold == hold_for_a_reply ? to : "",
