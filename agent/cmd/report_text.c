@@ -234,18 +234,18 @@ static const struct section {
 	size_t max_bytes;
 	void (*print)(const struct invocation *in, const json_t *rows);
 } sections[] = {
-	{ "findings", "Open findings", "None.", "findings", 14000, print_findings },
-	{ "pools_in_full", "Pools with open findings, in full", NULL, "show", 12000, print_pools_in_full },
-	{ "pools", "Pools, the worst first", "None is known.", "list", 8000, print_pools },
+	{ "findings", "Open findings", "None.", "findings", 12000, print_findings },
+	{ "pools_in_full", "Pools with open findings, in full", NULL, "show", 10000, print_pools_in_full },
+	{ "pools", "Pools, the worst first", "None is known.", "list", 7500, print_pools },
 	{ "stalls", "Stalls", "None.", "stalls", 2000, print_stalls },
 	{ "locks", "Locks at which threads waited", "None.", "locks", 3000, print_locks },
-	{ "ended", "Findings that ended", "None.", "findings", 4000, print_findings },
+	{ "ended", "Findings that ended", "None.", "findings", 3500, print_findings },
 	{ "status", "The agent", NULL, "doctor", 5000, print_status },
 	{ "attached", "What is attached", "Nothing.", "probes", 2500, print_attached },
 	{ "probes", "Probes with problems", "None.", "probes", 2500, print_probes },
 	{ "recipes", "Recipes in use or with problems", "None.", "recipes", 2000, print_recipes },
 	{ "config", "Configuration in effect", "Not told by this agent.", "run --help", 2000, print_config },
-	{ "command_lines", "Command lines", NULL, "report", 2000, print_command_lines },
+	{ "command_lines", "Command lines", NULL, "report --command-lines --pid PID", 2000, print_command_lines },
 };
 
 /* What a function prints, as memory. */
