@@ -18,6 +18,7 @@
 #include "cmd/field.h"
 
 #define ADDRESS_BYTES 64
+#define LONG_NAME 56	/* sentences have 60 bytes of a name, and perhaps one character less */
 
 /* Keys whose values are names, and what those are called. */
 static const struct {
@@ -204,13 +205,24 @@ static bool is_whole(const char *text, size_t at, size_t n)
 	       !(is_word(text[at + n - 1]) && is_word(text[at + n]));
 }
 
-static const struct name *name_at(const struct names *names, const char *text, size_t at)
+static size_t common_length(const char *a, const char *b)
+{
+	size_t n = 0;
+
+	while (a[n] && a[n] == b[n])
+		n++;
+	return n;
+}
+
+/* A sentence has the beginning of a long name only. */
+static const struct name *name_at(const struct names *names, const char *text, size_t at,
+				  size_t *ret_n)
 {
 	for (size_t i = 0; i < names->n; i++) {
-		size_t n = strlen(names->sorted[i].text);
+		const char *name = names->sorted[i].text;
 
-		if (text[at] == names->sorted[i].text[0] &&
-		    !strncmp(text + at, names->sorted[i].text, n) && is_whole(text, at, n))
+		*ret_n = common_length(name, text + at);
+		if (*ret_n && (name[*ret_n] ? *ret_n >= LONG_NAME : is_whole(text, at, *ret_n)))
 			return &names->sorted[i];
 	}
 	return NULL;
@@ -237,9 +249,9 @@ static int replace(struct names *names, json_t *string)
 	size_t at = 0;
 
 	while (text[at]) {
-		const struct name *name = name_at(names, text, at);
+		size_t n;
+		const struct name *name = name_at(names, text, at, &n);
 		const char *pseudonym = name ? name->pseudonym : NULL;
-		size_t n = name ? strlen(name->text) : 0;
 
 		if (!pseudonym)
 			pseudonym = address_at(names, text, at, &n);

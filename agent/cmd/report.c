@@ -267,6 +267,8 @@ static int gather_probes(const struct invocation *in, struct source *source, jso
 	CLEANUP(cleanup_json) json_t *sums = NULL;
 	int r = probes_get(in, source, &probes, d);
 
+	if (r && in->pid)
+		r = 0; /* what a process maps is not known when it has ended: then without */
 	if (!r)
 		r = source_get(source, API_PREFIX "recipes", &answer, d);
 	if (r)
@@ -311,16 +313,34 @@ static int gather_status(struct source *source, json_t *report, struct diag *d)
 
 /* ---- command lines --------------------------------------------------------------------------------------------------------- */
 
-/* The arguments with blanks between them; those of another process of that id, if the first has ended. */
-static json_t *read_command_line(int pid)
+static ssize_t read_of_process(int pid, const char *what, char *ret, size_t size)
 {
-	char path[32], raw[4 * COMMAND_LINE_BYTES], clean[COMMAND_LINE_BYTES];
 	AUTO_CLOSE int fd = -1;
-	ssize_t n;
+	char path[48];
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, what);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, raw, sizeof(raw));
+	return fd < 0 ? -1 : read(fd, ret, size);
+}
+
+/* Here the id may be another one's: the process has ended, or the agent counts in another namespace. */
+static bool is_called(int pid, const char *name)
+{
+	char comm[64], clean[64];
+	ssize_t n = read_of_process(pid, "comm", comm, sizeof(comm));
+
+	if (n <= 0)
+		return false;
+	text_clean(comm, (size_t)n - (comm[n - 1] == '\n'), clean, sizeof(clean));
+	return !strcmp(clean, name);
+}
+
+/* The arguments with blanks between them; null = not known. */
+static json_t *read_command_line(int pid, const char *name)
+{
+	char raw[4 * COMMAND_LINE_BYTES], clean[COMMAND_LINE_BYTES];
+	ssize_t n = is_called(pid, name) ? read_of_process(pid, "cmdline", raw, sizeof(raw)) : -1;
+
 	if (n <= 0)
 		return json_null();
 	while (n && !raw[n - 1])
@@ -347,16 +367,18 @@ static void gather_command_lines(json_t *report)
 		if (pid <= 0 || json_object_get(seen, key))
 			continue;
 		json_object_set_new(seen, key, json_true());
-		json_array_append_new(rows, json_pack("{s:i, s:O?, s:o}", "pid", pid, "process",
-						      json_object_get(pool, "process"),
-						      "command_line", read_command_line(pid)));
+		json_array_append_new(
+			rows,
+			json_pack("{s:i, s:O?, s:o}", "pid", pid, "process",
+				  json_object_get(pool, "process"), "command_line",
+				  read_command_line(pid, field_text_or(pool, "process", ""))));
 	}
 	keep(report, "command_lines", rows, 20);
 }
 
 /* ---- the command ----------------------------------------------------------------------------------------------------------- */
 
-/* "pools with --pid 7 --pool orders", or NULL. */
+/* "what was chosen by --pid 7 --pool orders", or null. A pattern may be a part of a name, which has no pseudonym. */
 static json_t *choice_of(const struct invocation *in)
 {
 	char text[512] = "", clean[512], pid[32] = "";
@@ -366,8 +388,11 @@ static json_t *choice_of(const struct invocation *in)
 	if (in->pid)
 		snprintf(pid, sizeof(pid), " --pid %d", in->pid);
 	snprintf(text, sizeof(text), "what was chosen by%s%s%s%s%s", pid,
-		 in->pool ? " --pool " : "", in->pool ? in->pool : "", in->kind ? " --kind " : "",
-		 in->kind ? in->kind : "");
+		 in->pool ? " --pool " : "",
+		 !in->pool          ? ""
+		 : in->is_anonymous ? "..."
+				    : in->pool,
+		 in->kind ? " --kind " : "", in->kind ? in->kind : "");
 	text_clean(text, sizeof(text), clean, sizeof(clean));
 	return json_string(clean);
 }

@@ -306,7 +306,7 @@ static void write_head(const json_t *report, struct buffer *b)
 	if (gmtime_r(&now, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
 	buffer_printf(&head, "%s\n\n", field_text_or(report, "summary", "-"));
-	buffer_printf(&head, "poolscope %s on %s, kernel %s, %s; watching for %s\n",
+	buffer_printf(&head, "poolscope %s on %s, kernel %s, %s; watching for about %s\n",
 		      field_text_or(status, "version", "-"), field_text_or(status, "host", "-"),
 		      field_text_or(report, "kernel", "-"), when,
 		      text_format_duration(field_number(status, "agent.ticks"), watched));

@@ -143,6 +143,19 @@ static void addresses_are_found_in_sentences(void **state)
 			    "127.0.0.1:5432 ::1 0.0.0.0 12:34:56 std::vector 1.2.3 999.1.1.1");
 }
 
+static void a_name_that_a_sentence_has_cut_is_found(void **state)
+{
+#define LONG "0123456789012345678901234567890123456789012345678901234567"
+	CLEANUP(cleanup_json)
+	json_t *r = parse("{\"pool\":\"" LONG "-acme-and-more\",\"text\":\"" LONG
+			  "-a of x, 0123 " LONG "-acme-and-more!\"}");
+
+	(void)state;
+	assert_int_equal(anonymize(r), 0);
+	assert_string_equal(field_text(r, "text"), "pool-1 of x, 0123 pool-1!");
+#undef LONG
+}
+
 /* ---- the first line, and the size ------------------------------------------------------------------------------------------ */
 
 static void assert_summary(const char *report, const char *expected)
@@ -354,6 +367,7 @@ int main(void)
 		cmocka_unit_test(a_section_cannot_reach_the_left_edge_and_ends_at_a_line),
 		cmocka_unit_test(names_become_the_same_pseudonym_everywhere),
 		cmocka_unit_test(addresses_are_found_in_sentences),
+		cmocka_unit_test(a_name_that_a_sentence_has_cut_is_found),
 		cmocka_unit_test(the_first_line_says_the_worst),
 		cmocka_unit_test(the_largest_report_is_within_its_limit),
 		cmocka_unit_test(a_new_file_is_its_owners_alone_and_is_not_lost),
