@@ -269,9 +269,9 @@ static int gather_probes(const struct invocation *in, struct source *source, jso
 
 	if (r && in->pid)
 		r = 0; /* what a process maps is not known when it has ended: then without */
-	if (!r)
+	if (!r || r == -ENODATA)
 		r = source_get(source, API_PREFIX "recipes", &answer, d);
-	if (r)
+	if (r && r != -ENODATA) /* a recording has neither */
 		return r;
 	sums = sum_probes(field_array(probes, "probes"));
 	keep(report, "attached", sums, 25);
