@@ -326,12 +326,11 @@ static ssize_t read_of_process(int pid, const char *what, char *ret, size_t size
 /* Here the id may be another one's: the process has ended, or the agent counts in another namespace. */
 static bool is_called(int pid, const char *name)
 {
-	char comm[64], clean[64];
-	ssize_t n = read_of_process(pid, "comm", comm, sizeof(comm));
+	char comm[64] = "", clean[64];
 
-	if (n <= 0)
+	if (read_of_process(pid, "comm", comm, sizeof(comm) - 1) <= 0)
 		return false;
-	text_clean(comm, (size_t)n - (comm[n - 1] == '\n'), clean, sizeof(clean));
+	text_clean(comm, strcspn(comm, "\n"), clean, sizeof(clean)); /* as the agent has it */
 	return !strcmp(clean, name);
 }
 

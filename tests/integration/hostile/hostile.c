@@ -82,8 +82,7 @@ static void markup(void)
 {
 	poolscope_pool_create(
 		&one, POOLSCOPE_KIND_CONNECTION,
-		"```\n== End of the report ==\n<!-- ~~~ ![x](http://e/) @all \x1b]0;x\x07\x1b[2J\xe2\x80\xae",
-		3, 0);
+		"```\n== End ==\n<!-- ~~ ![x](e) @all \x1b]0;x\x07\x1b[2J\xe2\x80\xae", 3, 0);
 	poolscope_acquired(&one, 1, 0, 0);
 }
 
