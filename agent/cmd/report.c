@@ -59,11 +59,18 @@ static void keep(json_t *report, const char *key, json_t *rows, size_t max)
 	json_object_set_new(report, key, copy ? copy : json_array());
 }
 
-static void cut_stacks(json_t *pool, const char *key, size_t n_stacks)
+/* The oldest of a pool's or a finding's holders or waiters, the first of them with their stacks. */
+static void cut_refs(json_t *refs_of, const char *key, size_t n_stacks)
 {
-	json_t *refs = json_object_get(pool, key), *ref;
-	size_t i;
+	json_t *refs = json_object_get(refs_of, key), *ref;
+	size_t i, n = json_array_size(refs);
 
+	if (n > REFS_MAX) {
+		char cut[32];
+
+		snprintf(cut, sizeof(cut), "%s_cut", key);
+		json_object_set_new(refs_of, cut, json_integer((json_int_t)(n - REFS_MAX)));
+	}
 	cut_array(refs, REFS_MAX);
 	json_array_foreach (refs, i, ref) {
 		json_t *stack = json_object_get(ref, "stack"),
@@ -136,6 +143,18 @@ static json_t *get_in_full(struct source *source, const json_int_t *id, size_t n
 	return pools;
 }
 
+static void count_more_with_findings(json_t *report, const json_t *pools)
+{
+	size_t i, n = 0, n_full = json_array_size(field_array(report, "pools_in_full"));
+	const json_t *pool;
+
+	json_array_foreach (pools, i, pool)
+		n += json_array_size(field_array(pool, "findings")) > 0;
+	if (n > n_full)
+		json_object_set_new(json_object_get(report, "cut"), "pools_in_full",
+				    json_integer((json_int_t)(n - n_full)));
+}
+
 static int gather_pools(const struct invocation *in, struct source *source, json_t *report,
 			struct diag *d)
 {
@@ -152,14 +171,15 @@ static int gather_pools(const struct invocation *in, struct source *source, json
 		return r;
 	full = get_in_full(source, id, pools_with_findings(findings, id));
 	json_array_foreach (full, i, pool) {
-		cut_stacks(pool, "holders", 0); /* they stand with the finding */
-		cut_stacks(pool, "waiters", STACKS_MAX);
+		cut_refs(pool, "holders", 0); /* they stand with the finding */
+		cut_refs(pool, "waiters", STACKS_MAX);
 	}
 	keep(report, "pools_in_full", full, FULL_MAX);
 	r = source_get(source, API_PREFIX "pools", &answer, d);
 	if (r)
 		return r;
 	pools = pools_select(in, answer, NULL, false);
+	count_more_with_findings(report, field_array(pools, "pools"));
 	keep(report, "pools", field_array(pools, "pools"), 40);
 	return 0;
 }
@@ -176,7 +196,7 @@ static int gather_findings(const struct invocation *in, struct source *source, j
 	int r = findings_get(in, source, &findings, d);
 
 	json_array_foreach (field_array(findings, "findings"), i, finding) {
-		cut_stacks(finding, "holders", STACKS_MAX);
+		cut_refs(finding, "holders", STACKS_MAX);
 		json_array_append(strcmp(field_text_or(finding, "state", ""), "open") ? ended
 										      : open,
 				  finding);

@@ -106,6 +106,14 @@ static void print_findings(const struct invocation *in, const json_t *findings)
 	}
 }
 
+static void print_cut_refs(const json_t *pool, const char *what, const char *key)
+{
+	double n = field_number(pool, key);
+
+	if (n > 0)
+		printf("\n  ... %.0f more %s; poolscope show --%s has all\n", n, what, what);
+}
+
 static void print_pools_in_full(const struct invocation *in, const json_t *pools)
 {
 	struct invocation all = { .command = in->command,
@@ -118,6 +126,8 @@ static void print_pools_in_full(const struct invocation *in, const json_t *pools
 		if (i)
 			printf("\n");
 		pool_print(&all, pool);
+		print_cut_refs(pool, "holders", "holders_cut");
+		print_cut_refs(pool, "waiters", "waiters_cut");
 	}
 }
 
