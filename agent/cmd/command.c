@@ -40,6 +40,10 @@ enum opt {
 	OPT_LISTEN_ADDRESS,
 	OPT_RECIPES,
 	OPT_CHECK,
+	OPT_OUTPUT,
+	OPT_FORCE,
+	OPT_ANONYMOUS,
+	OPT_COMMAND_LINES,
 	N_OPTS
 };
 
@@ -77,6 +81,10 @@ static const struct option_row {
 				 "for /metrics (" SERVER_LISTEN_ADDRESS "); \"\" = none" },
 	[OPT_RECIPES] = { "recipes", 0, "FOLDERS", "where recipes are, separated by colons" },
 	[OPT_CHECK] = { "check", 0, "FILE", "check this recipe and end" },
+	[OPT_OUTPUT] = { "output", 'o', "FILE", "write a new file, that only you may read" },
+	[OPT_FORCE] = { "force", 0, NULL, "replace the file if it is there" },
+	[OPT_ANONYMOUS] = { "anonymous", 0, NULL, "pseudonyms for names and addresses" },
+	[OPT_COMMAND_LINES] = { "command-lines", 0, NULL, "with command lines of processes" },
 };
 
 /* ---- commands -------------------------------------------------------------------------------------------------------------- */
@@ -140,6 +148,14 @@ static const struct command commands[] = {
 	  ALWAYS | READ | BIT(OPT_SORT) | BIT(OPT_CHECK), "name processes", 0, 0, command_recipes },
 	{ "doctor", "", "whether the agent sees all it should, and what it costs",
 	  "Exits with 1 when a check is bad.", ALWAYS | READ, NULL, 0, 0, command_doctor },
+	{ "report", "", "one text about an incident, safe to paste",
+	  "What is wrong on top, with evidence and stacks, then all pools, stalls, locks,\n"
+	  "the agent itself and its configuration; at most 60 kB, and what was cut is told.\n"
+	  "Never in it: payloads, environments. Command lines only when asked for. Names of\n"
+	  "hosts, addresses, processes and pools are in it, unless --anonymous is given.",
+	  ALWAYS | READ | BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_OUTPUT) |
+		  BIT(OPT_FORCE) | BIT(OPT_ANONYMOUS) | BIT(OPT_COMMAND_LINES),
+	  NULL, 0, 0, command_report },
 	{ "run", "", "the agent, in the foreground",
 	  "Watches until it is told to end by SIGINT or SIGTERM.",
 	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_CONFIG) | BIT(OPT_CHECK_CONFIG) |
@@ -371,6 +387,18 @@ static int take_option(struct invocation *in, enum opt opt, const char *value)
 		return 0;
 	case OPT_CHECK:
 		in->check = value;
+		return 0;
+	case OPT_OUTPUT:
+		in->output = value;
+		return 0;
+	case OPT_FORCE:
+		in->is_forced = true;
+		return 0;
+	case OPT_ANONYMOUS:
+		in->is_anonymous = true;
+		return 0;
+	case OPT_COMMAND_LINES:
+		in->has_command_lines = true;
 		return 0;
 	case OPT_HELP:
 	case OPT_VERSION:

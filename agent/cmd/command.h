@@ -24,6 +24,7 @@ struct invocation {
 	const char *available;
 	const char *recipes;
 	const char *check;
+	const char *output;
 	int32_t pid;		/* 0 = all */
 	int count;		/* 0 = not given */
 	double interval_s;	/* 0 = not given */
@@ -34,6 +35,9 @@ struct invocation {
 	bool is_followed;
 	bool is_watched;
 	bool is_check_config;
+	bool is_forced;
+	bool is_anonymous;
+	bool has_command_lines;
 	const char *argument;	/* what follows the command, e.g. the pool; NULL = none */
 };
 
@@ -70,6 +74,7 @@ int command_locks(const struct invocation *in);
 int command_probes(const struct invocation *in);
 int command_recipes(const struct invocation *in);
 int command_doctor(const struct invocation *in);
+int command_report(const struct invocation *in);
 int command_run(const struct invocation *in);
 
 #endif
