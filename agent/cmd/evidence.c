@@ -11,6 +11,7 @@
 
 #define FRESH_NS 1000000000ll
 #define FRESH_UNASKED_NS 10000000000ll
+#define TAKEN_AGE_NS 500000000ll /* an item that is out for less is back before the answer is there */
 #define FINDINGS_MAX 4	/* pools whose stacks are looked at unasked */
 #define SUSPECTS_MAX 64	/* items of which it is asked for unasked where they were taken */
 
@@ -49,7 +50,8 @@ static void want_pool(struct stacks *stacks, const struct pool_row *p, int64_t f
 		      int64_t now_ns)
 {
 	for (size_t i = 0; i < p->n_holders && i < EVIDENCE_STACKS; i++) {
-		want_taken(stacks, p, &p->holders[i], now_ns);
+		if (p->holders[i].age_ns >= TAKEN_AGE_NS)
+			want_taken(stacks, p, &p->holders[i], now_ns);
 		want_present(stacks, p, &p->holders[i], fresh_ns, now_ns);
 	}
 	for (size_t i = 0; i < p->n_waiters && i < EVIDENCE_STACKS; i++)

@@ -24,6 +24,7 @@
 
 #define SHORT_LIST 3	/* holders and waiters without --holders, --waiters */
 #define STACKS 16	/* so many of each the agent looks at (evidence.h) */
+#define TAKEN_AGE_S 1.5	/* of younger ones the agent may not have asked where they were taken */
 #define STACK_AGE_S 3
 #define STACK_WAIT_MS 250
 #define STACK_TRIES 20
@@ -405,7 +406,8 @@ bool pool_has_stacks(const json_t *p, const char *key)
 		const json_t *ref = json_array_get(refs, i), *stack = json_object_get(ref, "stack");
 		const json_t *taken = json_object_get(ref, "acquire_stack");
 
-		if (taken && !json_is_object(taken) && is_counted)
+		if (taken && !json_is_object(taken) && is_counted &&
+		    field_number(ref, "age_seconds") > TAKEN_AGE_S)
 			return false;
 
 		if (!isnan(field_number(ref, "tid")) &&
