@@ -75,7 +75,7 @@ struct thread_struct {
 } PS_CORE;
 
 struct mm_struct {
-	unsigned long env_end; /* of what stands above the stack of the first thread */
+	unsigned long start_stack; /* where that of the first thread began */
 } PS_CORE;
 
 struct task_struct {

@@ -32,24 +32,22 @@ PS_INLINE struct ps_taken *ps_taken_make(const struct ps_ref_key *key)
 
 /*
  * How much there is at most, in whole parts. glibc and musl put what is a thread's own at the end of its stack, on x86-64 at the base of FS; above the
- * stack of the first thread are the arguments and the environment. Behind that the mapping may end, and a read that fails costs ten times
- * what a good one does (measured 2026-11).
+ * stack of the first thread are its arguments. Behind that memory may end, or never have been used, and a read that fails costs ten times
+ * what a good one does (measured 2026-11). A part more is there in both cases.
  */
 PS_INLINE __u32 ps_taken_room(__u64 sp)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct mm_struct *mm = task ? task->mm : 0;
-	__u64 room = 0;
+	__u64 room = mm ? mm->start_stack - sp : 0;
 
 #if !defined(__TARGET_ARCH_arm64)
-	room = task ? task->thread.fsbase - sp : 0;
-	if (room && room < PS_TAKEN_BYTES)
-		return ((__u32)room + PS_TAKEN_PART - 1) & ~(__u32)(PS_TAKEN_PART - 1);
+	if (task && task->thread.fsbase - sp < PS_TAKEN_BYTES)
+		room = task->thread.fsbase - sp;
 #endif
-	room = mm ? mm->env_end - sp : 0;
-	if (room && room < PS_TAKEN_BYTES)
-		return (__u32)room & ~(__u32)(PS_TAKEN_PART - 1);
-	return PS_TAKEN_BYTES;
+	return room && room < PS_TAKEN_BYTES
+		       ? ((__u32)room + PS_TAKEN_PART - 1) & ~(__u32)(PS_TAKEN_PART - 1)
+		       : PS_TAKEN_BYTES;
 }
 
 /* Reads `size` bytes more, if that many are among `room`; the whole number so far. `size` is a constant, for the verifier of 6.1 loses the bounds of a variable. */

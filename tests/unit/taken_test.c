@@ -183,10 +183,10 @@ static void nothing_is_read_behind_what_is_the_threads_own(void **state)
 	assert_int_equal(keep(1, memory)->n, PS_TAKEN_BYTES);
 	task.thread.fsbase = 0;
 	assert_int_equal(keep(1, memory)->n, PS_TAKEN_BYTES);
-	task.mm = &mm; /* but above its stack is its environment */
-	mm.env_end = (unsigned long)(memory + 1000);
-	shim_end = (const char *)memory + 1000;
-	assert_int_equal(keep(1, memory)->n, 3 * PS_TAKEN_PART);
+	task.mm = &mm; /* but above its stack are its arguments */
+	mm.start_stack = (unsigned long)(memory + 1000);
+	shim_end = (const char *)memory + 1024;
+	assert_int_equal(keep(1, memory)->n, 4 * PS_TAKEN_PART);
 	task.mm = NULL;
 }
 
