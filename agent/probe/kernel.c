@@ -107,8 +107,8 @@ static uint64_t jiffy_ns(void)
 	return (uint64_t)t.tv_nsec;
 }
 
-/* Stacks of takers that are kept, of a pool and a second; one takes 0.15 us, and 1 to 2 where the caches are cold (2026-11). */
-#define TAKEN_USUAL 1000
+/* Stacks of takers that are kept, of a pool and a second; one takes 0.2 us, and 1 to 2 where the caches are cold (2026-11). */
+#define TAKEN_USUAL 5000
 #define TAKEN_SUSPECTED 20000
 
 static void apply_taken(struct poolscope_bpf *skel, const struct kernel_limits *l)

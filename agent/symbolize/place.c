@@ -108,13 +108,12 @@ static size_t skip_pool(const struct stack *s, const char *library)
 	return i;
 }
 
-void place_of_taker(const struct stack *s, const char *library, char ret[static PLACE_BYTES])
+static void name_from(const struct stack *s, size_t first, char ret[static PLACE_BYTES])
 {
 	size_t used = 0, n = 0;
 	struct frame f;
 
-	ret[0] = 0;
-	for (size_t i = skip_pool(s, library); i < s->n_frames && n < PLACE_FRAMES; i++) {
+	for (size_t i = first; i < s->n_frames && n < PLACE_FRAMES; i++) {
 		size_t n_name;
 
 		if (!parse(s->frame[i], &f) || is_beginning(&f))
@@ -126,4 +125,12 @@ void place_of_taker(const struct stack *s, const char *library, char ret[static 
 					 (int)n_name, f.name);
 		n++;
 	}
+}
+
+void place_of_taker(const struct stack *s, const char *library, char ret[static PLACE_BYTES])
+{
+	ret[0] = 0;
+	name_from(s, skip_pool(s, library), ret);
+	if (!ret[0]) /* the pool's functions were compiled into that of the caller */
+		name_from(s, 0, ret);
 }

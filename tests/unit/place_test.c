@@ -77,7 +77,7 @@ static void what_is_no_frame_is_left_out(void **state)
 {
 	(void)state;
 	check(NULL, "", NULL, 0);
-	CHECK(NULL, "", "take (app)");
+	CHECK(NULL, "main", "main (app)", "_start (app)"); /* all is compiled into it */
 	CHECK(NULL, "", "(", ")", "()", "");
 	CHECK(NULL, "run", "take (app)", "0x7f0012345678", "run (app)");
 	CHECK(NULL, "b < c < d < e < f", "a (x)", "b (x)", "c (x)", "d (x)", "e (x)", "f (x)",
