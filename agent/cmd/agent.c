@@ -266,6 +266,7 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 		return -ENOMEM;
 	fill_agent_row(a, s);
 	s->agent.losses[PS_LOSS_suspects_full] += detect_n_refused(a->detect);
+	s->agent.losses[PS_LOSS_records_left_out] += flight_n_left_out(a->flight);
 	return detect_tick(a->detect, s, flight_thread_facts, a->flight);
 }
 

@@ -133,7 +133,8 @@ static const struct command commands[] = {
 	  "Measures arrivals, holds and waits for --interval seconds and computes what\n"
 	  "follows. The first two rows are what was measured and what follows for the same\n"
 	  "capacity; where these differ there is no advice.",
-	  ALWAYS | READ | FILTER | BIT(OPT_INTERVAL), POOL_SORT_KEYS, 0, 1, command_advise, true, 11 },
+	  ALWAYS | READ | FILTER | BIT(OPT_INTERVAL), POOL_SORT_KEYS, 0, 1, command_advise, true,
+	  11 },
 	{ "stalls", "", "processes that stood still, by cause",
 	  "A stall is a time in which a process with work to do made no progress.",
 	  ALWAYS | READ | FILTER, "sum max count process", 0, 0, command_stalls, true, 0 },
@@ -151,8 +152,8 @@ static const struct command commands[] = {
 	{ "recipes", "", "the libraries known by data, and who uses them",
 	  "With --check it reads one recipe and says by line what is wrong; it asks\n"
 	  "no agent. An agent reads its recipes again on SIGHUP.",
-	  ALWAYS | READ | BIT(OPT_SORT) | BIT(OPT_CHECK), "name processes", 0, 0, command_recipes, false,
-	  0 },
+	  ALWAYS | READ | BIT(OPT_SORT) | BIT(OPT_CHECK), "name processes", 0, 0, command_recipes,
+	  false, 0 },
 	{ "doctor", "", "whether the agent sees all it should, and what it costs",
 	  "Exits with 1 when a check is bad.", ALWAYS | READ, NULL, 0, 0, command_doctor, true, 0 },
 	{ "record", "-o FILE", "keeps what the agent sees, for `replay`",
@@ -346,10 +347,9 @@ static int parse_speed(const char *s, double *ret)
 static int take_seconds(struct invocation *in, const char *option, const char *value, double *ret)
 {
 	return parse_seconds(value, ret)
-		       ? command_misused(
-				 in,
-				 "--%s: '%s' is not a number of seconds from 0.1 to 86400",
-				 option, value)
+		       ? command_misused(in,
+					 "--%s: '%s' is not a number of seconds from 0.1 to 86400",
+					 option, value)
 		       : 0;
 }
 
@@ -547,9 +547,9 @@ bool command_goes_on(const struct invocation *in)
 
 static int check(const struct invocation *in, uint64_t given)
 {
-	uint64_t wrong = given & ~(in->recording ? (in->command->options | REPLAY) &
-							    ~BIT(OPT_SOCKET)
-						  : in->command->options);
+	uint64_t wrong =
+		given & ~(in->recording ? (in->command->options | REPLAY) & ~BIT(OPT_SOCKET)
+					: in->command->options);
 
 	if (wrong)
 		return command_misused(in, "it has no option --%s",

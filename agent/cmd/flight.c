@@ -378,8 +378,7 @@ int flight_read(struct flight *f, const char *what, int64_t now_ns, struct buffe
 		return ret->error;
 	}
 	if (!strcmp(what, "first")) {
-		buffer_printf(ret, "%llu %llu\n",
-			      (unsigned long long)recorder_first(f->recorder),
+		buffer_printf(ret, "%llu %llu\n", (unsigned long long)recorder_first(f->recorder),
 			      (unsigned long long)recorder_next(f->recorder));
 		return ret->error;
 	}
@@ -390,6 +389,11 @@ int flight_read(struct flight *f, const char *what, int64_t now_ns, struct buffe
 	if (!recorder_read(f->recorder, &seq, UINT64_MAX, READ_MOST, now_ns, ret))
 		return -ESTALE;
 	return ret->error;
+}
+
+uint64_t flight_n_left_out(const struct flight *f)
+{
+	return recorder_report(f->recorder).n_left_out;
 }
 
 const char *flight_state(const struct flight *f, struct arena *arena, const char **ret_problem)
@@ -403,8 +407,7 @@ const char *flight_state(const struct flight *f, struct arena *arena, const char
 		*ret_problem = arena_strdup(arena, f->problem);
 	else if (access(f->options.folder, W_OK))
 		*ret_problem = arena_printf(arena, "%s: %s", f->options.folder, strerror(errno));
-	return arena_printf(arena,
-			    "the last %.0f s are kept in %.1f MiB, %llu records left out; %llu files written",
+	return arena_printf(arena, "the last %.0f s are kept in %.1f MiB; %llu files written",
 			    (double)r.kept_ns / 1e9, (double)r.bytes / (1 << 20),
-			    (unsigned long long)r.n_left_out, (unsigned long long)f->n_files);
+			    (unsigned long long)f->n_files);
 }

@@ -55,6 +55,9 @@ void flight_go_on(struct flight *f);
  */
 int flight_read(struct flight *f, const char *what, int64_t now_ns, struct buffer *ret);
 
+/* Records that found no room, so far. */
+uint64_t flight_n_left_out(const struct flight *f);
+
 /* Into the rows of `doctor`: in words, and what is wrong; NULL = nothing. */
 const char *flight_state(const struct flight *f, struct arena *arena, const char **ret_problem);
 

@@ -83,9 +83,10 @@ static int fetch(const struct invocation *in, struct source *source, struct outp
 		snprintf(what, sizeof(what), "%" PRIu64, o->next);
 		r = source_record(source, what, &b, d);
 		if (r == -ESTALE)
-			return diag_set(d, r,
-					"the agent keeps no block %s any more: it was not asked in time",
-					what);
+			return diag_set(
+				d, r,
+				"the agent keeps no block %s any more: it was not asked in time",
+				what);
 		if (!r)
 			r = write_blocks(in, o, &b, d);
 		if (r || !b.n)
@@ -129,8 +130,9 @@ static int begin(const struct invocation *in, struct source *source, struct outp
 	if (!b.data || sscanf(b.data, "%" SCNu64 " %" SCNu64, &o->next, ret_until) != 2)
 		return diag_set(d, -EPROTO, "no sense in the answer of the agent");
 	if (in->is_flight && o->next >= *ret_until)
-		return diag_set(d, -ENODATA,
-				"the agent keeps nothing: its flight recorder is off ([record] flight)");
+		return diag_set(
+			d, -ENODATA,
+			"the agent keeps nothing: its flight recorder is off ([record] flight)");
 	if (fwrite(head, 1, n, o->file) != n)
 		return cannot_write(in, d);
 	o->n_bytes = n;

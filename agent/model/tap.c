@@ -248,10 +248,9 @@ static int feed_family(struct model *m, const void *at, const void *value)
 	if (r.read_ns < 0 || r.read_ns > 3600000000000)
 		return -EBADMSG;
 	r.books.name[sizeof(r.books.name) - 1] = 0;
-	place = (struct listening){ .owner = r.owner,
-				    .addr = r.addr,
-				    .n_holders = r.n_holders,
-				    .queue = r.queue };
+	place = (struct listening){
+		.owner = r.owner, .addr = r.addr, .n_holders = r.n_holders, .queue = r.queue
+	};
 	return model_feed_family(m, &key, &r.books, r.has_place ? &place : NULL,
 				 m->now_ns + r.read_ns);
 }
@@ -366,6 +365,8 @@ int model_feed_record(struct model *m, enum record what, const void *key, const 
 
 	if (!value && what != RECORD_pool && what != RECORD_family)
 		return -EBADMSG;
+	if (!text)
+		text = "";
 	switch (what) {
 	case RECORD_process:
 		return feed_process(m, key, text, n_text);

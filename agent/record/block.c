@@ -33,7 +33,7 @@ static uint64_t get_number(const unsigned char **at, unsigned int bytes)
 	uint64_t n = 0;
 
 	for (unsigned int i = 0; i < bytes; i++)
-		n |= (uint64_t)*(*at)++ << 8 * i;
+		n |= (uint64_t) * (*at)++ << 8 * i;
 	return n;
 }
 

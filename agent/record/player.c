@@ -176,6 +176,8 @@ static int take(void *context, enum record what, const void *key, const void *va
 		return -EBADMSG;
 	if (!value && what >= RECORD_thread)
 		return -EBADMSG;
+	if (!text)
+		text = "";
 	switch (what) {
 	case RECORD_tick:
 		return value ? begin_tick(p, value) : -EBADMSG;
@@ -319,9 +321,10 @@ int player_next(struct player *p, struct diag *d)
 		p->making = NULL;
 	}
 	if (error == -EBADMSG)
-		return diag_set(d, error,
-				"damaged at offset %llu: what the block has at byte %zu makes no sense",
-				(unsigned long long)p->recording.block_at, at);
+		return diag_set(
+			d, error,
+			"damaged at offset %llu: what the block has at byte %zu makes no sense",
+			(unsigned long long)p->recording.block_at, at);
 	if (error)
 		return diag_set(d, error, "out of memory at offset %llu",
 				(unsigned long long)p->recording.block_at);

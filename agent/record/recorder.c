@@ -63,7 +63,8 @@ static bool tap_begin(void *context, int64_t now_ns)
 	r->is_on = is_wanted(r, now_ns);
 	if (!r->is_on)
 		return false;
-	r->is_key = r->is_key_wanted || r->is_begun || !was_on || !r->first || now_ns - r->key_ns >= KEYS_NS ||
+	r->is_key = r->is_key_wanted || r->is_begun || !was_on || !r->first ||
+		    now_ns - r->key_ns >= KEYS_NS ||
 		    r->bytes_since_key > r->limits.keep_bytes / KEYS_SHARE;
 	r->is_begun = true;
 	tick_writer_begin(r->writer, r->is_key);
@@ -206,8 +207,8 @@ uint64_t recorder_begin(struct recorder *r, int64_t now_ns)
 	return r->next_seq;
 }
 
-bool recorder_read(struct recorder *r, uint64_t *seq, uint64_t until, size_t most,
-		   int64_t now_ns, struct buffer *ret)
+bool recorder_read(struct recorder *r, uint64_t *seq, uint64_t until, size_t most, int64_t now_ns,
+		   struct buffer *ret)
 {
 	const struct kept *k = r->first;
 	size_t n = 0;

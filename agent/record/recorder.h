@@ -40,8 +40,8 @@ uint64_t recorder_begin(struct recorder *r, int64_t now_ns);
  * Whole blocks from number *seq on and before `until`, at most about `most` bytes, appended; *seq is the next one then. False = blocks in between are gone. now_ns
  * of 0 = it is read once, and nobody waits for more.
  */
-bool recorder_read(struct recorder *r, uint64_t *seq, uint64_t until, size_t most,
-		   int64_t now_ns, struct buffer *ret);
+bool recorder_read(struct recorder *r, uint64_t *seq, uint64_t until, size_t most, int64_t now_ns,
+		   struct buffer *ret);
 
 /* The oldest one that is kept; of none, the next one. */
 uint64_t recorder_first(const struct recorder *r);
