@@ -324,6 +324,7 @@ void flight_go_on(struct flight *f)
 {
 	CLEANUP(buffer_done) struct buffer piece = { 0 };
 
+	recorder_settle(f->recorder);
 	if (f->fd < 0)
 		return;
 	if (f->next == f->until) {

@@ -63,7 +63,7 @@ static int write_blocks(const struct invocation *in, struct output *o, const str
 		o->next++;
 		at += BLOCK_HEAD_BYTES + h.n_deflated;
 	}
-	if (b->n && fwrite(b->data, 1, b->n, o->file) != b->n)
+	if (b->n && (fwrite(b->data, 1, b->n, o->file) != b->n || fflush(o->file)))
 		return cannot_write(in, d);
 	o->n_bytes += b->n;
 	return 0;

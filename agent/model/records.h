@@ -29,6 +29,7 @@ enum record_pool_flag { RECORD_POOL_LIGHT = 1, RECORD_POOL_WAITLESS = 2, RECORD_
 /* As struct pool_extra. The library is the text. */
 struct record_pool {
 	struct ps_pool books;
+	uint64_t id;		/* of the row */
 	int64_t read_ns;	/* when, since the tick began */
 	int64_t counted_in_use, counted_open, counted_capacity, counted_waiting;
 	int64_t counted_waits, counted_wait_ns;
@@ -40,6 +41,7 @@ struct record_pool {
 
 struct record_endpoint {
 	struct ps_endpoint books;
+	uint64_t id;
 	int64_t accept_queue, accept_backlog;
 	uint32_t is_sampled;
 	uint32_t reserved;
@@ -51,6 +53,7 @@ struct record_drops {
 
 struct record_family {
 	struct ps_family books;
+	uint64_t id;
 	int64_t read_ns;	/* since the tick began */
 	struct ps_proc_key owner;	/* and what follows: of the socket at which they wait */
 	struct ps_addr addr;

@@ -8,6 +8,8 @@
 
 #include "model/state.h"
 
+#define ID_MOST ((uint64_t)1 << 48)
+
 #define RECORD_NOTHING char[0]
 #define RECORD(number, kind, key, value, parent, n, text)                                          \
 	[number] = { .name = #kind,                                                                \
@@ -86,6 +88,7 @@ void tap_put_pool(const struct model *m, const struct pool *p, const struct ps_p
 		return;
 	r = (struct record_pool){
 		.books = *books,
+		.id = p->id,
 		.read_ns = p->t_ns - m->now_ns,
 		.counted_in_use = extra->counted_in_use,
 		.counted_open = extra->counted_open,
@@ -110,6 +113,7 @@ void tap_put_endpoint(const struct model *m, const struct endpoint *e)
 	if (!m->tap.put)
 		return;
 	r = (struct record_endpoint){ .books = e->books,
+				      .id = e->id,
 				      .accept_queue = e->accept_queue,
 				      .accept_backlog = e->accept_backlog,
 				      .is_sampled = e->is_sampled };
@@ -122,7 +126,9 @@ void tap_put_family(const struct model *m, const struct family *f, bool has_plac
 
 	if (!m->tap.put)
 		return;
-	r = (struct record_family){ .books = f->books, .read_ns = f->t_ns - m->now_ns };
+	r = (struct record_family){ .books = f->books,
+				    .id = f->id,
+				    .read_ns = f->t_ns - m->now_ns };
 	if (has_place) {
 		r.owner = f->place.owner;
 		r.addr = f->place.addr;
@@ -174,6 +180,13 @@ static int feed_process(struct model *m, const void *key, const char *text, size
 	return model_feed_process(m, &info);
 }
 
+/* What is new gets the id that it had. */
+static bool take_id(struct model *m, uint64_t id)
+{
+	m->next_id = id;
+	return id && id < ID_MOST;
+}
+
 static int feed_pool(struct model *m, const void *at, const void *value, const char *text,
 		     size_t n_text)
 {
@@ -187,7 +200,8 @@ static int feed_pool(struct model *m, const void *at, const void *value, const c
 		return 0;
 	}
 	memcpy(&r, value, sizeof(r));
-	if (r.books.kind >= PS_KIND_COUNT || r.read_ns < 0 || r.read_ns > 3600000000000)
+	if (!take_id(m, r.id) || r.books.kind >= PS_KIND_COUNT || r.read_ns < 0 ||
+	    r.read_ns > 3600000000000)
 		return -EBADMSG;
 	extra.counted_in_use = r.counted_in_use;
 	extra.counted_open = r.counted_open;
@@ -220,6 +234,8 @@ static int feed_of_endpoint(struct model *m, enum record what, const void *at, c
 		struct record_endpoint r;
 
 		memcpy(&r, value, sizeof(r));
+		if (!take_id(m, r.id))
+			return -EBADMSG;
 		return model_feed_endpoint(m, &key, &r.books, r.is_sampled, r.accept_queue,
 					   r.accept_backlog, m->now_ns);
 	}
@@ -245,7 +261,7 @@ static int feed_family(struct model *m, const void *at, const void *value)
 		return 0;
 	}
 	memcpy(&r, value, sizeof(r));
-	if (r.read_ns < 0 || r.read_ns > 3600000000000)
+	if (!take_id(m, r.id) || r.read_ns < 0 || r.read_ns > 3600000000000)
 		return -EBADMSG;
 	r.books.name[sizeof(r.books.name) - 1] = 0;
 	place = (struct listening){

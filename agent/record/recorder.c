@@ -34,7 +34,10 @@ struct recorder {
 	uint64_t next_seq, n_blocks;
 	int64_t now_ns, key_ns, read_ns; /* read_ns: when somebody read last; 0 = never */
 	bool is_on, is_key, is_key_wanted;
-	bool is_begun; /* a tick that has no block yet */
+	bool is_begun; /* a tick that has not ended */
+	struct block_head head; /* of one that has, and is not deflated yet; borrowed from the writer: */
+	const void *raw; /* NULL = there is none */
+	size_t n_raw;
 };
 
 static bool is_wanted(const struct recorder *r, int64_t now_ns)
@@ -59,6 +62,7 @@ static bool tap_begin(void *context, int64_t now_ns)
 	struct recorder *r = context;
 	bool was_on = r->is_on;
 
+	recorder_settle(r);
 	r->now_ns = now_ns;
 	r->is_on = is_wanted(r, now_ns);
 	if (!r->is_on)
@@ -167,15 +171,29 @@ static int keep(struct recorder *r, unsigned char *bytes, size_t n, uint64_t seq
 	return 0;
 }
 
+/* Who follows needs this one: without it the next one must stand for itself. */
+void recorder_settle(struct recorder *r)
+{
+	unsigned char *block;
+	size_t n;
+
+	if (!r->raw)
+		return;
+	if (block_make(r->deflater, &r->head, r->raw, r->n_raw, &block, &n) ||
+	    keep(r, block, n, r->head.seq)) {
+		r->is_key_wanted = true;
+	} else {
+		if (r->is_key)
+			r->key_ns = r->now_ns;
+		r->next_seq++;
+		r->n_blocks++;
+		forget_old(r);
+	}
+	r->raw = NULL;
+}
+
 int recorder_tick_end(struct recorder *r, int64_t wall_ns)
 {
-	struct block_head h = { .flags = r->is_key ? BLOCK_KEY : 0,
-				.seq = r->next_seq,
-				.t_ns = r->now_ns,
-				.wall_ns = wall_ns };
-	unsigned char *block;
-	const void *data;
-	size_t n;
 	int error;
 
 	if (!r->is_on) {
@@ -184,24 +202,20 @@ int recorder_tick_end(struct recorder *r, int64_t wall_ns)
 		return 0;
 	}
 	r->is_begun = false;
-	error = tick_writer_end(r->writer, &data, &n);
-	if (!error)
-		error = block_make(r->deflater, &h, data, n, &block, &n);
-	if (!error)
-		error = keep(r, block, n, h.seq);
-	r->is_key_wanted = error; /* who follows needs this one */
+	r->head = (struct block_head){ .flags = r->is_key ? BLOCK_KEY : 0,
+				       .seq = r->next_seq,
+				       .t_ns = r->now_ns,
+				       .wall_ns = wall_ns };
+	error = tick_writer_end(r->writer, &r->raw, &r->n_raw);
 	if (error)
-		return error;
-	if (r->is_key)
-		r->key_ns = r->now_ns;
-	r->next_seq++;
-	r->n_blocks++;
-	forget_old(r);
-	return 0;
+		r->raw = NULL;
+	r->is_key_wanted = error;
+	return error;
 }
 
 uint64_t recorder_begin(struct recorder *r, int64_t now_ns)
 {
+	recorder_settle(r);
 	r->read_ns = now_ns;
 	r->is_key_wanted = true;
 	return r->next_seq;
@@ -210,11 +224,13 @@ uint64_t recorder_begin(struct recorder *r, int64_t now_ns)
 bool recorder_read(struct recorder *r, uint64_t *seq, uint64_t until, size_t most, int64_t now_ns,
 		   struct buffer *ret)
 {
-	const struct kept *k = r->first;
+	const struct kept *k;
 	size_t n = 0;
 
+	recorder_settle(r);
 	if (now_ns)
 		r->read_ns = now_ns;
+	k = r->first;
 	while (k && k->seq < *seq)
 		k = k->next;
 	if (*seq < r->next_seq && (!k || k->seq != *seq))

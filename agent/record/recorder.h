@@ -30,8 +30,11 @@ bool recorder_is_on(const struct recorder *r);
 void recorder_put(struct recorder *r, enum record what, const void *key, const void *value,
 		  const char *text, size_t n_text);
 
-/* Makes the block of the tick; -ENOMEM: what was kept is there still, and the next tick is a key. */
+/* The tick has all. -ENOMEM: what was kept is there still, and the next tick is a key. */
 int recorder_tick_end(struct recorder *r, int64_t wall_ns);
+
+/* Deflates it, which takes as long as all before: between the ticks, so that none is long. Else it is done when it must be. */
+void recorder_settle(struct recorder *r);
 
 /* Somebody reads: the next tick is recorded, as a key, and this is its number. */
 uint64_t recorder_begin(struct recorder *r, int64_t now_ns);
