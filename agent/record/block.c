@@ -99,6 +99,21 @@ int recording_head_begin(const unsigned char *data, size_t *ret_n, struct diag *
 	return 0;
 }
 
+/* The first record that is another one here. */
+static int other_sizes(const unsigned char *data, const unsigned char *ours, size_t n,
+		       const char *version, struct diag *d)
+{
+	size_t i = RECORDING_HEAD_LEAST;
+
+	while (i + 2 * KIND_BYTES + 4 <= n && !memcmp(data + i, ours + i, KIND_BYTES))
+		i += KIND_BYTES;
+	data += i;
+	return diag_set(
+		d, -EBADMSG,
+		"it was made by another build of Poolscope (%s; here %s): its records are others, from number %u on",
+		version, POOLSCOPE_VERSION, (unsigned int)get_number(&data, 4));
+}
+
 /* What the head would be here, but for the version of the program. */
 int recording_head_check(const unsigned char *data, size_t n, struct diag *d)
 {
@@ -116,10 +131,7 @@ int recording_head_check(const unsigned char *data, size_t n, struct diag *d)
 			*c = '?';
 	memcpy(ours + 24, data + 24, VERSION_BYTES);
 	if (n != n_ours || memcmp(data, ours, n - 4) != 0)
-		return diag_set(
-			d, -EBADMSG,
-			"its records have other sizes than those of this program (%s): it was made by Poolscope %s",
-			POOLSCOPE_VERSION, version);
+		return other_sizes(data, ours, n < n_ours ? n : n_ours, version, d);
 	return 0;
 }
 

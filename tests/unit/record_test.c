@@ -753,7 +753,7 @@ static void another_version_is_told(void **state)
 		memcpy(head + n - 4, &crc, 4);
 	}
 	assert_int_equal(open_bytes(head, n, false, &p, &d), -EBADMSG);
-	assert_non_null(strstr(d.text, "other sizes"));
+	assert_non_null(strstr(d.text, "another build"));
 	assert_int_equal(open_bytes("PSRECORX with something behind it, so that it is long enough",
 				    60, false, &p, &d),
 			 -EBADMSG);
