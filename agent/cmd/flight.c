@@ -37,6 +37,7 @@ struct flight {
 	size_t n_critical;
 	int64_t wanted_ns; /* 0 = no file is wanted */
 	int64_t written_ns; /* up to then there is a file; 0 = there is none */
+	int64_t now_ns, wall_ns; /* of the last tick */
 	/* the file that is being written */
 	int fd; /* -1 = none */
 	int64_t begun_ns;
@@ -274,15 +275,15 @@ static int write_head(struct flight *f)
 	return lseek(f->fd, 0, SEEK_SET) || ftruncate(f->fd, 0) || write_all(f->fd, head, n);
 }
 
-static void begin_file(struct flight *f, const struct snapshot *s)
+static void begin_file(struct flight *f)
 {
 	AUTO_CLOSE int folder = open(f->options.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	time_t seconds = (time_t)(s->wall_ns / 1000000000);
+	time_t seconds = (time_t)(f->wall_ns / 1000000000);
 	struct tm tm;
 
 	f->wanted_ns = 0;
-	f->written_ns = s->t_ns;
-	f->begun_ns = s->t_ns;
+	f->written_ns = f->now_ns;
+	f->begun_ns = f->now_ns;
 	gmtime_r(&seconds, &tm);
 	strftime(f->name, sizeof(f->name), NAME_FORMAT, &tm);
 	if (folder >= 0) {
@@ -340,26 +341,37 @@ void flight_go_on(struct flight *f)
 		give_up(f, "cannot write to");
 }
 
-void flight_tick_end(struct flight *f, const struct snapshot *s)
+/* It is wanted, the last one is long enough ago, and what came of the finding is in it. */
+static bool is_due(const struct flight *f, int64_t delay_ns)
 {
 	int64_t apart_ns = (int64_t)f->options.minutes * 60000000000;
 
+	return f->wanted_ns && f->fd < 0 && f->now_ns - f->wanted_ns >= delay_ns &&
+	       (!f->written_ns || f->now_ns - f->written_ns >= apart_ns);
+}
+
+void flight_tick_end(struct flight *f, const struct snapshot *s)
+{
 	if (recorder_is_on(f->recorder))
 		put_snapshot(f, s);
 	recorder_tick_end(f->recorder, s->wall_ns);
+	f->now_ns = s->t_ns;
+	f->wall_ns = s->wall_ns;
 	if (f->options.is_off)
 		return;
 	if (critical_news(f, s) && !f->wanted_ns)
 		f->wanted_ns = s->t_ns;
-	if (f->wanted_ns && f->fd < 0 && s->t_ns - f->wanted_ns >= DELAY_NS &&
-	    (!f->written_ns || s->t_ns - f->written_ns >= apart_ns))
-		begin_file(f, s);
+	if (is_due(f, DELAY_NS))
+		begin_file(f);
 }
 
 void flight_free(struct flight *f)
 {
 	if (!f)
 		return;
+	recorder_settle(f->recorder);
+	if (is_due(f, 0))
+		begin_file(f);
 	while (f->fd >= 0)
 		flight_go_on(f); /* each call writes, ends or gives up */
 	recorder_free(f->recorder);

@@ -117,12 +117,11 @@ static int go_on(const struct invocation *in, struct source *source, struct outp
 	return r ? r : fetch(in, source, o, UINT64_MAX, d);
 }
 
-static int begin(const struct invocation *in, struct source *source, struct output *o,
-		 uint64_t *ret_until, struct diag *d)
+/* Before anything is written over. */
+static int ask(const struct invocation *in, struct source *source, struct output *o,
+	       uint64_t *ret_until, struct diag *d)
 {
 	CLEANUP(buffer_done) struct buffer b = { 0 };
-	unsigned char head[RECORDING_HEAD_MOST];
-	size_t n = recording_head_format(head, sizeof(head));
 	int r = source_record(source, in->is_flight ? "first" : "begin", &b, d);
 
 	if (r)
@@ -133,6 +132,14 @@ static int begin(const struct invocation *in, struct source *source, struct outp
 		return diag_set(
 			d, -ENODATA,
 			"the agent keeps nothing: its flight recorder is off ([record] flight)");
+	return 0;
+}
+
+static int begin(const struct invocation *in, struct output *o, struct diag *d)
+{
+	unsigned char head[RECORDING_HEAD_MOST];
+	size_t n = recording_head_format(head, sizeof(head));
+
 	if (fwrite(head, 1, n, o->file) != n)
 		return cannot_write(in, d);
 	o->n_bytes = n;
@@ -187,14 +194,14 @@ int command_record(const struct invocation *in)
 
 	if (!in->output)
 		return command_misused(in, "it needs --output FILE");
-	if (source_open(in, &source, &d))
+	if (source_open(in, &source, &d) || ask(in, source, &o, &until, &d))
 		return command_fail(in, "%s", d.text);
 	o.file = file = open_output(in, &d);
 	if (!file)
 		return command_fail(in, "%s", d.text);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
-	r = begin(in, source, &o, &until, &d);
+	r = begin(in, &o, &d);
 	if (!r)
 		r = in->is_flight ? fetch(in, source, &o, until, &d) : go_on(in, source, &o, &d);
 	if (o.n_bytes) {
