@@ -208,7 +208,12 @@ static void draw(struct top *t)
 	if (t->problem.text[0])
 		draw_line(LINES - 1, t->problem.text, A_REVERSE | A_BOLD, true);
 	else
-		draw_line(LINES - 1, "q quit   s order   r reverse   arrows scroll", A_DIM, false);
+		draw_line(
+			LINES - 1,
+			source_is_over(t->source)
+				? "the recording ends here   q quit   s order   r reverse   arrows scroll"
+				: "q quit   s order   r reverse   arrows scroll",
+			A_DIM, false);
 	refresh();
 }
 
