@@ -12,12 +12,17 @@ CC := gcc
 CLANG := clang
 BPFTOOL := $(or $(wildcard /usr/sbin/bpftool),bpftool)
 PKGS := libbpf libelf zlib libmicrohttpd jansson libcurl ncursesw libcap capstone libdw
+# without it the log of findings is plain lines
+ifneq ($(shell pkg-config --exists libsystemd 2>/dev/null && echo yes),)
+PKGS += libsystemd
+HAVE_LIBSYSTEMD := -DHAVE_LIBSYSTEMD
+endif
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -linih
 
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
 	-Wformat=2 -Werror=unused-function -Werror=implicit-function-declaration -Werror=incompatible-pointer-types -Werror
-CPPFLAGS = -D_GNU_SOURCE -DPOOLSCOPE_VERSION='"$(VERSION)"' -I. -Iagent -I$(B)/gen
+CPPFLAGS = -D_GNU_SOURCE -DPOOLSCOPE_VERSION='"$(VERSION)"' -I. -Iagent -I$(B)/gen $(HAVE_LIBSYSTEMD)
 CFLAGS ?= -O2 -g
 STD := -std=gnu11 -fno-common
 HARDEN := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2 -Wdate-time

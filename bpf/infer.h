@@ -300,17 +300,24 @@ PS_INLINE void ps_thread_is_woken(struct ps_thread *t, const struct ps_thread *w
 		ps_token_of(waker, waker_tid, now, &t->incoming);
 }
 
-PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now)
+/* It comes out of a sleep with a timeout that nobody has ended. */
+PS_INLINE int ps_thread_is_by_timer(const struct ps_thread *t)
+{
+	return t->block_ns && !t->is_woken && t->has_timeout;
+}
+
+/* queued_ns: of a sleep that a timer ended, how long ago that was: what gave up is told by its length, and others may have had the CPU since. */
+PS_INLINE void ps_thread_runs(struct ps_thread *t, __u64 now, __u64 queued_ns)
 {
 	__u64 begin = t->block_ns, length, stood;
-	int is_woken = (int)t->is_woken, is_sliced;
+	int is_woken = (int)t->is_woken, is_sliced, is_by_timer = ps_thread_is_by_timer(t);
 
 	t->is_woken = 0;
 	t->woken_word = 0;
 	t->block_ns = 0;
 	t->ran_ns = now;
-	if (begin && !is_woken && t->has_timeout && now - t->chain_ns >= PS_LONG_WAIT_NS)
-		t->given_up_ns = now - t->chain_ns;
+	if (is_by_timer && now - t->chain_ns >= PS_LONG_WAIT_NS + queued_ns)
+		t->given_up_ns = now - queued_ns - t->chain_ns;
 	if (begin && is_woken && t->has_timeout && now - t->chain_ns >= PS_LONG_WAIT_NS) {
 		t->vain_ns = now - t->chain_ns;
 		t->vain_end_ns = now;

@@ -154,6 +154,16 @@ static __attribute__((always_inline)) int ps_is_among_threads(struct task_struct
 	return ps_is_followed((__u32)task->tgid) && task->signal->nr_threads > 1;
 }
 
+/* How long `next` has waited for its CPU since it was woken, which `prev` leaves now; 0 where that is not known, as after an idle CPU. */
+static __attribute__((noinline)) __u64 ps_queued_ns(struct task_struct *prev,
+						    struct task_struct *next)
+{
+	__u64 at = prev->pid && prev->prio >= PS_PRIO_FAIR ? ps_scheduler_clock(prev) : 0;
+	__u64 queued = at ? ps_queued_at(next) : 0;
+
+	return queued && at > queued ? at - queued : 0;
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_struct *next,
 	     unsigned int prev_state)
@@ -191,7 +201,7 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 	t->stood_ns = ps_task_stood(next, now);
 	ps_work_wakes(ps_work_of((__u32)next->tgid), t, next->se.sum_exec_runtime,
 		      ps_times_left(next), now);
-	ps_thread_runs(t, now);
+	ps_thread_runs(t, now, ps_thread_is_by_timer(t) ? ps_queued_ns(prev, next) : 0);
 	return 0;
 }
 

@@ -165,22 +165,36 @@ static __attribute__((noinline, unused)) int ps_has_unread(struct task_struct *t
 }
 
 /*
- * Since when it waits for a CPU; 0 = not known. The scheduler's clock is another one than ours: the current thread's times have both. The scheduler
- * adds up what that has run once in a tick of the kernel.
+ * What the scheduler's clock, which is another one than ours, says now by the times of a task of its fair class that has a CPU, or leaves it: it
+ * adds up what one has run once in a tick of the kernel, and as it leaves. 0 = not known.
  */
-static __attribute__((noinline, unused)) __u64 ps_queued_since(struct task_struct *task)
+PS_INLINE __u64 ps_scheduler_clock(struct task_struct *self)
 {
-	struct task_struct *self = (struct task_struct *)bpf_get_current_task_btf();
-	__u64 runs, at, queued;
+	__u64 runs;
 
-	if (!bpf_core_field_exists(struct sched_info, last_queued))
+	if (!bpf_core_field_exists(struct sched_info, last_arrival))
 		return 0;
-	queued = BPF_CORE_READ(task, sched_info.last_queued);
 	runs = BPF_CORE_READ(self, se.sum_exec_runtime) -
 	       BPF_CORE_READ(self, se.prev_sum_exec_runtime);
-	if (!queued || runs > 1000000000)
+	return runs > 1000000000 ? 0 : BPF_CORE_READ(self, sched_info.last_arrival) + runs;
+}
+
+/* By that clock; 0 = it does not wait for a CPU, or that is not known. */
+PS_INLINE __u64 ps_queued_at(struct task_struct *task)
+{
+	if (!bpf_core_field_exists(struct sched_info, last_queued))
 		return 0;
-	at = BPF_CORE_READ(self, sched_info.last_arrival) + runs;
+	return BPF_CORE_READ(task, sched_info.last_queued);
+}
+
+/* Since when it waits for a CPU; 0 = not known. */
+static __attribute__((noinline, unused)) __u64 ps_queued_since(struct task_struct *task)
+{
+	__u64 at = ps_scheduler_clock((struct task_struct *)bpf_get_current_task_btf());
+	__u64 queued = ps_queued_at(task);
+
+	if (!at || !queued)
+		return 0;
 	return bpf_ktime_get_ns() - (at > queued ? at - queued : 0);
 }
 

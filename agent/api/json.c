@@ -661,6 +661,24 @@ json_t *encode_recipes(const struct snapshot *s)
 	return encode_array("recipes", s->n_recipes, encode_recipe, s, NULL);
 }
 
+static json_t *encode_setting(const struct snapshot *s, size_t i, void *context)
+{
+	const struct setting_row *r = &s->settings[i];
+	struct object o = object_begin();
+
+	(void)context;
+	set_name(&o, "section", r->section);
+	set_name(&o, "key", r->name);
+	set_text(&o, "value", r->value);
+	set_name(&o, "from", r->from);
+	return object_end(&o);
+}
+
+json_t *encode_config(const struct snapshot *s)
+{
+	return encode_array("config", s->n_settings, encode_setting, s, NULL);
+}
+
 static json_t *encode_agent(const struct agent_row *a)
 {
 	struct object o = object_begin();
@@ -801,6 +819,7 @@ int encode_path(const struct snapshot *s, const char *path, json_t **ret)
 		{ API_PREFIX "status", encode_status },
 		{ API_PREFIX "probes", encode_probes },
 		{ API_PREFIX "recipes", encode_recipes },
+		{ API_PREFIX "config", encode_config },
 	};
 	for (size_t i = 0; i < sizeof(answer) / sizeof(answer[0]); i++) {
 		if (!strcmp(path, answer[i].path)) {

@@ -45,12 +45,15 @@ json_t *encode_probes(const struct snapshot *s);
 /* {"recipes": [...]} */
 json_t *encode_recipes(const struct snapshot *s);
 
+/* {"config": [...]}: every key as it is in effect */
+json_t *encode_config(const struct snapshot *s);
+
 /* Whether a path is API_PREFIX "pools/ID" of a pool that is there. */
 bool path_is_pool(const struct snapshot *s, const char *path, uint64_t *ret_id);
 
 /*
- * The answer to a GET of API_PREFIX "pools", "pools/ID", "findings", "stalls", "status", "probes" or "recipes", into *ret. -ENOENT when
- * there is no such path or pool, -ENOMEM.
+ * The answer to a GET of API_PREFIX "pools", "pools/ID", "findings", "stalls", "locks", "status", "probes", "recipes" or "config", into *ret.
+ * -ENOENT when there is no such path or pool, -ENOMEM.
  */
 int encode_path(const struct snapshot *s, const char *path, json_t **ret);
 

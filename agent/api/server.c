@@ -148,6 +148,7 @@ static const struct route routes[] = {
 	{ API_PREFIX "locks", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "status", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "probes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
+	{ API_PREFIX "config", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "recipes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "record/", { [ON_UNIX] = true }, TYPE_BYTES, encode_record },
 };

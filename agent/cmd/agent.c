@@ -30,6 +30,7 @@
 #include "cmd/evidence.h"
 #include "cmd/findings_log.h"
 #include "cmd/flight.h"
+#include "cmd/settings.h"
 #include "probe/watch.h"
 #include "config/config.h"
 #include "detect/detect.h"
@@ -57,6 +58,9 @@ struct agent {
 	struct detect *detect;
 	int epoll_fd, timer_fd, stop_fd;
 	const char *recipe_folders; /* borrowed from the options or the configuration */
+	struct arena *settings_arena;
+	const struct setting_row *settings; /* of all snapshots: they hold while the agent runs */
+	size_t n_settings;
 	bool is_stopped, is_logging;
 	volatile sig_atomic_t is_reload_wanted;
 	unsigned int drains;
@@ -259,6 +263,8 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	s->window_s = a->last_tick_ns ? (double)(now_ns - a->last_tick_ns) / 1e9 : NAN;
 	s->host = arena_strdup(s->arena, host);
 	s->version = POOLSCOPE_VERSION;
+	s->settings = a->settings;
+	s->n_settings = a->n_settings;
 	if (model_snapshot(a->model, s, flight_name_thread, a->flight) ||
 	    targets_rows(a->targets, s->arena, probe_stat, a->ingest, &s->probes, &s->n_probes) ||
 	    targets_recipe_rows(a->targets, s->arena, &s->recipes, &s->n_recipes) ||
@@ -494,6 +500,50 @@ static int open_flight(struct agent *a, const struct agent_options *o,
 	return flight_new(a->model, &options, &a->flight);
 }
 
+/* Once: nothing of it changes until the agent ends. */
+static int make_settings(struct agent *a, const struct agent_options *o,
+			 const struct detect_limits *wrong)
+{
+	const struct config options = { .listen_address = (char *)o->listen_address,
+					.socket_path = (char *)o->socket_path,
+					.recipe_folders = (char *)o->recipe_folders };
+	const struct config *file = &a->config;
+	struct kernel_limits k;
+	struct config effect = *file;
+
+#define FIRST_OF(member, otherwise)                                                                \
+	(options.member ? options.member : file->member ? file->member : (char *)(otherwise))
+	kernel_limits_read(a->kernel, &k);
+	effect.listen_address = FIRST_OF(listen_address, SERVER_LISTEN_ADDRESS);
+	effect.socket_path = FIRST_OF(socket_path, SERVER_SOCKET_PATH);
+	effect.recipe_folders = (char *)a->recipe_folders;
+	effect.recipe_mode_text = FIRST_OF(recipe_mode_text, "full");
+	effect.probe_method_text = FIRST_OF(probe_method_text, "auto");
+	effect.traffic_text = FIRST_OF(traffic_text, "auto");
+	effect.limit_pools = k.pools;
+	effect.limit_pools_per_process = k.pools_per_process;
+	effect.limit_leases = k.leases;
+	effect.limit_waiters = k.waiters;
+	effect.limit_processes = k.processes;
+	effect.limit_sockets = k.sockets;
+	effect.limit_endpoints = k.endpoints;
+	effect.limit_threads = k.threads;
+	effect.no_progress_ms = k.no_progress_ms;
+	effect.leak_seconds = (uint32_t)(wrong->leak_ns / 1000000000);
+	effect.wait_seconds = (uint32_t)(wrong->wait_ns / 1000000000);
+	effect.flight_text = o->in_process ? (char *)"off" : FIRST_OF(flight_text, "on");
+	effect.flight_folder = FIRST_OF(flight_folder, FLIGHT_FOLDER);
+	effect.flight_minutes = file->flight_minutes ? file->flight_minutes : FLIGHT_MINUTES;
+	effect.flight_megabytes =
+		file->flight_megabytes ? file->flight_megabytes : FLIGHT_MEGABYTES;
+	effect.flight_files = file->flight_files ? file->flight_files : FLIGHT_FILES;
+#undef FIRST_OF
+	a->settings_arena = arena_new();
+	return a->settings_arena ? settings_fill(a->settings_arena, file, &options, &effect,
+						 &a->settings, &a->n_settings)
+				 : -ENOMEM;
+}
+
 static int open_parts(struct agent *a, const struct agent_options *o, struct diag *d)
 {
 	const struct kernel_limits limits = {
@@ -534,7 +584,9 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 			    : a->config.recipe_folders ? a->config.recipe_folders
 						       : recipes_default_folders();
 	read_recipes(a);
-	error = watch_new(a->targets, &a->watch);
+	error = make_settings(a, o, &wrong);
+	if (!error)
+		error = watch_new(a->targets, &a->watch);
 	if (!error)
 		error = open_loop(a);
 	return error ? diag_set(d, error, "starting failed: %s", strerror(-error)) : 0;
@@ -574,6 +626,7 @@ void agent_free(struct agent *a)
 	model_free(a->model);
 	detect_free(a->detect);
 	kernel_free(a->kernel);
+	arena_free(a->settings_arena);
 	if (a->epoll_fd >= 0)
 		close(a->epoll_fd);
 	if (a->timer_fd >= 0)

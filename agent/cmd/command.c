@@ -42,6 +42,9 @@ enum opt {
 	OPT_RECIPES,
 	OPT_CHECK,
 	OPT_OUTPUT,
+	OPT_FORCE,
+	OPT_ANONYMOUS,
+	OPT_COMMAND_LINES,
 	OPT_SECONDS,
 	OPT_FLIGHT,
 	OPT_SPEED,
@@ -85,7 +88,10 @@ static const struct option_row {
 				 "for /metrics (" SERVER_LISTEN_ADDRESS "); \"\" = none" },
 	[OPT_RECIPES] = { "recipes", 0, "FOLDERS", "where recipes are, separated by colons" },
 	[OPT_CHECK] = { "check", 0, "FILE", "check this recipe and end" },
-	[OPT_OUTPUT] = { "output", 'o', "FILE", "where to write" },
+	[OPT_OUTPUT] = { "output", 'o', "FILE", "write a new file, that only you may read" },
+	[OPT_FORCE] = { "force", 0, NULL, "replace the file if it is there" },
+	[OPT_ANONYMOUS] = { "anonymous", 0, NULL, "pseudonyms for names and addresses" },
+	[OPT_COMMAND_LINES] = { "command-lines", 0, NULL, "with command lines of processes" },
 	[OPT_SECONDS] = { "seconds", 0, "N", "end after so long" },
 	[OPT_FLIGHT] = { "flight", 0, NULL, "what the agent has kept so far, at once" },
 	[OPT_SPEED] = { "speed", 0, "X", "so many times as fast as it was; max = at once" },
@@ -156,16 +162,25 @@ static const struct command commands[] = {
 	  false, 0 },
 	{ "doctor", "", "whether the agent sees all it should, and what it costs",
 	  "Exits with 1 when a check is bad.", ALWAYS | READ, NULL, 0, 0, command_doctor, true, 0 },
+	{ "report", "", "one text about an incident, safe to paste",
+	  "What is wrong on top, with evidence and stacks, then all pools, stalls, locks,\n"
+	  "the agent itself and its configuration; at most 60 kB, and what was cut is told.\n"
+	  "Never in it: payloads, environments. Command lines only when asked for. Names of\n"
+	  "hosts, addresses, processes and pools are in it, unless --anonymous is given.",
+	  ALWAYS | READ | BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_OUTPUT) |
+		  BIT(OPT_FORCE) | BIT(OPT_ANONYMOUS) | BIT(OPT_COMMAND_LINES),
+	  NULL, 0, 0, command_report, true, 0 },
 	{ "record", "-o FILE", "keeps what the agent sees, for `replay`",
 	  "Until it is told to end by SIGINT or SIGTERM, or for --seconds. With --flight it\n"
 	  "writes what the agent's flight recorder holds, the last minutes, and ends.",
-	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_OUTPUT) | BIT(OPT_SECONDS) | BIT(OPT_FLIGHT), NULL, 0,
-	  0, command_record, false, 0 },
+	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_OUTPUT) | BIT(OPT_FORCE) | BIT(OPT_SECONDS) |
+		  BIT(OPT_FLIGHT),
+	  NULL, 0, 0, command_record, false, 0 },
 	{ "replay", "FILE [COMMAND]", "looks at a recording with the other commands",
-	  "COMMAND is top, list, show, findings, advise, stalls, locks or doctor with its\n"
-	  "own options; they see the end of the recording, or what --at says. top plays it\n"
-	  "as it was, and findings --follow or locks --watch at once, unless --speed is\n"
-	  "given. Without a command it is top at a terminal, else findings.",
+	  "COMMAND is top, list, show, findings, advise, stalls, locks, report or doctor,\n"
+	  "with its own options. It sees the end of the recording, or what --at says; top\n"
+	  "plays it as it was, and findings --follow or locks --watch at once, unless\n"
+	  "--speed is given. Without a command it is top at a terminal, else findings.",
 	  ALWAYS | REPLAY, NULL, 1, 2, NULL, false, 0 },
 	{ "run", "", "the agent, in the foreground",
 	  "Watches until it is told to end by SIGINT or SIGTERM.",
@@ -388,9 +403,6 @@ static int take_option(struct invocation *in, enum opt opt, const char *value)
 			       : 0;
 	case OPT_INTERVAL:
 		return take_seconds(in, "interval", value, &in->interval_s);
-	case OPT_OUTPUT:
-		in->output = value;
-		return 0;
 	case OPT_SECONDS:
 		return take_seconds(in, "seconds", value, &in->seconds);
 	case OPT_FLIGHT:
@@ -438,6 +450,18 @@ static int take_option(struct invocation *in, enum opt opt, const char *value)
 		return 0;
 	case OPT_CHECK:
 		in->check = value;
+		return 0;
+	case OPT_OUTPUT:
+		in->output = value;
+		return 0;
+	case OPT_FORCE:
+		in->is_forced = true;
+		return 0;
+	case OPT_ANONYMOUS:
+		in->is_anonymous = true;
+		return 0;
+	case OPT_COMMAND_LINES:
+		in->has_command_lines = true;
 		return 0;
 	case OPT_HELP:
 	case OPT_VERSION:

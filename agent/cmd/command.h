@@ -42,6 +42,9 @@ struct invocation {
 	bool is_followed;
 	bool is_watched;
 	bool is_check_config;
+	bool is_forced;
+	bool is_anonymous;
+	bool has_command_lines;
 	const char *argument;	/* what follows the command, e.g. the pool; NULL = none */
 };
 
@@ -87,6 +90,7 @@ int command_probes(const struct invocation *in);
 int command_recipes(const struct invocation *in);
 int command_doctor(const struct invocation *in);
 int command_record(const struct invocation *in);
+int command_report(const struct invocation *in);
 int command_run(const struct invocation *in);
 
 #endif

@@ -13,6 +13,7 @@
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/source.h"
+#include "cmd/views.h"
 
 #define FULL_RATIO 0.9
 
@@ -104,6 +105,18 @@ static void print_cost(const json_t *status)
 		       text_format_duration(hits > 0 ? bpf / hits : NAN, b));
 }
 
+size_t status_print(const json_t *status)
+{
+	size_t n_bad;
+
+	printf("Checks\n");
+	n_bad = print_checks(status);
+	print_tables(status);
+	print_losses(status);
+	print_cost(status);
+	return n_bad;
+}
+
 int command_doctor(const struct invocation *in)
 {
 	CLEANUP(cleanup_json) json_t *status = NULL;
@@ -125,11 +138,8 @@ int command_doctor(const struct invocation *in)
 	       field_text_or(status, "host", "-"),
 	       text_format_count(field_number(agent, "processes"), number));
 	printf("%s pools, ", text_format_count(field_number(status, "pools"), number));
-	printf("%s open findings\n\nChecks\n",
+	printf("%s open findings\n\n",
 	       text_format_count(field_number(status, "findings_open"), number));
-	n_bad = print_checks(status);
-	print_tables(status);
-	print_losses(status);
-	print_cost(status);
+	n_bad = status_print(status);
 	return n_bad ? EXIT_FAILED : EXIT_DONE;
 }

@@ -18,6 +18,7 @@
 #include "cmd/pools.h"
 #include "cmd/rank.h"
 #include "cmd/source.h"
+#include "cmd/views.h"
 
 #define FOLLOW_MS 1000
 #define YOUNG_TICKS 60 /* of a second each */
@@ -80,8 +81,7 @@ static json_t *select_findings(const struct invocation *in, const json_t *answer
 	return rank_list("findings", rank, n, false);
 }
 
-static int get_findings(const struct invocation *in, struct source *source, json_t **ret,
-			struct diag *d)
+int findings_get(const struct invocation *in, struct source *source, json_t **ret, struct diag *d)
 {
 	CLEANUP(cleanup_json) json_t *answer = NULL;
 	CLEANUP(cleanup_json) json_t *pools = NULL;
@@ -128,7 +128,21 @@ static const char *place_of(const json_t *stack)
 	return json_string_value(json_array_get(frames, 0));
 }
 
-static void print_holder(const json_t *h)
+static void print_frames(const json_t *stack, size_t n)
+{
+	const json_t *frames = field_array(stack, "frames"), *frame;
+	size_t i;
+
+	json_array_foreach (frames, i, frame) {
+		if (i == n)
+			break;
+		printf("            %s\n", json_string_value(frame));
+	}
+	if (n && (json_array_size(frames) > n || field_bool(stack, "is_cut")))
+		printf("            ...\n");
+}
+
+static void print_holder(const json_t *h, size_t n_frames)
 {
 	const json_t *stack = json_object_get(h, "stack");
 	char number[TEXT_NUMBER_BYTES];
@@ -147,9 +161,10 @@ static void print_holder(const json_t *h)
 	if (field_text(stack, "waits_for"))
 		printf(", waits for %s", field_text(stack, "waits_for"));
 	printf("\n");
+	print_frames(stack, n_frames);
 }
 
-static void print_finding(const json_t *f)
+void finding_print(const json_t *f, size_t n_frames)
 {
 	double since = field_number(f, "since"), until = field_number(f, "until");
 	char from[32], to[32], lasted[TEXT_NUMBER_BYTES];
@@ -173,7 +188,7 @@ static void print_finding(const json_t *f)
 	if (field_text(f, "evidence"))
 		printf("          evidence: %s\n", field_text(f, "evidence"));
 	json_array_foreach (field_array(f, "holders"), i, holder)
-		print_holder(holder);
+		print_holder(holder, n_frames);
 	if (field_text(f, "advice"))
 		printf("          advice: %s\n", field_text(f, "advice"));
 }
@@ -208,7 +223,7 @@ static int print_all(const struct invocation *in, struct source *source, const j
 	json_array_foreach (field_array(findings, "findings"), i, finding) {
 		if (i)
 			printf("\n");
-		print_finding(finding);
+		finding_print(finding, 0);
 	}
 	return EXIT_DONE;
 }
@@ -224,7 +239,7 @@ static int follow(const struct invocation *in, struct source *source)
 		json_t *finding, *now = json_object();
 		size_t i;
 
-		if (get_findings(in, source, &findings, &d)) {
+		if (findings_get(in, source, &findings, &d)) {
 			json_decref(now);
 			return command_fail(in, "%s", d.text);
 		}
@@ -240,7 +255,7 @@ static int follow(const struct invocation *in, struct source *source)
 				json_dumpf(finding, stdout, JSON_COMPACT | API_JSON_FLAGS);
 				printf("\n");
 			} else {
-				print_finding(finding);
+				finding_print(finding, 0);
 				printf("\n");
 			}
 		}
@@ -264,7 +279,7 @@ int command_findings(const struct invocation *in)
 		return command_fail(in, "%s", d.text);
 	if (in->is_followed)
 		return follow(in, source);
-	if (get_findings(in, source, &findings, &d))
+	if (findings_get(in, source, &findings, &d))
 		return command_fail(in, "%s", d.text);
 	return print_all(in, source, findings);
 }

@@ -11,6 +11,7 @@
 #include "cmd/field.h"
 #include "cmd/of_processes.h"
 #include "cmd/table.h"
+#include "cmd/views.h"
 
 #define INTERVAL_S 2.0
 
@@ -44,7 +45,7 @@ static const char *place_of(const json_t *lock)
 	return json_string_value(json_array_get(stack, 0));
 }
 
-static int print_locks(const json_t *locks)
+int locks_print(const json_t *locks)
 {
 	static const struct column columns[] = {
 		{ "PROCESS", false, 0, 0 }, { "PID", true, 0, 0 },	{ "LOCK", false, 0, 40 },
@@ -87,18 +88,23 @@ static int print_locks(const json_t *locks)
 	return table_print(&t);
 }
 
+int locks_get(const struct invocation *in, struct source *source, json_t **ret, struct diag *d)
+{
+	return of_processes_get(in, source, "locks", rank_lock, ret, d);
+}
+
 static int print_once(const struct invocation *in, struct source *source)
 {
 	CLEANUP(cleanup_json) json_t *locks = NULL;
 	struct diag d = { 0 };
 
-	if (of_processes_get(in, source, "locks", rank_lock, &locks, &d))
+	if (locks_get(in, source, &locks, &d))
 		return command_fail(in, "%s", d.text);
 	if (in->is_json)
 		print_json(locks);
 	else if (!json_array_size(field_array(locks, "locks")))
 		printf("No thread has waited for a lock.\n");
-	else if (print_locks(locks))
+	else if (locks_print(locks))
 		return command_fail(in, "out of memory");
 	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
 }

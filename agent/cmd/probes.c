@@ -23,6 +23,7 @@
 #include "cmd/rank.h"
 #include "cmd/source.h"
 #include "cmd/table.h"
+#include "cmd/views.h"
 #include "discover/notes.h"
 
 #define AVAILABLE_MAX 100000
@@ -193,15 +194,12 @@ static json_t *select_probes(const struct invocation *in, const json_t *answer, 
 	return rank_list("probes", rank, n, false);
 }
 
-static int get_probes(const struct invocation *in, json_t **ret, struct diag *d)
+int probes_get(const struct invocation *in, struct source *source, json_t **ret, struct diag *d)
 {
-	CLEANUP(cleanup_source) struct source *source = NULL;
 	CLEANUP(cleanup_json) json_t *answer = NULL;
 	CLEANUP(cleanup_json) json_t *files = NULL;
-	int r = source_open(in, &source, d);
+	int r = source_get(source, API_PREFIX "probes", &answer, d);
 
-	if (!r)
-		r = source_get(source, API_PREFIX "probes", &answer, d);
 	if (!r)
 		r = get_files(in, source, &files, d);
 	if (!r)
@@ -211,7 +209,7 @@ static int get_probes(const struct invocation *in, json_t **ret, struct diag *d)
 
 /* ---- printing -------------------------------------------------------------------------------------------------------------- */
 
-static int print_probes(const struct invocation *in, const json_t *probes)
+int probes_print(const json_t *probes)
 {
 	static const struct column columns[] = {
 		{ "PROBE", false, 0, 32 }, { "VERB", false, 3, 0 }, { "METHOD", false, 4, 0 },
@@ -248,17 +246,18 @@ static int print_probes(const struct invocation *in, const json_t *probes)
 			snprintf(file, sizeof(file), "%s", field_text_or(probe, "file", "-"));
 		table_add(&t, file);
 	}
-	return table_print(&t) ? command_fail(in, "out of memory") : EXIT_DONE;
+	return table_print(&t);
 }
 
 int command_probes(const struct invocation *in)
 {
+	CLEANUP(cleanup_source) struct source *source = NULL;
 	CLEANUP(cleanup_json) json_t *probes = NULL;
 	struct diag d = { 0 };
 
 	if (in->available)
 		return print_available(in);
-	if (get_probes(in, &probes, &d))
+	if (source_open(in, &source, &d) || probes_get(in, source, &probes, &d))
 		return command_fail(in, "%s", d.text);
 	if (in->is_json) {
 		print_json(probes);
@@ -270,5 +269,5 @@ int command_probes(const struct invocation *in)
 						 : ": no process maps a file that has any");
 		return EXIT_DONE;
 	}
-	return print_probes(in, probes);
+	return probes_print(probes) ? command_fail(in, "out of memory") : EXIT_DONE;
 }

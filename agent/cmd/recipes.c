@@ -16,6 +16,7 @@
 #include "cmd/field.h"
 #include "cmd/source.h"
 #include "cmd/table.h"
+#include "cmd/views.h"
 #include "discover/recipe.h"
 
 /* ---- --check --------------------------------------------------------------------------------------------------------------- */
@@ -55,7 +56,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(field_text_or(*p, "name", ""), field_text_or(*q, "name", ""));
 }
 
-static json_t *sort_recipes(const struct invocation *in, const json_t *answer)
+json_t *recipes_sort(const struct invocation *in, const json_t *answer)
 {
 	json_t *all = field_array(answer, "recipes"), *sorted = json_array(), *recipe;
 	AUTO_FREE json_t **list = calloc(json_array_size(all) + 1, sizeof(json_t *));
@@ -72,7 +73,7 @@ static json_t *sort_recipes(const struct invocation *in, const json_t *answer)
 	return json_pack("{s:o}", "recipes", sorted);
 }
 
-static int print_recipes(const struct invocation *in, const json_t *recipes)
+int recipes_print(const json_t *recipes)
 {
 	static const struct column columns[] = {
 		{ "RECIPE", false, 0, 40 }, { "LIBRARY", false, 0, 32 }, { "KIND", false, 2, 0 },
@@ -96,7 +97,7 @@ static int print_recipes(const struct invocation *in, const json_t *recipes)
 		table_add(&t, json_is_false(json_object_get(recipe, "enabled")) ? "no" : "yes");
 		table_add(&t, field_text(recipe, "problem"));
 	}
-	return table_print(&t) ? command_fail(in, "out of memory") : EXIT_DONE;
+	return table_print(&t);
 }
 
 int command_recipes(const struct invocation *in)
@@ -110,7 +111,7 @@ int command_recipes(const struct invocation *in)
 	r = source_get_once(in, API_PREFIX "recipes", &answer);
 	if (r)
 		return r;
-	recipes = sort_recipes(in, answer);
+	recipes = recipes_sort(in, answer);
 	if (in->is_json) {
 		print_json(recipes);
 		return EXIT_DONE;
@@ -119,5 +120,5 @@ int command_recipes(const struct invocation *in)
 		printf("No recipes. The agent reads /usr/share/poolscope/recipes.d and /etc/poolscope/recipes.d.\n");
 		return EXIT_DONE;
 	}
-	return print_recipes(in, recipes);
+	return recipes_print(recipes) ? command_fail(in, "out of memory") : EXIT_DONE;
 }

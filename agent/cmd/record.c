@@ -159,14 +159,24 @@ static int end(const struct invocation *in, struct output *o, struct diag *d)
 	return 0;
 }
 
-/* Only the owner may read it: it has the names of all that runs here. */
+/* A new file that only the owner may read: it has the names of all that runs here. As newfile.h, but it grows. */
 static FILE *open_output(const struct invocation *in, struct diag *d)
 {
-	int fd = open(in->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
+	struct stat st;
+	FILE *f;
+	int fd;
 
+	if (in->is_forced && !lstat(in->output, &st) &&
+	    (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)))
+		unlink(in->output);
+	fd = open(in->output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	f = fd < 0 ? NULL : fdopen(fd, "wb");
 	if (!f) {
-		cannot_write(in, d);
+		if (fd < 0 && errno == EEXIST)
+			diag_set(d, -EEXIST, "%.150s is there already: give another name%s",
+				 in->output, in->is_forced ? "" : ", or --force to replace it");
+		else
+			cannot_write(in, d);
 		if (fd >= 0)
 			close(fd);
 	}

@@ -20,6 +20,7 @@
 #include "cmd/pools.h"
 #include "cmd/source.h"
 #include "cmd/table.h"
+#include "cmd/views.h"
 
 #define SHORT_LIST 3	/* holders and waiters without --holders, --waiters */
 #define STACKS 16	/* so many of each the agent looks at (evidence.h) */
@@ -358,7 +359,7 @@ static void print_stacks(const json_t *p, const char *key)
 	}
 }
 
-static void print_pool(const struct invocation *in, const json_t *p)
+void pool_print(const struct invocation *in, const json_t *p)
 {
 	bool is_short = !in->has_holders && !in->has_waiters;
 
@@ -380,7 +381,7 @@ static void print_pool(const struct invocation *in, const json_t *p)
 /* ---- the question ---------------------------------------------------------------------------------------------------------- */
 
 /* Whether the first ones, of which the agent looks at the stacks, all have one that is not from another day. */
-static bool have_stacks(const json_t *p, const char *key)
+bool pool_has_stacks(const json_t *p, const char *key)
 {
 	const json_t *refs = field_array(p, key);
 	size_t n = json_array_size(refs);
@@ -409,8 +410,8 @@ static int get_with_stacks(const struct invocation *in, struct source *source, c
 		error = source_get(source, path, ret, d);
 		if (error)
 			return error;
-		if ((!in->has_holders || have_stacks(*ret, "holders")) &&
-		    (!in->has_waiters || have_stacks(*ret, "waiters")))
+		if ((!in->has_holders || pool_has_stacks(*ret, "holders")) &&
+		    (!in->has_waiters || pool_has_stacks(*ret, "waiters")))
 			break;
 	}
 	return 0;
@@ -444,6 +445,6 @@ int command_show(const struct invocation *in)
 	if (in->is_json)
 		print_json(pool);
 	else
-		print_pool(in, pool);
+		pool_print(in, pool);
 	return EXIT_DONE;
 }

@@ -210,8 +210,9 @@ static int get_recorded(struct source *s, const char *path, json_t **ret, struct
 
 	if (!bare)
 		return diag_set(d, -ENOMEM, "out of memory");
-	if (!strcmp(bare, API_PREFIX "probes") || !strcmp(bare, API_PREFIX "recipes"))
-		return diag_set(d, -ENOTSUP, "a recording does not have %s",
+	if (!strcmp(bare, API_PREFIX "probes") || !strcmp(bare, API_PREFIX "recipes") ||
+	    !strcmp(bare, API_PREFIX "config"))
+		return diag_set(d, -ENODATA, "a recording does not have %s",
 				bare + strlen(API_PREFIX));
 	r = encode_path(player_snapshot(s->player), bare, ret);
 	if (r == -ENOENT)

@@ -9,6 +9,7 @@
 #include "cmd/field.h"
 #include "cmd/of_processes.h"
 #include "cmd/table.h"
+#include "cmd/views.h"
 
 static struct rank rank_stall(json_t *stall, const char *sort)
 {
@@ -20,15 +21,12 @@ static struct rank rank_stall(json_t *stall, const char *sort)
 	return rank_of_process(r, sort, fields, sizeof(fields) / sizeof(fields[0]));
 }
 
-static int get_stalls(const struct invocation *in, json_t **ret, struct diag *d)
+int stalls_get(const struct invocation *in, struct source *source, json_t **ret, struct diag *d)
 {
-	CLEANUP(cleanup_source) struct source *source = NULL;
-	int r = source_open(in, &source, d);
-
-	return r ? r : of_processes_get(in, source, "stalls", rank_stall, ret, d);
+	return of_processes_get(in, source, "stalls", rank_stall, ret, d);
 }
 
-static int print_stalls(const struct invocation *in, const json_t *stalls)
+int stalls_print(const json_t *stalls)
 {
 	static const struct column columns[] = {
 		{ "PROCESS", false, 0, 0 }, { "PID", true, 0, 0 }, { "COUNT", true, 0, 0 }, { "SUM", true, 0, 0 },
@@ -53,15 +51,16 @@ static int print_stalls(const struct invocation *in, const json_t *stalls)
 				  text_format_duration(field_number(stall, durations[k]), number));
 		table_add(&t, field_text(stall, "cause"));
 	}
-	return table_print(&t) ? command_fail(in, "out of memory") : EXIT_DONE;
+	return table_print(&t);
 }
 
 int command_stalls(const struct invocation *in)
 {
+	CLEANUP(cleanup_source) struct source *source = NULL;
 	CLEANUP(cleanup_json) json_t *stalls = NULL;
 	struct diag d = { 0 };
 
-	if (get_stalls(in, &stalls, &d))
+	if (source_open(in, &source, &d) || stalls_get(in, source, &stalls, &d))
 		return command_fail(in, "%s", d.text);
 	if (in->is_json) {
 		print_json(stalls);
@@ -71,5 +70,5 @@ int command_stalls(const struct invocation *in)
 		printf("No stalls.\n");
 		return EXIT_DONE;
 	}
-	return print_stalls(in, stalls);
+	return stalls_print(stalls) ? command_fail(in, "out of memory") : EXIT_DONE;
 }

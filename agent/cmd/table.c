@@ -193,7 +193,7 @@ size_t terminal_width(void)
 {
 	struct winsize size;
 
-	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+	if (!isatty(fileno(stdout)) || ioctl(fileno(stdout), TIOCGWINSZ, &size) || !size.ws_col)
 		return 0;
 	return size.ws_col;
 }

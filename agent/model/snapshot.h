@@ -237,6 +237,13 @@ struct recipe_row {
 	const char *problem;	/* NULL = none; of the recipe, or of the first probe that has one */
 };
 
+/* A key of the configuration and its value in effect. A key that holds a secret has no row. */
+struct setting_row {
+	const char *section, *name;
+	const char *value;	/* "" = none */
+	const char *from;	/* "default", "file", "option" */
+};
+
 /* One check of `doctor`. */
 enum check_state { CHECK_OK, CHECK_NOTE, CHECK_BAD };
 
@@ -308,6 +315,8 @@ struct snapshot {
 	size_t n_probes;
 	const struct recipe_row *recipes;
 	size_t n_recipes;
+	const struct setting_row *settings;
+	size_t n_settings;
 	const struct check_row *checks;
 	size_t n_checks;
 	const struct table_row *tables;

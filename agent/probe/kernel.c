@@ -79,6 +79,25 @@ static void set_limit(struct bpf_map *map, uint32_t n)
 		bpf_map__set_max_entries(map, n);
 }
 
+void kernel_limits_read(const struct kernel *k, struct kernel_limits *ret)
+{
+	const struct poolscope_bpf *skel = k->skel;
+
+	*ret = (struct kernel_limits){
+		.pools = bpf_map__max_entries(skel->maps.ps_pools),
+		.pools_per_process = skel->rodata->ps_pools_per_process,
+		.leases = bpf_map__max_entries(skel->maps.ps_leases),
+		.waiters = bpf_map__max_entries(skel->maps.ps_waiters),
+		.processes = bpf_map__max_entries(skel->maps.ps_procs),
+		.sockets = bpf_map__max_entries(skel->maps.ps_socks),
+		.endpoints = bpf_map__max_entries(skel->maps.ps_endpoints),
+		.threads = skel->rodata->ps_threads_max,
+		.no_progress_ms = (uint32_t)(skel->rodata->ps_no_progress_ns / 1000000),
+		.is_traffic_off = !kernel_traffic_tier(k),
+		.is_perf_forced = !k->has_multi,
+	};
+}
+
 /* The coarse clock stands still for a tick of the kernel: that is its resolution. */
 static uint64_t jiffy_ns(void)
 {

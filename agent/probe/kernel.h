@@ -31,6 +31,9 @@ struct kernel_limits {
 	bool is_perf_forced;	/* perf uprobes even where uprobe_multi works: for tests of that tier */
 };
 
+/* All of them as they are in effect, none of them 0. */
+void kernel_limits_read(const struct kernel *k, struct kernel_limits *ret);
+
 enum kernel_map {
 	KERNEL_MAP_SPECS,
 	KERNEL_MAP_TARGETS,

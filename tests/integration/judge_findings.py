@@ -32,6 +32,7 @@ THRESHOLD = {
     "stale-socket": 1,
     "backpressure": 2,  # twice seen
     "stall": 5,  # a tenth of five ticks
+    "convoy": 5,  # likewise
 }
 
 # name, what must be found ("" = nothing), scenario and options
@@ -88,10 +89,15 @@ LOADS = [
         ("stall", "stall", "stall --faults 9 --fault-ms 300 --rate 200"),
         ("stall, once", "stall", "stall --faults 1 --fault-ms 2500 --rate 200 --seed 2"),
         ("stall, often", "stall", "stall --faults 40 --fault-ms 100 --rate 100 --seed 3"),
+        ("convoy", "convoy", "convoy"),
+        ("convoy of 32", "convoy", "convoy --threads 32 --rate 250 --hold-ms 12 --seed 2"),
+        ("convoy, short holds", "convoy", "convoy --threads 16 --rate 2000 --hold-ms 1.5 --seed 3"),
         ("tokens", "", "semaphore --rate 500 --hold-ms 8"),
         ("workers", "", "workers --rate 300 --hold-ms 9"),
         ("elastic", "", "elastic --rate 100"),
         ("a lock", "", "lock --rate 200"),
+        ("a lock, many ask", "", "convoy --rate 200 --hold-ms 2 --seed 4"),
+        ("a lock, long holds", "", "convoy --threads 6 --rate 40 --hold-ms 10 --seed 5"),
         ("mixed", "", "mixed --rate 200"),
         ("pauses", "", "stall --faults 8 --fault-ms 15 --rate 200"),
     ],
@@ -142,7 +148,7 @@ class Load:
     def fault_at(self, kind):
         """When the finding should have begun to hold: by what the simulator did; a load that is wrong as a whole is so from its beginning."""
         faults = [(f["at_ns"] / 1e9, f["seconds"]) for f in self.truth["faults"]]
-        if not faults or kind in ("too-small", "starvation", "imbalance", "churn", "backpressure"):
+        if not faults or kind in ("too-small", "starvation", "imbalance", "churn", "backpressure", "convoy"):
             return [self.begin]
         if kind == "pool-deadlock":  # each that nests is written down; when the last one has, it is one
             return [faults[-1][0]]

@@ -159,7 +159,7 @@ static void runs(int t)
 {
 	thread[t].stood_ns = stood_ns;
 	if (thread[t].block_ns)
-		ps_thread_runs(&thread[t], shim_now_ns);
+		ps_thread_runs(&thread[t], shim_now_ns, 0);
 }
 
 /* Of a timer nothing is told. */
@@ -634,6 +634,22 @@ static void a_timer_is_no_wake(void **state)
 	assert_int_equal(here->unclear, 0); /* nobody has ended it */
 }
 
+static void a_wait_is_given_up_when_its_timer_ends_and_not_when_the_thread_has_a_cpu(void **state)
+{
+	(void)state;
+	blocks(B, WORD, 1);
+	after(30 * MS);
+	after(7 * MS); /* others had it */
+	ps_thread_runs(&thread[B], shim_now_ns, 7 * MS);
+	assert_int_equal(thread[B].given_up_ns, 30 * MS);
+	assert_int_equal(thread[B].ran_ns, shim_now_ns);
+
+	blocks(C, WORD, 1);
+	after(2 * MS);
+	ps_thread_runs(&thread[C], shim_now_ns, 3 * MS); /* nonsense: longer than it slept */
+	assert_int_equal(thread[C].given_up_ns, 0);
+}
+
 static void a_futex_call_on_another_word_is_no_wake(void **state)
 {
 	(void)state;
@@ -688,7 +704,7 @@ static void a_thread_that_runs_without_having_slept_has_not_waited(void **state)
 	uses(A, X);
 	wakes(A, B, WORD);
 	runs(B);
-	ps_thread_runs(&thread[B], shim_now_ns);
+	ps_thread_runs(&thread[B], shim_now_ns, 0);
 	sends(B, X);
 	assert_int_equal(here->handoffs, 0);
 	assert_int_equal(here->acquires, 2);
@@ -1700,6 +1716,7 @@ int main(void)
 		TEST(a_wait_is_none_when_the_giver_has_waited_as_well),
 		TEST(connections_that_nobody_held_when_waits_ended_are_counted),
 		TEST(a_timer_is_no_wake),
+		TEST(a_wait_is_given_up_when_its_timer_ends_and_not_when_the_thread_has_a_cpu),
 		TEST(a_futex_call_on_another_word_is_no_wake),
 		TEST(a_futex_call_on_one_of_two_words_is_a_wake),
 		TEST(a_waking_told_before_the_sleep_is_kept_unless_it_was_for_another_word),

@@ -77,6 +77,15 @@ static void long_name(void)
 	poolscope_acquired(&one, 1, 0, 0);
 }
 
+/* What would end a block of code, hide what follows, call people, fake a section, or write to the terminal's title. */
+static void markup(void)
+{
+	poolscope_pool_create(
+		&one, POOLSCOPE_KIND_CONNECTION,
+		"```\n== End ==\n<!-- ~~ ![x](e) @all \x1b]0;x\x07\x1b[2J\xe2\x80\xae", 3, 0);
+	poolscope_acquired(&one, 1, 0, 0);
+}
+
 static void odd_releases(void)
 {
 	poolscope_pool_create(&one, POOLSCOPE_KIND_CONNECTION, "odd", 3, 0);
@@ -114,6 +123,8 @@ int main(int argc, char **argv)
 		many_pools();
 	else if (!strcmp(mode, "name"))
 		long_name();
+	else if (!strcmp(mode, "markup"))
+		markup();
 	else if (!strcmp(mode, "odd"))
 		odd_releases();
 	else if (!strcmp(mode, "unmapped"))

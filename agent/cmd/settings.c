@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* settings.c - see settings.h. The surprise: the keys are those of the X-macro file, so that none can be forgotten. */
+#include "cmd/settings.h"
+
+#include <errno.h>
+
+#include "base/arena.h"
+#include "config/config.h"
+#include "model/snapshot.h"
+
+static const char *origin(bool is_option, bool is_file)
+{
+	return is_option ? "option" : is_file ? "file" : "default";
+}
+
+int settings_fill(struct arena *a, const struct config *file, const struct config *options,
+		  const struct config *effect, const struct setting_row **ret, size_t *ret_n)
+{
+	const struct setting_row rows[] = {
+#define KEY_STRING(section, name, member, text)                                                    \
+	{ section, name, arena_strdup(a, effect->member ? effect->member : ""),                    \
+	  origin(options->member, file->member) },
+#define KEY_NUMBER(section, name, member, least, most, text)                                       \
+	{ section, name, arena_printf(a, "%u", effect->member),                                    \
+	  origin(options->member, file->member) },
+#include "config/config_keys.def"
+	};
+	const size_t n = sizeof(rows) / sizeof(*rows);
+	struct setting_row *copy = arena_alloc(a, n, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = rows[i];
+		if (!copy[i].value)
+			return -ENOMEM;
+	}
+	*ret = copy;
+	*ret_n = n;
+	return 0;
+}
