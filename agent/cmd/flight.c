@@ -282,7 +282,6 @@ static void begin_file(struct flight *f)
 	struct tm tm;
 
 	f->wanted_ns = 0;
-	f->written_ns = f->now_ns;
 	f->begun_ns = f->now_ns;
 	gmtime_r(&seconds, &tm);
 	strftime(f->name, sizeof(f->name), NAME_FORMAT, &tm);
@@ -314,6 +313,7 @@ static void end_file(struct flight *f)
 	}
 	close(TAKE_FD(f->fd));
 	f->n_files++;
+	f->written_ns = f->begun_ns;
 	f->problem[0] = 0;
 	if (f->options.is_logging)
 		fprintf(stderr, "poolscope: flight recorder: wrote %s/%s\n", f->options.folder,
