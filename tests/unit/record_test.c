@@ -760,38 +760,6 @@ static void another_version_is_told(void **state)
 	assert_non_null(strstr(d.text, "no recording"));
 }
 
-/* The sizes are of version 1: who changes one makes another version of the format. */
-static void the_sizes_of_the_records_are_those_of_the_version(void **state)
-{
-	static const struct {
-		const char *name;
-		uint32_t key, value;
-	} sizes[] = {
-		{ "tick", 0, 8 }, { "process", 8, 0 }, { "pool", 16, 800 },
-		{ "hists", 16, 4192 }, { "lease", 24, 24 }, { "waiter", 24, 16 },
-		{ "endpoint", 88, 1360 }, { "drops", 88, 8 }, { "wire", 88, 2344 },
-		{ "family", 16, 1384 }, { "stalls", 16, 1048 }, { "counted_stalls", 16, 16 },
-		{ "standstill", 8, 64 }, { "lock", 16, 1080 }, { "lock_name", 16, 0 },
-		{ "lock_stack", 16, 8 }, { "given_up", 16, 56 }, { "socket", 16, 168 },
-		{ "thread", 8, 24 }, { "facts", 8, 24 }, { "moment", 0, 24 },
-		{ "machine", 0, 16 }, { "table", 8, 16 }, { "check", 8, 8 },
-		{ "stack", 16, 24 },
-	};
-
-	(void)state;
-	assert_int_equal(RECORDING_VERSION, 1);
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		const struct record_kind *k = NULL;
-
-		for (size_t j = 0; j < RECORD_END && !k; j++)
-			if (record_kinds[j].name && !strcmp(record_kinds[j].name, sizes[i].name))
-				k = &record_kinds[j];
-		assert_non_null(k);
-		if (k->key_size != sizes[i].key || k->value_size != sizes[i].value)
-			fail_msg("%s: %u, %u", k->name, k->key_size, k->value_size);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -809,7 +777,6 @@ int main(void)
 		cmocka_unit_test(a_block_becomes_what_its_head_says_and_no_byte_more),
 		cmocka_unit_test(ticks_that_make_no_sense_are_refused),
 		cmocka_unit_test(another_version_is_told),
-		cmocka_unit_test(the_sizes_of_the_records_are_those_of_the_version),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
