@@ -22,6 +22,7 @@ struct config {
 	enum config_probe_method probe_method;
 	bool is_fields_only;	/* [recipes] mode = fields */
 	bool is_traffic_off;	/* [probes] traffic = none */
+	bool is_flight_off;	/* [record] flight = off */
 };
 
 /*
