@@ -59,11 +59,25 @@ static int explain(CURL *curl, CURLcode code, const char *socket_path, struct di
 	}
 }
 
+static int refused(long status, json_t *json, const char *socket_path, struct diag *d)
+{
+	const char *text = NULL;
+
+	if (json)
+		json_unpack(json, "{s:s}", "error", &text);
+	return diag_set(d,
+			status == 404   ? -ENODATA
+			: status == 410 ? -ESTALE
+			: status == 503 ? -EAGAIN
+					: -EPROTO,
+			"the agent on %s refused (HTTP %ld): %s", socket_path, status,
+			text ? text : "no reason given");
+}
+
 static int parse_answer(long status, const struct buffer *body, const char *socket_path,
 			json_t **ret, struct diag *d)
 {
 	json_error_t error;
-	const char *text = NULL;
 	json_t *json = json_loadb(body->data ? body->data : "", body->n, 0, &error);
 	int r;
 
@@ -71,25 +85,20 @@ static int parse_answer(long status, const struct buffer *body, const char *sock
 		*ret = json;
 		return 0;
 	}
-	if (json)
-		json_unpack(json, "{s:s}", "error", &text);
-	r = status == 404 ? -ENODATA : status == 503 ? -EAGAIN : -EPROTO;
 	if (status == 200)
-		diag_set(d, r, "no sense in the answer on %s: %s at byte %d", socket_path,
-			 error.text, error.position);
+		r = diag_set(d, -EPROTO, "no sense in the answer on %s: %s at byte %d", socket_path,
+			     error.text, error.position);
 	else
-		diag_set(d, r, "the agent on %s refused (HTTP %ld): %s", socket_path, status,
-			 text ? text : "no reason given");
+		r = refused(status, json, socket_path, d);
 	json_decref(json);
 	return r;
 }
 
-int client_get(const char *socket_path, const char *path, json_t **ret, struct diag *d)
+static int get(const char *socket_path, const char *path, struct buffer *body, long *ret_status,
+	       struct diag *d)
 {
-	CLEANUP(buffer_done) struct buffer body = { 0 };
 	CLEANUP(buffer_done) struct buffer url = { 0 };
 	CLEANUP(cleanup_curl) CURL *curl = curl_easy_init();
-	long status = 0;
 	CURLcode code;
 
 	buffer_printf(&url, "http://localhost%s", path);
@@ -103,10 +112,35 @@ int client_get(const char *socket_path, const char *path, json_t **ret, struct d
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)CLIENT_TIMEOUT_S);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
 	code = curl_easy_perform(curl);
 	if (code)
 		return explain(curl, code, socket_path, d);
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	return parse_answer(status, &body, socket_path, ret, d);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
+	return 0;
+}
+
+int client_get(const char *socket_path, const char *path, json_t **ret, struct diag *d)
+{
+	CLEANUP(buffer_done) struct buffer body = { 0 };
+	long status = 0;
+	int r = get(socket_path, path, &body, &status, d);
+
+	return r ? r : parse_answer(status, &body, socket_path, ret, d);
+}
+
+int client_get_bytes(const char *socket_path, const char *path, struct buffer *ret, struct diag *d)
+{
+	size_t n = ret->n;
+	json_t *json;
+	long status = 0;
+	int r = get(socket_path, path, ret, &status, d);
+
+	if (r || status == 200)
+		return r;
+	json = json_loadb(ret->data ? ret->data + n : "", ret->n - n, 0, NULL);
+	ret->n = n;
+	r = refused(status, json, socket_path, d);
+	json_decref(json);
+	return r;
 }

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+struct buffer;
 struct diag;
 
 #define CLIENT_TIMEOUT_S 10
@@ -18,5 +19,8 @@ struct diag;
  * in the answer; -ETIMEDOUT. d says so in a sentence.
  */
 int client_get(const char *socket_path, const char *path, json_t **ret, struct diag *d);
+
+/* The same for an answer that is no JSON, appended. -ESTALE: it was there once (HTTP 410). */
+int client_get_bytes(const char *socket_path, const char *path, struct buffer *ret, struct diag *d);
 
 #endif

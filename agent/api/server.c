@@ -31,6 +31,7 @@
 #define TYPE_JSON "application/json"
 #define TYPE_TEXT "text/plain; charset=utf-8"
 #define TYPE_HTML "text/html; charset=utf-8"
+#define TYPE_BYTES "application/octet-stream"
 
 enum listener { ON_TCP, ON_UNIX, N_LISTENERS };
 
@@ -58,6 +59,7 @@ struct server {
 	ino_t socket_ino;
 	struct prometheus_options prometheus;
 	void (*want_stacks)(void *context, uint64_t pool);
+	int (*record)(void *context, const char *what, struct buffer *ret);
 	void *context;
 	const struct snapshot *snapshot;	/* owned reference; NULL = none yet */
 	struct MHD_Response *kept[MAX_ROUTES];	/* answers from `snapshot`, NULL = not asked for yet */
@@ -93,6 +95,11 @@ static int encode_json(const struct server *s, const char *path, struct buffer *
 	json_decref(json);
 	buffer_add(ret, "\n", 1);
 	return r ? -ENOMEM : ret->error;
+}
+
+static int encode_record(const struct server *s, const char *path, struct buffer *ret)
+{
+	return s->record ? s->record(s->context, path + strlen(API_PREFIX "record/"), ret) : -ESRCH;
 }
 
 static int encode_landing(const struct server *s, const char *path, struct buffer *ret)
@@ -143,6 +150,7 @@ static const struct route routes[] = {
 	{ API_PREFIX "probes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "config", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "recipes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
+	{ API_PREFIX "record/", { [ON_UNIX] = true }, TYPE_BYTES, encode_record },
 };
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -226,6 +234,12 @@ static enum MHD_Result send_route(struct server *s, struct MHD_Connection *conne
 		if (r == -EAGAIN)
 			return send_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 					  "the agent has just started; ask again in a second");
+		if (r == -ESRCH)
+			return send_error(connection, MHD_HTTP_NOT_FOUND,
+					  "there is nothing under this path");
+		if (r == -ESTALE)
+			return send_error(connection, MHD_HTTP_GONE,
+					  "this part of the recording is not kept any more");
 		if (r == -ENOENT)
 			return send_error(connection, MHD_HTTP_NOT_FOUND,
 					  "there is no pool with this id");
@@ -361,6 +375,7 @@ int server_new(const struct server_options *options, struct server **ret, struct
 		return diag_set(d, -ENOMEM, "out of memory");
 	s->prometheus = options->prometheus;
 	s->want_stacks = options->want_stacks;
+	s->record = options->record;
 	s->context = options->context;
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r = s->epoll_fd < 0

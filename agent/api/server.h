@@ -12,6 +12,7 @@
 
 #include "exporters/prometheus.h"
 
+struct buffer;
 struct diag;
 struct server;
 struct snapshot;
@@ -27,6 +28,8 @@ struct server_options {
 	struct prometheus_options prometheus;
 	/* Somebody asks for the stacks of a pool (pools/ID?stacks); they are in snapshots to come. NULL = there are none. */
 	void (*want_stacks)(void *context, uint64_t pool);
+	/* The answer to API_PREFIX "record/...", see agent_record(): -ESRCH, -ESTALE, -ENOMEM. NULL = there is none. */
+	int (*record)(void *context, const char *what, struct buffer *ret);
 	void *context;
 };
 

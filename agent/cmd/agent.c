@@ -29,6 +29,7 @@
 #include "base/diag.h"
 #include "cmd/evidence.h"
 #include "cmd/findings_log.h"
+#include "cmd/flight.h"
 #include "cmd/settings.h"
 #include "probe/watch.h"
 #include "config/config.h"
@@ -51,6 +52,7 @@ struct agent {
 	struct model *model;
 	struct ingest *ingest;
 	struct stacks *stacks;
+	struct flight *flight;
 	struct server *server; /* NULL = nobody is served */
 	const struct snapshot *snapshot;
 	struct detect *detect;
@@ -179,9 +181,21 @@ static void add_recipe_check(struct snapshot *s, struct check_row *rows)
 		  n_wrong ? "`poolscope recipes` and `poolscope probes` have the reasons" : NULL);
 }
 
+static void add_flight_check(struct agent *a, struct snapshot *s, struct check_row *rows)
+{
+	const char *problem, *state = flight_state(a->flight, s->arena, &problem);
+
+	if (problem)
+		add_check(s, rows, "flight recorder", CHECK_NOTE,
+			  arena_printf(s->arena, "%s; %s", state, problem),
+			  "files need [record] flight_folder, see poolscope.conf(5)");
+	else
+		add_check(s, rows, "flight recorder", CHECK_OK, state, NULL);
+}
+
 static int fill_checks(struct agent *a, struct snapshot *s)
 {
-	struct check_row *rows = arena_alloc(s->arena, 9, sizeof(*rows));
+	struct check_row *rows = arena_alloc(s->arena, 10, sizeof(*rows));
 	const struct ingest_report *r = ingest_report(a->ingest);
 	size_t failed = targets_n_failed(a->targets);
 	struct utsname uts;
@@ -232,13 +246,8 @@ static int fill_checks(struct agent *a, struct snapshot *s)
 		  total_losses(r) ? "the list below says what each means" : NULL);
 	add_check(s, rows, "socket inventory", CHECK_OK,
 		  arena_printf(s->arena, "a pass takes %.1f ms", r->inventory_s * 1e3), NULL);
+	add_flight_check(a, s, rows);
 	return 0;
-}
-
-static bool thread_facts_read(void *unused, int32_t pid, uint32_t tid, struct thread_facts *ret)
-{
-	(void)unused;
-	return thread_runs_read((uint32_t)pid, tid, &ret->cpu_ns, &ret->n_runs);
 }
 
 static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
@@ -255,14 +264,15 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	s->version = POOLSCOPE_VERSION;
 	s->settings = a->settings;
 	s->n_settings = a->n_settings;
-	if (model_snapshot(a->model, s, thread_name_read, NULL) ||
+	if (model_snapshot(a->model, s, flight_name_thread, a->flight) ||
 	    targets_rows(a->targets, s->arena, probe_stat, a->ingest, &s->probes, &s->n_probes) ||
 	    targets_recipe_rows(a->targets, s->arena, &s->recipes, &s->n_recipes) ||
 	    fill_tables(a, s) || fill_checks(a, s) || evidence_fill(a->stacks, s, now_ns))
 		return -ENOMEM;
 	fill_agent_row(a, s);
 	s->agent.losses[PS_LOSS_suspects_full] += detect_n_refused(a->detect);
-	return detect_tick(a->detect, s, thread_facts_read, NULL);
+	s->agent.losses[PS_LOSS_records_left_out] += flight_n_left_out(a->flight);
+	return detect_tick(a->detect, s, flight_thread_facts, a->flight);
 }
 
 /* Of pools with which something may be wrong more is kept of where their items are taken. */
@@ -297,6 +307,7 @@ static void tick(struct agent *a)
 		arena_free(arena);
 		return;
 	}
+	flight_tick_end(a->flight, s);
 	snapshot_unref(a->snapshot);
 	a->snapshot = s;
 	if (a->server)
@@ -379,6 +390,7 @@ static void on_timer(struct agent *a)
 		return;
 	targets_learn(a->targets);
 	stacks_tick(a->stacks, clock_ns(CLOCK_MONOTONIC));
+	flight_go_on(a->flight);
 	if (a->drains++ % DRAINS_PER_TICK == 0 || ingest_is_pressed(a->ingest))
 		tick(a);
 	else
@@ -435,6 +447,11 @@ void agent_want_stacks(struct agent *a, uint64_t pool)
 		evidence_want(a->stacks, a->snapshot, pool, clock_ns(CLOCK_MONOTONIC));
 }
 
+int agent_record(struct agent *a, const char *what, struct buffer *ret)
+{
+	return flight_read(a->flight, what, clock_ns(CLOCK_MONOTONIC), ret);
+}
+
 void agent_stop(struct agent *a)
 {
 	uint64_t one = 1;
@@ -457,12 +474,18 @@ static void want_stacks(void *agent, uint64_t pool)
 	agent_want_stacks(agent, pool);
 }
 
+static int record(void *agent, const char *what, struct buffer *ret)
+{
+	return agent_record(agent, what, ret);
+}
+
 static int open_server(struct agent *a, const struct agent_options *o, struct diag *d)
 {
 	struct server_options options = {
 		.listen_address = o->listen_address ? o->listen_address : a->config.listen_address,
 		.socket_path = o->socket_path ? o->socket_path : a->config.socket_path,
 		.want_stacks = want_stacks,
+		.record = record,
 		.context = a,
 	};
 
@@ -470,6 +493,22 @@ static int open_server(struct agent *a, const struct agent_options *o, struct di
 	    !options.socket_path[0])
 		return 0;
 	return server_new(&options, &a->server, d);
+}
+
+static int open_flight(struct agent *a, const struct agent_options *o,
+		       const struct detect_limits *limits)
+{
+	const struct flight_options options = {
+		.is_off = o->in_process || a->config.is_flight_off,
+		.is_logging = o->is_logging,
+		.minutes = a->config.flight_minutes,
+		.megabytes = a->config.flight_megabytes,
+		.files = a->config.flight_files,
+		.folder = a->config.flight_folder,
+		.limits = *limits,
+	};
+
+	return flight_new(a->model, &options, &a->flight);
 }
 
 /* Once: nothing of it changes until the agent ends. */
@@ -492,7 +531,6 @@ static int make_settings(struct agent *a, const struct agent_options *o,
 	effect.recipe_mode_text = FIRST_OF(recipe_mode_text, "full");
 	effect.probe_method_text = FIRST_OF(probe_method_text, "auto");
 	effect.traffic_text = FIRST_OF(traffic_text, "auto");
-#undef FIRST_OF
 	effect.limit_pools = k.pools;
 	effect.limit_pools_per_process = k.pools_per_process;
 	effect.limit_leases = k.leases;
@@ -504,6 +542,13 @@ static int make_settings(struct agent *a, const struct agent_options *o,
 	effect.no_progress_ms = k.no_progress_ms;
 	effect.leak_seconds = (uint32_t)(wrong->leak_ns / 1000000000);
 	effect.wait_seconds = (uint32_t)(wrong->wait_ns / 1000000000);
+	effect.flight_text = o->in_process ? (char *)"off" : FIRST_OF(flight_text, "on");
+	effect.flight_folder = FIRST_OF(flight_folder, FLIGHT_FOLDER);
+	effect.flight_minutes = file->flight_minutes ? file->flight_minutes : FLIGHT_MINUTES;
+	effect.flight_megabytes =
+		file->flight_megabytes ? file->flight_megabytes : FLIGHT_MEGABYTES;
+	effect.flight_files = file->flight_files ? file->flight_files : FLIGHT_FILES;
+#undef FIRST_OF
 	a->settings_arena = arena_new();
 	return a->settings_arena ? settings_fill(a->settings_arena, file, &options, &effect,
 						 &a->settings, &a->n_settings)
@@ -543,7 +588,7 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 	a->model = model_new();
 	a->stacks = stacks_new(kernel_registers_fd(a->kernel),
 			       kernel_map_fd(a->kernel, KERNEL_MAP_TAKEN));
-	if (!a->model || !a->stacks || detect_new(&wrong, &a->detect))
+	if (!a->model || !a->stacks || detect_new(&wrong, &a->detect) || open_flight(a, o, &wrong))
 		return diag_set(d, -ENOMEM, "out of memory");
 	error = targets_new(a->kernel, &a->targets);
 	if (!error)
@@ -592,6 +637,7 @@ void agent_free(struct agent *a)
 	stacks_free(a->stacks);
 	ingest_free(a->ingest);
 	targets_free(a->targets);
+	flight_free(a->flight);
 	model_free(a->model);
 	detect_free(a->detect);
 	kernel_free(a->kernel);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct agent;
+struct buffer;
 struct diag;
 struct snapshot;
 
@@ -36,6 +37,9 @@ const struct snapshot *agent_snapshot(struct agent *a);
 
 /* Looks at the stacks of those who hold or wait in a pool, soon; they are in the snapshots after. */
 void agent_want_stacks(struct agent *a, uint64_t pool);
+
+/* What is asked for under "record/", see flight_read() in flight.h. */
+int agent_record(struct agent *a, const char *what, struct buffer *ret);
 
 /* Makes agent_run_for() return soon; may be called by a signal handler. */
 void agent_stop(struct agent *a);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/server.h"
 #include "model/snapshot.h"
@@ -44,12 +45,18 @@ enum opt {
 	OPT_FORCE,
 	OPT_ANONYMOUS,
 	OPT_COMMAND_LINES,
+	OPT_SECONDS,
+	OPT_FLIGHT,
+	OPT_SPEED,
+	OPT_AT,
+	OPT_DAMAGED,
 	N_OPTS
 };
 
 #define BIT(opt) (1ull << (opt))
 #define ALWAYS (BIT(OPT_HELP) | BIT(OPT_VERSION))
 #define READ (BIT(OPT_SOCKET) | BIT(OPT_JSON))
+#define REPLAY (BIT(OPT_SPEED) | BIT(OPT_AT) | BIT(OPT_DAMAGED))
 #define FILTER (BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_SORT))
 
 static const struct option_row {
@@ -85,6 +92,11 @@ static const struct option_row {
 	[OPT_FORCE] = { "force", 0, NULL, "replace the file if it is there" },
 	[OPT_ANONYMOUS] = { "anonymous", 0, NULL, "pseudonyms for names and addresses" },
 	[OPT_COMMAND_LINES] = { "command-lines", 0, NULL, "with command lines of processes" },
+	[OPT_SECONDS] = { "seconds", 0, "N", "end after so long" },
+	[OPT_FLIGHT] = { "flight", 0, NULL, "what the agent has kept so far, at once" },
+	[OPT_SPEED] = { "speed", 0, "X", "so many times as fast as it was; max = at once" },
+	[OPT_AT] = { "at", 0, "SECONDS", "as it was so long after the beginning" },
+	[OPT_DAMAGED] = { "damaged", 0, NULL, "play what is whole before the damage" },
 };
 
 /* ---- commands -------------------------------------------------------------------------------------------------------------- */
@@ -108,46 +120,48 @@ static const struct command commands[] = {
 	  "the order, r turns it round, arrows scroll. Without a terminal it prints the\n"
 	  "table once, or --count times.",
 	  ALWAYS | READ | FILTER | BIT(OPT_ONCE) | BIT(OPT_COUNT) | BIT(OPT_INTERVAL),
-	  POOL_SORT_KEYS, 0, 0, command_top },
+	  POOL_SORT_KEYS, 0, 0, command_top, true, 0 },
 	{ "list", "", "one row per pool, the worst first",
 	  "A dash is a number that cannot be known, never zero. UTIL is the use over the\n"
 	  "capacity in the last window.",
-	  ALWAYS | READ | FILTER, POOL_SORT_KEYS, 0, 0, command_list },
+	  ALWAYS | READ | FILTER, POOL_SORT_KEYS, 0, 0, command_list, true, 0 },
 	{ "show", "POOL", "one pool in full",
 	  "POOL is an id, a name, or PROCESS/NAME. Of holders and waiters the oldest three\n"
 	  "are shown, unless --holders or --waiters asks for all.",
 	  ALWAYS | READ | BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_SORT) |
 		  BIT(OPT_HOLDERS) | BIT(OPT_WAITERS),
-	  "age tid", 0, 1, command_show },
+	  "age tid", 0, 1, command_show, true, 0 },
 	{ "findings", "", "what is wrong, since when, and what to do",
 	  "Open findings first, the most severe on top, then those that ended recently.",
 	  ALWAYS | READ | FILTER | BIT(OPT_FOLLOW), "severity since process type", 0, 0,
-	  command_findings },
+	  command_findings, true, 0 },
 	{ "advise", "[POOL]", "size: what wait to expect at other capacities",
 	  "Measures arrivals, holds and waits for --interval seconds and computes what\n"
 	  "follows. The first two rows are what was measured and what follows for the same\n"
 	  "capacity; where these differ there is no advice.",
-	  ALWAYS | READ | FILTER | BIT(OPT_INTERVAL), POOL_SORT_KEYS, 0, 1, command_advise },
+	  ALWAYS | READ | FILTER | BIT(OPT_INTERVAL), POOL_SORT_KEYS, 0, 1, command_advise, true,
+	  11 },
 	{ "stalls", "", "processes that stood still, by cause",
 	  "A stall is a time in which a process with work to do made no progress.",
-	  ALWAYS | READ | FILTER, "sum max count process", 0, 0, command_stalls },
+	  ALWAYS | READ | FILTER, "sum max count process", 0, 0, command_stalls, true, 0 },
 	{ "locks", "", "locks at which threads wait",
 	  "A lock is a futex word of a process that has connections. What lies in no file\n"
 	  "has its address for a name. WAITING is how many threads waited, on average; AT\n"
 	  "is a function in which they did, and --json has more of the stack.",
 	  ALWAYS | READ | FILTER | BIT(OPT_WATCH) | BIT(OPT_COUNT) | BIT(OPT_INTERVAL),
-	  "wait waits now longest process", 0, 0, command_locks },
+	  "wait waits now longest process", 0, 0, command_locks, true, 0 },
 	{ "probes", "", "what is attached where, its hits and its cost",
 	  "With --available it reads the file and asks no agent. With --pid, --pool or\n"
 	  "--kind it shows the files that those processes map.",
 	  ALWAYS | READ | FILTER | BIT(OPT_AVAILABLE), "file hits errors verb", 0, 0,
-	  command_probes },
+	  command_probes, false, 0 },
 	{ "recipes", "", "the libraries known by data, and who uses them",
 	  "With --check it reads one recipe and says by line what is wrong; it asks\n"
 	  "no agent. An agent reads its recipes again on SIGHUP.",
-	  ALWAYS | READ | BIT(OPT_SORT) | BIT(OPT_CHECK), "name processes", 0, 0, command_recipes },
+	  ALWAYS | READ | BIT(OPT_SORT) | BIT(OPT_CHECK), "name processes", 0, 0, command_recipes,
+	  false, 0 },
 	{ "doctor", "", "whether the agent sees all it should, and what it costs",
-	  "Exits with 1 when a check is bad.", ALWAYS | READ, NULL, 0, 0, command_doctor },
+	  "Exits with 1 when a check is bad.", ALWAYS | READ, NULL, 0, 0, command_doctor, true, 0 },
 	{ "report", "", "one text about an incident, safe to paste",
 	  "What is wrong on top, with evidence and stacks, then all pools, stalls, locks,\n"
 	  "the agent itself and its configuration; at most 60 kB, and what was cut is told.\n"
@@ -155,12 +169,24 @@ static const struct command commands[] = {
 	  "hosts, addresses, processes and pools are in it, unless --anonymous is given.",
 	  ALWAYS | READ | BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_OUTPUT) |
 		  BIT(OPT_FORCE) | BIT(OPT_ANONYMOUS) | BIT(OPT_COMMAND_LINES),
-	  NULL, 0, 0, command_report },
+	  NULL, 0, 0, command_report, true, 0 },
+	{ "record", "-o FILE", "keeps what the agent sees, for `replay`",
+	  "Until it is told to end by SIGINT or SIGTERM, or for --seconds. With --flight it\n"
+	  "writes what the agent's flight recorder holds, the last minutes, and ends.",
+	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_OUTPUT) | BIT(OPT_FORCE) | BIT(OPT_SECONDS) |
+		  BIT(OPT_FLIGHT),
+	  NULL, 0, 0, command_record, false, 0 },
+	{ "replay", "FILE [COMMAND]", "looks at a recording with the other commands",
+	  "COMMAND is top, list, show, findings, advise, stalls, locks, report or doctor,\n"
+	  "with its own options. It sees the end of the recording, or what --at says; top\n"
+	  "plays it as it was, and findings --follow or locks --watch at once, unless\n"
+	  "--speed is given. Without a command it is top at a terminal, else findings.",
+	  ALWAYS | REPLAY, NULL, 1, 2, NULL, false, 0 },
 	{ "run", "", "the agent, in the foreground",
 	  "Watches until it is told to end by SIGINT or SIGTERM.",
 	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_CONFIG) | BIT(OPT_CHECK_CONFIG) |
 		  BIT(OPT_LISTEN_ADDRESS) | BIT(OPT_RECIPES),
-	  NULL, 0, 0, command_run },
+	  NULL, 0, 0, command_run, false, 0 },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -199,7 +225,7 @@ static void print_help(void)
 		char left[32];
 
 		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].arguments);
-		printf("  %-12s %s\n", left, commands[i].summary);
+		printf("  %-21s %s\n", left, commands[i].summary);
 	}
 	printf("\nOptions of all commands:\n");
 	print_options(ALWAYS);
@@ -318,6 +344,30 @@ static int parse_seconds(const char *s, double *ret)
 	return 0;
 }
 
+/* 0 = max. */
+static int parse_speed(const char *s, double *ret)
+{
+	char *end;
+	double v = strtod(s, &end);
+
+	*ret = 0;
+	if (!strcmp(s, "max"))
+		return 0;
+	if (end == s || *end || !isfinite(v) || v < 0.01 || v > 10000)
+		return -EINVAL;
+	*ret = v;
+	return 0;
+}
+
+static int take_seconds(struct invocation *in, const char *option, const char *value, double *ret)
+{
+	return parse_seconds(value, ret)
+		       ? command_misused(in,
+					 "--%s: '%s' is not a number of seconds from 0.1 to 86400",
+					 option, value)
+		       : 0;
+}
+
 static int take_option(struct invocation *in, enum opt opt, const char *value)
 {
 	switch (opt) {
@@ -352,12 +402,25 @@ static int take_option(struct invocation *in, enum opt opt, const char *value)
 						 value)
 			       : 0;
 	case OPT_INTERVAL:
-		return parse_seconds(value, &in->interval_s)
+		return take_seconds(in, "interval", value, &in->interval_s);
+	case OPT_SECONDS:
+		return take_seconds(in, "seconds", value, &in->seconds);
+	case OPT_FLIGHT:
+		in->is_flight = true;
+		return 0;
+	case OPT_SPEED:
+		in->has_speed = true;
+		return parse_speed(value, &in->speed)
 			       ? command_misused(
 					 in,
-					 "--interval: '%s' is not a number of seconds from 0.1 to 86400",
+					 "--speed: '%s' is neither max nor a number from 0.01 to 10000",
 					 value)
 			       : 0;
+	case OPT_AT:
+		return take_seconds(in, "at", value, &in->at_s);
+	case OPT_DAMAGED:
+		in->is_damaged = true;
+		return 0;
 	case OPT_HOLDERS:
 		in->has_holders = true;
 		return 0;
@@ -450,24 +513,67 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-/* The first word that is not an option; getopt has moved them all to the end. */
-static int take_words(struct invocation *in, int n, char **words)
+/* What follows `replay`: the file, and the command that is asked of it. */
+static int take_recording(struct invocation *in, int *n, char ***words)
 {
+	bool is_screen = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	const struct command *c;
+
+	if (!*n)
+		return command_misused(in, "it needs a FILE");
+	in->recording = (*words)[0];
+	if (*n == 1) {
+		in->command = find_command(is_screen ? "top" : "findings");
+	} else {
+		c = find_command((*words)[1]);
+		if (!c || !c->is_of_recordings)
+			return command_misused(in, "'%s' is none that can be asked of a recording",
+					       (*words)[1]);
+		in->command = c;
+	}
+	*words += *n > 1 ? 2 : 1;
+	*n -= *n > 1 ? 2 : 1;
+	return 0;
+}
+
+/* The first word that is not an option; getopt has moved them all to the end. */
+static int take_words(struct invocation *in, int n, char **words, bool is_help)
+{
+	int r = 0;
+
 	in->command = n ? find_command(words[0]) : &commands[0];
 	if (!in->command)
 		return command_misused(in, "there is no command '%s'", words[0]);
 	n -= n > 0;
+	words++;
+	if (!in->command->run && !is_help)
+		r = take_recording(in, &n, &words);
+	if (r)
+		return r;
 	if (n > in->command->max_arguments)
 		return command_misused(in, "'%s' is one word too many",
-				       words[1 + in->command->max_arguments]);
+				       words[in->command->max_arguments]);
 	if (n)
-		in->argument = words[1];
+		in->argument = words[0];
 	return 0;
+}
+
+bool command_is_screen(const struct invocation *in)
+{
+	return in->command->run == command_top && !in->is_once && !in->count && !in->is_json &&
+	       isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+bool command_goes_on(const struct invocation *in)
+{
+	return command_is_screen(in) || in->is_followed || in->is_watched || in->count > 1;
 }
 
 static int check(const struct invocation *in, uint64_t given)
 {
-	uint64_t wrong = given & ~in->command->options;
+	uint64_t wrong =
+		given & ~(in->recording ? (in->command->options | REPLAY) & ~BIT(OPT_SOCKET)
+					: in->command->options);
 
 	if (wrong)
 		return command_misused(in, "it has no option --%s",
@@ -511,7 +617,7 @@ int command_main(int argc, char **argv)
 		print_help();
 		return EXIT_DONE;
 	}
-	r = take_words(&in, argc - optind, argv + optind);
+	r = take_words(&in, argc - optind, argv + optind, given & BIT(OPT_HELP));
 	if (r)
 		return r;
 	if (given & BIT(OPT_HELP)) {

@@ -25,6 +25,13 @@ struct invocation {
 	const char *recipes;
 	const char *check;
 	const char *output;
+	const char *recording;	/* what is asked is a file, and no agent; NULL = not so */
+	double seconds;		/* 0 = not given */
+	double at_s;		/* 0 = not given */
+	double speed;		/* 0 = not given, or in no time */
+	bool has_speed;
+	bool is_flight;
+	bool is_damaged;
 	int32_t pid;		/* 0 = all */
 	int count;		/* 0 = not given */
 	double interval_s;	/* 0 = not given */
@@ -50,6 +57,8 @@ struct command {
 	const char *sort_keys;	/* for --sort, separated by spaces; NULL = none */
 	int min_arguments, max_arguments;
 	int (*run)(const struct invocation *in);	/* returns an exit status */
+	bool is_of_recordings;	/* it can be asked of one, too */
+	double measures_s;	/* it looks for so long before it says something; 0 = it does not */
 };
 
 /* The whole program but for the locale. */
@@ -63,6 +72,12 @@ __attribute__((format(printf, 2, 3))) int command_fail(const struct invocation *
 __attribute__((format(printf, 2, 3))) int command_misused(const struct invocation *in,
 							  const char *format, ...);
 
+/* It is the live view. */
+bool command_is_screen(const struct invocation *in);
+
+/* It shows again and again, so of a recording the beginning first. */
+bool command_goes_on(const struct invocation *in);
+
 /* One each, in cmd/<name>.c. */
 int command_top(const struct invocation *in);
 int command_list(const struct invocation *in);
@@ -74,6 +89,7 @@ int command_locks(const struct invocation *in);
 int command_probes(const struct invocation *in);
 int command_recipes(const struct invocation *in);
 int command_doctor(const struct invocation *in);
+int command_record(const struct invocation *in);
 int command_report(const struct invocation *in);
 int command_run(const struct invocation *in);
 

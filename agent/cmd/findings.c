@@ -266,6 +266,8 @@ static int follow(const struct invocation *in, struct source *source)
 		fflush(stdout);
 		json_decref(seen);
 		seen = now;
+		if (source_is_over(source))
+			return EXIT_DONE;
 		if (source_wait(source, FOLLOW_MS, &d))
 			return command_fail(in, "%s", d.text);
 	}

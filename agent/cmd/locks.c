@@ -120,7 +120,8 @@ int command_locks(const struct invocation *in)
 		return command_fail(in, "%s", d.text);
 	for (int n = 1;; n++) {
 		status = print_once(in, source);
-		if (status != EXIT_DONE || (in->count ? n >= in->count : !in->is_watched))
+		if (status != EXIT_DONE || (in->count ? n >= in->count : !in->is_watched) ||
+		    source_is_over(source))
 			return status;
 		if (source_wait(source, (int)(interval_s * 1000), &d))
 			return command_fail(in, "%s", d.text);

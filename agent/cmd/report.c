@@ -470,6 +470,8 @@ int command_report(const struct invocation *in)
 	if (in->is_anonymous && in->has_command_lines)
 		return command_misused(in,
 				       "--command-lines has names that --anonymous would not find");
+	if (in->recording && in->has_command_lines)
+		return command_misused(in, "a recording has no command lines");
 	if (in->is_forced && !in->output)
 		return command_misused(in, "--force is for --output");
 	if (source_open(in, &source, &d) || gather(in, source, report, &d))

@@ -7,21 +7,25 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "api/client.h"
 #include "api/json.h"
 #include "api/server.h"
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/text.h"
 #include "cmd/agent.h"
 #include "cmd/command.h"
+#include "record/player.h"
 
 #define FIRST_LOOK_MS 1100	/* two ticks: rates need a difference */
 #define STARTING_TRIES 15
@@ -31,7 +35,13 @@
 struct source {
 	const char *socket_path;	/* of the running agent; NULL = in-process */
 	struct agent *agent;		/* owned; NULL = none */
+	struct player *player;		/* owned; NULL = no recording is played */
+	double speed;			/* of that; 0 = in no time */
+	int64_t to_ns;			/* as far as it is to be played by now */
+	int64_t until_ns;		/* and in all */
 };
+
+#define ALL_NS INT64_MAX
 
 static void sleep_ms(int ms)
 {
@@ -90,6 +100,71 @@ static int open_in_process(struct source *s, struct diag *d)
 	return r;
 }
 
+/* Where a command begins to look: one that goes on at the beginning, one that measures so long before the end, another one at the end. */
+static int64_t first_look_ns(const struct invocation *in, int64_t until_ns)
+{
+	double back_s = in->command->measures_s;
+
+	if (command_goes_on(in))
+		return FIRST_LOOK_MS * 1000000ll;
+	if (back_s && in->interval_s)
+		back_s = in->interval_s + 1;
+	return until_ns - (int64_t)(back_s * 1e9);
+}
+
+static int open_recording(const struct invocation *in, struct source *s, struct diag *d)
+{
+	int fd = open(in->recording, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	FILE *f;
+	int r;
+
+	if (fd < 0)
+		return diag_set(d, -errno, "%s cannot be opened: %s", in->recording,
+				strerror(errno));
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return diag_set(d, -EINVAL, "%s is no file", in->recording);
+	}
+	f = fdopen(fd, "rb");
+	if (!f) {
+		close(fd);
+		return diag_set(d, -ENOMEM, "out of memory");
+	}
+	r = player_open(f, in->is_damaged, &s->player, d);
+	if (r)
+		return r;
+	s->until_ns = in->at_s ? (int64_t)(in->at_s * 1e9) : player_length_ns(s->player);
+	/* a screen is to be watched; what prints again and again is to be read */
+	s->speed = in->has_speed ? in->speed : command_is_screen(in) ? 1 : 0;
+	s->to_ns = first_look_ns(in, s->until_ns);
+	return player_go(s->player, s->to_ns < 0 ? 0 : s->to_ns, d);
+}
+
+static int play_on(struct source *s, int ms, struct diag *d)
+{
+	if (s->speed > 0)
+		sleep_ms(ms);
+	s->to_ns += (int64_t)(ms * 1e6 * (s->speed > 0 ? s->speed : 1));
+	return player_go(s->player, s->to_ns < s->until_ns ? s->to_ns : s->until_ns, d);
+}
+
+bool source_is_over(const struct source *s)
+{
+	return s->player && s->to_ns >= s->until_ns;
+}
+
+/* An error of a recording has the file's name in front. */
+static int of_recording(const struct invocation *in, int error, struct diag *d)
+{
+	char text[sizeof(d->text)];
+
+	if (!error)
+		return 0;
+	snprintf(text, sizeof(text), "%s", d->text);
+	return diag_set(d, error, "%s: %s", in->recording, text);
+}
+
 int source_open(const struct invocation *in, struct source **ret, struct diag *d)
 {
 	struct source *s = calloc(1, sizeof(*s));
@@ -97,6 +172,14 @@ int source_open(const struct invocation *in, struct source **ret, struct diag *d
 
 	if (!s)
 		return diag_set(d, -ENOMEM, "out of memory");
+	if (in->recording) {
+		r = of_recording(in, open_recording(in, s, d), d);
+		if (r)
+			source_close(s);
+		else
+			*ret = s;
+		return r;
+	}
 	s->socket_path = in->socket ? in->socket : SERVER_SOCKET_PATH;
 	r = open_running(s->socket_path, d);
 	if ((r == -ENOENT || r == -ECONNREFUSED) && !in->socket) {
@@ -116,7 +199,25 @@ void source_close(struct source *s)
 	if (!s)
 		return;
 	agent_free(s->agent);
+	player_close(s->player);
 	free(s);
+}
+
+static int get_recorded(struct source *s, const char *path, json_t **ret, struct diag *d)
+{
+	AUTO_FREE char *bare = strndup(path, strcspn(path, "?"));
+	int r;
+
+	if (!bare)
+		return diag_set(d, -ENOMEM, "out of memory");
+	if (!strcmp(bare, API_PREFIX "probes") || !strcmp(bare, API_PREFIX "recipes") ||
+	    !strcmp(bare, API_PREFIX "config"))
+		return diag_set(d, -ENODATA, "a recording does not have %s",
+				bare + strlen(API_PREFIX));
+	r = encode_path(player_snapshot(s->player), bare, ret);
+	if (r == -ENOENT)
+		return diag_set(d, -ENODATA, "there is nothing under %s", path);
+	return r ? diag_set(d, r, "out of memory") : 0;
 }
 
 /* As the server does it. */
@@ -138,7 +239,9 @@ int source_get(struct source *s, const char *path, json_t **ret, struct diag *d)
 	int r;
 
 	assert(s);
-	if (s->socket_path) {
+	if (s->player) {
+		r = get_recorded(s, path, ret, d);
+	} else if (s->socket_path) {
 		r = client_get(s->socket_path, path, ret, d);
 	} else {
 		r = get_in_process(s, path, ret);
@@ -156,12 +259,28 @@ int source_wait(struct source *s, int ms, struct diag *d)
 {
 	int r;
 
+	if (s->player)
+		return play_on(s, ms, d);
 	if (!s->agent) {
 		sleep_ms(ms);
 		return 0;
 	}
 	r = agent_run_for(s->agent, ms);
 	return r < 0 ? diag_set(d, r, "the agent stopped: %s", strerror(-r)) : 0;
+}
+
+int source_record(struct source *s, const char *what, struct buffer *ret, struct diag *d)
+{
+	char path[64];
+	int r;
+
+	if (s->player)
+		return diag_set(d, -ENOTSUP, "this is a recording already");
+	snprintf(path, sizeof(path), API_PREFIX "record/%s", what);
+	if (s->socket_path)
+		return client_get_bytes(s->socket_path, path, ret, d);
+	r = agent_record(s->agent, what, ret);
+	return r ? diag_set(d, r, "the agent has no %s: %s", path, strerror(-r)) : 0;
 }
 
 int source_get_once(const struct invocation *in, const char *path, json_t **ret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * source.h - where a command gets its JSON from: the running agent, over its socket, or, when none runs, an agent in this very
- * process. Both give the same answers. All strings in them are clean.
+ * process; or a recording (`replay`). All give the same answers. All strings in them are clean.
  */
 #ifndef POOLSCOPE_CMD_SOURCE_H
 #define POOLSCOPE_CMD_SOURCE_H
@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+struct buffer;
 struct diag;
 struct invocation;
 struct source;
@@ -26,8 +27,14 @@ void source_close(struct source *s);
 /* GET of an API path, such as "/api/v1/pools"; *ret is a new reference. -ENODATA: there is no such thing. */
 int source_get(struct source *s, const char *path, json_t **ret, struct diag *d);
 
-/* Lets time pass; the in-process agent works meanwhile. */
+/* Lets time pass; the in-process agent works meanwhile, and a recording plays on, in no time where it need not be watched. */
 int source_wait(struct source *s, int ms, struct diag *d);
+
+/* Nothing will ever change: a recording is at its end. */
+bool source_is_over(const struct source *s);
+
+/* Blocks of a recording from an agent, appended, or what agent_record() in agent.h says else. -ESTALE: they are gone. */
+int source_record(struct source *s, const char *what, struct buffer *ret, struct diag *d);
 
 /* Opens, gets one answer, closes; prints the error. An exit status; *ret is set when it is EXIT_DONE. */
 int source_get_once(const struct invocation *in, const char *path, json_t **ret);

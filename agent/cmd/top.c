@@ -114,7 +114,7 @@ static int print_once(struct top *t)
 
 static int print_times(struct top *t, int n)
 {
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < n && !(i && source_is_over(t->source)); i++) {
 		if (i && source_wait(t->source, (int)(interval(t->in) * 1000), &t->problem))
 			return command_fail(t->in, "%s", t->problem.text);
 		if (i && refresh_answers(t))
@@ -208,7 +208,12 @@ static void draw(struct top *t)
 	if (t->problem.text[0])
 		draw_line(LINES - 1, t->problem.text, A_REVERSE | A_BOLD, true);
 	else
-		draw_line(LINES - 1, "q quit   s order   r reverse   arrows scroll", A_DIM, false);
+		draw_line(
+			LINES - 1,
+			source_is_over(t->source)
+				? "the recording ends here   q quit   s order   r reverse   arrows scroll"
+				: "q quit   s order   r reverse   arrows scroll",
+			A_DIM, false);
 	refresh();
 }
 
@@ -295,8 +300,7 @@ static int run_screen(struct top *t)
 int command_top(const struct invocation *in)
 {
 	CLEANUP(top_done) struct top t = { .in = in, .sort_key = in->sort };
-	bool is_screen = !in->is_once && !in->count && !in->is_json && isatty(STDIN_FILENO) &&
-			 isatty(STDOUT_FILENO);
+	bool is_screen = command_is_screen(in);
 
 	if (source_open(in, &t.source, &t.problem) || refresh_answers(&t))
 		return command_fail(in, "%s", t.problem.text);

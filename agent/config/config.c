@@ -119,6 +119,16 @@ static int check_taken(struct config *c, struct diag *d)
 	return 0;
 }
 
+static int check_flight(struct config *c, struct diag *d)
+{
+	const char *text = c->flight_text;
+
+	c->is_flight_off = text && !strcmp(text, "off");
+	if (text && strcmp(text, "off") && strcmp(text, "on"))
+		return diag_set(d, -EINVAL, "flight: expected on or off, not %.64s", text);
+	return 0;
+}
+
 int config_read(const char *path, struct config *ret, struct diag *d)
 {
 	struct diag unused = { 0 };
@@ -145,6 +155,8 @@ int config_read(const char *path, struct config *ret, struct diag *d)
 		r.error = check_traffic(ret, r.d);
 	if (!r.error)
 		r.error = check_taken(ret, r.d);
+	if (!r.error)
+		r.error = check_flight(ret, r.d);
 	if (r.error)
 		config_done(ret);
 	else

@@ -24,6 +24,7 @@ struct config {
 	bool is_fields_only;	/* [recipes] mode = fields */
 	bool is_traffic_off;	/* [probes] traffic = none */
 	enum config_taken taken_stacks;
+	bool is_flight_off;	/* [record] flight = off */
 };
 
 /*

@@ -107,6 +107,7 @@ int model_feed_family(struct model *m, const struct ps_family_key *key,
 	f->is_fed = true;
 	f->books = *books;
 	f->t_ns = t_ns;
+	tap_put_family(m, f, place);
 	family_sum(f, t_ns);
 	if (has_workers(m, &key->proc) || has_workers(m, &books->first) ||
 	    has_workers(m, &books->last))
@@ -118,8 +119,10 @@ void model_keep_family(struct model *m, const struct ps_family_key *key)
 {
 	struct family *f = family_find(m, key);
 
-	if (f)
-		f->is_fed = true;
+	if (!f)
+		return;
+	f->is_fed = true;
+	tap_put(m, RECORD_family, key, NULL);
 }
 
 static bool is_share(uint64_t part, uint64_t whole, double most)

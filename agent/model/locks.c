@@ -78,7 +78,7 @@ static int feed_convoy(struct model *m, const struct ps_lock *books)
 
 	if (m->now_ns - (int64_t)s.since_ns < CONVOY_SHOWN_NS)
 		s.since_ns = 0;
-	return model_feed_standstill(m, &books->proc, &s);
+	return stalls_take_standstill(m, &books->proc, &s);
 }
 
 /* Most have nothing new; a wait that is half written comes with the next tick. */
@@ -110,6 +110,7 @@ int model_feed_lock(struct model *m, const struct ps_lock *books, int64_t n_wait
 	l->n_waiting = n_waiting;
 	l->oldest_since_ns = oldest_since_ns;
 	l->timeouts = books->timeouts;
+	tap_put_lock(m, l, books);
 	error = feed_waits(l, &books->wait);
 	l->window = (struct lock_window){ .t_ns = m->now_ns,
 					  .waits = l->wait.count,
@@ -136,6 +137,7 @@ int model_name_lock(struct model *m, const struct ps_lock *books, const char *na
 	if (!l)
 		return 0;
 	l->is_named = true;
+	tap_put_text(m, RECORD_lock_name, &l->key, NULL, &name, 1);
 	return replace_string(&l->name, name);
 }
 
@@ -156,6 +158,8 @@ int model_feed_lock_stack(struct model *m, const struct ps_lock *books, const ch
 		return 0;
 	forget_stack(l);
 	l->stack_ns = (int64_t)books->stack_ns;
+	tap_put_text(m, RECORD_lock_stack, &l->key,
+		     &(struct record_lock_stack){ .stack_ns = books->stack_ns }, place, n);
 	for (size_t i = 0; i < n && i < LOCK_STACK_MAX; i++) {
 		if (replace_string(&l->stack[i], place[i]))
 			return -ENOMEM;

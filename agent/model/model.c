@@ -105,6 +105,7 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 		f->is_fed = false;
 	stalls_tick_begin(m);
 	locks_tick_begin(m);
+	tap_begin(m);
 }
 
 size_t model_n_pools(const struct model *m)
@@ -171,7 +172,7 @@ static void process_is_renamed(struct model *m, const struct process *proc)
 			f->is_grouped = false;
 }
 
-int model_feed_process(struct model *m, const struct process_info *info)
+static int process_take(struct model *m, const struct process_info *info)
 {
 	struct process *p = process_find(m, &info->key);
 	bool is_new = !p;
@@ -192,6 +193,17 @@ int model_feed_process(struct model *m, const struct process_info *info)
 	    replace_string(&p->container_id, info->container_id))
 		return -ENOMEM;
 	return 0;
+}
+
+int model_feed_process(struct model *m, const struct process_info *info)
+{
+	int error = process_take(m, info);
+	const struct process *p = error ? NULL : process_find(m, &info->key);
+
+	if (p)
+		tap_put_text(m, RECORD_process, &info->key, NULL,
+			     (const char *const[]){ p->name, p->service, p->container_id }, 3);
+	return error;
 }
 
 /* ---- leases and waiters ------------------------------------------------------------------------------------------------ */
@@ -229,6 +241,7 @@ int model_feed_lease(struct model *m, const struct ps_ref_key *key, const struct
 
 	if (!p || lease->state != PS_LEASE_HELD || lease->since_ns <= p->books.destroyed_ns)
 		return 0;
+	tap_put(m, RECORD_lease, key, lease);
 	return refs_feed(&p->holders, key->id, lease->waiter, lease->tid, (int64_t)lease->since_ns);
 }
 
@@ -236,8 +249,10 @@ int model_feed_waiter(struct model *m, const struct ps_ref_key *key, const struc
 {
 	struct pool *p = pool_find(m, &key->pool);
 
-	return p ? refs_feed(&p->waiters, key->id, key->id, waiter->tid, (int64_t)waiter->since_ns)
-		 : 0;
+	if (!p)
+		return 0;
+	tap_put(m, RECORD_waiter, key, waiter);
+	return refs_feed(&p->waiters, key->id, key->id, waiter->tid, (int64_t)waiter->since_ns);
 }
 
 /* ---- endpoints --------------------------------------------------------------------------------------------------------- */
@@ -268,6 +283,7 @@ int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 	e->is_sampled = is_sampled;
 	e->accept_queue = accept_queue;
 	e->accept_backlog = accept_backlog;
+	tap_put_endpoint(m, e);
 	return is_as_before ? 0 : hist_catch_up(&e->create, &books->create, 0);
 }
 
@@ -276,7 +292,10 @@ void model_feed_drops(struct model *m, const struct ps_endpoint_key *key, int64_
 	struct endpoint *e;
 
 	HASH_FIND(hh, m->endpoints, key, sizeof(*key), e);
-	if (e && drops > e->drops)
+	if (!e)
+		return;
+	tap_put(m, RECORD_drops, key, &(struct record_drops){ .n = drops });
+	if (drops > e->drops)
 		e->drops = drops;
 }
 
@@ -287,6 +306,7 @@ int model_feed_wire(struct model *m, const struct ps_endpoint_key *key, const st
 	HASH_FIND(hh, m->endpoints, key, sizeof(*key), e);
 	if (!e)
 		return 0;
+	tap_put(m, RECORD_wire, key, wire);
 	recent_roll(
 		&e->recent,
 		&(struct mark){ .t_ns = m->now_ns,
@@ -308,6 +328,7 @@ int model_feed_given_up(struct model *m, const struct ps_given_up_key *key,
 		m->given_ups = more;
 		m->n_given_ups_max = n;
 	}
+	tap_put(m, RECORD_given_up, key, value);
 	m->given_ups[m->n_given_ups++] = (struct given_up){ .key = *key, .value = *value };
 	return 0;
 }
@@ -329,6 +350,10 @@ void model_feed_socket(struct model *m, const struct ps_sock *sock)
 	HASH_FIND(hh, m->endpoints, &sock->endpoint, sizeof(sock->endpoint), e);
 	if (!e)
 		return;
+	tap_put(m, RECORD_socket,
+		&(struct record_socket_key){ .proc = sock->endpoint.proc,
+					     .since_ns = sock->since_ns },
+		sock);
 	endpoint_note_close_wait(e, sock);
 	if (sock->role == PS_SOCK_CONNECT && sock->wire)
 		endpoint_take_socket(e, sock);

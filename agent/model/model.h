@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "bpf/abi.h"
+#include "model/records.h"
 #include "model/snapshot.h"
 
 struct model;
@@ -144,6 +145,27 @@ size_t model_n_pools(const struct model *m);
 /* Names the thread of a holder or waiter; empty = unknown. *ret_gone is set when the thread has ended. */
 typedef void thread_name_fn(void *context, uint32_t tgid, uint32_t tid, char ret[PS_COMM_MAX],
 			    bool *ret_gone);
+
+/*
+ * Who keeps what goes in (record/recorder.h). `begin` is called as a tick begins, and answers whether all is wanted this time, and not only what
+ * has changed; then `put` for each thing that is fed, in the order of the calls. A value of NULL: it is there, and nothing new is known.
+ */
+struct model_tap {
+	bool (*begin)(void *context, int64_t now_ns);
+	void (*put)(void *context, enum record what, const void *key, const void *value,
+		    const char *text, size_t n_text);
+	void *context;
+};
+
+/* Copied; NULL = nobody, from now on. */
+void model_set_tap(struct model *m, const struct model_tap *tap);
+
+/*
+ * Feeds what a tap was given. Bytes may be a stranger's: -EBADMSG where they make no sense. The value has the size of its kind, and so has the key;
+ * a text ends with a NUL. -ENOMEM.
+ */
+int model_feed_record(struct model *m, enum record what, const void *key, const void *value,
+		      const char *text, size_t n_text);
 
 /* Writes the pools' rows into s (its arena). 0 or -ENOMEM. */
 int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thread, void *context);

@@ -271,6 +271,7 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 		.acquires = books->acquires,
 		.timeouts = books->outcome[PS_OUTCOME_timeout],
 	};
+	tap_put_pool(m, p, books, extra);
 	return 0;
 }
 
@@ -282,6 +283,7 @@ void model_keep_pool(struct model *m, const struct ps_pool_key *key)
 		return;
 	p->is_fed = true;
 	p->n_torn++;
+	tap_put(m, RECORD_pool, key, NULL);
 }
 
 static uint64_t hist_events(const struct ps_pool *b)
@@ -293,7 +295,7 @@ bool model_wants_hists(const struct model *m, const struct ps_pool_key *key)
 {
 	const struct pool *p = pool_find(m, key);
 
-	return p && p->hists_seen != hist_events(&p->books);
+	return p && (m->is_all_wanted || p->hists_seen != hist_events(&p->books));
 }
 
 /* The kernel's 32-bit counts wrap: the low half of ours equals the one read before. n_nothing: values of 0 that it does not count. */
@@ -336,6 +338,7 @@ int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struc
 
 	if (!p)
 		return 0;
+	tap_put(m, RECORD_hists, key, hists);
 	if (p->waitless < waitless_acquires(&p->books))
 		p->waitless = waitless_acquires(&p->books);
 	for (int i = 0; i < PS_HIST_COUNT && !error; i++)

@@ -110,6 +110,7 @@ int model_feed_stalls(struct model *m, const struct ps_stall_key *key, const str
 	if (!s)
 		return -ENOMEM;
 	s->is_fed = true;
+	tap_put(m, RECORD_stalls, key, length);
 	return hist_catch_up(&s->length, length, 0);
 }
 
@@ -124,11 +125,20 @@ int model_feed_counted_stalls(struct model *m, const struct ps_stall_key *key, u
 	s->is_counted = true;
 	s->n_counted += n;
 	s->counted_s += seconds;
+	tap_put(m, RECORD_counted_stalls, key,
+		&(struct record_counted){ .n = s->n_counted, .s = s->counted_s });
 	return 0;
 }
 
 int model_feed_standstill(struct model *m, const struct ps_proc_key *proc,
 			  const struct ps_standstill *now)
+{
+	tap_put(m, RECORD_standstill, proc, now);
+	return stalls_take_standstill(m, proc, now);
+}
+
+int stalls_take_standstill(struct model *m, const struct ps_proc_key *proc,
+			   const struct ps_standstill *now)
 {
 	struct ps_stall_key key = { .proc = *proc, .cause = now->cause };
 	struct process *process;

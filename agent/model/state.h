@@ -216,6 +216,8 @@ struct model {
 	struct retired retired;
 	uint64_t next_id;
 	int64_t now_ns;
+	struct model_tap tap; /* put = NULL: there is none */
+	bool is_all_wanted; /* by the tap, in this tick */
 };
 
 /* ---- model.c ----------------------------------------------------------------------------------------------------------- */
@@ -224,6 +226,18 @@ struct process *process_find(const struct model *m, const struct ps_proc_key *ke
 
 /* Replaces an owned string by a copy; NULL is allowed. -ENOMEM leaves it. */
 int replace_string(char **at, const char *with);
+
+/* ---- tap.c: what is fed, for the tap ------------------------------------------------------------------------------------ */
+
+void tap_begin(struct model *m);
+void tap_put(const struct model *m, enum record what, const void *key, const void *value);
+void tap_put_text(const struct model *m, enum record what, const void *key, const void *value,
+		  const char *const *text, size_t n);
+void tap_put_pool(const struct model *m, const struct pool *p, const struct ps_pool *books,
+		  const struct pool_extra *extra);
+void tap_put_endpoint(const struct model *m, const struct endpoint *e);
+void tap_put_family(const struct model *m, const struct family *f, bool has_place);
+void tap_put_lock(const struct model *m, const struct lock *l, const struct ps_lock *books);
 
 /* ---- pools.c: one pool's books from tick to tick ----------------------------------------------------------------------- */
 
@@ -266,6 +280,9 @@ int hist_keep(const struct hist **h, struct arena *arena);
 /* ---- stalls.c ---------------------------------------------------------------------------------------------------------- */
 
 void stall_free(struct model *m, struct stall *s);
+/* As model_feed_standstill(), of what follows from something else that was fed. */
+int stalls_take_standstill(struct model *m, const struct ps_proc_key *proc,
+			   const struct ps_standstill *now);
 void stalls_tick_begin(struct model *m);
 void stalls_tick_end(struct model *m);
 /* The cause of which the process had most lately. */

@@ -27,6 +27,7 @@
 #include "api/json.h"
 #include "api/server.h"
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "base/diag.h"
 #include "snapshot_fixture.h"
 
@@ -57,12 +58,25 @@ static void note_wanted(void *snapshot, uint64_t pool)
 	}
 }
 
+/* Block 7 is four bytes, among them a NUL; older ones are gone. */
+static int note_record(void *unused, const char *what, struct buffer *ret)
+{
+	(void)unused;
+	if (!strcmp(what, "6"))
+		return -ESTALE;
+	if (strcmp(what, "7") != 0)
+		return -ESRCH;
+	buffer_add(ret, "S\0L\n", 4);
+	return ret->error;
+}
+
 /* The child: listens, tells the port, serves until SIGTERM. */
 static void serve(const char *socket_path, bool has_snapshot, int tell_fd)
 {
 	struct server_options options = { .listen_address = "127.0.0.1:0",
 					  .socket_path = socket_path,
-					  .want_stacks = note_wanted };
+					  .want_stacks = note_wanted,
+					  .record = note_record };
 	struct sigaction action = { .sa_handler = on_term };
 	struct snapshot *snapshot = fixture_full();
 	struct server *s;
@@ -248,6 +262,21 @@ static void the_client_gets_json(void **state)
 	assert_non_null(strstr(d.text, "there is no pool with this id"));
 	assert_int_equal(client_get(f->socket, "/metrics", &json, &d), -EPROTO);
 	assert_null(json);
+}
+
+static void the_client_gets_the_bytes_of_a_recording(void **state)
+{
+	CLEANUP(buffer_done) struct buffer b = { 0 };
+	const struct fixture *f = *state;
+	struct diag d = { 0 };
+
+	assert_int_equal(client_get_bytes(f->socket, API_PREFIX "record/7", &b, &d), 0);
+	assert_int_equal(client_get_bytes(f->socket, API_PREFIX "record/6", &b, &d), -ESTALE);
+	assert_non_null(strstr(d.text, "is not kept any more"));
+	assert_int_equal(client_get_bytes(f->socket, API_PREFIX "record/x", &b, &d), -ENODATA);
+	assert_int_equal(client_get_bytes(f->socket, API_PREFIX "record/", &b, &d), -ENODATA);
+	assert_int_equal(b.n, 4);
+	assert_memory_equal(b.data, "S\0L\n", 4);
 }
 
 static void the_client_ignores_a_proxy_of_the_environment(void **state)
@@ -451,6 +480,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_unix_socket_serves_the_api, begin, end),
 		cmocka_unit_test_setup_teardown(head_answers_without_a_body, begin, end),
 		cmocka_unit_test_setup_teardown(the_client_gets_json, begin, end),
+		cmocka_unit_test_setup_teardown(the_client_gets_the_bytes_of_a_recording, begin,
+						end),
 		cmocka_unit_test_setup_teardown(the_client_ignores_a_proxy_of_the_environment,
 						begin, end),
 		cmocka_unit_test(the_client_tells_no_agent_from_a_dead_and_a_forbidden_one),
