@@ -8,34 +8,29 @@
 #include "cmd/agent.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/timerfd.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "api/server.h"
 #include "base/arena.h"
-#include "base/cleanup.h"
 #include "base/diag.h"
 #include "cmd/evidence.h"
 #include "cmd/findings_log.h"
 #include "cmd/flight.h"
+#include "cmd/self.h"
 #include "cmd/settings.h"
 #include "probe/watch.h"
 #include "config/config.h"
 #include "detect/detect.h"
 #include "ingest/ingest.h"
-#include "ingest/process_info.h"
 #include "model/model.h"
 #include "probe/kernel.h"
 #include "probe/targets.h"
@@ -84,170 +79,23 @@ static void probe_stat(void *context, uint32_t probe, struct probe_row *row)
 	ingest_probe_stat(context, probe, row);
 }
 
-static uint64_t rss_bytes(void)
+static int fill_self(struct agent *a, struct snapshot *s)
 {
-	AUTO_FCLOSE FILE *f = fopen("/proc/self/statm", "re");
-	unsigned long long size = 0, resident = 0;
-
-	if (!f || fscanf(f, "%llu %llu", &size, &resident) != 2)
-		return 0;
-	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-static void fill_agent_row(struct agent *a, struct snapshot *s)
-{
-	const struct ingest_report *r = ingest_report(a->ingest);
-	struct agent_row *row = &s->agent;
-	struct rusage usage;
-	int64_t run_ns = kernel_run_ns(a->kernel);
-
-	getrusage(RUSAGE_SELF, &usage);
-	row->cpu_user_s = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6;
-	row->cpu_system_s = (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
-	row->bpf_run_s = run_ns < 0 ? NAN : (double)run_ns / 1e9;
-	row->rss_bytes = rss_bytes();
-	row->stacks_taken = stacks_report(a->stacks)->n_taken;
-	row->stacks_cpu_s = stacks_report(a->stacks)->cpu_s;
-	memcpy(row->losses, r->losses, sizeof(row->losses));
-	row->losses[PS_LOSS_stacks_refused] += stacks_report(a->stacks)->n_refused;
-	row->losses[PS_LOSS_stacks_failed] += stacks_report(a->stacks)->n_failed;
-	memcpy(row->stories, r->stories, sizeof(row->stories));
-	row->n_targets = (int32_t)targets_n_attached(a->targets);
-	row->n_targets_failed = (int32_t)targets_n_failed(a->targets);
-	row->n_processes = (int32_t)r->n_processes;
-	row->n_unseen = r->n_unseen;
-	row->tick_s = a->tick_s;
-	row->longest_tick_s = a->longest_tick_s;
-	row->longest_tick_cpu_s = a->longest_tick_cpu_s;
-	row->ticks = a->ticks;
-	row->probe_hits = targets_gone_hits(a->targets);
-	for (size_t i = 0; i < s->n_probes; i++)
-		row->probe_hits += s->probes[i].shares_hits ? 0 : s->probes[i].hits;
-}
-
-static int fill_tables(struct agent *a, struct snapshot *s)
-{
-	static const enum kernel_map shown[] = { KERNEL_MAP_PROCS,     KERNEL_MAP_POOLS,
-						 KERNEL_MAP_LEASES,    KERNEL_MAP_WAITERS,
-						 KERNEL_MAP_ENDPOINTS, KERNEL_MAP_LISTENERS,
-						 KERNEL_MAP_GIVEN_UPS, KERNEL_MAP_UNIX,
-						 KERNEL_MAP_TAKEN,     KERNEL_MAP_LOCKS };
-	const size_t n = sizeof(shown) / sizeof(*shown);
-	struct table_row *rows = arena_alloc(s->arena, n + 1, sizeof(*rows));
-
-	if (!rows)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		rows[i] = (struct table_row){ .name = kernel_map_name(shown[i]),
-					      .used = ingest_report(a->ingest)->used[shown[i]],
-					      .limit = kernel_map_limit(a->kernel, shown[i]) };
-	rows[n] = (struct table_row){ .name = "threads",
-				      .used = kernel_n_threads(a->kernel),
-				      .limit = kernel_threads_limit(a->kernel) };
-	s->tables = rows;
-	s->n_tables = n + 1;
-	return 0;
-}
-
-static void add_check(struct snapshot *s, struct check_row *rows, const char *name,
-		      enum check_state state, const char *found, const char *advice)
-{
-	rows[s->n_checks++] = (struct check_row){
-		.name = name, .state = state, .found = found, .advice = advice
+	const struct self self = {
+		.kernel = a->kernel,
+		.targets = a->targets,
+		.watch = a->watch,
+		.ingest = a->ingest,
+		.stacks = a->stacks,
+		.flight = a->flight,
+		.detect = a->detect,
+		.ticks = a->ticks,
+		.tick_s = a->tick_s,
+		.longest_tick_s = a->longest_tick_s,
+		.longest_tick_cpu_s = a->longest_tick_cpu_s,
 	};
-}
 
-static uint64_t total_losses(const struct ingest_report *r)
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < PS_LOSS_COUNT; i++)
-		n += r->losses[i];
-	return n;
-}
-
-static void add_recipe_check(struct snapshot *s, struct check_row *rows)
-{
-	size_t n_wrong = 0, n_used = 0;
-
-	for (size_t i = 0; i < s->n_recipes; i++) {
-		n_wrong += s->recipes[i].problem != NULL;
-		n_used += s->recipes[i].n_files > 0;
-	}
-	add_check(s, rows, "recipes", n_wrong ? CHECK_NOTE : CHECK_OK,
-		  arena_printf(s->arena,
-			       "%zu libraries known, %zu of them in use, %zu with problems",
-			       s->n_recipes, n_used, n_wrong),
-		  n_wrong ? "`poolscope recipes` and `poolscope probes` have the reasons" : NULL);
-}
-
-static void add_flight_check(struct agent *a, struct snapshot *s, struct check_row *rows)
-{
-	const char *problem, *state = flight_state(a->flight, s->arena, &problem);
-
-	if (problem)
-		add_check(s, rows, "flight recorder", CHECK_NOTE,
-			  arena_printf(s->arena, "%s; %s", state, problem),
-			  "files need [record] flight_folder, see poolscope.conf(5)");
-	else
-		add_check(s, rows, "flight recorder", CHECK_OK, state, NULL);
-}
-
-static int fill_checks(struct agent *a, struct snapshot *s)
-{
-	struct check_row *rows = arena_alloc(s->arena, 10, sizeof(*rows));
-	const struct ingest_report *r = ingest_report(a->ingest);
-	size_t failed = targets_n_failed(a->targets);
-	struct utsname uts;
-
-	if (!rows)
-		return -ENOMEM;
-	s->checks = rows;
-	uname(&uts);
-	add_check(s, rows, "kernel", CHECK_OK, arena_printf(s->arena, "%s, with BTF", uts.release),
-		  NULL);
-	if (kernel_has_uprobe_multi(a->kernel))
-		add_check(s, rows, "uprobe method", CHECK_OK,
-			  "uprobe_multi: attach and detach in milliseconds", NULL);
-	else
-		add_check(s, rows, "uprobe method", CHECK_NOTE,
-			  "perf uprobes: each takes about 0.1 s to detach",
-			  "a kernel from 6.6 on has uprobe_multi links");
-	if (!kernel_hook_error(a->kernel))
-		add_check(s, rows, "sockets and processes", CHECK_OK, "BTF tracepoints", NULL);
-	else
-		add_check(s, rows, "sockets and processes", CHECK_BAD,
-			  arena_strdup(s->arena, kernel_hook_error(a->kernel)),
-			  "socket pools are incomplete on this kernel");
-	if (kernel_traffic_tier(a->kernel))
-		add_check(s, rows, "traffic and waits", CHECK_OK, kernel_traffic_tier(a->kernel),
-			  NULL);
-	else
-		add_check(
-			s, rows, "traffic and waits", CHECK_NOTE,
-			"not seen: who uses a connection, and who waits for one, is not inferred",
-			"a kernel from 6.3 on tells the lengths on sockets; before, it must be able to trace functions (fentry)");
-	if (!watch_problem(a->watch))
-		add_check(s, rows, "library loads", CHECK_OK,
-			  "told by the kernel (perf mmap records)", NULL);
-	else
-		add_check(
-			s, rows, "library loads", CHECK_NOTE,
-			arena_strdup(s->arena, watch_problem(a->watch)),
-			"give the agent CAP_PERFMON; until then /proc is looked through every two seconds");
-	add_check(s, rows, "targets", failed ? CHECK_NOTE : CHECK_OK,
-		  arena_printf(s->arena, "%zu files attached, %zu failed, %zu processes",
-			       targets_n_attached(a->targets), failed, watch_n_processes(a->watch)),
-		  failed ? "`poolscope probes` has the reasons" : NULL);
-	add_recipe_check(s, rows);
-	add_check(s, rows, "losses", total_losses(r) ? CHECK_NOTE : CHECK_OK,
-		  arena_printf(s->arena, "%llu events refused or lost",
-			       (unsigned long long)total_losses(r)),
-		  total_losses(r) ? "the list below says what each means" : NULL);
-	add_check(s, rows, "socket inventory", CHECK_OK,
-		  arena_printf(s->arena, "a pass takes %.1f ms", r->inventory_s * 1e3), NULL);
-	add_flight_check(a, s, rows);
-	return 0;
+	return self_fill(&self, s);
 }
 
 static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
@@ -267,11 +115,8 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	if (model_snapshot(a->model, s, flight_name_thread, a->flight) ||
 	    targets_rows(a->targets, s->arena, probe_stat, a->ingest, &s->probes, &s->n_probes) ||
 	    targets_recipe_rows(a->targets, s->arena, &s->recipes, &s->n_recipes) ||
-	    fill_tables(a, s) || fill_checks(a, s) || evidence_fill(a->stacks, s, now_ns))
+	    fill_self(a, s) || evidence_fill(a->stacks, s, now_ns))
 		return -ENOMEM;
-	fill_agent_row(a, s);
-	s->agent.losses[PS_LOSS_suspects_full] += detect_n_refused(a->detect);
-	s->agent.losses[PS_LOSS_records_left_out] += flight_n_left_out(a->flight);
 	return detect_tick(a->detect, s, flight_thread_facts, a->flight);
 }
 
@@ -511,50 +356,6 @@ static int open_flight(struct agent *a, const struct agent_options *o,
 	return flight_new(a->model, &options, &a->flight);
 }
 
-/* Once: nothing of it changes until the agent ends. */
-static int make_settings(struct agent *a, const struct agent_options *o,
-			 const struct detect_limits *wrong)
-{
-	const struct config options = { .listen_address = (char *)o->listen_address,
-					.socket_path = (char *)o->socket_path,
-					.recipe_folders = (char *)o->recipe_folders };
-	const struct config *file = &a->config;
-	struct kernel_limits k;
-	struct config effect = *file;
-
-#define FIRST_OF(member, otherwise)                                                                \
-	(options.member ? options.member : file->member ? file->member : (char *)(otherwise))
-	kernel_limits_read(a->kernel, &k);
-	effect.listen_address = FIRST_OF(listen_address, SERVER_LISTEN_ADDRESS);
-	effect.socket_path = FIRST_OF(socket_path, SERVER_SOCKET_PATH);
-	effect.recipe_folders = (char *)a->recipe_folders;
-	effect.recipe_mode_text = FIRST_OF(recipe_mode_text, "full");
-	effect.probe_method_text = FIRST_OF(probe_method_text, "auto");
-	effect.traffic_text = FIRST_OF(traffic_text, "auto");
-	effect.limit_pools = k.pools;
-	effect.limit_pools_per_process = k.pools_per_process;
-	effect.limit_leases = k.leases;
-	effect.limit_waiters = k.waiters;
-	effect.limit_processes = k.processes;
-	effect.limit_sockets = k.sockets;
-	effect.limit_endpoints = k.endpoints;
-	effect.limit_threads = k.threads;
-	effect.no_progress_ms = k.no_progress_ms;
-	effect.leak_seconds = (uint32_t)(wrong->leak_ns / 1000000000);
-	effect.wait_seconds = (uint32_t)(wrong->wait_ns / 1000000000);
-	effect.flight_text = o->in_process ? (char *)"off" : FIRST_OF(flight_text, "on");
-	effect.flight_folder = FIRST_OF(flight_folder, FLIGHT_FOLDER);
-	effect.flight_minutes = file->flight_minutes ? file->flight_minutes : FLIGHT_MINUTES;
-	effect.flight_megabytes =
-		file->flight_megabytes ? file->flight_megabytes : FLIGHT_MEGABYTES;
-	effect.flight_files = file->flight_files ? file->flight_files : FLIGHT_FILES;
-#undef FIRST_OF
-	a->settings_arena = arena_new();
-	return a->settings_arena ? settings_fill(a->settings_arena, file, &options, &effect,
-						 &a->settings, &a->n_settings)
-				 : -ENOMEM;
-}
-
 static int open_parts(struct agent *a, const struct agent_options *o, struct diag *d)
 {
 	const struct kernel_limits limits = {
@@ -574,6 +375,7 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		.is_perf_forced = a->config.probe_method == CONFIG_PROBE_PERF,
 	};
 	struct detect_limits wrong = detect_limits_default;
+	struct kernel_limits in_effect;
 	int error = open_server(a, o, d); /* first: a second agent on this host must not attach anything */
 
 	if (!error)
@@ -599,7 +401,12 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 			    : a->config.recipe_folders ? a->config.recipe_folders
 						       : recipes_default_folders();
 	read_recipes(a);
-	error = make_settings(a, o, &wrong);
+	kernel_limits_read(a->kernel, &in_effect);
+	a->settings_arena = arena_new();
+	error = a->settings_arena
+			? settings_make(a->settings_arena, &a->config, o, a->recipe_folders,
+					&in_effect, &wrong, &a->settings, &a->n_settings)
+			: -ENOMEM;
 	if (!error)
 		error = watch_new(a->targets, &a->watch);
 	if (!error)

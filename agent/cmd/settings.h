@@ -9,8 +9,11 @@
 
 #include <stddef.h>
 
+struct agent_options;
 struct arena;
 struct config;
+struct detect_limits;
+struct kernel_limits;
 struct setting_row;
 
 /*
@@ -19,5 +22,10 @@ struct setting_row;
  */
 int settings_fill(struct arena *a, const struct config *file, const struct config *options,
 		  const struct config *effect, const struct setting_row **ret, size_t *ret_n);
+
+/* The same of what the agent was given, and has made of it: the folders that it reads, and its limits. */
+int settings_make(struct arena *a, const struct config *file, const struct agent_options *o,
+		  const char *recipe_folders, const struct kernel_limits *limits,
+		  const struct detect_limits *wrong, const struct setting_row **ret, size_t *ret_n);
 
 #endif

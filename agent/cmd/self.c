@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* self.c - see self.h. The surprise: the agent's row counts hits by those of the probes, so these must be in the snapshot before. */
+#include "cmd/self.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "cmd/flight.h"
+#include "detect/detect.h"
+#include "ingest/ingest.h"
+#include "model/snapshot.h"
+#include "probe/kernel.h"
+#include "probe/targets.h"
+#include "probe/watch.h"
+#include "symbolize/stacks.h"
+
+static uint64_t rss_bytes(void)
+{
+	AUTO_FCLOSE FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long long size = 0, resident = 0;
+
+	if (!f || fscanf(f, "%llu %llu", &size, &resident) != 2)
+		return 0;
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void fill_agent_row(const struct self *self, struct snapshot *s)
+{
+	const struct ingest_report *r = ingest_report(self->ingest);
+	struct agent_row *row = &s->agent;
+	struct rusage usage;
+	int64_t run_ns = kernel_run_ns(self->kernel);
+
+	getrusage(RUSAGE_SELF, &usage);
+	row->cpu_user_s = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6;
+	row->cpu_system_s = (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
+	row->bpf_run_s = run_ns < 0 ? NAN : (double)run_ns / 1e9;
+	row->rss_bytes = rss_bytes();
+	row->stacks_taken = stacks_report(self->stacks)->n_taken;
+	row->stacks_cpu_s = stacks_report(self->stacks)->cpu_s;
+	memcpy(row->losses, r->losses, sizeof(row->losses));
+	row->losses[PS_LOSS_stacks_refused] += stacks_report(self->stacks)->n_refused;
+	row->losses[PS_LOSS_stacks_failed] += stacks_report(self->stacks)->n_failed;
+	memcpy(row->stories, r->stories, sizeof(row->stories));
+	row->n_targets = (int32_t)targets_n_attached(self->targets);
+	row->n_targets_failed = (int32_t)targets_n_failed(self->targets);
+	row->n_processes = (int32_t)r->n_processes;
+	row->n_unseen = r->n_unseen;
+	row->tick_s = self->tick_s;
+	row->longest_tick_s = self->longest_tick_s;
+	row->longest_tick_cpu_s = self->longest_tick_cpu_s;
+	row->ticks = self->ticks;
+	row->losses[PS_LOSS_suspects_full] += detect_n_refused(self->detect);
+	row->losses[PS_LOSS_records_left_out] += flight_n_left_out(self->flight);
+	row->probe_hits = targets_gone_hits(self->targets);
+	for (size_t i = 0; i < s->n_probes; i++)
+		row->probe_hits += s->probes[i].shares_hits ? 0 : s->probes[i].hits;
+}
+
+static int fill_tables(const struct self *self, struct snapshot *s)
+{
+	static const enum kernel_map shown[] = { KERNEL_MAP_PROCS,     KERNEL_MAP_POOLS,
+						 KERNEL_MAP_LEASES,    KERNEL_MAP_WAITERS,
+						 KERNEL_MAP_ENDPOINTS, KERNEL_MAP_LISTENERS,
+						 KERNEL_MAP_GIVEN_UPS, KERNEL_MAP_UNIX,
+						 KERNEL_MAP_TAKEN,     KERNEL_MAP_LOCKS };
+	const size_t n = sizeof(shown) / sizeof(*shown);
+	struct table_row *rows = arena_alloc(s->arena, n + 1, sizeof(*rows));
+
+	if (!rows)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		rows[i] = (struct table_row){ .name = kernel_map_name(shown[i]),
+					      .used = ingest_report(self->ingest)->used[shown[i]],
+					      .limit = kernel_map_limit(self->kernel, shown[i]) };
+	rows[n] = (struct table_row){ .name = "threads",
+				      .used = kernel_n_threads(self->kernel),
+				      .limit = kernel_threads_limit(self->kernel) };
+	s->tables = rows;
+	s->n_tables = n + 1;
+	return 0;
+}
+
+static void add_check(struct snapshot *s, struct check_row *rows, const char *name,
+		      enum check_state state, const char *found, const char *advice)
+{
+	rows[s->n_checks++] = (struct check_row){
+		.name = name, .state = state, .found = found, .advice = advice
+	};
+}
+
+static uint64_t total_losses(const struct ingest_report *r)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < PS_LOSS_COUNT; i++)
+		n += r->losses[i];
+	return n;
+}
+
+static void add_recipe_check(struct snapshot *s, struct check_row *rows)
+{
+	size_t n_wrong = 0, n_used = 0;
+
+	for (size_t i = 0; i < s->n_recipes; i++) {
+		n_wrong += s->recipes[i].problem != NULL;
+		n_used += s->recipes[i].n_files > 0;
+	}
+	add_check(s, rows, "recipes", n_wrong ? CHECK_NOTE : CHECK_OK,
+		  arena_printf(s->arena,
+			       "%zu libraries known, %zu of them in use, %zu with problems",
+			       s->n_recipes, n_used, n_wrong),
+		  n_wrong ? "`poolscope recipes` and `poolscope probes` have the reasons" : NULL);
+}
+
+static void add_flight_check(const struct self *self, struct snapshot *s, struct check_row *rows)
+{
+	const char *problem, *state = flight_state(self->flight, s->arena, &problem);
+
+	if (problem)
+		add_check(s, rows, "flight recorder", CHECK_NOTE,
+			  arena_printf(s->arena, "%s; %s", state, problem),
+			  "files need [record] flight_folder, see poolscope.conf(5)");
+	else
+		add_check(s, rows, "flight recorder", CHECK_OK, state, NULL);
+}
+
+static int fill_checks(const struct self *self, struct snapshot *s)
+{
+	struct check_row *rows = arena_alloc(s->arena, 10, sizeof(*rows));
+	const struct ingest_report *r = ingest_report(self->ingest);
+	size_t failed = targets_n_failed(self->targets);
+	struct utsname uts;
+
+	if (!rows)
+		return -ENOMEM;
+	s->checks = rows;
+	uname(&uts);
+	add_check(s, rows, "kernel", CHECK_OK, arena_printf(s->arena, "%s, with BTF", uts.release),
+		  NULL);
+	if (kernel_has_uprobe_multi(self->kernel))
+		add_check(s, rows, "uprobe method", CHECK_OK,
+			  "uprobe_multi: attach and detach in milliseconds", NULL);
+	else
+		add_check(s, rows, "uprobe method", CHECK_NOTE,
+			  "perf uprobes: each takes about 0.1 s to detach",
+			  "a kernel from 6.6 on has uprobe_multi links");
+	if (!kernel_hook_error(self->kernel))
+		add_check(s, rows, "sockets and processes", CHECK_OK, "BTF tracepoints", NULL);
+	else
+		add_check(s, rows, "sockets and processes", CHECK_BAD,
+			  arena_strdup(s->arena, kernel_hook_error(self->kernel)),
+			  "socket pools are incomplete on this kernel");
+	if (kernel_traffic_tier(self->kernel))
+		add_check(s, rows, "traffic and waits", CHECK_OK, kernel_traffic_tier(self->kernel),
+			  NULL);
+	else
+		add_check(
+			s, rows, "traffic and waits", CHECK_NOTE,
+			"not seen: who uses a connection, and who waits for one, is not inferred",
+			"a kernel from 6.3 on tells the lengths on sockets; before, it must be able to trace functions (fentry)");
+	if (!watch_problem(self->watch))
+		add_check(s, rows, "library loads", CHECK_OK,
+			  "told by the kernel (perf mmap records)", NULL);
+	else
+		add_check(
+			s, rows, "library loads", CHECK_NOTE,
+			arena_strdup(s->arena, watch_problem(self->watch)),
+			"give the agent CAP_PERFMON; until then /proc is looked through every two seconds");
+	add_check(s, rows, "targets", failed ? CHECK_NOTE : CHECK_OK,
+		  arena_printf(s->arena, "%zu files attached, %zu failed, %zu processes",
+			       targets_n_attached(self->targets), failed,
+			       watch_n_processes(self->watch)),
+		  failed ? "`poolscope probes` has the reasons" : NULL);
+	add_recipe_check(s, rows);
+	add_check(s, rows, "losses", total_losses(r) ? CHECK_NOTE : CHECK_OK,
+		  arena_printf(s->arena, "%llu events refused or lost",
+			       (unsigned long long)total_losses(r)),
+		  total_losses(r) ? "the list below says what each means" : NULL);
+	add_check(s, rows, "socket inventory", CHECK_OK,
+		  arena_printf(s->arena, "a pass takes %.1f ms", r->inventory_s * 1e3), NULL);
+	add_flight_check(self, s, rows);
+	return 0;
+}
+
+int self_fill(const struct self *self, struct snapshot *s)
+{
+	int error = fill_tables(self, s);
+
+	if (!error)
+		error = fill_checks(self, s);
+	if (!error)
+		fill_agent_row(self, s);
+	return error;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * self.h - what the agent says of itself, in the rows of a snapshot: its cost and losses, how full its tables are, and the checks of `doctor`.
+ */
+#ifndef POOLSCOPE_CMD_SELF_H
+#define POOLSCOPE_CMD_SELF_H
+
+#include <stdint.h>
+
+struct detect;
+struct flight;
+struct ingest;
+struct kernel;
+struct snapshot;
+struct stacks;
+struct targets;
+struct watch;
+
+/* Its parts, borrowed, and its ticks so far. */
+struct self {
+	struct kernel *kernel;
+	struct targets *targets;
+	struct watch *watch;
+	struct ingest *ingest;
+	struct stacks *stacks;
+	struct flight *flight;
+	struct detect *detect;
+	uint64_t ticks;
+	double tick_s, longest_tick_s, longest_tick_cpu_s;
+};
+
+/* Into the agent's row, tables and checks; probes and recipes are in the snapshot already. 0 or -ENOMEM. */
+int self_fill(const struct self *self, struct snapshot *s);
+
+#endif
