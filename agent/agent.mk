@@ -16,7 +16,7 @@ $(B)/san/%.o: %.c
 	$(CC) $(STD) -O1 -g $(WARN) -fPIE $(SAN) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
 # only these see libbpf, by the skeleton
-$(B)/obj/agent/probe/kernel.o $(B)/san/agent/probe/kernel.o $(B)/analyze/agent/probe/kernel.o: $(B)/gen/poolscope.skel.h
+$(foreach d,obj san analyze,$(B)/$d/agent/probe/kernel.o $(B)/$d/agent/probe/kernel_load.o): $(B)/gen/poolscope.skel.h
 
 $(B)/libagent.a: $(AGENT_OBJS)
 	@rm -f $@
