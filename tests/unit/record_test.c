@@ -544,6 +544,45 @@ static void memory_is_bounded_whatever_comes(void **state)
 	host_end(&h);
 }
 
+static int count_moments(void *context, enum record what, const void *key, const void *value,
+			 const char *text, size_t n_text)
+{
+	(void)key;
+	(void)value;
+	(void)text;
+	(void)n_text;
+	*(size_t *)context += what == RECORD_moment || what == RECORD_machine;
+	return 0;
+}
+
+/* Without those no tick can be played. */
+static void what_a_tick_must_have_is_there_though_it_is_full(void **state)
+{
+	const size_t n_text = RECORD_TEXT_MAX;
+	struct tick_writer *w = tick_writer_new();
+	struct tick_reader *r = tick_reader_new();
+	char *text = calloc(1, n_text);
+	size_t n, at, n_found = 0;
+	const void *tick;
+
+	(void)state;
+	tick_writer_begin(w, true);
+	tick_writer_put(w, RECORD_tick, NULL, &(struct record_tick){ .t_ns = 1 }, NULL, 0);
+	for (uint32_t i = 1; !tick_writer_n_left_out(w); i++)
+		tick_writer_put(w, RECORD_stack, &(struct record_stack_key){ .pid = i },
+				&(struct record_stack){ .taken_ns = 1 }, text, n_text);
+	tick_writer_put(w, RECORD_moment, NULL, &(struct record_moment){ .seq = 1 }, NULL, 0);
+	tick_writer_put(w, RECORD_machine, NULL, &(struct record_machine){ .leak_ns = 1 }, "a", 2);
+	assert_int_equal(tick_writer_n_left_out(w), 1);
+	assert_int_equal(tick_writer_end(w, &tick, &n), 0);
+	assert_true(n <= TICK_MOST_BYTES);
+	assert_int_equal(tick_read(r, tick, n, true, count_moments, &n_found, &at), 0);
+	assert_int_equal(n_found, 2);
+	tick_writer_free(w);
+	tick_reader_free(r);
+	free(text);
+}
+
 static void who_reads_too_late_is_told(void **state)
 {
 	struct buffer file = { 0 };
@@ -769,6 +808,7 @@ int main(void)
 		cmocka_unit_test(a_recording_that_begins_in_the_middle_has_what_is_there),
 		cmocka_unit_test(the_oldest_goes_and_what_is_left_begins_with_a_key),
 		cmocka_unit_test(memory_is_bounded_whatever_comes),
+		cmocka_unit_test(what_a_tick_must_have_is_there_though_it_is_full),
 		cmocka_unit_test(who_reads_too_late_is_told),
 		cmocka_unit_test(it_is_off_until_somebody_reads_and_after),
 		cmocka_unit_test(a_file_that_was_cut_is_refused_wherever_that_was),
