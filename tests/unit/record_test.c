@@ -773,6 +773,25 @@ static void ticks_that_make_no_sense_are_refused(void **state)
 	}
 }
 
+/* The structs are a stranger's: what is later than any clock would overflow when an age is made of it. */
+static void times_that_cannot_be_are_refused(void **state)
+{
+	struct ps_ref_key key = { .pool = key_of(0), .id = 1 };
+	struct ps_lease lease = { .state = PS_LEASE_HELD, .since_ns = (uint64_t)1 << 63 };
+	struct ps_waiter waiter = { .since_ns = (uint64_t)1 << 63 };
+	struct record_pool pool = { .id = 1 };
+	struct model *m = model_new();
+
+	(void)state;
+	model_tick_begin(m, 10 * S);
+	assert_int_equal(model_feed_record(m, RECORD_pool, &key.pool, &pool, NULL, 0), 0);
+	assert_int_equal(model_feed_record(m, RECORD_lease, &key, &lease, NULL, 0), -EBADMSG);
+	assert_int_equal(model_feed_record(m, RECORD_waiter, &key, &waiter, NULL, 0), -EBADMSG);
+	pool.books.since_ns = (uint64_t)1 << 63;
+	assert_int_equal(model_feed_record(m, RECORD_pool, &key.pool, &pool, NULL, 0), -EBADMSG);
+	model_free(m);
+}
+
 static void another_version_is_told(void **state)
 {
 	unsigned char head[RECORDING_HEAD_MOST];
@@ -816,6 +835,7 @@ int main(void)
 		cmocka_unit_test(before_the_damage_it_can_be_played),
 		cmocka_unit_test(a_block_becomes_what_its_head_says_and_no_byte_more),
 		cmocka_unit_test(ticks_that_make_no_sense_are_refused),
+		cmocka_unit_test(times_that_cannot_be_are_refused),
 		cmocka_unit_test(another_version_is_told),
 	};
 
