@@ -18,6 +18,7 @@
 #include "cmd/field.h"
 
 #define ADDRESS_BYTES 64
+#define PATH_BYTES 4096
 #define LONG_NAME 56	/* sentences have 60 bytes of a name, and perhaps one character less */
 
 /* Keys whose values are names, and what those are called. */
@@ -95,14 +96,35 @@ static bool is_common(const char *address)
 	       !strcmp(address, "::1") || !strcmp(address, "::");
 }
 
-/* A file of the distribution, or a library. */
+/* Folders of every host, where names are the distribution's, the kernel's or ours. */
+static bool is_in_common_folder(const char *path)
+{
+	static const char *const folders[] = {
+		"/usr/",   "/bin/",           "/sbin/",          "/lib/",
+		"/lib32/", "/lib64/",         "/proc/",          "/sys/",
+		"/dev/",   "/run/poolscope/", "/etc/poolscope/", "/var/lib/poolscope"
+	};
+
+	if (!strncmp(path, "/usr/local/", 11))
+		return false;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		if (!strncmp(path, folders[i], strlen(folders[i])))
+			return true;
+	return false;
+}
+
+static bool is_library(const char *base)
+{
+	return (!strncmp(base, "lib", 3) || !strncmp(base, "ld-", 3)) && strstr(base, ".so");
+}
+
+/* A file of the distribution, or a library; the folder of such a one is found wherever it stands. */
 static bool is_common_file(const char *path)
 {
 	const char *base = strrchr(path, '/');
 
 	base = base ? base + 1 : path;
-	return !strncmp(path, "/usr/", 5) || !strncmp(path, "/lib", 4) || base[0] == '[' ||
-	       ((!strncmp(base, "lib", 3) || !strncmp(base, "ld-", 3)) && strstr(base, ".so"));
+	return is_in_common_folder(path) || base[0] == '[' || is_library(base);
 }
 
 static void give_name(struct names *names, const char *called, const char *text)
@@ -142,8 +164,7 @@ static bool is_own_path(const json_t *setting)
 {
 	const char *value = field_text_or(setting, "value", "");
 
-	return field_text(setting, "section") && value[0] == '/' && !is_common_file(value) &&
-	       strncmp(value, "/run/poolscope/", 15) != 0;
+	return field_text(setting, "section") && value[0] == '/' && !is_in_common_folder(value);
 }
 
 static void collect(struct names *names, json_t *json, bool is_stack)
@@ -242,6 +263,29 @@ static const char *address_at(struct names *names, const char *text, size_t at, 
 	return is_common(address) ? NULL : pseudonym_of(names, "address", address);
 }
 
+/* What stands for the path at that place, or for the folder where it is a library's, whose name stays; NULL = none is there, or one that stays. */
+static const char *path_at(struct names *names, const char *text, size_t at, size_t *ret_n)
+{
+	char path[PATH_BYTES];
+	char *base;
+
+	*ret_n = strcspn(text + at, " \t\n\"'`,;:()<>");
+	while (*ret_n && text[at + *ret_n - 1] == '.')
+		--*ret_n;
+	if (text[at] != '/' || *ret_n >= sizeof(path) ||
+	    (at && (is_word(text[at - 1]) || strchr("./-~", text[at - 1]))))
+		return NULL;
+	snprintf(path, sizeof(path), "%.*s", (int)*ret_n, text + at);
+	base = strrchr(path, '/') + 1;
+	if (base - path == 1 || is_in_common_folder(path))
+		return NULL;
+	if (!is_library(base))
+		return pseudonym_of(names, "file", path);
+	base[-1] = '\0';
+	*ret_n = strlen(path);
+	return pseudonym_of(names, "folder", path);
+}
+
 static int replace(struct names *names, json_t *string)
 {
 	const char *text = json_string_value(string);
@@ -255,6 +299,8 @@ static int replace(struct names *names, json_t *string)
 
 		if (!pseudonym)
 			pseudonym = address_at(names, text, at, &n);
+		if (!pseudonym)
+			pseudonym = path_at(names, text, at, &n);
 		if (pseudonym) {
 			buffer_add_text(&b, pseudonym);
 			at += n;
@@ -269,8 +315,9 @@ static int replace(struct names *names, json_t *string)
 
 static bool is_ours(const json_t *object, const char *key)
 {
-	if (!strcmp(key, "name"))
-		return !field_text(object, "process");
+	if (!strcmp(key, "name")) /* a recipe that is wrong has its path for a name */
+		return !field_text(object, "process") &&
+		       field_text_or(object, "name", "")[0] != '/';
 	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
 		if (!strcmp(key, ours[i]))
 			return true;

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,7 +43,7 @@ struct flight {
 	/* the file that is being written */
 	int fd; /* -1 = none */
 	int64_t begun_ns;
-	uint64_t next, until; /* blocks */
+	uint64_t first, next, until; /* blocks */
 	char name[NAME_BYTES];
 	char problem[128];
 	uint64_t n_files;
@@ -228,13 +230,38 @@ static int select_flight(const struct dirent *e)
 	return is_flight_name(e->d_name);
 }
 
-/* Names of files sort by their time. */
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp((*(struct dirent *const *)a)->d_name, (*(struct dirent *const *)b)->d_name);
+}
+
+/*
+ * Names of files sort by their time. Those that are of a later time than the one that was just written are of a clock that went wrong, and older
+ * than all others.
+ */
+static void sort_by_age(struct dirent **names, size_t n, const char *newest)
+{
+	struct dirent **sorted = calloc(n, sizeof(struct dirent *));
+	size_t first = 0;
+
+	qsort(names, n, sizeof(*names), compare_names);
+	while (first < n && strcmp(names[first]->d_name, newest) <= 0)
+		first++;
+	for (size_t i = 0; sorted && i < n; i++)
+		sorted[i] = names[(first + i) % n];
+	if (sorted)
+		memcpy(names, sorted, n * sizeof(*names));
+	free(sorted);
+}
+
 static void remove_oldest(const struct flight *f)
 {
 	struct dirent **names;
 	AUTO_CLOSE int folder = open(f->options.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int n = scandir(f->options.folder, &names, select_flight, alphasort);
+	int n = scandir(f->options.folder, &names, select_flight, NULL);
 
+	if (n > 0)
+		sort_by_age(names, (size_t)n, f->name);
 	for (int i = 0; i < n; i++) {
 		if (folder >= 0 && n - i > (int)f->options.files)
 			unlinkat(folder, names[i]->d_name, 0);
@@ -276,21 +303,43 @@ static int write_head(struct flight *f)
 	unsigned char head[RECORDING_HEAD_MOST];
 	size_t n = recording_head_format(head, sizeof(head));
 
-	f->next = recorder_first(f->recorder);
+	f->first = f->next = recorder_first(f->recorder);
 	return lseek(f->fd, 0, SEEK_SET) || ftruncate(f->fd, 0) || write_all(f->fd, head, n);
+}
+
+/* One that another agent is writing to is locked by it. */
+static bool is_another_agents(int folder)
+{
+	AUTO_CLOSE int fd = openat(folder, PART, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+}
+
+/* By the time; of several in a second, which only other agents and other clocks can have written, the next second that is free. */
+static void choose_name(struct flight *f, int folder)
+{
+	time_t seconds = (time_t)(f->wall_ns / 1000000000);
+	struct stat st;
+	struct tm tm;
+
+	for (int i = 0; i < 60; i++, seconds++) {
+		gmtime_r(&seconds, &tm);
+		strftime(f->name, sizeof(f->name), NAME_FORMAT, &tm);
+		if (fstatat(folder, f->name, &st, AT_SYMLINK_NOFOLLOW))
+			break;
+	}
 }
 
 static void begin_file(struct flight *f)
 {
 	AUTO_CLOSE int folder = open(f->options.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	time_t seconds = (time_t)(f->wall_ns / 1000000000);
-	struct tm tm;
 
+	if (folder >= 0 && is_another_agents(folder))
+		return; /* it is tried again at the next tick */
 	f->wanted_ns = 0;
 	f->begun_ns = f->now_ns;
-	gmtime_r(&seconds, &tm);
-	strftime(f->name, sizeof(f->name), NAME_FORMAT, &tm);
 	if (folder >= 0) {
+		choose_name(f, folder);
 		unlinkat(folder, PART, 0); /* of an agent that was killed */
 		f->fd = openat(folder, PART, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 			       0640);
@@ -299,6 +348,7 @@ static void begin_file(struct flight *f)
 		complain(f, "cannot write to");
 		return;
 	}
+	flock(f->fd, LOCK_EX | LOCK_NB);
 	f->until = recorder_next(f->recorder);
 	if (write_head(f))
 		give_up(f, "cannot write to");
@@ -310,6 +360,11 @@ static void end_file(struct flight *f)
 	const struct block_head end = { .flags = BLOCK_END, .seq = f->until, .t_ns = f->begun_ns };
 	unsigned char bytes[BLOCK_HEAD_BYTES];
 
+	if (f->first >= f->until) {
+		errno = ENOBUFS;
+		give_up(f, "nothing is kept for");
+		return;
+	}
 	block_head_format(&end, bytes);
 	if (folder < 0 || write_all(f->fd, bytes, sizeof(bytes)) ||
 	    renameat(folder, PART, folder, f->name)) {
@@ -333,7 +388,7 @@ void flight_go_on(struct flight *f)
 	recorder_settle(f->recorder);
 	if (f->fd < 0)
 		return;
-	if (f->next == f->until) {
+	if (f->next >= f->until) { /* or all of it was dropped in the meantime */
 		end_file(f);
 		return;
 	}
@@ -423,6 +478,9 @@ const char *flight_state(const struct flight *f, struct arena *arena, const char
 		return "off";
 	if (f->problem[0])
 		*ret_problem = arena_strdup(arena, f->problem);
+	else if (r.n_blocks && !r.bytes)
+		*ret_problem = arena_strdup(
+			arena, "nothing is kept: flight_megabytes is too little for one tick");
 	else if (access(f->options.folder, W_OK))
 		*ret_problem = arena_printf(arena, "%s: %s", f->options.folder, strerror(errno));
 	return arena_printf(arena, "the last %.0f s are kept in %.1f MiB; %llu files written",

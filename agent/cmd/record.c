@@ -44,10 +44,27 @@ static int cannot_write(const struct invocation *in, struct diag *d)
 	return diag_set(d, -EIO, "%s cannot be written: %s", in->output, strerror(errno));
 }
 
+/* All of it or nothing: on a full disk what is in the file stays whole. */
+static int write_whole(const struct invocation *in, struct output *o, const void *data, size_t n,
+		       struct diag *d)
+{
+	int r;
+
+	if (fwrite(data, 1, n, o->file) == n) {
+		o->n_bytes += n;
+		return 0;
+	}
+	r = cannot_write(in, d);
+	if (ftruncate(fileno(o->file), (off_t)o->n_bytes) == 0)
+		fseeko(o->file, (off_t)o->n_bytes, SEEK_SET);
+	return r;
+}
+
 /* Blocks as they came, counted on the way; they are from the agent, and looked at no more than is needed for that. */
 static int write_blocks(const struct invocation *in, struct output *o, const struct buffer *b,
 			struct diag *d)
 {
+	struct output then = *o;
 	size_t at = 0;
 
 	while (at < b->n) {
@@ -55,17 +72,18 @@ static int write_blocks(const struct invocation *in, struct output *o, const str
 
 		if (b->n - at < BLOCK_HEAD_BYTES ||
 		    block_head_parse((const unsigned char *)b->data + at, &h, NULL) ||
-		    h.n_deflated > b->n - at - BLOCK_HEAD_BYTES || h.seq != o->next)
+		    h.n_deflated > b->n - at - BLOCK_HEAD_BYTES || h.seq != then.next)
 			return diag_set(d, -EPROTO, "no sense in the answer of the agent");
-		if (!o->n_blocks++)
-			o->first_s = (double)h.t_ns / 1e9;
-		o->last_s = (double)h.t_ns / 1e9;
-		o->next++;
+		if (!then.n_blocks++)
+			then.first_s = (double)h.t_ns / 1e9;
+		then.last_s = (double)h.t_ns / 1e9;
+		then.next++;
 		at += BLOCK_HEAD_BYTES + h.n_deflated;
 	}
-	if (b->n && (fwrite(b->data, 1, b->n, o->file) != b->n || fflush(o->file)))
-		return cannot_write(in, d);
-	o->n_bytes += b->n;
+	if (b->n && write_whole(in, o, b->data, b->n, d))
+		return -EIO;
+	then.n_bytes = o->n_bytes;
+	*o = then;
 	return 0;
 }
 
@@ -140,10 +158,7 @@ static int begin(const struct invocation *in, struct output *o, struct diag *d)
 	unsigned char head[RECORDING_HEAD_MOST];
 	size_t n = recording_head_format(head, sizeof(head));
 
-	if (fwrite(head, 1, n, o->file) != n)
-		return cannot_write(in, d);
-	o->n_bytes = n;
-	return 0;
+	return write_whole(in, o, head, n, d);
 }
 
 static int end(const struct invocation *in, struct output *o, struct diag *d)
@@ -152,11 +167,9 @@ static int end(const struct invocation *in, struct output *o, struct diag *d)
 	unsigned char bytes[BLOCK_HEAD_BYTES];
 
 	block_head_format(&h, bytes);
-	if (fwrite(bytes, 1, sizeof(bytes), o->file) != sizeof(bytes) || fflush(o->file) ||
-	    fsync(fileno(o->file)))
-		return cannot_write(in, d);
-	o->n_bytes += sizeof(bytes);
-	return 0;
+	if (write_whole(in, o, bytes, sizeof(bytes), d))
+		return -EIO;
+	return fsync(fileno(o->file)) ? cannot_write(in, d) : 0;
 }
 
 /* A new file that only the owner may read: it has the names of all that runs here. As newfile.h, but it grows. */
@@ -179,7 +192,9 @@ static FILE *open_output(const struct invocation *in, struct diag *d)
 			cannot_write(in, d);
 		if (fd >= 0)
 			close(fd);
+		return NULL;
 	}
+	setvbuf(f, NULL, _IONBF, 0); /* what is written is in the file, or it is an error at once */
 	return f;
 }
 

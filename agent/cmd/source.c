@@ -120,11 +120,10 @@ static int open_recording(const struct invocation *in, struct source *s, struct 
 	int r;
 
 	if (fd < 0)
-		return diag_set(d, -errno, "%s cannot be opened: %s", in->recording,
-				strerror(errno));
+		return diag_set(d, -errno, "cannot be opened: %s", strerror(errno));
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
 		close(fd);
-		return diag_set(d, -EINVAL, "%s is no file", in->recording);
+		return diag_set(d, -EINVAL, "it is no file");
 	}
 	f = fdopen(fd, "rb");
 	if (!f) {
@@ -154,15 +153,16 @@ bool source_is_over(const struct source *s)
 	return s->player && s->to_ns >= s->until_ns;
 }
 
-/* An error of a recording has the file's name in front. */
+/* An error of a recording has the file's name in front, which may have been given by a pattern. */
 static int of_recording(const struct invocation *in, int error, struct diag *d)
 {
-	char text[sizeof(d->text)];
+	char text[sizeof(d->text)], name[sizeof(d->text)];
 
 	if (!error)
 		return 0;
 	snprintf(text, sizeof(text), "%s", d->text);
-	return diag_set(d, error, "%s: %s", in->recording, text);
+	text_clean(in->recording, SIZE_MAX, name, sizeof(name));
+	return diag_set(d, error, "%s: %s", name, text);
 }
 
 int source_open(const struct invocation *in, struct source **ret, struct diag *d)

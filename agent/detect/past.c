@@ -9,11 +9,13 @@
 
 #define USUAL_HOLDS 5000 /* the mean forgets what is older than about so many holds */
 #define TICK_NS 900000000
+#define COUNT_MOST ((int64_t)1 << 60)
 #define CALM 0.2 /* of the time with callers that wait: more is not calm */
 
+/* More than could be counted in a life is a stranger's (recordings), and is not to overflow. */
 static int64_t known(int64_t n)
 {
-	return n == UNKNOWN ? 0 : n;
+	return n < 0 ? 0 : n < COUNT_MOST ? n : COUNT_MOST;
 }
 
 static double known_s(double s)

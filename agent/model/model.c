@@ -154,22 +154,29 @@ static bool is_same(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-/* The name of a process is a label of its pools. */
-static void process_is_renamed(struct model *m, const struct process *proc)
+/* The name of a process is a label of its pools: they are in other groups from this tick on. */
+static bool is_renamed(const struct model *m, const struct ps_proc_key *key)
+{
+	const struct process *proc = process_find(m, key);
+
+	return proc && proc->is_renamed;
+}
+
+static void pools_of_renamed(struct model *m)
 {
 	struct pool *p;
 	struct endpoint *e;
 
 	for (p = m->pools; p; p = p->hh.next)
-		if (!memcmp(&p->key.proc, &proc->key, sizeof(proc->key)))
-			p->is_grouped = false;
+		p->is_grouped = p->is_grouped && !is_renamed(m, &p->key.proc);
 	for (e = m->endpoints; e; e = e->hh.next)
-		if (!memcmp(&e->key.proc, &proc->key, sizeof(proc->key)))
-			e->is_grouped = false;
+		e->is_grouped = e->is_grouped && !is_renamed(m, &e->key.proc);
 	for (struct family *f = m->families; f; f = f->hh.next)
-		if (!memcmp(f->key.proc.tgid ? &f->key.proc : &f->place.owner, &proc->key,
-			    sizeof(proc->key)))
+		if (is_renamed(m, f->key.proc.tgid ? &f->key.proc : &f->place.owner))
 			f->is_grouped = false;
+	for (struct process *proc = m->processes; proc; proc = proc->hh.next)
+		proc->is_renamed = false;
+	m->has_renamed = false;
 }
 
 static int process_take(struct model *m, const struct process_info *info)
@@ -188,7 +195,7 @@ static int process_take(struct model *m, const struct process_info *info)
 	if (!info->name)
 		return 0;
 	if (!is_new && (!is_same(p->name, info->name) || !is_same(p->service, info->service)))
-		process_is_renamed(m, p);
+		p->is_renamed = m->has_renamed = true;
 	if (replace_string(&p->name, info->name) || replace_string(&p->service, info->service) ||
 	    replace_string(&p->container_id, info->container_id))
 		return -ENOMEM;
@@ -468,6 +475,8 @@ void model_tick_end(struct model *m)
 	struct pool *p;
 	struct endpoint *e;
 
+	if (m->has_renamed)
+		pools_of_renamed(m);
 	for (p = m->pools; p; p = p->hh.next)
 		if (p->is_fed && !p->is_grouped)
 			pool_join(m, p);

@@ -78,7 +78,8 @@ static void pool_learn_before(struct pool *p, const struct pool_extra *extra)
 		p->last_capacity = capacity;
 		return;
 	}
-	now = extra->counted_in_use - ps_in_use(b) + (int64_t)b->before_releases;
+	now = (int64_t)((uint64_t)extra->counted_in_use - (uint64_t)ps_in_use(b) +
+			b->before_releases); /* in a recording they may be anything */
 	if (now >= (int64_t)b->before_releases && now == p->before_candidate)
 		p->before_total = now;
 	p->before_candidate = now;
@@ -86,7 +87,7 @@ static void pool_learn_before(struct pool *p, const struct pool_extra *extra)
 
 int64_t pool_before_out(const struct pool *p)
 {
-	int64_t out = p->before_total - (int64_t)p->books.before_releases;
+	int64_t out = (int64_t)((uint64_t)p->before_total - p->books.before_releases);
 
 	return p->before_total == UNKNOWN || out < 0 ? 0 : out;
 }
@@ -100,7 +101,8 @@ static void pool_check_count(struct pool *p, const struct pool_extra *extra)
 	int64_t diff = 0;
 
 	if (extra->counted_in_use != UNKNOWN && p->before_total != UNKNOWN)
-		diff = extra->counted_in_use - ps_in_use(&p->books) - pool_before_out(p);
+		diff = (int64_t)((uint64_t)extra->counted_in_use - (uint64_t)ps_in_use(&p->books) -
+				 (uint64_t)pool_before_out(p));
 	p->drift_ticks = diff && diff == p->drift_candidate ? p->drift_ticks + 1 : 0;
 	p->drift_candidate = diff;
 	if (!diff || p->drift_ticks >= DRIFT_TICKS)

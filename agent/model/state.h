@@ -26,10 +26,12 @@ struct refs {
 struct process {
 	struct ps_proc_key key;
 	char *name, *service, *container_id;
-	struct endpoint *connects; /* within a tick: the endpoints that it has connections to */
+	const struct endpoint *connects; /* within a tick: one of the endpoints that it has connections to */
+	unsigned int n_connects; /* within a tick: of those */
 	unsigned int n_pools; /* within a tick: of connections */
 	bool has_workers; /* within a tick: a pool of them that is not inferred */
 	bool has_stood; /* still, ever */
+	bool is_renamed; /* in this tick */
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -97,6 +99,11 @@ struct pool {
 
 enum rule { RULE_STATE, RULE_WIRE, RULE_PROXY, RULE_HANDOFF };
 
+struct endpoint_fit {
+	struct ps_proc_key proc;
+	int64_t open;
+};
+
 struct endpoint {
 	struct ps_endpoint_key key;
 	uint64_t id;
@@ -117,8 +124,9 @@ struct endpoint {
 	bool is_folded; /* into the row of a pool that is known better */
 	int64_t accept_queue, accept_backlog, drops;
 	struct recent recent;
-	struct endpoint *next_of_process; /* within a tick: connections of the same process */
-	UT_hash_handle hh;
+	struct endpoint_fit fit; /* within a tick, as what follows: of a process, how many are open */
+	unsigned int n_fits; /* endpoints of which that is true */
+	UT_hash_handle hh, hh_fit;
 };
 
 /* Waits that timers ended, within a tick. */
@@ -218,6 +226,7 @@ struct model {
 	int64_t now_ns;
 	struct model_tap tap; /* put = NULL: there is none */
 	bool is_all_wanted; /* by the tap, in this tick */
+	bool has_renamed; /* processes, in this tick */
 };
 
 /* ---- model.c ----------------------------------------------------------------------------------------------------------- */

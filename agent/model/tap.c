@@ -9,6 +9,7 @@
 #include "model/state.h"
 
 #define ID_MOST ((uint64_t)1 << 48)
+#define TIME_MOST_NS ((uint64_t)1 << 61)
 
 #define RECORD_NOTHING char[0]
 #define RECORD(number, kind, key, value, parent, n, text)                                          \
@@ -163,6 +164,12 @@ void tap_put_lock(const struct model *m, const struct lock *l, const struct ps_l
 
 /* ---- and in again -------------------------------------------------------------------------------------------------------- */
 
+/* What is later would overflow when it is counted with. */
+static bool is_time(uint64_t ns)
+{
+	return ns <= TIME_MOST_NS;
+}
+
 static int feed_process(struct model *m, const void *key, const char *text, size_t n_text)
 {
 	struct process_info info = { 0 };
@@ -201,7 +208,8 @@ static int feed_pool(struct model *m, const void *at, const void *value, const c
 	}
 	memcpy(&r, value, sizeof(r));
 	if (!take_id(m, r.id) || r.books.kind >= PS_KIND_COUNT || r.read_ns < 0 ||
-	    r.read_ns > 3600000000000)
+	    r.read_ns > 3600000000000 || !is_time(r.books.since_ns) ||
+	    !is_time(r.books.saturated_since_ns))
 		return -EBADMSG;
 	extra.counted_in_use = r.counted_in_use;
 	extra.counted_open = r.counted_open;
@@ -226,6 +234,7 @@ static bool is_role(uint32_t role)
 static int feed_of_endpoint(struct model *m, enum record what, const void *at, const void *value)
 {
 	struct ps_endpoint_key key;
+	struct ps_wire wire;
 
 	memcpy(&key, at, sizeof(key));
 	if (!is_role(key.role))
@@ -234,7 +243,7 @@ static int feed_of_endpoint(struct model *m, enum record what, const void *at, c
 		struct record_endpoint r;
 
 		memcpy(&r, value, sizeof(r));
-		if (!take_id(m, r.id))
+		if (!take_id(m, r.id) || !is_time(r.books.since_ns))
 			return -EBADMSG;
 		return model_feed_endpoint(m, &key, &r.books, r.is_sampled, r.accept_queue,
 					   r.accept_backlog, m->now_ns);
@@ -246,7 +255,8 @@ static int feed_of_endpoint(struct model *m, enum record what, const void *at, c
 		model_feed_drops(m, &key, r.n);
 		return 0;
 	}
-	return model_feed_wire(m, &key, value);
+	memcpy(&wire, value, sizeof(wire));
+	return is_time(wire.handoff_ns) ? model_feed_wire(m, &key, &wire) : -EBADMSG;
 }
 
 static int feed_family(struct model *m, const void *at, const void *value)
@@ -261,7 +271,8 @@ static int feed_family(struct model *m, const void *at, const void *value)
 		return 0;
 	}
 	memcpy(&r, value, sizeof(r));
-	if (!take_id(m, r.id) || r.read_ns < 0 || r.read_ns > 3600000000000)
+	if (!take_id(m, r.id) || r.read_ns < 0 || r.read_ns > 3600000000000 ||
+	    !is_time(r.books.since_ns))
 		return -EBADMSG;
 	r.books.name[sizeof(r.books.name) - 1] = 0;
 	place = (struct listening){
@@ -279,7 +290,7 @@ static int feed_counted(struct model *m, const struct ps_stall_key *key, const v
 
 	memcpy(&r, value, sizeof(r));
 	HASH_FIND(hh, m->stalls, key, sizeof(*key), s);
-	if (!(r.s >= 0 && r.s < 1e12) || (s && (r.n < s->n_counted || r.s < s->counted_s)))
+	if (!(r.s >= 0 && r.s < 1e24) || (s && (r.n < s->n_counted || r.s < s->counted_s)))
 		return -EBADMSG;
 	return model_feed_counted_stalls(m, key, s ? r.n - s->n_counted : r.n,
 					 s ? r.s - s->counted_s : r.s);
@@ -303,7 +314,9 @@ static int feed_standstill(struct model *m, const void *at, const void *value)
 
 	memcpy(&key, at, sizeof(key));
 	memcpy(&now, value, sizeof(now));
-	return now.cause < PS_STALL_COUNT ? model_feed_standstill(m, &key, &now) : -EBADMSG;
+	return now.cause < PS_STALL_COUNT && is_time(now.since_ns)
+		       ? model_feed_standstill(m, &key, &now)
+		       : -EBADMSG;
 }
 
 static int feed_of_lock(struct model *m, enum record what, const void *at, const void *value,
@@ -322,6 +335,8 @@ static int feed_of_lock(struct model *m, enum record what, const void *at, const
 	switch (what) {
 	case RECORD_lock:
 		memcpy(&r, value, sizeof(r));
+		if (!is_time(r.convoy_ns) || !is_time((uint64_t)r.oldest_since_ns + 1))
+			return -EBADMSG;
 		books.timeouts = r.timeouts;
 		books.convoy_ns = r.convoy_ns;
 		books.wait = r.wait;
@@ -347,9 +362,13 @@ static int feed_ref(struct model *m, enum record what, const void *at, const voi
 	memcpy(&key, at, sizeof(key));
 	if (what == RECORD_lease) {
 		memcpy(&lease, value, sizeof(lease));
+		if (!is_time(lease.since_ns))
+			return -EBADMSG;
 		return model_feed_lease(m, &key, &lease);
 	}
 	memcpy(&waiter, value, sizeof(waiter));
+	if (!is_time(waiter.since_ns))
+		return -EBADMSG;
 	return model_feed_waiter(m, &key, &waiter);
 }
 
@@ -368,7 +387,7 @@ static int feed_socket(struct model *m, const void *value)
 	struct ps_sock sock;
 
 	memcpy(&sock, value, sizeof(sock));
-	if (!is_role(sock.endpoint.role))
+	if (!is_role(sock.endpoint.role) || !is_time(sock.since_ns) || !is_time(sock.last_ns))
 		return -EBADMSG;
 	model_feed_socket(m, &sock);
 	return 0;

@@ -544,6 +544,45 @@ static void memory_is_bounded_whatever_comes(void **state)
 	host_end(&h);
 }
 
+static int count_moments(void *context, enum record what, const void *key, const void *value,
+			 const char *text, size_t n_text)
+{
+	(void)key;
+	(void)value;
+	(void)text;
+	(void)n_text;
+	*(size_t *)context += what == RECORD_moment || what == RECORD_machine;
+	return 0;
+}
+
+/* Without those no tick can be played. */
+static void what_a_tick_must_have_is_there_though_it_is_full(void **state)
+{
+	const size_t n_text = RECORD_TEXT_MAX;
+	struct tick_writer *w = tick_writer_new();
+	struct tick_reader *r = tick_reader_new();
+	char *text = calloc(1, n_text);
+	size_t n, at, n_found = 0;
+	const void *tick;
+
+	(void)state;
+	tick_writer_begin(w, true);
+	tick_writer_put(w, RECORD_tick, NULL, &(struct record_tick){ .t_ns = 1 }, NULL, 0);
+	for (uint32_t i = 1; !tick_writer_n_left_out(w); i++)
+		tick_writer_put(w, RECORD_stack, &(struct record_stack_key){ .pid = i },
+				&(struct record_stack){ .taken_ns = 1 }, text, n_text);
+	tick_writer_put(w, RECORD_moment, NULL, &(struct record_moment){ .seq = 1 }, NULL, 0);
+	tick_writer_put(w, RECORD_machine, NULL, &(struct record_machine){ .leak_ns = 1 }, "a", 2);
+	assert_int_equal(tick_writer_n_left_out(w), 1);
+	assert_int_equal(tick_writer_end(w, &tick, &n), 0);
+	assert_true(n <= TICK_MOST_BYTES);
+	assert_int_equal(tick_read(r, tick, n, true, count_moments, &n_found, &at), 0);
+	assert_int_equal(n_found, 2);
+	tick_writer_free(w);
+	tick_reader_free(r);
+	free(text);
+}
+
 static void who_reads_too_late_is_told(void **state)
 {
 	struct buffer file = { 0 };
@@ -734,6 +773,25 @@ static void ticks_that_make_no_sense_are_refused(void **state)
 	}
 }
 
+/* The structs are a stranger's: what is later than any clock would overflow when an age is made of it. */
+static void times_that_cannot_be_are_refused(void **state)
+{
+	struct ps_ref_key key = { .pool = key_of(0), .id = 1 };
+	struct ps_lease lease = { .state = PS_LEASE_HELD, .since_ns = (uint64_t)1 << 63 };
+	struct ps_waiter waiter = { .since_ns = (uint64_t)1 << 63 };
+	struct record_pool pool = { .id = 1 };
+	struct model *m = model_new();
+
+	(void)state;
+	model_tick_begin(m, 10 * S);
+	assert_int_equal(model_feed_record(m, RECORD_pool, &key.pool, &pool, NULL, 0), 0);
+	assert_int_equal(model_feed_record(m, RECORD_lease, &key, &lease, NULL, 0), -EBADMSG);
+	assert_int_equal(model_feed_record(m, RECORD_waiter, &key, &waiter, NULL, 0), -EBADMSG);
+	pool.books.since_ns = (uint64_t)1 << 63;
+	assert_int_equal(model_feed_record(m, RECORD_pool, &key.pool, &pool, NULL, 0), -EBADMSG);
+	model_free(m);
+}
+
 static void another_version_is_told(void **state)
 {
 	unsigned char head[RECORDING_HEAD_MOST];
@@ -769,6 +827,7 @@ int main(void)
 		cmocka_unit_test(a_recording_that_begins_in_the_middle_has_what_is_there),
 		cmocka_unit_test(the_oldest_goes_and_what_is_left_begins_with_a_key),
 		cmocka_unit_test(memory_is_bounded_whatever_comes),
+		cmocka_unit_test(what_a_tick_must_have_is_there_though_it_is_full),
 		cmocka_unit_test(who_reads_too_late_is_told),
 		cmocka_unit_test(it_is_off_until_somebody_reads_and_after),
 		cmocka_unit_test(a_file_that_was_cut_is_refused_wherever_that_was),
@@ -776,6 +835,7 @@ int main(void)
 		cmocka_unit_test(before_the_damage_it_can_be_played),
 		cmocka_unit_test(a_block_becomes_what_its_head_says_and_no_byte_more),
 		cmocka_unit_test(ticks_that_make_no_sense_are_refused),
+		cmocka_unit_test(times_that_cannot_be_are_refused),
 		cmocka_unit_test(another_version_is_told),
 	};
 

@@ -143,6 +143,32 @@ static void addresses_are_found_in_sentences(void **state)
 			    "127.0.0.1:5432 ::1 0.0.0.0 12:34:56 std::vector 1.2.3 999.1.1.1");
 }
 
+static void paths_are_found_in_sentences(void **state)
+{
+	CLEANUP(cleanup_json)
+	json_t *r = parse(
+		"{\"files\":[{\"file\":\"/opt/acme/lib/libz.so.1\"},{\"file\":\"/usr/local/acme/lib/libq.so\"},"
+		"{\"file\":\"/usr/lib/libc.so.6\"}],"
+		"\"recipes\":[{\"name\":\"/opt/acme/recipes/a.recipe\"},{\"name\":\"HikariCP\"}],"
+		"\"found\":\"cannot write to /opt/acme/flight: no space; /opt/acme/flight, 3 requests/s of a/b. '/srv/acme/x.sock'.\","
+		"\"ours\":\"/proc/sys/kernel/bpf_stats_enabled, /etc/poolscope/poolscope.conf, /metrics, net/http.(*T).do\"}");
+	const json_t *files = field_array(r, "files"), *recipes = field_array(r, "recipes");
+
+	(void)state;
+	assert_int_equal(anonymize(r), 0);
+	assert_string_equal(field_text(json_array_get(files, 0), "file"), "folder-1/libz.so.1");
+	assert_string_equal(field_text(json_array_get(files, 1), "file"), "folder-2/libq.so");
+	assert_string_equal(field_text(json_array_get(files, 2), "file"), "/usr/lib/libc.so.6");
+	assert_string_equal(field_text(json_array_get(recipes, 0), "name"), "file-1");
+	assert_string_equal(field_text(json_array_get(recipes, 1), "name"), "HikariCP");
+	assert_string_equal(
+		field_text(r, "found"),
+		"cannot write to file-2: no space; file-2, 3 requests/s of a/b. 'file-3'.");
+	assert_string_equal(
+		field_text(r, "ours"),
+		"/proc/sys/kernel/bpf_stats_enabled, /etc/poolscope/poolscope.conf, /metrics, net/http.(*T).do");
+}
+
 static void a_name_that_a_sentence_has_cut_is_found(void **state)
 {
 #define LONG "0123456789012345678901234567890123456789012345678901234567"
@@ -367,6 +393,7 @@ int main(void)
 		cmocka_unit_test(a_section_cannot_reach_the_left_edge_and_ends_at_a_line),
 		cmocka_unit_test(names_become_the_same_pseudonym_everywhere),
 		cmocka_unit_test(addresses_are_found_in_sentences),
+		cmocka_unit_test(paths_are_found_in_sentences),
 		cmocka_unit_test(a_name_that_a_sentence_has_cut_is_found),
 		cmocka_unit_test(the_first_line_says_the_worst),
 		cmocka_unit_test(the_largest_report_is_within_its_limit),
