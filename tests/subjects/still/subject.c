@@ -2,8 +2,8 @@
 /*
  * A process that has a connection, whose main thread stands still for MS, or only seems to, while a second one sleeps for a lock. HOW=vfork: a
  * sleep that nothing but its child's end ends; answer: one for an answer that does not come; clock: it computes, and whoever takes its CPU makes
- * it stand. Truth, in $OPS: the longest time that its clock missed, in ms. (Protocol: ../lib.sh; it has no `run`, as it is built once and
- * started often.)
+ * it stand. Truth, in $OPS: the longest time that its clock missed, in ms. It says BEGUN once it is at that, so that nobody stops it before.
+ * (Protocol: ../lib.sh; it has no `run`, as it is built once and started often.)
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -74,6 +74,8 @@ int main(void)
 		die("a thread could not be started");
 	printf("READY pid=%d\n", (int)getpid());
 	wait_for_line();
+	printf("BEGUN\n");
+	fflush(stdout);
 	begin = now_ns();
 	if (!strcmp(how, "vfork"))
 		wait_for_child(env("MS"));
