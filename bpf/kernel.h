@@ -256,12 +256,6 @@ struct bpf_iter__task {
 	struct task_struct *task;
 } PS_CORE;
 
-struct bpf_iter__bpf_map_elem {
-	struct bpf_iter_meta *meta;
-	void *key;
-	void *value;
-} PS_CORE;
-
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;

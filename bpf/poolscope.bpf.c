@@ -645,15 +645,19 @@ static __attribute__((noinline)) int ps_tcp_found(struct sock *sk, const struct 
 	return 0;
 }
 
-/* The queues of all listening sockets that the agent knows. */
-SEC("iter/bpf_map_elem")
-int ps_queues_pass(struct bpf_iter__bpf_map_elem *ctx)
+static long ps_queue_each(void *map, const __u64 *inode, struct ps_queue *q, void *context)
 {
-	__u64 *inode = ctx->key;
-	struct ps_queue *q = ctx->value;
+	(void)map;
+	(void)context;
+	ps_queue_read(*inode, q);
+	return 0;
+}
 
-	if (inode && q)
-		ps_queue_read(*inode, q);
+/* The queues of all listening sockets that the agent knows. No iterator over the map: some kernels refuse those, as they may write to it. */
+SEC("syscall")
+int ps_queues_pass(void *unused)
+{
+	bpf_for_each_map_elem(&ps_queues, ps_queue_each, 0, 0);
 	return 0;
 }
 

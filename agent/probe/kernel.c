@@ -334,7 +334,11 @@ int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_sus
 
 int kernel_read_queues(struct kernel *k)
 {
-	return run_pass(k->skel->links.ps_queues_pass);
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options);
+
+	return bpf_prog_test_run_opts(bpf_program__fd(k->skel->progs.ps_queues_pass), &options)
+		       ? -errno
+		       : 0;
 }
 
 int kernel_watch_queue(struct kernel *k, uint64_t inode, uint64_t sock)

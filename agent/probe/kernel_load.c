@@ -239,15 +239,6 @@ static bool is_of_traffic(const struct kernel *k, const struct bpf_program *p)
 }
 
 /* An iterator over a map's elements; NULL = it cannot be, and nobody needs it. */
-static struct bpf_link *attach_to_map(const struct bpf_program *program, int map_fd)
-{
-	union bpf_iter_link_info info = { .map.map_fd = (__u32)map_fd };
-	DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info,
-			    .link_info_len = sizeof(info));
-
-	return bpf_program__attach_iter(program, &options);
-}
-
 int kernel_attach_hooks(struct kernel *k)
 {
 	struct {
@@ -274,8 +265,6 @@ int kernel_attach_hooks(struct kernel *k)
 	};
 	int result = 0;
 
-	k->skel->links.ps_queues_pass =
-		attach_to_map(k->skel->progs.ps_queues_pass, bpf_map__fd(k->skel->maps.ps_queues));
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
 		if (!bpf_program__autoload(hooks[i].program))
 			continue;
