@@ -10,8 +10,9 @@ VERSION := 0.1.0
 B := build
 CC := gcc
 CLANG := clang
+PROTOC_C := protoc-c
 BPFTOOL := $(or $(wildcard /usr/sbin/bpftool),bpftool)
-PKGS := libbpf libelf zlib libmicrohttpd jansson libcurl ncursesw libcap capstone libdw
+PKGS := libbpf libelf zlib libmicrohttpd gnutls jansson libcurl libprotobuf-c yaml-0.1 libcrypt ncursesw libcap capstone libdw
 # without it the log of findings is plain lines
 ifneq ($(shell pkg-config --exists libsystemd 2>/dev/null && echo yes),)
 PKGS += libsystemd

@@ -30,19 +30,19 @@
 enum merge { SUM, MAX, MIN };
 
 enum value_id {
-#define POOL_VALUE(id, name, type, merge, value, help) VALUE_##id,
+#define POOL_VALUE(id, name, otlp, unit, type, merge, value, help) VALUE_##id,
 #include "exporters/metrics.def"
 	N_VALUES
 };
 
 enum reasons_id {
-#define POOL_REASONS(id, name, label, member, names, count, help) REASONS_##id,
+#define POOL_REASONS(id, name, otlp, unit, label, member, names, count, help) REASONS_##id,
 #include "exporters/metrics.def"
 	N_REASONS
 };
 
 enum histogram_id {
-#define POOL_HISTOGRAM(id, name, labels, member, help) HISTOGRAM_##id,
+#define POOL_HISTOGRAM(id, name, otlp, unit, labels, member, help) HISTOGRAM_##id,
 #include "exporters/metrics.def"
 	N_HISTOGRAMS
 };
@@ -147,13 +147,13 @@ static void merge_hist(struct cut *c, const struct hist *h)
 
 static void merge_pool(struct series *s, const struct pool_row *p)
 {
-#define POOL_VALUE(id, name, type, merge, expression, help)                                        \
+#define POOL_VALUE(id, name, otlp, unit, type, merge, expression, help)                            \
 	s->value[VALUE_##id] = merge_value(s->value[VALUE_##id], expression, merge);
-#define POOL_REASONS(id, name, label, member, names, count, help)                                  \
+#define POOL_REASONS(id, name, otlp, unit, label, member, names, count, help)                      \
 	for (unsigned int i = 0; i < (count); i++)                                                 \
 		s->reason[REASONS_##id][i] =                                                       \
 			merge_value(s->reason[REASONS_##id][i], known(p->member[i]), SUM);
-#define POOL_HISTOGRAM(id, name, labels, member, help)                                             \
+#define POOL_HISTOGRAM(id, name, otlp, unit, labels, member, help)                                 \
 	merge_hist(&s->histogram[HISTOGRAM_##id], p->member);
 #include "exporters/metrics.def"
 }
@@ -410,11 +410,11 @@ static void add_pools(struct buffer *b, struct series *all)
 {
 	const char *last = "";
 
-#define POOL_VALUE(id, name, type, merge, value, help)                                             \
+#define POOL_VALUE(id, name, otlp, unit, type, merge, value, help)                                 \
 	add_values(b, all, VALUE_##id, "poolscope_pool_" name, #type, help);
-#define POOL_REASONS(id, name, label, member, names, count, help)                                  \
+#define POOL_REASONS(id, name, otlp, unit, label, member, names, count, help)                      \
 	add_reasons(b, all, REASONS_##id, "poolscope_pool_" name, label, names, count, help);
-#define POOL_HISTOGRAM(id, name, labels, member, help)                                             \
+#define POOL_HISTOGRAM(id, name, otlp, unit, labels, member, help)                                 \
 	if (strcmp(last, name) != 0)                                                               \
 		add_header(b, "poolscope_pool_" name, "histogram", help);                          \
 	last = name;                                                                               \
@@ -593,24 +593,37 @@ static void add_rest(struct buffer *b, const struct page *page)
 {
 	const struct agent_row *a = &page->snapshot->agent;
 
-#define FAMILY(id, name, type, help)                                                               \
+#define FAMILY(id, name, otlp, unit, type, help)                                                   \
 	add_header(b, name, #type, help);                                                          \
 	family_##id(b, name, page);
-#define AGENT_FAMILY(id, name, type, help)                                                         \
+#define AGENT_FAMILY(id, name, otlp, unit, type, help)                                             \
 	add_header(b, "poolscope_agent_" name, #type, help);                                       \
 	agent_##id(b, "poolscope_agent_" name, page);
-#define AGENT_VALUE(id, name, type, value, help)                                                   \
+#define AGENT_VALUE(id, name, otlp, unit, type, value, help)                                       \
 	add_value(b, "poolscope_agent_" name, #type, help, value);
 #include "exporters/metrics.def"
 }
 
-int prometheus_write_text(const struct snapshot *snapshot, const struct prometheus_options *options,
-			  struct buffer *ret)
+enum prometheus_format prometheus_choose(const char *accept)
+{
+	(void)accept;
+	return PROMETHEUS_TEXT;
+}
+
+const char *prometheus_content_type(enum prometheus_format format)
+{
+	(void)format;
+	return "text/plain; version=0.0.4; charset=utf-8";
+}
+
+int prometheus_write(const struct snapshot *snapshot, enum prometheus_format format,
+		     const struct prometheus_options *options, struct buffer *ret)
 {
 	CLEANUP(free_series) struct series *all = NULL;
 	struct page page = { .snapshot = snapshot };
 	int r = sum_pools(snapshot, options, &all, &page.series_overflow);
 
+	(void)format;
 	if (!r && !(options && options->has_pid)) /* a series per process ends with it */
 		r = sum_retired(snapshot, all);
 	if (r)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prometheus.h - a snapshot as Prometheus text, version 0.0.4. Pure: no clock, no I/O, no memory between calls.
+ * prometheus.h - a snapshot in the forms that Prometheus scrapes. Pure: no clock, no I/O, no memory between calls.
  *
  * The families are those of metrics.def. Pools with the same labels (two processes of one name) are one series, in which the
  * counters of those that are gone stay until the last is gone. What is unknown is left out, never written as 0. Names are
@@ -15,7 +15,13 @@
 struct buffer;
 struct snapshot;
 
-#define PROMETHEUS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+enum prometheus_format {
+	PROMETHEUS_TEXT,	/* 0.0.4 */
+	PROMETHEUS_OPENMETRICS,	/* 1.0.0 */
+	PROMETHEUS_PROTOBUF,	/* io.prometheus.client.MetricFamily, delimited; with native histograms */
+	PROMETHEUS_FORMATS
+};
+
 #define PROMETHEUS_MAX_SERIES 2000
 
 struct prometheus_options {
@@ -23,8 +29,13 @@ struct prometheus_options {
 	size_t max_series;	/* label sets of pools; 0 = PROMETHEUS_MAX_SERIES. The oldest pools keep theirs */
 };
 
-/* Appends the text. options may be NULL. 0 or -ENOMEM, then the buffer holds no usable text. */
-int prometheus_write_text(const struct snapshot *s, const struct prometheus_options *options,
-			  struct buffer *ret);
+/* The form that a request's Accept header wants most of those we have; the text for NULL and for what nobody here speaks. */
+enum prometheus_format prometheus_choose(const char *accept);
+
+const char *prometheus_content_type(enum prometheus_format format);
+
+/* Appends the page. options may be NULL. 0 or -ENOMEM, then the buffer holds no usable page. */
+int prometheus_write(const struct snapshot *s, enum prometheus_format format,
+		     const struct prometheus_options *options, struct buffer *ret);
 
 #endif

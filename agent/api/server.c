@@ -72,7 +72,7 @@ static int encode_metrics(const struct server *s, const char *path, struct buffe
 	(void)path;
 	if (!s->snapshot)
 		return -EAGAIN;
-	return prometheus_write_text(s->snapshot, &s->prometheus, ret);
+	return prometheus_write(s->snapshot, PROMETHEUS_TEXT, &s->prometheus, ret);
 }
 
 static int add_json(const char *data, size_t n, void *buffer)
@@ -137,10 +137,10 @@ static int encode_ready(const struct server *s, const char *path, struct buffer 
 /* A path that ends in '/' (but for "/") stands for all below it, and is not kept. */
 static const struct route routes[] = {
 	{ "/", { [ON_TCP] = true }, TYPE_HTML, encode_landing },
-	{ "/metrics", { [ON_TCP] = true, [ON_UNIX] = true }, PROMETHEUS_CONTENT_TYPE, encode_metrics },
+	{ "/metrics", { [ON_TCP] = true, [ON_UNIX] = true }, "text/plain; version=0.0.4; charset=utf-8", encode_metrics },
 	{ "/-/healthy", { [ON_TCP] = true, [ON_UNIX] = true }, TYPE_TEXT, encode_healthy },
 	{ "/-/ready", { [ON_TCP] = true, [ON_UNIX] = true }, TYPE_TEXT, encode_ready },
-	{ API_PREFIX "metrics", { [ON_UNIX] = true }, PROMETHEUS_CONTENT_TYPE, encode_metrics },
+	{ API_PREFIX "metrics", { [ON_UNIX] = true }, "text/plain; version=0.0.4; charset=utf-8", encode_metrics },
 	{ API_PREFIX "pools", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "pools/", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
 	{ API_PREFIX "findings", { [ON_UNIX] = true }, TYPE_JSON, encode_json },

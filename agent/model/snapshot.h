@@ -41,6 +41,16 @@ struct ref_row {
 	enum ref_does does;	/* of holders */
 };
 
+/* One of the waits or holds in a histogram, that took long: who it was. */
+struct exemplar_row {
+	double value_s;
+	int64_t wall_ns;	/* when it ended, CLOCK_REALTIME */
+	uint32_t tid;		/* of the row's process */
+	char thread[PS_COMM_MAX];	/* its name then; empty = not known */
+};
+
+#define SNAPSHOT_EXEMPLARS_MAX 4
+
 struct pool_row {
 	uint64_t id;		/* stable for the life of the agent */
 	struct ps_pool_key key;	/* as the kernel side has it; zero where it has no books of items */
@@ -104,6 +114,12 @@ struct pool_row {
 	const struct hist *wait_failed;	/* ended otherwise */
 	const struct hist *hold;
 	const struct hist *create;
+
+	/* At most SNAPSHOT_EXEMPLARS_MAX of each, one for a classic bucket, the newest there; none where nothing is told one by one. */
+	const struct exemplar_row *slow_waits;	/* of `wait` */
+	size_t n_slow_waits;
+	const struct exemplar_row *slow_holds;	/* of `hold` */
+	size_t n_slow_holds;
 
 	const char *confidence;	/* "high", "medium", "low" */
 	const char *evidence;	/* what the numbers rest on, a few words */
@@ -217,6 +233,34 @@ struct lock_sum_row {
 	const struct hist *wait;
 };
 
+/* The stalls of one cause in all processes of one name; those of processes that have ended are in it as long as one lives. */
+struct stall_sum_row {
+	const char *process;	/* service, or name of the executable */
+	enum ps_stall_cause cause;
+	const struct hist *length;
+	uint64_t n;		/* all of them, those too that are not in `length` */
+	double sum_s;
+};
+
+/* Something that a process says of itself, as OpenTelemetry names it: "deployment.environment.name", "prod". */
+struct attribute_row {
+	const char *key;
+	const char *value;
+};
+
+/* A process that is in some row, and who it is. */
+struct process_row {
+	int32_t pid;
+	const char *process;	/* as in the other rows */
+	const char *service;	/* likewise; NULL = none */
+	const char *service_name;	/* that it gave itself, by its OpenTelemetry context or environment; NULL = none */
+	const char *executable;	/* name of its file; NULL = unknown */
+	const char *container_id;	/* NULL = none */
+	int64_t started_wall_ns;	/* CLOCK_REALTIME; UNKNOWN */
+	const struct attribute_row *attributes;	/* further ones that it gave itself, without service.name */
+	size_t n_attributes;
+};
+
 /* One probe site of one file. */
 struct probe_row {
 	const char *file;
@@ -323,6 +367,10 @@ struct snapshot {
 	size_t n_locks;
 	const struct lock_sum_row *lock_sums;
 	size_t n_lock_sums;
+	const struct stall_sum_row *stall_sums;
+	size_t n_stall_sums;
+	const struct process_row *processes;	/* by pid, rising */
+	size_t n_processes;
 	const struct probe_row *probes;
 	size_t n_probes;
 	const struct recipe_row *recipes;

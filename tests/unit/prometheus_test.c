@@ -26,7 +26,7 @@ static struct buffer encode(const struct snapshot *s, const struct prometheus_op
 {
 	struct buffer b = { 0 };
 
-	assert_int_equal(prometheus_write_text(s, options, &b), 0);
+	assert_int_equal(prometheus_write(s, PROMETHEUS_TEXT, options, &b), 0);
 	return b;
 }
 
