@@ -660,34 +660,60 @@ static void commit_singles(struct otlp_encoder *e)
 
 /* ---- all of it -------------------------------------------------------------------------------------------------------------- */
 
+/* Resource by Resource; those first that have ended. */
+static void write_all(struct writer *w)
+{
+	const struct state *st = &w->e->state;
+
+	for (struct proc *p = st->ended; p; p = p->next_ended)
+		write_proc(w, p);
+	for (struct proc *p = st->procs; p; p = p->hh.next)
+		write_proc(w, p);
+	write_agent(w);
+}
+
+static int encode(struct otlp_encoder *e, const struct snapshot *s, struct requests *to,
+		  struct otlp_request **ret, size_t *ret_n)
+{
+	struct writer w = { .e = e, .s = s, .to = to };
+	int r = encoder_take(e, s);
+
+	if (!r)
+		r = state_begin(&e->state, s);
+	/* the clock may be set back, and a series may not */
+	w.time_ns = s->wall_ns > e->state.sent_ns ? s->wall_ns : e->state.sent_ns + 1;
+	if (r)
+		to->error = r;
+	else
+		write_all(&w);
+	buffer_done(&w.values);
+	r = requests_take(to, ret, ret_n);
+	if (!r || to->n_given) {
+		state_commit(&e->state, w.time_ns);
+		commit_singles(e);
+		e->exemplars_ns = s->wall_ns;
+	}
+	return r;
+}
+
 int otlp_encode_metrics(struct otlp_encoder *e, const struct snapshot *s, struct otlp_request **ret,
 			size_t *ret_n)
 {
-	struct requests requests;
-	struct writer w = { .e = e, .s = s, .to = &requests };
-	int r = encoder_take(e, s);
+	struct requests to;
 
-	if (r)
-		return r;
-	requests_init(&requests, false, e->options.max_bytes, s->version);
-	/* the clock may be set back, and a series may not */
-	w.time_ns = s->wall_ns > e->state.sent_ns ? s->wall_ns : e->state.sent_ns + 1;
-	r = state_begin(&e->state, s);
-	if (!r) {
-		for (struct proc *p = e->state.ended; p; p = p->next_ended)
-			write_proc(&w, p);
-		for (struct proc *p = e->state.procs; p; p = p->hh.next)
-			write_proc(&w, p);
-		write_agent(&w);
-	}
-	if (r)
-		requests.error = r;
-	r = requests_take(&requests, ret, ret_n);
-	buffer_done(&w.values);
-	if (r)
-		return r;
-	state_commit(&e->state, w.time_ns);
-	commit_singles(e);
-	e->exemplars_ns = s->wall_ns;
-	return 0;
+	requests_init(&to, false, e->options.max_bytes, s->version);
+	return encode(e, s, &to, ret, ret_n);
+}
+
+int otlp_encode_metrics_each(struct otlp_encoder *e, const struct snapshot *s, otlp_give *give,
+			     void *context)
+{
+	struct otlp_request *none;
+	struct requests to;
+	size_t n;
+
+	requests_init(&to, false, e->options.max_bytes, s->version);
+	to.give = give;
+	to.context = context;
+	return encode(e, s, &to, &none, &n);
 }

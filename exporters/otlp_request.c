@@ -113,21 +113,42 @@ static void close_resource(struct requests *r)
 	r->error = r->error ? r->error : head.error ? head.error : scope.error;
 }
 
-static void close_request(struct requests *r)
+static void keep(struct requests *r, const struct otlp_request *request)
 {
-	struct otlp_request *more;
+	struct otlp_request *more = reallocarray(r->done, r->n_done + 1, sizeof(*more));
 
-	close_resource(r);
-	if (!r->body.n || r->body.error)
-		return;
-	more = reallocarray(r->done, r->n_done + 1, sizeof(*more));
 	if (!more) {
 		r->error = -ENOMEM;
 		return;
 	}
 	r->done = more;
-	r->done[r->n_done++] = (struct otlp_request){ .body = r->body, .n_items = r->n_items };
+	r->done[r->n_done++] = *request;
 	r->body = (struct buffer){ 0 };
+}
+
+static int first_error(const struct requests *r)
+{
+	return r->error         ? r->error
+	       : r->body.error  ? r->body.error
+	       : r->items.error ? r->items.error
+				: r->points.error;
+}
+
+static void close_request(struct requests *r)
+{
+	struct otlp_request request;
+
+	close_resource(r);
+	if (!r->body.n || first_error(r))
+		return;
+	request = (struct otlp_request){ .body = r->body, .n_items = r->n_items };
+	if (r->give) {
+		r->body = (struct buffer){ 0 };
+		r->give(r->context, &request);
+		r->n_given++;
+	} else {
+		keep(r, &request);
+	}
 	r->n_items = 0;
 }
 
@@ -196,11 +217,7 @@ int requests_take(struct requests *r, struct otlp_request **ret, size_t *ret_n)
 	int error;
 
 	close_request(r);
-	error = r->error          ? r->error
-		: r->body.error   ? r->body.error
-		: r->items.error  ? r->items.error
-		: r->points.error ? r->points.error
-				  : 0;
+	error = first_error(r);
 	buffer_done(&r->body);
 	buffer_done(&r->items);
 	buffer_done(&r->points);

@@ -39,6 +39,9 @@ struct requests {
 	size_t max_bytes;
 	bool is_logs;
 	const char *version;	/* of the scope; borrowed */
+	otlp_give *give;	/* NULL = they are kept, in `done` */
+	void *context;
+	size_t n_given;
 	struct otlp_request *done;
 	size_t n_done;
 	uint64_t n_items;	/* in the open one */

@@ -1420,6 +1420,48 @@ static void requests_are_split_and_no_point_is_lost(void **state)
 	snapshot_unref(s);
 }
 
+struct given {
+	struct otlp_request requests[MAX_REQUESTS];
+	size_t n;
+};
+
+static void give(void *context, struct otlp_request *request)
+{
+	struct given *g = context;
+
+	assert_true(g->n < MAX_REQUESTS);
+	g->requests[g->n++] = *request;
+}
+
+static void requests_that_are_given_one_by_one_are_the_same(void **state)
+{
+	struct snapshot *s = many(40, 8);
+	struct otlp_encode_options options = { .max_bytes = 20001, .temporality = OTLP_DELTA };
+	struct otlp_encoder *e = new_encoder(options), *each = new_encoder(options);
+
+	(void)state;
+	for (int second = 0; second < 3; second++) {
+		struct export x;
+		struct given g = { .n = 0 };
+
+		at(s, second);
+		x = encode(e, s);
+		assert_int_equal(otlp_encode_metrics_each(each, s, give, &g), 0);
+		assert_int_equal(g.n, x.n);
+		for (size_t i = 0; i < g.n; i++) {
+			assert_int_equal(g.requests[i].n_items, x.requests[i].n_items);
+			assert_int_equal(g.requests[i].body.n, x.requests[i].body.n);
+			assert_memory_equal(g.requests[i].body.data, x.requests[i].body.data,
+					    x.requests[i].body.n);
+			buffer_done(&g.requests[i].body);
+		}
+		export_done(&x);
+	}
+	otlp_encoder_free(e);
+	otlp_encoder_free(each);
+	snapshot_unref(s);
+}
+
 static void check_utf8(const struct point *p, void *context)
 {
 	char clean[2048];
@@ -1666,6 +1708,7 @@ int main(void)
 		cmocka_unit_test(two_database_pools_of_one_name_keep_apart),
 		cmocka_unit_test(exemplars_are_sent_once_with_their_thread),
 		cmocka_unit_test(requests_are_split_and_no_point_is_lost),
+		cmocka_unit_test(requests_that_are_given_one_by_one_are_the_same),
 		cmocka_unit_test(hostile_names_come_out_as_utf8_and_within_the_limit),
 		cmocka_unit_test(findings_that_are_news_are_log_records),
 		cmocka_unit_test(many_findings_are_split_too),
