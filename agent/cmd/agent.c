@@ -106,7 +106,7 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	s->n_refs = 1;
 	s->seq = a->ticks;
 	s->t_ns = now_ns;
-	s->wall_ns = clock_ns(CLOCK_REALTIME);
+	s->wall_ns = clock_ns(CLOCK_REALTIME) - (clock_ns(CLOCK_MONOTONIC) - now_ns);
 	s->window_s = a->last_tick_ns ? (double)(now_ns - a->last_tick_ns) / 1e9 : NAN;
 	s->host = arena_strdup(s->arena, host);
 	s->version = POOLSCOPE_VERSION;
