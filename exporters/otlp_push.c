@@ -100,9 +100,10 @@ static void drop_first(struct otlp_push *p, enum push_outcome outcome)
 	otlp_entry_free(e);
 }
 
-static void note_error(struct otlp_push *p, const char *text)
+static void note_error(struct otlp_push *p, const struct otlp_verdict *v)
 {
-	text_clean(text, SIZE_MAX, p->stats.last_error, sizeof(p->stats.last_error));
+	text_clean(v->text, SIZE_MAX, p->stats.last_error, sizeof(p->stats.last_error));
+	p->stats.last_error_outcome = v->outcome;
 	p->stats.last_error_ns = p->now_ns;
 }
 
@@ -118,7 +119,7 @@ static void on_taken(struct otlp_push *p, const struct otlp_verdict *v)
 	text_clean(v->outcome == PUSH_success ? v->text : "", SIZE_MAX, p->stats.last_note,
 		   sizeof(p->stats.last_note));
 	if (v->outcome == PUSH_partial_success)
-		note_error(p, v->text);
+		note_error(p, v);
 	otlp_entry_free(e);
 }
 
@@ -127,7 +128,7 @@ static void on_retry(struct otlp_push *p, const struct otlp_verdict *v)
 	int64_t ms = otlp_backoff_ms(++p->n_failures, v->retry_after_ms, &p->seed);
 
 	count(p, PUSH_retry, 0);
-	note_error(p, v->text);
+	note_error(p, v);
 	p->wait_until_ns = p->now_ns + ms * NS_PER_MS;
 	p->is_wait_asked = v->retry_after_ms >= 0;
 }
@@ -143,7 +144,7 @@ static void on_verdict(struct otlp_push *p, const struct otlp_verdict *v)
 		on_taken(p, v);
 		break;
 	default:
-		note_error(p, v->text);
+		note_error(p, v);
 		drop_first(p, v->outcome);
 	}
 	p->n_failures = 0;

@@ -52,6 +52,7 @@ struct otlp_push_stats {
 	struct push_row row;	/* without the signal's name */
 	char last_error[OTLP_ANSWER_TEXT];	/* cleaned; empty = the last exchange was fine */
 	char last_note[OTLP_ANSWER_TEXT];	/* what the receiver said though it took all; likewise */
+	enum push_outcome last_error_outcome;
 	int64_t last_error_ns, last_success_ns;	/* 0 = never */
 	int64_t wait_until_ns;	/* when it is tried again; 0 = it is not waiting */
 };

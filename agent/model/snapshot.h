@@ -338,6 +338,12 @@ enum push_outcome {
 		PUSH_OUTCOME_COUNT
 };
 
+/* Items are lost by it. */
+static inline bool push_outcome_drops(enum push_outcome outcome)
+{
+	return outcome != PUSH_success && outcome != PUSH_retry;
+}
+
 /* What became of the requests of one signal; counters since the agent began, but for the queue. */
 struct push_row {
 	const char *signal;	/* "metrics", "logs" */
