@@ -300,7 +300,7 @@ struct recipe_row {
 struct setting_row {
 	const char *section, *name;
 	const char *value;	/* "" = none */
-	const char *from;	/* "default", "file", "option" */
+	const char *from;	/* "default", "file", "environment", "option" */
 };
 
 /* One check of `doctor`. */
@@ -318,6 +318,52 @@ struct table_row {
 	const char *name;
 	uint64_t used;
 	uint64_t limit;
+};
+
+/* How a request over OTLP may end; X(id). All but `retry` are ends. */
+#define PUSH_OUTCOMES(X)                                                                                 \
+	X(success) /* all of it was taken */                                                             \
+	X(partial_success) /* it was taken but for some items, which the receiver rejected */            \
+	X(retry) /* lost, or refused for now: it is sent again */                                        \
+	X(refused) /* refused for good */                                                                \
+	X(answer_too_large) /* given up in the midst of the answer: whether it was taken is not known */ \
+	X(expired) /* sent again and again for too long */                                               \
+	X(queue_full) /* the oldest of a queue that had no more room */                                  \
+	X(too_large)		/* it was larger than any receiver has to take */
+
+enum push_outcome {
+#define PUSH_OUTCOME(id) PUSH_##id,
+	PUSH_OUTCOMES(PUSH_OUTCOME)
+#undef PUSH_OUTCOME
+		PUSH_OUTCOME_COUNT
+};
+
+static inline const char *push_outcome_name(enum push_outcome outcome)
+{
+	static const char *const names[PUSH_OUTCOME_COUNT] = {
+#define PUSH_OUTCOME(id) #id,
+		PUSH_OUTCOMES(PUSH_OUTCOME)
+#undef PUSH_OUTCOME
+	};
+
+	return names[outcome];
+}
+
+/* Items are lost by it. */
+static inline bool push_outcome_drops(enum push_outcome outcome)
+{
+	return outcome != PUSH_success && outcome != PUSH_retry;
+}
+
+/* What became of the requests of one signal; counters since the agent began, but for the queue. */
+struct push_row {
+	const char *signal;	/* "metrics", "logs" */
+	uint64_t requests[PUSH_OUTCOME_COUNT];
+	uint64_t items[PUSH_OUTCOME_COUNT];	/* data points or log records in them; of a partial success those that were rejected */
+	uint64_t sent_items;
+	uint64_t queued_requests;	/* now */
+	uint64_t queued_bytes;
+	uint64_t queue_limit_bytes;
 };
 
 struct agent_row {
@@ -386,6 +432,8 @@ struct snapshot {
 	size_t n_checks;
 	const struct table_row *tables;
 	size_t n_tables;
+	const struct push_row *pushes;	/* of the signals that are sent over OTLP */
+	size_t n_pushes;
 	struct agent_row agent;
 
 	struct arena *arena;	/* owns everything above */
