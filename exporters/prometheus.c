@@ -24,20 +24,24 @@ static void add_text_label(struct buffer *labels, const char *name, const char *
 	prometheus_label(&prometheus_text, labels, name, value);
 }
 
+static void add_openmetrics_label(struct buffer *labels, const char *name, const char *value)
+{
+	prometheus_label(&prometheus_openmetrics, labels, name, value);
+}
+
+static void add_protobuf_label(struct buffer *labels, const char *name, const char *value)
+{
+	prometheus_label(&prometheus_protobuf, labels, name, value);
+}
+
 static const struct {
 	const struct form *form;
 	series_label *add_label;
 } forms[PROMETHEUS_FORMATS] = {
 	[PROMETHEUS_TEXT] = { &prometheus_text, add_text_label },
-	[PROMETHEUS_OPENMETRICS] = { &prometheus_text, add_text_label },
-	[PROMETHEUS_PROTOBUF] = { &prometheus_text, add_text_label },
+	[PROMETHEUS_OPENMETRICS] = { &prometheus_openmetrics, add_openmetrics_label },
+	[PROMETHEUS_PROTOBUF] = { &prometheus_protobuf, add_protobuf_label },
 };
-
-enum prometheus_format prometheus_choose(const char *accept)
-{
-	(void)accept;
-	return PROMETHEUS_TEXT;
-}
 
 const char *prometheus_content_type(enum prometheus_format format)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prometheus.h - a snapshot in the forms that Prometheus scrapes. Pure: no clock, no I/O, no memory between calls.
+ * prometheus.h - a snapshot in the forms that Prometheus scrapes: text 0.0.4 (prometheus.io, "Exposition formats"), OpenMetrics 1.0.0, and protobuf
+ * (client_model's metrics.proto; "Native histograms"). Pure: no clock, no I/O, no memory between calls.
  *
  * The families are those of metrics.def. Pools with the same labels (two processes of one name) are one series, in which the
  * counters of those that are gone stay until the last is gone. What is unknown is left out, never written as 0. Names are

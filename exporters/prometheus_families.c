@@ -37,6 +37,11 @@ static const char *const stories[PS_STORY_COUNT] = {
 	[PS_STORY_HOLD] = "hold",
 };
 
+static const char *const stall_causes[] = {
+#define STALL_CAUSE(id, name, text) [id] = #name,
+#include "bpf/verbs.def"
+};
+
 #define MAX_REASONS 16
 
 _Static_assert(PS_REJECT_COUNT <= MAX_REASONS, "MAX_REASONS is too small");
@@ -62,13 +67,22 @@ static void end(struct writer *w)
 	w->family.name = NULL;
 }
 
+/* UCUM's unit as a word; "{item}" and the like are none. */
+static const char *unit_word(const char *unit)
+{
+	if (!strcmp(unit, "s"))
+		return "seconds";
+	return !strcmp(unit, "By") ? "bytes" : NULL;
+}
+
 /* Begins a family; one that is begun already goes on. */
-static void begin(struct writer *w, const char *name, enum family_type type, const char *help)
+static void begin(struct writer *w, const char *name, enum family_type type, const char *unit,
+		  const char *help)
 {
 	if (w->family.name && !strcmp(w->family.name, name))
 		return;
 	end(w);
-	w->family = (struct family){ .name = name, .type = type, .help = help };
+	w->family = (struct family){ name, type, unit_word(unit), help, false };
 	w->form->begin(w);
 }
 
@@ -156,6 +170,11 @@ static void write_reasons(struct writer *w, const struct series_set *set, unsign
 	}
 }
 
+enum histogram_id {
+#define POOL_HISTOGRAM(id, name, otlp, unit, labels, member, help) HISTOGRAM_##id,
+#include "exporters/metrics.def"
+};
+
 #define POOL_HISTOGRAM(id, name, otlp, unit, labels, member, help)                                 \
 	static const struct hist *histogram_##id(const struct pool_row *p)                         \
 	{                                                                                          \
@@ -172,7 +191,16 @@ static void make_more(const struct writer *w, const char *more, struct buffer *r
 		prometheus_label(w->form, ret, name, value);
 }
 
+static void add_exemplars(struct summed *h, const struct pool_row *p, enum histogram_id id)
+{
+	if (id == HISTOGRAM_wait)
+		summed_add_exemplars(h, p->slow_waits, p->n_slow_waits, p->pid);
+	else if (id == HISTOGRAM_hold)
+		summed_add_exemplars(h, p->slow_holds, p->n_slow_holds, p->pid);
+}
+
 static void write_histograms(struct writer *w, const struct series_set *set, const char *labels,
+			     enum histogram_id id,
 			     const struct hist *(*histogram)(const struct pool_row *p))
 {
 	CLEANUP(buffer_done) struct buffer more = { 0 };
@@ -180,8 +208,10 @@ static void write_histograms(struct writer *w, const struct series_set *set, con
 	make_more(w, labels, &more);
 	for (const struct series *s = set->first; s; s = s->hh.next) {
 		summed_clear(&w->sum);
-		for (const struct series_row *row = s->rows; row; row = row->next)
+		for (const struct series_row *row = s->rows; row; row = row->next) {
 			summed_add(&w->sum, histogram(row->pool));
+			add_exemplars(&w->sum, row->pool, id);
+		}
 		if (w->sum.is_known)
 			w->form->histogram(w, labels_of(s), labels_in(&more), &w->sum);
 	}
@@ -192,14 +222,14 @@ static void write_histograms(struct writer *w, const struct series_set *set, con
 static void write_pools(struct writer *w, const struct series_set *set)
 {
 #define POOL_VALUE(id, name, otlp, unit, type, merge, value, help)                                 \
-	begin(w, "poolscope_pool_" name, TYPE_##type, help);                                       \
+	begin(w, "poolscope_pool_" name, TYPE_##type, unit, help);                                 \
 	write_values(w, set, VALUE_##id);
 #define POOL_REASONS(id, name, otlp, unit, label, member, names, count, help)                      \
-	begin(w, "poolscope_pool_" name, TYPE_counter, help);                                      \
+	begin(w, "poolscope_pool_" name, TYPE_counter, unit, help);                                \
 	write_reasons(w, set, REASONS_##id, label, names, count);
 #define POOL_HISTOGRAM(id, name, otlp, unit, labels, member, help)                                 \
-	begin(w, "poolscope_pool_" name, TYPE_histogram, help);                                    \
-	write_histograms(w, set, labels, histogram_##id);
+	begin(w, "poolscope_pool_" name, TYPE_histogram, unit, help);                              \
+	write_histograms(w, set, labels, HISTOGRAM_##id, histogram_##id);
 #include "exporters/metrics.def"
 }
 
@@ -298,6 +328,41 @@ static void family_lock_waits(struct writer *w, const struct page *page)
 	}
 }
 
+/* A runtime that tells number and sum alone: its stalls are in no bucket. */
+static bool has_stalls_without_length(const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n_stall_sums; i++) {
+		const struct stall_sum_row *row = &s->stall_sums[i];
+
+		if (row->n != (row->length ? row->length->count : 0))
+			return true;
+	}
+	return false;
+}
+
+static void family_stalls(struct writer *w, const struct page *page)
+{
+	w->family.is_partial = has_stalls_without_length(page->snapshot);
+	for (size_t i = 0; i < page->snapshot->n_stall_sums; i++) {
+		const struct stall_sum_row *row = &page->snapshot->stall_sums[i];
+		CLEANUP(buffer_done) struct buffer labels = { 0 };
+
+		prometheus_label(w->form, &labels, "process", row->process);
+		prometheus_label(w->form, &labels, "cause",
+				 row->cause < PS_STALL_COUNT ? stall_causes[row->cause]
+							     : stall_causes[PS_STALL_unknown]);
+		if (labels.error) {
+			w->scratch.error = labels.error;
+			return;
+		}
+		summed_clear(&w->sum);
+		summed_add(&w->sum, row->length);
+		w->sum.count = row->n;
+		w->sum.sum_s = row->sum_s;
+		w->form->histogram(w, labels_in(&labels), no_labels, &w->sum);
+	}
+}
+
 static void family_build_info(struct writer *w, const struct page *page)
 {
 	write_labelled(w, "version", page->snapshot->version, 1);
@@ -353,12 +418,12 @@ static void agent_series_overflow(struct writer *w, const struct page *page)
 	w->form->value(w, no_labels, no_labels, (double)page->series_overflow);
 }
 
-static void write_value(struct writer *w, const char *name, enum family_type type, const char *help,
-			double v)
+static void write_value(struct writer *w, const char *name, enum family_type type, const char *unit,
+			const char *help, double v)
 {
 	if (isnan(v))
 		return;
-	begin(w, name, type, help);
+	begin(w, name, type, unit, help);
 	w->form->value(w, no_labels, no_labels, v);
 }
 
@@ -367,13 +432,13 @@ static void write_rest(struct writer *w, const struct page *page)
 	const struct agent_row *a = &page->snapshot->agent;
 
 #define FAMILY(id, name, otlp, unit, type, help)                                                   \
-	begin(w, name, TYPE_##type, help);                                                         \
+	begin(w, name, TYPE_##type, unit, help);                                                   \
 	family_##id(w, page);
 #define AGENT_FAMILY(id, name, otlp, unit, type, help)                                             \
-	begin(w, "poolscope_agent_" name, TYPE_##type, help);                                      \
+	begin(w, "poolscope_agent_" name, TYPE_##type, unit, help);                                \
 	agent_##id(w, page);
 #define AGENT_VALUE(id, name, otlp, unit, type, value, help)                                       \
-	write_value(w, "poolscope_agent_" name, TYPE_##type, help, value);
+	write_value(w, "poolscope_agent_" name, TYPE_##type, unit, help, value);
 #include "exporters/metrics.def"
 }
 

@@ -26,11 +26,19 @@
 /* Upper bound of a classic bucket in seconds; infinity for the last. */
 double classic_bound(unsigned int i);
 
-/* An exemplar of a row; NULL = none. */
+/* One wait or hold of a process; row is NULL where there is none. */
 struct exemplar {
 	const struct exemplar_row *row;
 	int32_t pid;
 };
+
+/* What is said of it, clean. */
+struct exemplar_text {
+	char pid[12], tid[12];
+	char thread[PS_COMM_MAX];	/* "" = not known */
+};
+
+struct exemplar_text exemplar_text(const struct exemplar *e);
 
 /* Some histograms in one. */
 struct summed {
@@ -53,12 +61,14 @@ void summed_add_exemplars(struct summed *h, const struct exemplar_row *rows, siz
 /* How many values each classic bucket has, those of the ones below it too; the last is `count`. */
 void summed_cut(const struct summed *h, uint64_t ret[N_CLASSIC]);
 
-enum family_type { TYPE_gauge, TYPE_counter, TYPE_histogram };
+enum family_type { TYPE_gauge, TYPE_counter, TYPE_histogram, TYPE_info };
 
 struct family {
-	const char *name;	/* of a counter with its _total */
+	const char *name;	/* of a counter with its _total, of an info with its _info */
 	enum family_type type;
+	const char *unit;	/* "seconds", "bytes", a part of the name; NULL = none */
 	const char *help;
+	bool is_partial;	/* of some histogram not all values are in buckets */
 };
 
 struct labels {
@@ -88,10 +98,15 @@ struct writer {
 	struct family family;
 	struct buffer scratch;	/* the form's own, within a call or a family */
 	struct summed sum;	/* for who writes a histogram */
+	/* of the protobuf form: samples of the family so far, the bytes of one without labels, and a tag */
+	size_t n_samples;
+	uint8_t value_bytes[32];
+	size_t n_value_bytes;
+	uint64_t metric_tag;
 	char le[N_CLASSIC][NUMBER_BYTES];	/* the bounds, as a text form writes them; empty = not yet */
 };
 
-extern const struct form prometheus_text;
+extern const struct form prometheus_text, prometheus_openmetrics, prometheus_protobuf;
 
 /* How the families want the numbers of a series summed. */
 extern const struct series_sums prometheus_sums;

@@ -4,13 +4,25 @@
  * seconds and so the upper bound of one of the histogram's own buckets.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "exporters/prometheus_form.h"
 
 double classic_bound(unsigned int i)
 {
 	return i < N_LE ? exp2(LE_FIRST_EXP + (int)i * LE_STEP_EXP) : INFINITY;
+}
+
+struct exemplar_text exemplar_text(const struct exemplar *e)
+{
+	struct exemplar_text t;
+
+	snprintf(t.pid, sizeof(t.pid), "%d", e->pid);
+	snprintf(t.tid, sizeof(t.tid), "%u", e->row->tid);
+	text_clean(e->row->thread, sizeof(e->row->thread), t.thread, sizeof(t.thread));
+	return t;
 }
 
 void summed_clear(struct summed *h)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "exporters/prometheus_form.h"
+#include "exporters/prometheus_text.h"
 
 /* Writes the digits of n, at least so many, so that they end at `end`. */
 static char *put_digits(char *end, uint64_t n, int least)
@@ -35,7 +35,7 @@ static char *put_seconds(char *end, uint64_t n)
 }
 
 /* A number that reads back as the same double. Those that are whole, or whole nanoseconds, need no printf. */
-static size_t format_number(char ret[NUMBER_BYTES], double v)
+size_t text_number(char ret[NUMBER_BYTES], double v)
 {
 	char digits[NUMBER_BYTES], *end = digits + sizeof(digits), *p = end;
 	uint64_t ns = v > 0 && v < 9e6 ? (uint64_t)(v * 1e9 + 0.5) : 0;
@@ -55,8 +55,8 @@ static size_t format_number(char ret[NUMBER_BYTES], double v)
 	return (size_t)snprintf(ret, NUMBER_BYTES, "%.17g", v);
 }
 
-/* Both texts have the same rules for values of labels; a clean one has no line feed. */
-static void text_label(struct buffer *b, const char *name, const char *value)
+/* A clean value has no line feed. */
+void text_label(struct buffer *b, const char *name, const char *value)
 {
 	if (b->n)
 		buffer_add(b, ",", 1);
@@ -79,7 +79,7 @@ static void text_label(struct buffer *b, const char *name, const char *value)
 static void make_bounds(struct writer *w)
 {
 	for (unsigned int i = 0; i < N_CLASSIC; i++)
-		w->le[i][format_number(w->le[i], classic_bound(i))] = '\0';
+		w->le[i][text_number(w->le[i], classic_bound(i))] = '\0';
 }
 
 static void text_begin(struct writer *w)
@@ -88,6 +88,7 @@ static void text_begin(struct writer *w)
 		[TYPE_gauge] = "gauge",
 		[TYPE_counter] = "counter",
 		[TYPE_histogram] = "histogram",
+		[TYPE_info] = "gauge",
 	};
 
 	if (w->family.type == TYPE_histogram && !w->le[0][0])
@@ -114,7 +115,7 @@ static void put_sample(struct writer *w, const char *suffix, struct labels label
 		       struct labels more, double v)
 {
 	char end[NUMBER_BYTES + 4] = "} ";
-	size_t n = 2 + format_number(end + 2, v);
+	size_t n = 2 + text_number(end + 2, v);
 	bool is_bare = !labels.n && !more.n;
 
 	end[n++] = '\n';
@@ -122,13 +123,14 @@ static void put_sample(struct writer *w, const char *suffix, struct labels label
 	buffer_add(w->out, end + is_bare, n - is_bare);
 }
 
-static void text_value(struct writer *w, struct labels labels, struct labels more, double v)
+void text_value(struct writer *w, struct labels labels, struct labels more, double v)
 {
 	put_sample(w, "", labels, more, v);
 }
 
-static void text_histogram(struct writer *w, struct labels labels, struct labels more,
-			   const struct summed *h)
+void text_histogram_lines(struct writer *w, struct labels labels, struct labels more,
+			  const struct summed *h,
+			  void (*behind)(struct buffer *b, const struct exemplar *e))
 {
 	uint64_t upto[N_CLASSIC];
 
@@ -138,15 +140,23 @@ static void text_histogram(struct writer *w, struct labels labels, struct labels
 	buffer_add_text(&w->scratch, labels.n || more.n ? ",le=\"" : "{le=\"");
 	for (unsigned int i = 0; i < N_CLASSIC && !w->scratch.error; i++) {
 		char end[NUMBER_BYTES + 4] = "\"} ";
-		size_t n = 3 + format_number(end + 3, (double)upto[i]);
+		size_t n = 3 + text_number(end + 3, (double)upto[i]);
 
-		end[n++] = '\n';
 		buffer_add(w->out, w->scratch.data, w->scratch.n);
 		buffer_add_text(w->out, w->le[i]);
 		buffer_add(w->out, end, n);
+		if (behind && h->exemplar[i].row)
+			behind(w->out, &h->exemplar[i]);
+		buffer_add(w->out, "\n", 1);
 	}
 	put_sample(w, "_sum", labels, more, h->sum_s);
 	put_sample(w, "_count", labels, more, (double)h->count);
+}
+
+static void text_histogram(struct writer *w, struct labels labels, struct labels more,
+			   const struct summed *h)
+{
+	text_histogram_lines(w, labels, more, h, NULL);
 }
 
 static void text_nothing(struct writer *w)

@@ -89,7 +89,7 @@ static void serve(const char *socket_path, bool has_snapshot, int tell_fd)
 		exit(1);
 	if (has_snapshot)
 		server_set_snapshot(s, snapshot);
-	port = server_port(s);
+	port = server_port(s, 0);
 	if (write(tell_fd, &port, sizeof(port)) != sizeof(port))
 		exit(1);
 	close(tell_fd);
