@@ -489,7 +489,7 @@ static void write_proc(struct writer *w, struct proc *p)
 			write_numbers(w, p, first, last);
 	}
 	write_hists(w, p, MEMBER_LOCK, &agent_series[F_lock_waits], 0, 0);
-	write_hists(w, p, MEMBER_STALL, &series_stall, 0, 0);
+	write_hists(w, p, MEMBER_STALL, &agent_series[F_stalls], 0, 0);
 }
 
 /* ---- the agent itself ------------------------------------------------------------------------------------------------------- */

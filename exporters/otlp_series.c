@@ -177,14 +177,6 @@ const struct series agent_series[A_COUNT] = {
 #include "exporters/metrics.def"
 };
 
-const struct series series_stall = {
-	.name = "poolscope.stall.duration",
-	.unit = "s",
-	.help = "Time that a process stood still.",
-	.type = SERIES_histogram,
-	.last = -1,
-};
-
 void agent_values(const struct agent_row *a, double ret[static A_COUNT])
 {
 	for (int i = 0; i < A_COUNT; i++)

@@ -14,7 +14,14 @@
 
 #include "model/snapshot.h"
 
-enum series_type { SERIES_gauge, SERIES_counter, SERIES_updown, SERIES_histogram };
+/* An info is a gauge here: OTLP has no such kind. */
+enum series_type {
+	SERIES_gauge,
+	SERIES_info = SERIES_gauge,
+	SERIES_counter,
+	SERIES_updown,
+	SERIES_histogram
+};
 
 enum series_id {
 #define POOL_VALUE(id, name, otlp, unit, type, merge, value, help) S_##id,
@@ -62,9 +69,6 @@ size_t pool_series_n_last(void);
 void pool_values(const struct pool_row *p, double ret[static S_POOL_COUNT]);
 void pool_hists(const struct pool_row *p, const struct hist *ret[static H_COUNT]);
 
-/* Of each process and cause. */
-extern const struct series series_stall;
-
 enum agent_id {
 #define AGENT_VALUE(id, name, otlp, unit, type, value, help) A_##id,
 #define AGENT_FAMILY(id, name, otlp, unit, type, help) A_##id,
@@ -73,6 +77,7 @@ enum agent_id {
 	A_COUNT
 };
 
+/* Those that are histograms are of processes: of locks, of stalls. */
 extern const struct series agent_series[A_COUNT];
 
 /* The values of AGENT_VALUE; NaN for all others. */
