@@ -463,6 +463,14 @@ static bool is_https(const char *url)
 	return !strncasecmp(url, "https:", 6);
 }
 
+/* libcurl 7.88 fails at the second request of a connection that was HTTP/2 without asking (curl issue 10634, mended in 8.0.0). Debian 12 has it. */
+static bool can_keep_h2c(void)
+{
+	unsigned int version = curl_version_info(CURLVERSION_NOW)->version_num;
+
+	return version < 0x075800 || version >= 0x080000;
+}
+
 static void set_options(struct otlp_push *p, const struct otlp_push_options *o, uint32_t timeout_ms)
 {
 	long version = p->protocol == OTLP_GRPC && !is_https(o->url)
@@ -472,6 +480,8 @@ static void set_options(struct otlp_push *p, const struct otlp_push_options *o, 
 	curl_easy_setopt(p->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(p->easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(p->easy, CURLOPT_HTTP_VERSION, version);
+	curl_easy_setopt(p->easy, CURLOPT_FORBID_REUSE,
+			 (long)(version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE && !can_keep_h2c()));
 	curl_easy_setopt(p->easy, CURLOPT_HTTPPROXYTUNNEL, (long)(p->protocol == OTLP_GRPC));
 	curl_easy_setopt(p->easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, p->headers);
