@@ -29,7 +29,12 @@ struct otlp_encode_options {
 	enum otlp_histogram histogram;
 	bool has_no_exemplars;
 	size_t max_bytes;	/* 0 = default */
-	size_t max_series;	/* 0 = default */
+	size_t max_series;	/* 0 = default; a metric with reasons has as many for each of them */
+	/*
+	 * When the agent began, CLOCK_REALTIME: since then its own counters count, and those of locks and stalls that were there at the first
+	 * export. 0 = not known; then these follow the rule for unknown starts (a first point without duration, whose value is no increase).
+	 */
+	int64_t since_wall_ns;
 };
 
 /* One request, ready to be sent. */

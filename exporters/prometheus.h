@@ -34,7 +34,7 @@ enum prometheus_format prometheus_choose(const char *accept);
 
 const char *prometheus_content_type(enum prometheus_format format);
 
-/* Appends the page. options may be NULL. 0 or -ENOMEM, then the buffer holds no usable page. */
+/* Appends the page, to a buffer that may drain (buffer.h). options may be NULL. 0 or -ENOMEM, then the buffer holds no usable page. */
 int prometheus_write(const struct snapshot *s, enum prometheus_format format,
 		     const struct prometheus_options *options, struct buffer *ret);
 

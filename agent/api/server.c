@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * server.c - see server.h. Two libmicrohttpd daemons without threads, one for each listener, behind one epoll descriptor. What
- * can be asked for is the table `routes`. The surprise: an answer is encoded at most once for each snapshot and shared by all
- * connections that send it, so many scrapers cost no more than one, and a slow one keeps only a reference.
+ * can be asked for is the table `routes`. The surprise: an answer is encoded at most once for each snapshot and form, and shared by all
+ * connections that send it, so many scrapers cost no more than one, and a slow one keeps only a reference. A compressed page is never
+ * in memory as a whole: what is encoded drains into gzip.
  */
 #include "api/server.h"
 
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,6 +25,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
+#include "exporters/gzip.h"
 #include "model/snapshot.h"
 
 #define TIMEOUT_S 10u			/* of a connection on which nothing moves */
@@ -40,9 +43,16 @@ struct route {
 	bool is_on[N_LISTENERS];
 	const char *type;
 	int (*encode)(const struct server *s, const char *path, struct buffer *ret);	/* -ENOENT, -ENOMEM, -EAGAIN */
+	bool is_metrics;	/* it is the page of metrics; type and encoding are the client's choice */
 };
 
 #define MAX_ROUTES 16
+
+/* An answer from the snapshot; NULL = not asked for yet. */
+struct kept {
+	struct MHD_Response *route[MAX_ROUTES];
+	struct MHD_Response *metrics[PROMETHEUS_FORMATS][2];	/* as it is, and compressed */
+};
 
 /* One of the two daemons, and what its callback needs. */
 struct port {
@@ -62,17 +72,29 @@ struct server {
 	int (*record)(void *context, const char *what, struct buffer *ret);
 	void *context;
 	const struct snapshot *snapshot;	/* owned reference; NULL = none yet */
-	struct MHD_Response *kept[MAX_ROUTES];	/* answers from `snapshot`, NULL = not asked for yet */
+	struct kept kept;	/* answers from `snapshot` */
 };
 
 /* ---- answers --------------------------------------------------------------------------------------------------------------- */
 
-static int encode_metrics(const struct server *s, const char *path, struct buffer *ret)
+static int encode_metrics(const struct server *s, enum prometheus_format format, bool is_gzip,
+			  struct buffer *ret)
 {
-	(void)path;
+	CLEANUP(buffer_done) struct buffer page = { 0 };
+	int r, end;
+
 	if (!s->snapshot)
 		return -EAGAIN;
-	return prometheus_write(s->snapshot, PROMETHEUS_TEXT, &s->prometheus, ret);
+	if (!is_gzip)
+		return prometheus_write(s->snapshot, format, &s->prometheus, ret);
+	page.drain = gzip_add;
+	page.context = gzip_new(ret);
+	if (!page.context)
+		return -ENOMEM;
+	r = prometheus_write(s->snapshot, format, &s->prometheus, &page);
+	buffer_flush(&page);
+	end = gzip_end(page.context);
+	return r ? r : end;
 }
 
 static int add_json(const char *data, size_t n, void *buffer)
@@ -136,21 +158,21 @@ static int encode_ready(const struct server *s, const char *path, struct buffer 
 
 /* A path that ends in '/' (but for "/") stands for all below it, and is not kept. */
 static const struct route routes[] = {
-	{ "/", { [ON_TCP] = true }, TYPE_HTML, encode_landing },
-	{ "/metrics", { [ON_TCP] = true, [ON_UNIX] = true }, "text/plain; version=0.0.4; charset=utf-8", encode_metrics },
-	{ "/-/healthy", { [ON_TCP] = true, [ON_UNIX] = true }, TYPE_TEXT, encode_healthy },
-	{ "/-/ready", { [ON_TCP] = true, [ON_UNIX] = true }, TYPE_TEXT, encode_ready },
-	{ API_PREFIX "metrics", { [ON_UNIX] = true }, "text/plain; version=0.0.4; charset=utf-8", encode_metrics },
-	{ API_PREFIX "pools", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "pools/", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "findings", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "stalls", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "locks", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "status", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "probes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "config", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "recipes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "record/", { [ON_UNIX] = true }, TYPE_BYTES, encode_record },
+	{ "/", { [ON_TCP] = true }, TYPE_HTML, encode_landing, false },
+	{ "/metrics", { [ON_TCP] = true, [ON_UNIX] = true }, NULL, NULL, true },
+	{ "/-/healthy", { [ON_TCP] = true, [ON_UNIX] = true }, TYPE_TEXT, encode_healthy, false },
+	{ "/-/ready", { [ON_TCP] = true, [ON_UNIX] = true }, TYPE_TEXT, encode_ready, false },
+	{ API_PREFIX "metrics", { [ON_UNIX] = true }, NULL, NULL, true },
+	{ API_PREFIX "pools", { [ON_UNIX] = true }, TYPE_JSON, encode_json, false },
+	{ API_PREFIX "pools/", { [ON_UNIX] = true }, TYPE_JSON, encode_json, false },
+	{ API_PREFIX "findings", { [ON_UNIX] = true }, TYPE_JSON, encode_json, false },
+	{ API_PREFIX "stalls", { [ON_UNIX] = true }, TYPE_JSON, encode_json, false },
+	{ API_PREFIX "locks", { [ON_UNIX] = true }, TYPE_JSON, encode_json, false },
+	{ API_PREFIX "status", { [ON_UNIX] = true }, TYPE_JSON, encode_json, false },
+	{ API_PREFIX "probes", { [ON_UNIX] = true }, TYPE_JSON, encode_json, false },
+	{ API_PREFIX "config", { [ON_UNIX] = true }, TYPE_JSON, encode_json, false },
+	{ API_PREFIX "recipes", { [ON_UNIX] = true }, TYPE_JSON, encode_json, false },
+	{ API_PREFIX "record/", { [ON_UNIX] = true }, TYPE_BYTES, encode_record, false },
 };
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -177,12 +199,20 @@ static const struct route *find_route(const char *path, enum listener listener)
 	return NULL;
 }
 
+static void drop(struct MHD_Response **response)
+{
+	if (*response)
+		MHD_destroy_response(*response);	/* a connection that sends it holds its own reference */
+	*response = NULL;
+}
+
 static void drop_kept(struct server *s)
 {
-	for (size_t i = 0; i < MAX_ROUTES; i++) {
-		if (s->kept[i])
-			MHD_destroy_response(s->kept[i]);	/* a connection that sends it holds its own reference */
-		s->kept[i] = NULL;
+	for (size_t i = 0; i < MAX_ROUTES; i++)
+		drop(&s->kept.route[i]);
+	for (size_t i = 0; i < PROMETHEUS_FORMATS; i++) {
+		drop(&s->kept.metrics[i][false]);
+		drop(&s->kept.metrics[i][true]);
 	}
 }
 
@@ -221,31 +251,39 @@ static enum MHD_Result send_error(struct MHD_Connection *connection, unsigned in
 	return r;
 }
 
+/* What an encoder returned, as an answer. */
+static enum MHD_Result send_failure(struct MHD_Connection *connection, int r)
+{
+	switch (r) {
+	case -EAGAIN:
+		return send_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+				  "the agent has just started; ask again in a second");
+	case -ESRCH:
+		return send_error(connection, MHD_HTTP_NOT_FOUND,
+				  "there is nothing under this path");
+	case -ESTALE:
+		return send_error(connection, MHD_HTTP_GONE,
+				  "this part of the recording is not kept any more");
+	case -ENOENT:
+		return send_error(connection, MHD_HTTP_NOT_FOUND, "there is no pool with this id");
+	default:
+		return send_error(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+				  "the agent is out of memory");
+	}
+}
+
 static enum MHD_Result send_route(struct server *s, struct MHD_Connection *connection,
 				  const struct route *route, const char *path)
 {
 	CLEANUP(buffer_done) struct buffer body = { 0 };
-	struct MHD_Response **kept = &s->kept[route - routes], *response = *kept;
+	struct MHD_Response **kept = &s->kept.route[route - routes], *response = *kept;
 	enum MHD_Result result;
 	int r;
 
 	if (!response) {
 		r = route->encode(s, path, &body);
-		if (r == -EAGAIN)
-			return send_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-					  "the agent has just started; ask again in a second");
-		if (r == -ESRCH)
-			return send_error(connection, MHD_HTTP_NOT_FOUND,
-					  "there is nothing under this path");
-		if (r == -ESTALE)
-			return send_error(connection, MHD_HTTP_GONE,
-					  "this part of the recording is not kept any more");
-		if (r == -ENOENT)
-			return send_error(connection, MHD_HTTP_NOT_FOUND,
-					  "there is no pool with this id");
 		if (r)
-			return send_error(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
-					  "the agent is out of memory");
+			return send_failure(connection, r);
 		response = make_response(&body, route->type);
 		if (!response)
 			return MHD_NO;
@@ -256,6 +294,58 @@ static enum MHD_Result send_route(struct server *s, struct MHD_Connection *conne
 	if (is_folder(route))
 		MHD_destroy_response(response);
 	return result;
+}
+
+struct header {
+	const char *name;
+	struct buffer value;
+};
+
+static enum MHD_Result add_value(void *cls, enum MHD_ValueKind kind, const char *name,
+				 const char *value)
+{
+	struct header *h = cls;
+
+	(void)kind;
+	if (!value || strcasecmp(name, h->name) != 0)
+		return MHD_YES;
+	if (h->value.data)
+		buffer_add_text(&h->value, ", ");
+	buffer_add_text(&h->value, value);
+	return MHD_YES;
+}
+
+/* The values of all headers of a name, which are one list. Its data is NULL when there is none, or no memory for it. */
+static struct buffer read_header(struct MHD_Connection *connection, const char *name)
+{
+	struct header h = { .name = name };
+
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, add_value, &h);
+	return h.value;
+}
+
+static enum MHD_Result send_metrics(struct server *s, struct MHD_Connection *connection)
+{
+	CLEANUP(buffer_done) struct buffer body = { 0 };
+	CLEANUP(buffer_done) struct buffer form = read_header(connection, "Accept");
+	CLEANUP(buffer_done) struct buffer coding = read_header(connection, "Accept-Encoding");
+	enum prometheus_format format = prometheus_choose(form.data);
+	bool is_gzip = gzip_is_accepted(coding.data);
+	struct MHD_Response **kept = &s->kept.metrics[format][is_gzip];
+	int r;
+
+	if (!*kept) {
+		r = encode_metrics(s, format, is_gzip, &body);
+		if (r)
+			return send_failure(connection, r);
+		*kept = make_response(&body, prometheus_content_type(format));
+		if (!*kept)
+			return MHD_NO;
+		MHD_add_response_header(*kept, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
+		if (is_gzip)
+			MHD_add_response_header(*kept, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+	}
+	return MHD_queue_response(connection, MHD_HTTP_OK, *kept);
 }
 
 /* The question behind the '?' of a pool's path. */
@@ -292,6 +382,8 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 	if (!route)
 		return send_error(connection, MHD_HTTP_NOT_FOUND,
 				  "there is nothing under this path");
+	if (route->is_metrics)
+		return send_metrics(s, connection);
 	wants_stacks(s, connection, url);
 	return send_route(s, connection, route, url);
 }

@@ -13,6 +13,7 @@
 #include "cmd/agent.h"
 #include "cmd/command.h"
 #include "config/config.h"
+#include "exporters/otlp_settings.h"
 
 static struct agent *running;
 
@@ -37,14 +38,29 @@ static int complain(const struct invocation *in, const struct diag *d)
 	return command_fail(in, "%s", d->text);
 }
 
+static const char *no_environment(const char *unused)
+{
+	(void)unused;
+	return NULL;
+}
+
+/* The file alone: the agent's environment is not ours. */
 static int check_config(const struct invocation *in)
 {
+	struct otlp_settings otlp;
 	struct config config;
 	struct diag d = { 0 };
+	int error = config_read(in->config, &config, &d);
 
-	if (config_read(in->config, &config, &d))
+	if (error)
 		return complain(in, &d);
+	error = otlp_settings_read(&config, no_environment, NULL, NULL, &otlp, &d);
+	otlp_settings_done(&otlp);
 	config_done(&config);
+	if (error) {
+		snprintf(d.file, sizeof(d.file), "%s", in->config ? in->config : CONFIG_FILE);
+		return complain(in, &d);
+	}
 	printf("%s: good\n", in->config ? in->config : CONFIG_FILE);
 	return EXIT_DONE;
 }

@@ -45,8 +45,8 @@ struct ref_row {
 struct exemplar_row {
 	double value_s;
 	int64_t wall_ns;	/* when it ended, CLOCK_REALTIME */
-	uint32_t tid;		/* of the row's process */
-	char thread[PS_COMM_MAX];	/* its name then; empty = not known */
+	uint32_t tid;		/* who ended it: took the item, or gave it back; of the row's process */
+	char thread[PS_COMM_MAX];	/* its name then, clean; empty = not known */
 };
 
 #define SNAPSHOT_EXEMPLARS_MAX 4
@@ -115,7 +115,10 @@ struct pool_row {
 	const struct hist *hold;
 	const struct hist *create;
 
-	/* At most SNAPSHOT_EXEMPLARS_MAX of each, one for a classic bucket, the newest there; none where nothing is told one by one. */
+	/*
+	 * At most SNAPSHOT_EXEMPLARS_MAX of each, one for a classic bucket, the newest there, by value, rising; none where nothing is told one by
+	 * one, as where pools are inferred. They stay until others take their place, so one may be old.
+	 */
 	const struct exemplar_row *slow_waits;	/* of `wait` */
 	size_t n_slow_waits;
 	const struct exemplar_row *slow_holds;	/* of `hold` */
@@ -297,7 +300,7 @@ struct recipe_row {
 struct setting_row {
 	const char *section, *name;
 	const char *value;	/* "" = none */
-	const char *from;	/* "default", "file", "option" */
+	const char *from;	/* "default", "file", "environment", "option" */
 };
 
 /* One check of `doctor`. */
@@ -315,6 +318,41 @@ struct table_row {
 	const char *name;
 	uint64_t used;
 	uint64_t limit;
+};
+
+/* How a request over OTLP may end; X(id). All but `retry` are ends. */
+#define PUSH_OUTCOMES(X)                                                                                 \
+	X(success) /* all of it was taken */                                                             \
+	X(partial_success) /* it was taken but for some items, which the receiver rejected */            \
+	X(retry) /* lost, or refused for now: it is sent again */                                        \
+	X(refused) /* refused for good */                                                                \
+	X(answer_too_large) /* given up in the midst of the answer: whether it was taken is not known */ \
+	X(expired) /* sent again and again for too long */                                               \
+	X(queue_full) /* the oldest of a queue that had no more room */                                  \
+	X(too_large)		/* it was larger than any receiver has to take */
+
+enum push_outcome {
+#define PUSH_OUTCOME(id) PUSH_##id,
+	PUSH_OUTCOMES(PUSH_OUTCOME)
+#undef PUSH_OUTCOME
+		PUSH_OUTCOME_COUNT
+};
+
+/* Items are lost by it. */
+static inline bool push_outcome_drops(enum push_outcome outcome)
+{
+	return outcome != PUSH_success && outcome != PUSH_retry;
+}
+
+/* What became of the requests of one signal; counters since the agent began, but for the queue. */
+struct push_row {
+	const char *signal;	/* "metrics", "logs" */
+	uint64_t requests[PUSH_OUTCOME_COUNT];
+	uint64_t items[PUSH_OUTCOME_COUNT];	/* data points or log records in them; of a partial success those that were rejected */
+	uint64_t sent_items;
+	uint64_t queued_requests;	/* now */
+	uint64_t queued_bytes;
+	uint64_t queue_limit_bytes;
 };
 
 struct agent_row {
@@ -341,7 +379,7 @@ struct snapshot {
 	unsigned int n_refs;
 	uint64_t seq;		/* ticks since the agent began */
 	int64_t t_ns;		/* CLOCK_MONOTONIC */
-	int64_t wall_ns;	/* CLOCK_REALTIME */
+	int64_t wall_ns;	/* the same moment by CLOCK_REALTIME */
 	double window_s;	/* the time the rates and utilization are over */
 	const char *host;
 	const char *version;
@@ -381,6 +419,8 @@ struct snapshot {
 	size_t n_checks;
 	const struct table_row *tables;
 	size_t n_tables;
+	const struct push_row *pushes;	/* of the signals that are sent over OTLP */
+	size_t n_pushes;
 	struct agent_row agent;
 
 	struct arena *arena;	/* owns everything above */

@@ -77,7 +77,7 @@ static void a_pool_is_written_with_all_its_families(void **state)
 	assert_line(&b, "poolscope_pool_acquires_total{" ORDERS "} 10007");
 	assert_line(&b, "poolscope_pool_rejections_total{" ORDERS ",reason=\"queue_full\"} 7");
 	assert_line(&b, "poolscope_pool_items_closed_total{" ORDERS ",reason=\"idle_timeout\"} 81");
-	assert_line(&b, "poolscope_pool_utilization_ratio_max{" ORDERS "} 0.84999999999999998");
+	assert_line(&b, "poolscope_pool_utilization_ratio_max{" ORDERS "} 0.85");
 	assert_line(&b, "poolscope_pool_oldest_wait_seconds{" ORDERS "} 0.25");
 	assert_line(&b, "poolscope_pool_trusted{" ORDERS "} 1");
 	assert_line(&b, "poolscope_findings{finding=\"too-small\",severity=\"warning\"} 1");
@@ -180,7 +180,7 @@ static void processes_of_one_name_are_one_series_and_max_keeps_the_worst(void **
 	b = encode(s, NULL);
 	assert_line(&b, "poolscope_pool_capacity{" ORDERS "} 40");
 	assert_line(&b, "poolscope_pool_in_use{" ORDERS "} 51");
-	assert_line(&b, "poolscope_pool_utilization_ratio_max{" ORDERS "} 0.94999999999999996");
+	assert_line(&b, "poolscope_pool_utilization_ratio_max{" ORDERS "} 0.95");
 	assert_line(&b, "poolscope_pool_oldest_wait_seconds{" ORDERS "} 0.25");
 	assert_line(&b, "poolscope_pool_trusted{" ORDERS "} 0");
 	assert_line(&b, "poolscope_pool_create_duration_seconds_count{" ORDERS "} 6");
