@@ -23,7 +23,7 @@ enum series_id {
 #define POOL_HISTOGRAM(id, name, otlp, unit, labels, member, help) S_##id,
 #include "exporters/metrics.def"
 	S_OWN_COUNT,	/* those above are of every pool */
-	S_DB_FIRST = S_OWN_COUNT,
+	S_OWN_LAST = S_OWN_COUNT - 1,
 #define CONVENTION(id, is, name, unit, type, label, label_value, source, help) S_##id,
 #include "exporters/otlp_conventions.def"
 	S_POOL_COUNT
