@@ -78,24 +78,32 @@ static void widen(struct merged *m, const struct hist *h)
 	m->end = (unsigned int)h->first + h->n > m->end ? (unsigned int)h->first + h->n : m->end;
 }
 
-static void put_buckets(struct merged *m, const struct hist *h, const struct hist *less)
+static void add_hist(struct merged *m, const struct hist *h)
 {
-	for (unsigned int i = 0; i < h->n; i++) {
-		unsigned int at = h->first + i;
-		uint64_t before = less ? hist_get(less, at) : 0;
-
-		m->bucket[at] += h->bucket[i] > before ? h->bucket[i] - before : 0;
-	}
-	m->count += h->count - (less ? less->count : 0);
-	m->sum_s += less ? fmax(0, h->sum_s - less->sum_s) : h->sum_s;
+	for (unsigned int i = 0; i < h->n; i++)
+		m->bucket[h->first + i] += h->bucket[i];
+	m->count += h->count;
+	m->sum_s += h->sum_s;
 	m->max_ns = h->max_ns > m->max_ns ? h->max_ns : m->max_ns;
+}
+
+/* What was sent already. */
+static void take_off(struct merged *m, const struct kept *k)
+{
+	for (unsigned int i = 0; i < k->n; i++) {
+		unsigned int at = KEPT_BUCKET(k->bucket[i]);
+
+		if (at >= m->first && at < m->end)
+			m->bucket[at] -= KEPT_COUNT(k->bucket[i]);
+	}
+	m->count -= k->count;
+	m->sum_s = fmax(0, m->sum_s - k->sum_s);
 }
 
 /* All members, and what stays of those who left; with delta only what came since the last export. */
 static void merge(const struct state *st, const struct set *s, int which, struct merged *ret)
 {
-	struct hist now[H_COUNT];
-	bool is_known[H_COUNT];
+	struct hist now;
 	uint64_t n = 0;
 
 	ret->is_known = false;
@@ -103,10 +111,10 @@ static void merge(const struct state *st, const struct set *s, int which, struct
 	ret->sum_s = 0;
 	ret->first = ret->end = 0;
 	for (const struct member *m = s->members; m; m = m->next) {
-		member_hists(m, now, is_known);
-		if (is_known[which])
-			widen(ret, &now[which]);
-		ret->is_known |= is_known[which];
+		if (!member_hist(m, (size_t)which, &now))
+			continue;
+		widen(ret, &now);
+		ret->is_known = true;
 	}
 	if (!ret->is_known)
 		return;
@@ -114,13 +122,14 @@ static void merge(const struct state *st, const struct set *s, int which, struct
 		widen(ret, &s->offset_hist[which]);
 	memset(ret->bucket + ret->first, 0, (ret->end - ret->first) * sizeof(*ret->bucket));
 	for (const struct member *m = s->members; m; m = m->next) {
-		member_hists(m, now, is_known);
-		if (is_known[which])
-			put_buckets(ret, &now[which],
-				    st->is_delta && m->is_sent ? &m->hist[which] : NULL);
+		if (!member_hist(m, (size_t)which, &now))
+			continue;
+		add_hist(ret, &now);
+		if (st->is_delta && m->is_sent)
+			take_off(ret, &m->hist[which]);
 	}
 	if (s->offset_hist)
-		put_buckets(ret, &s->offset_hist[which], NULL);
+		add_hist(ret, &s->offset_hist[which]);
 	for (unsigned int i = ret->first; i < ret->end; i++)
 		n += ret->bucket[i];
 	ret->has_buckets = n == ret->count;

@@ -136,23 +136,21 @@ void requests_resource(struct requests *r, const struct buffer *packed)
 	close_resource(r);
 	r->metric.name = NULL;
 	r->resource = packed;
+	r->around_bytes = AROUND_BYTES + (packed ? packed->n : 0);
 }
 
 void requests_metric(struct requests *r, const struct metric *m)
 {
 	close_metric(r);
 	r->metric = *m;
+	r->around_bytes = AROUND_BYTES + (r->resource ? r->resource->n : 0) + strlen(m->name) +
+			  strlen(m->description) + strlen(m->unit);
 }
 
 /* Whether the item and all around it still goes into the open request. */
 static bool has_room(const struct requests *r, size_t n)
 {
-	size_t around = AROUND_BYTES + (r->resource ? r->resource->n : 0);
-
-	if (r->metric.name)
-		around += strlen(r->metric.name) + strlen(r->metric.description) +
-			  strlen(r->metric.unit);
-	return r->body.n + r->items.n + r->points.n + around + n <= r->max_bytes;
+	return r->body.n + r->items.n + r->points.n + r->around_bytes + n <= r->max_bytes;
 }
 
 static void add_list(struct buffer *b, const struct attributes *a, unsigned int field)
@@ -172,10 +170,11 @@ void requests_add(struct requests *r, const ProtobufCMessage *m, unsigned int fi
 	struct buffer *to = r->is_logs ? &r->items : &r->points;
 	size_t n = protobuf_c_message_get_packed_size(m);
 	size_t all = n + (first ? first->bytes.n : 0) + (second ? second->bytes.n : 0);
-	uint8_t small[512];
+	uint8_t small[512], *packed = small;
 	AUTO_FREE uint8_t *large = NULL;
+	size_t head;
 
-	if (n > sizeof(small) && !(large = malloc(n))) {
+	if (n + 11 > sizeof(small) && !(packed = large = malloc(n + 11))) {
 		r->error = -ENOMEM;
 		return;
 	}
@@ -183,9 +182,10 @@ void requests_add(struct requests *r, const ProtobufCMessage *m, unsigned int fi
 		r->error = -ENOMEM;
 	if (!has_room(r, all + 11))
 		close_request(r);
-	protobuf_c_message_pack(m, large ? large : small);
-	put_head(to, r->is_logs ? 2 : 1, all);
-	buffer_add(to, large ? large : small, n);
+	packed[0] = r->is_logs ? 2 << 3 | 2 : 1 << 3 | 2;
+	head = 1 + varint_put(all, packed + 1);
+	protobuf_c_message_pack(m, packed + head);
+	buffer_add(to, packed, head + n);
 	add_list(to, first, field);
 	add_list(to, second, field);
 	r->n_items++;

@@ -47,6 +47,7 @@ struct requests {
 	struct buffer points;	/* of the open metric */
 	const struct buffer *resource;	/* open; NULL = none */
 	struct metric metric;	/* open; its name is NULL when none is */
+	size_t around_bytes;	/* of what is open, around the points */
 	int error;
 };
 

@@ -19,16 +19,17 @@
 
 /* ---- ends ------------------------------------------------------------------------------------------------------------------ */
 
-static void hists_free(struct hist *h, size_t n)
+static void kept_done(struct kept *k)
 {
-	for (size_t i = 0; h && i < n; i++)
-		hist_done(&h[i]);
-	free(h);
+	free(k->bucket);
+	*k = (struct kept){ 0 };
 }
 
 static void offset_free(struct set *s)
 {
-	hists_free(s->offset_hist, s->class == MEMBER_POOL ? H_COUNT : 1);
+	for (size_t i = 0; s->offset_hist && i < (s->class == MEMBER_POOL ? H_COUNT : 1); i++)
+		hist_done(&s->offset_hist[i]);
+	free(s->offset_hist);
 	free(s->offset);
 	s->offset = NULL;
 	s->offset_hist = NULL;
@@ -63,7 +64,9 @@ static void member_free(struct member *m)
 {
 	if (!m)
 		return;
-	hists_free(m->hist, member_n_hist(m));
+	for (size_t i = 0; m->hist && i < member_n_hist(m); i++)
+		kept_done(&m->hist[i]);
+	free(m->hist);
 	free(m->last);
 	free(m);
 }
@@ -114,35 +117,27 @@ static struct hist stall_hist(const struct stall_row *row)
 	return h;
 }
 
-void member_hists(const struct member *m, struct hist ret[static H_COUNT],
-		  bool is_known[static H_COUNT])
+bool member_hist(const struct member *m, size_t which, struct hist *ret)
 {
-	const struct hist *of_pool[H_COUNT];
+	const struct hist *of_pool[H_COUNT], *h = NULL;
 
-	for (size_t i = 0; i < H_COUNT; i++)
-		is_known[i] = false;
 	switch ((enum member_class)m->key.class) {
 	case MEMBER_POOL:
 		pool_hists(m->row, of_pool);
-		for (size_t i = 0; i < H_COUNT; i++) {
-			is_known[i] = of_pool[i];
-			if (of_pool[i])
-				ret[i] = *of_pool[i];
-		}
+		h = of_pool[which];
 		break;
 	case MEMBER_LOCK:
-		of_pool[0] = ((const struct lock_row *)m->row)->wait;
-		is_known[0] = of_pool[0];
-		if (of_pool[0])
-			ret[0] = *of_pool[0];
+		h = ((const struct lock_row *)m->row)->wait;
 		break;
 	case MEMBER_STALL:
-		is_known[0] = true;
-		ret[0] = stall_hist(m->row);
-		break;
+		*ret = stall_hist(m->row);
+		return true;
 	case MEMBER_CLASSES:
 		break;
 	}
+	if (h)
+		*ret = *h;
+	return h;
 }
 
 /* Whether what the members of a set counted last must be kept by bucket: to be taken off, or to stay when one leaves. */
@@ -154,41 +149,62 @@ static bool keeps_buckets(const struct state *st, const struct set *s)
 /* Room for what commit will write, which cannot fail then. */
 static int member_reserve(const struct state *st, struct member *m)
 {
-	static uint64_t zeros[PS_HIST_BUCKETS];
-	struct hist now[H_COUNT];
-	bool is_known[H_COUNT];
+	for (size_t i = 0; keeps_buckets(st, m->set) && i < member_n_hist(m); i++) {
+		struct kept *k = &m->hist[i];
+		struct hist now;
+		uint16_t n = 0;
+		uint64_t *more;
 
-	if (!keeps_buckets(st, m->set))
-		return 0;
-	member_hists(m, now, is_known);
-	for (size_t i = 0; i < member_n_hist(m); i++) {
-		struct hist shape = { .first = now[i].first, .n = now[i].n, .bucket = zeros };
-
-		if (is_known[i] && now[i].n && hist_merge(&m->hist[i], &shape))
+		if (!member_hist(m, i, &now))
+			continue;
+		for (unsigned int b = 0; b < now.n; b++)
+			n += now.bucket[b] != 0;
+		if (n <= k->size)
+			continue;
+		more = reallocarray(k->bucket, n, sizeof(*more));
+		if (!more)
 			return -ENOMEM;
+		k->bucket = more;
+		k->size = n;
 	}
 	return 0;
 }
 
-static void hist_set(struct hist *last, const struct hist *now, bool has_buckets)
+static void kept_set(struct kept *k, const struct hist *now, bool has_buckets)
 {
-	last->count = now->count;
-	last->sum_s = now->sum_s;
-	last->max_ns = now->max_ns;
-	if (!has_buckets) {
-		free(last->bucket);
-		last->bucket = NULL;
-		last->first = last->n = 0;
+	if (!has_buckets)
+		kept_done(k);
+	k->count = now->count;
+	k->sum_s = now->sum_s;
+	k->max_ns = now->max_ns;
+	k->n = 0;
+	for (unsigned int i = 0; has_buckets && i < now->n && k->n < k->size; i++) {
+		if (now->bucket[i])
+			k->bucket[k->n++] = (uint64_t)(now->first + i) << KEPT_SHIFT |
+					    KEPT_COUNT(now->bucket[i]);
 	}
-	for (unsigned int i = 0; i < last->n; i++)
-		last->bucket[i] = hist_get(now, last->first + i);
+}
+
+/* -ENOMEM leaves the sum without a part of it. */
+static int kept_add_to(const struct kept *k, struct hist *sum)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < k->n; i++) {
+		if (hist_add(sum, KEPT_BUCKET(k->bucket[i]), KEPT_COUNT(k->bucket[i])))
+			return -ENOMEM;
+		n += KEPT_COUNT(k->bucket[i]);
+	}
+	sum->count += k->count - n; /* those of which no bucket is known */
+	sum->sum_s += k->sum_s;
+	sum->max_ns = k->max_ns > sum->max_ns ? k->max_ns : sum->max_ns;
+	return 0;
 }
 
 static void member_commit(const struct state *st, struct member *m)
 {
 	double values[S_POOL_COUNT];
-	struct hist now[H_COUNT];
-	bool is_known[H_COUNT];
+	struct hist now;
 
 	if (m->last) {
 		const struct series *series = pool_series();
@@ -199,10 +215,9 @@ static void member_commit(const struct state *st, struct member *m)
 				m->last[series[i].last] = values[i];
 		}
 	}
-	member_hists(m, now, is_known);
 	for (size_t i = 0; i < member_n_hist(m); i++) {
-		if (is_known[i])
-			hist_set(&m->hist[i], &now[i], keeps_buckets(st, m->set));
+		if (member_hist(m, i, &now))
+			kept_set(&m->hist[i], &now, keeps_buckets(st, m->set));
 	}
 	m->is_sent = true;
 }
@@ -232,7 +247,7 @@ static int offset_add(struct set *s, const struct member *m)
 	for (size_t i = 0; i < n_last; i++)
 		s->offset[i] += m->last[i];
 	for (size_t i = 0; i < member_n_hist(m); i++) {
-		if (hist_merge(&s->offset_hist[i], &m->hist[i]))
+		if (kept_add_to(&m->hist[i], &s->offset_hist[i]))
 			return -ENOMEM;
 	}
 	return 0;
@@ -282,20 +297,18 @@ static int counters_take_falls(struct state *st, struct member *m, bool is_share
 
 static int hists_take_falls(struct state *st, struct member *m, bool is_shared)
 {
-	struct hist now[H_COUNT];
-	bool is_known[H_COUNT];
+	struct hist now;
 
-	member_hists(m, now, is_known);
 	for (size_t i = 0; i < member_n_hist(m); i++) {
-		if (!is_known[i] || now[i].count >= m->hist[i].count)
+		if (!member_hist(m, i, &now) || now.count >= m->hist[i].count)
 			continue;
 		if (is_shared && m->set->offset_hist) {
-			if (hist_merge(&m->set->offset_hist[i], &m->hist[i]))
+			if (kept_add_to(&m->hist[i], &m->set->offset_hist[i]))
 				return -ENOMEM;
 		} else if (!st->is_delta && start_anew(m->set, pool_series_n_last() + i)) {
 			return -ENOMEM;
 		}
-		hist_done(&m->hist[i]);
+		kept_done(&m->hist[i]);
 	}
 	return 0;
 }
@@ -304,16 +317,15 @@ static bool has_fallen(const struct member *m)
 {
 	const struct series *series = pool_series();
 	double values[S_POOL_COUNT];
-	struct hist now[H_COUNT];
-	bool is_known[H_COUNT], has = false;
+	struct hist now;
+	bool has = false;
 
 	if (m->last)
 		pool_values(m->row, values);
 	for (int i = 0; m->last && i < S_OWN_COUNT; i++)
 		has |= series[i].last >= 0 && values[i] < m->last[series[i].last];
-	member_hists(m, now, is_known);
 	for (size_t i = 0; i < member_n_hist(m); i++)
-		has |= is_known[i] && now[i].count < m->hist[i].count;
+		has |= member_hist(m, i, &now) && now.count < m->hist[i].count;
 	return has;
 }
 
@@ -696,7 +708,7 @@ static void set_touch(struct state *st, struct set *s)
 static void member_forget(struct member *m)
 {
 	for (size_t i = 0; i < member_n_hist(m); i++)
-		hist_done(&m->hist[i]);
+		kept_done(&m->hist[i]);
 	for (size_t i = 0; m->last && i < pool_series_n_last(); i++)
 		m->last[i] = 0;
 	m->set = NULL;
