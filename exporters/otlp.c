@@ -40,8 +40,8 @@ struct otlp {
 
 /* ---- sending ------------------------------------------------------------------------------------------------------------- */
 
-static void send_all(struct otlp *o, enum otlp_signal signal, struct otlp_request *requests, size_t n,
-		     int64_t now_ns)
+static void send_all(struct otlp *o, enum otlp_signal signal, struct otlp_request *requests,
+		     size_t n, int64_t now_ns)
 {
 	for (size_t i = 0; i < n; i++)
 		otlp_push_add(o->sender[signal].push, &requests[i].body, requests[i].n_items,
@@ -157,9 +157,9 @@ static void describe_sender(const struct otlp *o, int signal, int64_t now_ns, st
 		      otlp_url_show(s->url, url, sizeof(url)), otlp_protocol_name(s->protocol));
 	otlp_push_stats(o->sender[signal].push, &stats);
 	if (stats.last_success_ns)
-		buffer_printf(b, ", last taken %s ago",
-			      text_format_duration((double)(now_ns - stats.last_success_ns) / 1e9,
-						   age));
+		buffer_printf(
+			b, ", last taken %s ago",
+			text_format_duration((double)(now_ns - stats.last_success_ns) / 1e9, age));
 	else
 		buffer_add_text(b, stats.last_error_ns ? ", never taken" : ", none due yet");
 	if (stats.last_note[0])
@@ -174,7 +174,8 @@ static void describe_sender(const struct otlp *o, int signal, int64_t now_ns, st
 		worsen(ret, !stats.last_success_ns || is_old ? CHECK_BAD : CHECK_NOTE,
 		       "it goes on by itself once a receiver of OTLP answers there: is one up, can this host reach it, is the protocol its own?");
 	else
-		worsen(ret, stats.last_error_outcome == PUSH_partial_success ? CHECK_NOTE : CHECK_BAD,
+		worsen(ret,
+		       stats.last_error_outcome == PUSH_partial_success ? CHECK_NOTE : CHECK_BAD,
 		       "the receiver does not want it: look at endpoint, protocol and headers (OTLP in poolscope.conf(5)), and at the receiver's own log");
 }
 
@@ -189,7 +190,8 @@ void otlp_check(const struct otlp *o, int64_t now_ns, struct arena *a, struct ch
 		} else if (o->sender[i].problem.text[0]) {
 			buffer_printf(&b, "%s%s are not sent: %s", b.n ? "; " : "", signal_names[i],
 				      o->sender[i].problem.text);
-			worsen(ret, CHECK_BAD, "set it right (OTLP in poolscope.conf(5)), and start the agent again");
+			worsen(ret, CHECK_BAD,
+			       "set it right (OTLP in poolscope.conf(5)), and start the agent again");
 		}
 	}
 	ret->found = arena_strdup(a, b.n ? b.data : "off: no endpoint is set");

@@ -566,6 +566,27 @@ static void take_findings(struct writer *w)
 		     LABELS("finding", s->finding_counts[i].type));
 }
 
+static void write_pushes(struct writer *w)
+{
+	for (size_t i = 0; i < w->s->n_pushes; i++) {
+		const struct push_row *row = &w->s->pushes[i];
+
+		for (int k = 0; k < PUSH_OUTCOME_COUNT; k++) {
+			const char *name = push_outcome_name((enum push_outcome)k);
+
+			take(w, A_otlp_requests, (double)row->requests[k],
+			     LABELS("signal", row->signal, "outcome", name));
+			if (push_outcome_drops((enum push_outcome)k))
+				take(w, A_otlp_items_dropped, (double)row->items[k],
+				     LABELS("signal", row->signal, "reason", name));
+		}
+		take(w, A_otlp_items_sent, (double)row->sent_items, LABELS("signal", row->signal));
+		take(w, A_otlp_queue, (double)row->queued_bytes, LABELS("signal", row->signal));
+		take(w, A_otlp_queue_limit, (double)row->queue_limit_bytes,
+		     LABELS("signal", row->signal));
+	}
+}
+
 static void take_agent(struct writer *w)
 {
 	const struct agent_row *a = &w->s->agent;
@@ -590,6 +611,7 @@ static void take_agent(struct writer *w)
 		take(w, A_table_entries, (double)t->used, LABELS("table", t->name));
 		take(w, A_table_limit, (double)t->limit, LABELS("table", t->name));
 	}
+	write_pushes(w);
 	take(w, A_targets, a->n_targets, LABELS("state", "attached"));
 	take(w, A_targets, a->n_targets_failed, LABELS("state", "failed"));
 	for (size_t i = 0; i < w->e->state.n_items; i++) {

@@ -348,19 +348,13 @@ static void agent_targets(struct writer *w, const struct page *page)
 	write_labelled(w, "state", "failed", page->snapshot->agent.n_targets_failed);
 }
 
-static const char *const push_outcomes[PUSH_OUTCOME_COUNT] = {
-#define PUSH_OUTCOME(id) #id,
-	PUSH_OUTCOMES(PUSH_OUTCOME)
-#undef PUSH_OUTCOME
-};
-
 static void write_push(struct writer *w, const struct push_row *row, const char *label, int outcome,
 		       double v)
 {
 	CLEANUP(buffer_done) struct buffer labels = { 0 };
 
 	prometheus_label(w->form, &labels, "signal", row->signal);
-	prometheus_label(w->form, &labels, label, push_outcomes[outcome]);
+	prometheus_label(w->form, &labels, label, push_outcome_name((enum push_outcome)outcome));
 	if (labels.error)
 		w->scratch.error = labels.error;
 	else

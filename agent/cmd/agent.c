@@ -448,11 +448,10 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 	read_recipes(a);
 	kernel_limits_read(a->kernel, &in_effect);
 	a->settings_arena = arena_new();
-	error = a->settings_arena
-			? settings_make(a->settings_arena, &a->config, o, a->recipe_folders,
-					&in_effect, &wrong, &a->otlp_settings, &a->settings,
-					&a->n_settings)
-			: -ENOMEM;
+	error = a->settings_arena ? settings_make(a->settings_arena, &a->config, o,
+						  a->recipe_folders, &in_effect, &wrong,
+						  &a->otlp_settings, &a->settings, &a->n_settings)
+				  : -ENOMEM;
 	if (!error)
 		error = open_otlp(a);
 	if (!error)

@@ -14,7 +14,8 @@ static const char *origin(bool is_option, bool is_environment, bool is_file)
 }
 
 int settings_fill(struct arena *a, const struct config *file, const struct config *environment,
-		  const struct config *options, const struct config *effect, const struct setting_row **ret, size_t *ret_n)
+		  const struct config *options, const struct config *effect,
+		  const struct setting_row **ret, size_t *ret_n)
 {
 	const struct setting_row rows[] = {
 #define KEY_STRING(section, name, member, text)                                                    \

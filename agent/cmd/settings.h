@@ -21,7 +21,8 @@ struct setting_row;
  * -ENOMEM.
  */
 int settings_fill(struct arena *a, const struct config *file, const struct config *environment,
-		  const struct config *options, const struct config *effect, const struct setting_row **ret, size_t *ret_n);
+		  const struct config *options, const struct config *effect,
+		  const struct setting_row **ret, size_t *ret_n);
 
 /* The same of what the agent was given, and has made of it: the folders that it reads, and its limits. */
 int settings_make(struct arena *a, const struct config *file, const struct agent_options *o,

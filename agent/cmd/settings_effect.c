@@ -43,7 +43,8 @@ static void take_otlp(const struct otlp_settings *otlp, const struct config *fil
 		effect->otlp_timeout_ms = e->otlp_timeout_ms ? e->otlp_timeout_ms : OTLP_TIMEOUT_MS;
 	effect->otlp_interval_ms = otlp->interval_ms ? otlp->interval_ms : OTLP_INTERVAL_MS;
 	effect->otlp_queue_megabytes =
-		(uint32_t)((otlp->max_queue_bytes ? otlp->max_queue_bytes : OTLP_QUEUE_BYTES) >> 20);
+		(uint32_t)((otlp->max_queue_bytes ? otlp->max_queue_bytes : OTLP_QUEUE_BYTES) >>
+			   20);
 	effect->otlp_max_age_seconds =
 		(uint32_t)((otlp->max_age_ms ? otlp->max_age_ms : OTLP_MAX_AGE_MS) / 1000);
 }

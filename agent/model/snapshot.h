@@ -338,6 +338,17 @@ enum push_outcome {
 		PUSH_OUTCOME_COUNT
 };
 
+static inline const char *push_outcome_name(enum push_outcome outcome)
+{
+	static const char *const names[PUSH_OUTCOME_COUNT] = {
+#define PUSH_OUTCOME(id) #id,
+		PUSH_OUTCOMES(PUSH_OUTCOME)
+#undef PUSH_OUTCOME
+	};
+
+	return names[outcome];
+}
+
 /* Items are lost by it. */
 static inline bool push_outcome_drops(enum push_outcome outcome)
 {

@@ -339,7 +339,9 @@ static void every_setting_says_where_it_is_from(void **state)
 {
 	char path[] = "/x", given[] = "perf", standard[] = "auto";
 	const struct config options = { .socket_path = path },
-			    file = { .probe_method_text = given, .limit_pools = 64, .otlp_protocol = given },
+			    file = { .probe_method_text = given,
+				     .limit_pools = 64,
+				     .otlp_protocol = given },
 			    environment = { .otlp_protocol = given, .otlp_headers = given },
 			    effect = { .socket_path = path,
 				       .probe_method_text = given,
