@@ -66,8 +66,10 @@ static int on_story(void *context, void *data, size_t size)
 	struct ingest *in = context;
 	const struct ps_story *s = data;
 
-	if (size >= sizeof(*s) && s->kind < PS_STORY_COUNT)
-		in->report.stories[s->kind]++;
+	if (size < sizeof(*s) || s->kind >= PS_STORY_COUNT)
+		return 0;
+	in->report.stories[s->kind]++;
+	model_feed_story(in->model, s); /* what finds no memory is one fewer to look at */
 	return 0;
 }
 

@@ -20,6 +20,13 @@ void row_process(const struct model *m, const struct ps_proc_key *key, struct po
 	row->container_id = p ? p->container_id : NULL;
 }
 
+const char *process_label(const struct process *p)
+{
+	if (p && p->service)
+		return p->service;
+	return p && p->name ? p->name : "?";
+}
+
 static void pool_counters(const struct pool *p, struct pool_row *row)
 {
 	const struct ps_pool *b = &p->books;

@@ -51,22 +51,19 @@ static struct lock_sum *sum_get(struct model *m, const char *process, const char
 	return sum;
 }
 
-/* What came since the last time; what finds no memory comes with the next. */
-static void sum_add(struct lock_sum *sum, struct lock *l)
+void hist_pass_on(const struct hist *h, struct hist *seen, struct hist *sum)
 {
-	struct hist *seen = &l->summed;
-
-	for (unsigned int i = 0; i < l->wait.n; i++) {
-		unsigned int bucket = l->wait.first + i;
-		uint64_t more = l->wait.bucket[i] - hist_get(seen, bucket);
+	for (unsigned int i = 0; i < h->n; i++) {
+		unsigned int bucket = h->first + i;
+		uint64_t more = h->bucket[i] - hist_get(seen, bucket);
 
 		if (more && !hist_add(seen, bucket, more))
-			hist_add(&sum->wait, bucket, more);
+			hist_add(sum, bucket, more);
 	}
-	sum->wait.sum_s += l->wait.sum_s - seen->sum_s;
-	seen->sum_s = l->wait.sum_s;
-	if (l->wait.max_ns > sum->wait.max_ns)
-		sum->wait.max_ns = l->wait.max_ns;
+	sum->sum_s += h->sum_s - seen->sum_s;
+	seen->sum_s = h->sum_s;
+	if (h->max_ns > sum->max_ns)
+		sum->max_ns = h->max_ns;
 }
 
 void lock_sums_tick_end(struct model *m)
@@ -86,7 +83,7 @@ void lock_sums_tick_end(struct model *m)
 		if (!sum)
 			continue;
 		sum->is_fed = true;
-		sum_add(sum, l);
+		hist_pass_on(&l->wait, &l->summed, &sum->wait);
 	}
 	HASH_ITER (hh, m->lock_sums, sum, next)
 		if (!sum->is_fed)

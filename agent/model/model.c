@@ -42,6 +42,7 @@ static void pool_free(struct model *m, struct pool *p)
 		hist_done(&p->hist[i]);
 	free(p->holders.row);
 	free(p->waiters.row);
+	free(p->slow);
 	free(p->library);
 	free(p);
 }
@@ -79,6 +80,7 @@ void model_free(struct model *m)
 	HASH_ITER (hh, m->locks, l, next_lock)
 		lock_free(m, l);
 	lock_sums_done(m);
+	stall_sums_done(m);
 	retired_done(&m->retired);
 	free(m->given_ups);
 	free(m);
@@ -491,6 +493,7 @@ void model_tick_end(struct model *m)
 			family_join(m, f);
 	forget_unfed(m);
 	stalls_tick_end(m);
+	stall_sums_tick_end(m);
 	locks_tick_end(m);
 	lock_sums_tick_end(m);
 	join_endpoints(m);

@@ -74,6 +74,12 @@ int model_feed_lease(struct model *m, const struct ps_ref_key *key, const struct
 int model_feed_waiter(struct model *m, const struct ps_ref_key *key,
 		      const struct ps_waiter *waiter);
 
+/*
+ * A wait or a hold of a pool that was told one by one; at any time, between ticks too. Kept are those that ended as the pool's histograms have them,
+ * the newest of each classic bucket (struct exemplar_row); of a pool that was not fed yet none. The name in it may be anything. 0 or -ENOMEM.
+ */
+int model_feed_story(struct model *m, const struct ps_story *story);
+
 /* A connection or listener pool seen from its sockets. is_sampled: counted by passes, so short lives are missed. */
 int model_feed_endpoint(struct model *m, const struct ps_endpoint_key *key,
 			const struct ps_endpoint *books, bool is_sampled, int64_t accept_queue,

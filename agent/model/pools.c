@@ -274,6 +274,7 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 		.timeouts = books->outcome[PS_OUTCOME_timeout],
 	};
 	tap_put_pool(m, p, books, extra);
+	exemplars_tell(m, p);
 	return 0;
 }
 
@@ -286,6 +287,7 @@ void model_keep_pool(struct model *m, const struct ps_pool_key *key)
 	p->is_fed = true;
 	p->n_torn++;
 	tap_put(m, RECORD_pool, key, NULL);
+	exemplars_tell(m, p);
 }
 
 static uint64_t hist_events(const struct ps_pool *b)

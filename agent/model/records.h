@@ -39,6 +39,18 @@ struct record_pool {
 	uint32_t reserved;
 };
 
+struct record_exemplar {
+	uint64_t duration_ns;	/* 0 = there is none */
+	uint64_t t_ns;		/* when it ended */
+	uint32_t tid;
+	uint32_t reserved;
+	char thread[PS_COMM_MAX];
+};
+
+struct record_exemplars {
+	struct record_exemplar waits[SNAPSHOT_EXEMPLARS_MAX], holds[SNAPSHOT_EXEMPLARS_MAX];
+};
+
 struct record_endpoint {
 	struct ps_endpoint books;
 	uint64_t id;

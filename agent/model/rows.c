@@ -200,9 +200,10 @@ static void row_join(const struct model *m, const struct pool *p, char name[NAME
 		endpoint_row_close_wait(e, m->now_ns, row);
 }
 
-static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row *row,
-			 struct arena *arena, thread_name_fn *name_thread, void *context)
+static int pool_row_fill(const struct model *m, struct pool *p, const struct snapshot *s,
+			 struct pool_row *row, thread_name_fn *name_thread, void *context)
 {
+	struct arena *arena = s->arena;
 	char name[NAME_BYTES], endpoint[NAME_BYTES];
 	uint32_t tgid = p->key.proc.tgid;
 
@@ -228,7 +229,7 @@ static int pool_row_fill(const struct model *m, struct pool *p, struct pool_row 
 				     : "the pool's own probe points";
 	row->untrusted_why = pool_doubt(p);
 	row->trusted = !row->untrusted_why;
-	if (row_keep(row, arena) ||
+	if (row_keep(row, arena) || exemplars_rows(p, s, row) ||
 	    row_saturated_by(m, &p->key.proc, &p->recent, row->pending_s, row, arena) ||
 	    refs_rows(&p->holders, m->now_ns, tgid, arena, name_thread, context, &row->holders,
 		      &row->n_holders) ||
@@ -376,8 +377,7 @@ int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thr
 	if (!rows)
 		return -ENOMEM;
 	for (p = m->pools; p; p = p->hh.next)
-		if (pool_is_shown(p) &&
-		    pool_row_fill(m, p, &rows[n++], s->arena, name_thread, context))
+		if (pool_is_shown(p) && pool_row_fill(m, p, s, &rows[n++], name_thread, context))
 			return -ENOMEM;
 	for (e = m->endpoints; e; e = e->hh.next)
 		if (endpoint_is_shown(e) && endpoint_row_fill(m, e, &rows[n++], s->arena))
@@ -387,7 +387,8 @@ int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thr
 			return -ENOMEM;
 	s->pools = rows;
 	s->n_pools = n;
-	return stalls_snapshot(m, s) || locks_snapshot(m, s) || lock_sums_snapshot(m, s)
-		       ? -ENOMEM
-		       : snapshot_retired(m, s);
+	if (stalls_snapshot(m, s) || stall_sums_snapshot(m, s) || locks_snapshot(m, s) ||
+	    lock_sums_snapshot(m, s))
+		return -ENOMEM;
+	return snapshot_retired(m, s);
 }

@@ -45,8 +45,8 @@ struct ref_row {
 struct exemplar_row {
 	double value_s;
 	int64_t wall_ns;	/* when it ended, CLOCK_REALTIME */
-	uint32_t tid;		/* of the row's process */
-	char thread[PS_COMM_MAX];	/* its name then; empty = not known */
+	uint32_t tid;		/* who ended it: took the item, or gave it back; of the row's process */
+	char thread[PS_COMM_MAX];	/* its name then, clean; empty = not known */
 };
 
 #define SNAPSHOT_EXEMPLARS_MAX 4
@@ -115,7 +115,10 @@ struct pool_row {
 	const struct hist *hold;
 	const struct hist *create;
 
-	/* At most SNAPSHOT_EXEMPLARS_MAX of each, one for a classic bucket, the newest there; none where nothing is told one by one. */
+	/*
+	 * At most SNAPSHOT_EXEMPLARS_MAX of each, one for a classic bucket, the newest there, by value, rising; none where nothing is told one by
+	 * one, as where pools are inferred. They stay until others take their place, so one may be old.
+	 */
 	const struct exemplar_row *slow_waits;	/* of `wait` */
 	size_t n_slow_waits;
 	const struct exemplar_row *slow_holds;	/* of `hold` */
@@ -335,13 +338,15 @@ struct agent_row {
 	double stacks_cpu_s;	/* of the process that looks at stacks */
 	double longest_tick_cpu_s;	/* the most CPU time of one: what it takes where nobody else wants the CPU */
 	uint64_t ticks;
+	uint64_t http_unauthorized;	/* requests over TCP without the right password */
+	uint64_t http_refused;	/* for another cause of the web configuration's */
 };
 
 struct snapshot {
 	unsigned int n_refs;
 	uint64_t seq;		/* ticks since the agent began */
 	int64_t t_ns;		/* CLOCK_MONOTONIC */
-	int64_t wall_ns;	/* CLOCK_REALTIME */
+	int64_t wall_ns;	/* the same moment by CLOCK_REALTIME */
 	double window_s;	/* the time the rates and utilization are over */
 	const char *host;
 	const char *version;

@@ -29,6 +29,7 @@ void stall_free(struct model *m, struct stall *s)
 {
 	HASH_DEL(m->stalls, s);
 	hist_done(&s->length);
+	hist_done(&s->summed);
 	free(s);
 }
 
@@ -172,8 +173,7 @@ static void row_fill(const struct model *m, const struct stall *s, struct stall_
 				   .since_ns = s->since_ns ? m->now_ns - s->since_ns : 0 };
 }
 
-/* A stop that nobody named, of a process whose runtime counts all of them. */
-static bool is_counted_already(const struct model *m, const struct stall *s)
+bool stall_is_counted_already(const struct model *m, const struct stall *s)
 {
 	struct ps_stall_key key = { .proc = s->key.proc };
 	const struct stall *by_runtime;
@@ -196,7 +196,7 @@ int stalls_snapshot(struct model *m, struct snapshot *s)
 	if (!rows)
 		return -ENOMEM;
 	for (const struct stall *e = m->stalls; e; e = e->hh.next) {
-		if (is_counted_already(m, e))
+		if (stall_is_counted_already(m, e))
 			continue;
 		row_fill(m, e, &rows[n]);
 		if (string_keep(&rows[n].process, s->arena) || hist_keep(&rows[n].length, s->arena))

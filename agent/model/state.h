@@ -8,6 +8,7 @@
 
 #include <uthash.h>
 
+#include "base/text.h"
 #include "model/model.h"
 #include "bpf/books.h"
 #include "model/retired.h"
@@ -91,6 +92,8 @@ struct pool {
 	double sampled_in_use_s, sampled_waiting_s; /* of a light one: by what was read at each tick */
 	struct hist own_waits; /* count and sum alone, no buckets */
 	struct refs holders, waiters;
+	struct record_exemplars *slow; /* NULL = nothing was told */
+	bool has_slow_news; /* that the tap has not */
 	struct window window, former;
 	struct recent recent;
 	bool is_fed;
@@ -144,7 +147,26 @@ struct stall {
 	double counted_s;
 	int64_t since_ns; /* of one that goes on; 0 = none does */
 	struct recent recent;
+	struct hist summed; /* of `length`, and of what was counted: what is in a struct stall_sum */
+	uint64_t n_summed;
+	double summed_s;
 	bool is_fed;
+	UT_hash_handle hh;
+};
+
+#define STALL_SUMS_MAX 1000
+
+struct stall_sum_key {
+	char process[TEXT_NAME_BYTES];
+	uint32_t cause;
+};
+
+struct stall_sum {
+	struct stall_sum_key key;
+	struct hist length;
+	uint64_t n_counted;
+	double counted_s;
+	bool is_fed; /* in this tick a process of that name has such stalls, or there is one at least */
 	UT_hash_handle hh;
 };
 
@@ -217,6 +239,7 @@ struct model {
 	struct stall *stalls;
 	struct lock *locks;
 	struct lock_sum *lock_sums;
+	struct stall_sum *stall_sums;
 	struct pool *pools;
 	struct endpoint *endpoints;
 	struct given_up *given_ups;
@@ -269,6 +292,16 @@ double whole_steps(double s);
 /* Adds what the kernel has counted since. -ENOMEM. */
 int hist_catch_up(struct hist *h, const struct ps_hist *kernel, uint64_t n_nothing);
 
+/* ---- exemplars.c ------------------------------------------------------------------------------------------------------- */
+
+/* All of a pool, as they were recorded. 0 or -ENOMEM. */
+int exemplars_feed(struct model *m, const struct ps_pool_key *key,
+		   const struct record_exemplars *r);
+/* What is new goes to the tap. */
+void exemplars_tell(const struct model *m, struct pool *p);
+/* Into the pool's row, as far as the histograms that they belong to are in it. 0 or -ENOMEM. */
+int exemplars_rows(const struct pool *p, const struct snapshot *s, struct pool_row *row);
+
 /* ---- labels.c: labels and counters of a row, all borrowed: the name from `name`, the rest from the model ---------------- */
 
 void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_BYTES],
@@ -277,6 +310,9 @@ void endpoint_row_begin(const struct model *m, const struct endpoint *e, char na
 			struct pool_row *row);
 
 void row_process(const struct model *m, const struct ps_proc_key *key, struct pool_row *row);
+
+/* The label of a process where all of one name are summed: its service, or else its name. */
+const char *process_label(const struct process *p);
 
 /* "127.0.0.1:5432", "[::1]:80", "*:80", "/run/x.sock" */
 void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES]);
@@ -296,8 +332,17 @@ void stalls_tick_begin(struct model *m);
 void stalls_tick_end(struct model *m);
 /* The cause of which the process had most lately. */
 enum ps_stall_cause stalls_main_cause(const struct model *m, const struct ps_proc_key *proc);
+/* A stop that nobody named, of a process whose runtime counts all of them: it has no row. */
+bool stall_is_counted_already(const struct model *m, const struct stall *s);
 /* 0 or -ENOMEM. */
 int stalls_snapshot(struct model *m, struct snapshot *s);
+
+/* ---- stall_sums.c ------------------------------------------------------------------------------------------------------ */
+
+void stall_sums_done(struct model *m);
+void stall_sums_tick_end(struct model *m);
+/* 0 or -ENOMEM. */
+int stall_sums_snapshot(struct model *m, struct snapshot *s);
 
 /* ---- locks.c ----------------------------------------------------------------------------------------------------------- */
 
@@ -308,6 +353,9 @@ void locks_tick_end(struct model *m);
 int locks_snapshot(struct model *m, struct snapshot *s);
 
 /* ---- lock_sums.c ------------------------------------------------------------------------------------------------------- */
+
+/* Adds to `sum` what came to h since the last time, as `seen` has it; what finds no memory comes with the next. */
+void hist_pass_on(const struct hist *h, struct hist *seen, struct hist *sum);
 
 void lock_sums_done(struct model *m);
 void lock_sums_tick_end(struct model *m);

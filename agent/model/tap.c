@@ -372,6 +372,19 @@ static int feed_ref(struct model *m, enum record what, const void *at, const voi
 	return model_feed_waiter(m, &key, &waiter);
 }
 
+static int feed_exemplars(struct model *m, const void *at, const void *value)
+{
+	struct ps_pool_key key;
+	struct record_exemplars r;
+
+	memcpy(&key, at, sizeof(key));
+	memcpy(&r, value, sizeof(r));
+	for (size_t i = 0; i < SNAPSHOT_EXEMPLARS_MAX; i++)
+		if (!is_time(r.waits[i].t_ns) || !is_time(r.holds[i].t_ns))
+			return -EBADMSG;
+	return exemplars_feed(m, &key, &r);
+}
+
 static int feed_given_up(struct model *m, const void *at, const void *value)
 {
 	struct ps_given_up_key key;
@@ -410,6 +423,8 @@ int model_feed_record(struct model *m, enum record what, const void *key, const 
 	case RECORD_hists:
 		memcpy(&pool, key, sizeof(pool));
 		return model_feed_hists(m, &pool, value);
+	case RECORD_exemplars:
+		return feed_exemplars(m, key, value);
 	case RECORD_lease:
 	case RECORD_waiter:
 		return feed_ref(m, what, key, value);

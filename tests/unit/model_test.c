@@ -1817,6 +1817,103 @@ static void what_was_inferred_of_one_that_is_gone_still_counts(void **state)
 	model_free(m);
 }
 
+/* ---- slow ones, one by one ------------------------------------------------------------------------------------------------- */
+
+static void tell(struct model *m, uint32_t tgid, enum ps_story_kind kind, uint64_t ms, int64_t t_ns,
+		 const char *comm)
+{
+	struct ps_story s = { .kind = (uint16_t)kind,
+			      .verb = kind == PS_STORY_WAIT ? PS_VERB_acquired : PS_VERB_released,
+			      .t_ns = (uint64_t)t_ns,
+			      .pool = key_of(tgid),
+			      .duration_ns = ms * 1000000,
+			      .tid = tgid + (uint32_t)ms };
+
+	strncpy(s.comm, comm, sizeof(s.comm));
+	assert_int_equal(model_feed_story(m, &s), 0);
+}
+
+static void of_slow_waits_the_newest_of_each_classic_bucket_is_kept(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	const struct snapshot *s;
+	const struct exemplar_row *e;
+	struct arena *arena;
+	struct snapshot *at;
+
+	(void)state;
+	tell(m, 23, PS_STORY_WAIT, 100, S, "too-early"); /* nobody knows the pool yet */
+	tick_of_one(m, &b, &nothing_extra, 9 * S);
+	tell(m, 23, PS_STORY_WAIT, 100, 10 * S, "first");
+	tell(m, 23, PS_STORY_WAIT, 110, 11 * S, "sixteen-bytes-xy");
+	tell(m, 23, PS_STORY_WAIT, 120, 10 * S, "came late");
+	tell(m, 23, PS_STORY_WAIT, 300, 12 * S, "a\033[2J");
+	tell(m, 23, PS_STORY_HOLD, 5000, 13 * S, "");
+	tell(m, 24, PS_STORY_HOLD, 5000, 13 * S, "a stranger");
+	tick_of_one(m, &b, &nothing_extra, 15 * S);
+	arena = arena_new();
+	at = arena_alloc(arena, 1, sizeof(*at));
+	*at = (struct snapshot){
+		.n_refs = 1, .arena = arena, .t_ns = 15 * S, .wall_ns = 1700000000 * S
+	};
+	assert_int_equal(model_snapshot(m, at, NULL, NULL), 0);
+	assert_int_equal(at->n_pools, 1);
+	assert_int_equal(at->pools[0].n_slow_waits, 2);
+	e = at->pools[0].slow_waits;
+	assert_float_equal(e[0].value_s, 0.110, 1e-9);
+	assert_int_equal(e[0].wall_ns, 1700000000 * S - 4 * S);
+	assert_int_equal(e[0].tid, 23 + 110);
+	assert_string_equal(e[0].thread, "sixteen-bytes-x"); /* no NUL came with it */
+	assert_float_equal(e[1].value_s, 0.300, 1e-9);
+	assert_string_equal(e[1].thread, "a?[2J");
+	assert_int_equal(at->pools[0].n_slow_holds, 1);
+	assert_string_equal(at->pools[0].slow_holds[0].thread, "");
+	snapshot_unref(at);
+	tell(m, 23, PS_STORY_WAIT, 1, 14 * S, "1");
+	tell(m, 23, PS_STORY_WAIT, 3000, 15 * S, "2");
+	tell(m, 23, PS_STORY_WAIT, 15000, 16 * S, "3"); /* one too many: the oldest goes */
+	tick_of_one(m, &b, &nothing_extra, 17 * S);
+	s = look(m);
+	assert_int_equal(s->pools[0].n_slow_waits, SNAPSHOT_EXEMPLARS_MAX);
+	for (size_t i = 1; i < SNAPSHOT_EXEMPLARS_MAX; i++)
+		assert_true(s->pools[0].slow_waits[i - 1].value_s <
+			    s->pools[0].slow_waits[i].value_s);
+	assert_float_equal(s->pools[0].slow_waits[0].value_s, 0.001, 1e-9);
+	assert_float_equal(s->pools[0].slow_waits[1].value_s, 0.300, 1e-9);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void waits_that_failed_and_waits_nobody_counts_are_no_exemplars(void **state)
+{
+	struct ps_story timeout = { .kind = PS_STORY_WAIT,
+				    .verb = PS_VERB_wait_end,
+				    .pool = key_of(23),
+				    .duration_ns = S };
+	struct pool_extra waitless = POOL_EXTRA_UNKNOWN;
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	const struct snapshot *s;
+
+	(void)state;
+	waitless.is_waitless = true;
+	waitless.library = "x";
+	tick_of_one(m, &b, &waitless, 9 * S);
+	assert_int_equal(model_feed_story(m, &timeout), 0);
+	tell(m, 23, PS_STORY_HOLD, 200, 10 * S, "x");
+	s = look(m);
+	assert_int_equal(s->pools[0].n_slow_waits, 0);
+	assert_int_equal(s->pools[0].n_slow_holds, 1);
+	snapshot_unref(s);
+	tell(m, 23, PS_STORY_WAIT, 200, 10 * S, "x");
+	s = look(m);
+	assert_null(s->pools[0].wait);
+	assert_int_equal(s->pools[0].n_slow_waits, 0);
+	snapshot_unref(s);
+	model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1883,6 +1980,8 @@ int main(void)
 		cmocka_unit_test(one_that_was_used_since_the_wire_was_read_is_no_silent_one),
 		cmocka_unit_test(a_silent_one_that_is_held_is_counted_once),
 		cmocka_unit_test(what_was_inferred_of_one_that_is_gone_still_counts),
+		cmocka_unit_test(of_slow_waits_the_newest_of_each_classic_bucket_is_kept),
+		cmocka_unit_test(waits_that_failed_and_waits_nobody_counts_are_no_exemplars),
 		cmocka_unit_test(a_thousand_ticks_of_coming_and_going_never_let_a_sum_fall),
 	};
 

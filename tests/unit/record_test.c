@@ -185,6 +185,14 @@ static void give_back(struct host *h, size_t pool, size_t item, int64_t t_ns)
 	h->hists[pool].h[PS_HIST_HOLD].sum_ns += held_ns;
 	if (held_ns > h->hists[pool].h[PS_HIST_HOLD].max_ns)
 		h->hists[pool].h[PS_HIST_HOLD].max_ns = held_ns;
+	assert_int_equal(model_feed_story(h->model, &(struct ps_story){ .kind = PS_STORY_HOLD,
+									.verb = PS_VERB_released,
+									.t_ns = (uint64_t)t_ns,
+									.pool = key_of(pool),
+									.duration_ns = held_ns,
+									.tid = 500 + (uint32_t)item,
+									.comm = "load\n" }),
+			 0);
 }
 
 /* Pool 0 is idle, pool 1 leaks, pool 2 is full with callers that wait, the rest works at random. */
@@ -368,12 +376,35 @@ static void host_tick(struct host *h)
 	h->snapshot = s;
 }
 
+/* What only exporters tell. */
+static json_t *told_to_exporters(const struct snapshot *s)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < s->n_stall_sums; i++)
+		json_array_append_new(all, json_pack("[s, i, I, f]", s->stall_sums[i].process,
+						     (int)s->stall_sums[i].cause,
+						     (json_int_t)s->stall_sums[i].n,
+						     s->stall_sums[i].sum_s));
+	for (size_t i = 0; i < s->n_pools; i++)
+		for (size_t k = 0; k < s->pools[i].n_slow_holds; k++) {
+			const struct exemplar_row *e = &s->pools[i].slow_holds[k];
+
+			json_array_append_new(all, json_pack("[I, f, I, i, s]",
+							     (json_int_t)s->pools[i].id, e->value_s,
+							     (json_int_t)e->wall_ns, (int)e->tid,
+							     e->thread));
+		}
+	return all;
+}
+
 /* All that is told of a snapshot. */
 static char *told(const struct snapshot *s)
 {
-	json_t *all = json_pack("{s:o, s:o, s:o, s:o, s:o}", "pools", encode_pools(s), "findings",
-				encode_findings(s), "stalls", encode_stalls(s), "locks",
-				encode_locks(s), "status", encode_status(s));
+	json_t *all =
+		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "pools", encode_pools(s), "findings",
+			  encode_findings(s), "stalls", encode_stalls(s), "locks", encode_locks(s),
+			  "status", encode_status(s), "exporters", told_to_exporters(s));
 	json_t *pools = json_object_get(json_object_get(all, "pools"), "pools");
 	size_t i;
 	char *text;
@@ -437,6 +468,7 @@ static void what_is_played_is_what_was_there_at_every_tick(void **state)
 		live[i] = told(h.snapshot);
 	}
 	assert_non_null(strstr(live[39], "\"leak\""));
+	assert_non_null(strstr(live[39], "\"load?\"")); /* a slow hold */
 	assert_true(recorder_report(h.recorder).n_left_out == 0);
 	add_kept(&h, &file);
 	host_end(&h);

@@ -682,6 +682,113 @@ static void what_a_runtime_counts_itself_adds_to_what_is_seen(void **state)
 	model_free(m);
 }
 
+/* ---- sums by name -------------------------------------------------------------------------------------------------------- */
+
+static int feed(struct model *m, uint32_t tgid, const char *name, bool has_stalls,
+		const struct ps_hist *length)
+{
+	struct process_info info = { .key = { .tgid = tgid, .incarnation = 1 }, .name = name };
+	struct ps_stall_key key = { .proc = info.key, .cause = PS_STALL_gc };
+
+	assert_int_equal(model_feed_process(m, &info), 0);
+	return has_stalls ? model_feed_stalls(m, &key, length) : 0;
+}
+
+/* After a tick of the model: how many stalls the sum has; -1 = there is none. */
+static int64_t n_summed(struct model *m, const char *process, double *ret_s)
+{
+	const struct snapshot *s;
+	int64_t n = -1;
+
+	model_tick_end(m);
+	s = look(m);
+	for (size_t i = 0; i < s->n_stall_sums; i++) {
+		if (strcmp(s->stall_sums[i].process, process) != 0)
+			continue;
+		assert_int_equal(n, -1);
+		n = (int64_t)s->stall_sums[i].n;
+		*ret_s = s->stall_sums[i].sum_s;
+		assert_true(s->stall_sums[i].length->count <= s->stall_sums[i].n);
+	}
+	snapshot_unref(s);
+	return n;
+}
+
+static void a_sum_of_stalls_lives_as_long_as_a_process_of_its_name(void **state)
+{
+	struct model *m = model_new();
+	struct ps_hist one = { 0 }, two = { 0 };
+	double s = 0;
+
+	(void)state;
+	ps_hist_put(&one, MS);
+	ps_hist_put(&two, 2 * MS);
+	model_tick_begin(m, S);
+	feed(m, 1, "app", true, &one);
+	feed(m, 2, "app", true, &two);
+	feed(m, 3, "other-app", true, &two);
+	assert_int_equal(n_summed(m, "app", &s), 2);
+	assert_float_equal(s, 0.003, 1e-6);
+	ps_hist_put(&two, 4 * MS);
+	model_tick_begin(m, 2 * S); /* the first one has ended */
+	feed(m, 2, "app", true, &two);
+	assert_int_equal(n_summed(m, "app", &s), 3);
+	assert_float_equal(s, 0.007, 1e-6);
+	model_tick_begin(m, 3 * S); /* and the second one; who follows has not stood still yet */
+	feed(m, 4, "app", false, NULL);
+	assert_int_equal(n_summed(m, "app", &s), 3);
+	assert_int_equal(n_summed(m, "other-app", &s), -1);
+	model_tick_begin(m, 4 * S);
+	feed(m, 4, "app", true, &one);
+	assert_int_equal(n_summed(m, "app", &s), 4);
+	assert_float_equal(s, 0.008, 1e-6);
+	model_tick_begin(m, 5 * S);
+	assert_int_equal(n_summed(m, "app", &s), -1);
+	model_free(m);
+}
+
+static void what_a_runtime_has_counted_is_in_the_sum_and_not_in_its_histogram(void **state)
+{
+	struct ps_stall_key key = { .proc = the_process, .cause = PS_STALL_safepoint };
+	struct ps_stall_key barrier = { .proc = the_process, .cause = PS_STALL_barrier };
+	struct model *m = model_new();
+	struct ps_hist one = { 0 };
+	double s = 0;
+
+	(void)state;
+	ps_hist_put(&one, MS);
+	for (int64_t t = 1; t <= 3; t++) {
+		model_tick_begin(m, t * S);
+		feed(m, the_process.tgid, "jvm", false, NULL);
+		assert_int_equal(model_feed_counted_stalls(m, &key, 2, 0.5), 0);
+		assert_int_equal(model_feed_stalls(m, &barrier, &one), 0); /* the same ones */
+		assert_int_equal(n_summed(m, "jvm", &s), 2 * t);
+		assert_float_equal(s, 0.5 * (double)t, 1e-9);
+	}
+	model_free(m);
+}
+
+static void too_many_sums_of_stalls_share_one(void **state)
+{
+	struct model *m = model_new();
+	struct ps_hist one = { 0 };
+	double s = 0;
+
+	(void)state;
+	ps_hist_put(&one, MS);
+	for (int64_t t = 1; t <= 2; t++) {
+		model_tick_begin(m, t * S);
+		for (uint32_t i = 1; i <= 1100; i++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), "app-%u", i);
+			feed(m, i, name, true, &one);
+		}
+		assert_int_equal(n_summed(m, "other", &s), 100);
+	}
+	model_free(m);
+}
+
 /* ---- verdicts ------------------------------------------------------------------------------------------------------------ */
 
 /* A pool of the process, made at 1 s, after it has waited so long, stalled and full for so long; all in ms. Its verdict. */
@@ -794,6 +901,11 @@ int main(void)
 		cmocka_unit_test_setup(a_backlog_lasts_eight_stalls, reset),
 		cmocka_unit_test_setup(what_of_a_backlog_lies_in_a_stall_counts_there, reset),
 		cmocka_unit_test_setup(of_another_process_nothing_is_added, reset),
+		cmocka_unit_test_setup(a_sum_of_stalls_lives_as_long_as_a_process_of_its_name,
+				       reset),
+		cmocka_unit_test_setup(
+			what_a_runtime_has_counted_is_in_the_sum_and_not_in_its_histogram, reset),
+		cmocka_unit_test_setup(too_many_sums_of_stalls_share_one, reset),
 		cmocka_unit_test_setup(a_pool_that_was_full_is_excused_by_stalls_alone, reset),
 		cmocka_unit_test_setup(a_verdict_is_about_the_last_10_to_20_seconds, reset),
 		cmocka_unit_test_setup(a_row_tells_those_that_ended_and_the_one_that_goes_on,
