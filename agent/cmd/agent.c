@@ -344,6 +344,8 @@ static int open_server(struct agent *a, const struct agent_options *o, struct di
 		.socket_path = o->socket_path ? o->socket_path : a->config.socket_path,
 		.web_config_file =
 			o->web_config_file ? o->web_config_file : a->config.web_config_file,
+		.prometheus = { .has_pid = a->config.has_pid_label,
+				.max_series = a->config.web_max_series },
 		.want_stacks = want_stacks,
 		.record = record,
 		.tell = tell,

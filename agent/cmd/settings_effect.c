@@ -22,6 +22,8 @@ int settings_make(struct arena *a, const struct config *file, const struct agent
 	(options.member ? options.member : file->member ? file->member : (char *)(otherwise))
 	effect.listen_address = FIRST_OF(listen_address, SERVER_LISTEN_ADDRESS);
 	effect.web_config_file = FIRST_OF(web_config_file, "");
+	effect.pid_label_text = FIRST_OF(pid_label_text, "no");
+	effect.web_max_series = file->web_max_series ? file->web_max_series : PROMETHEUS_MAX_SERIES;
 	effect.socket_path = FIRST_OF(socket_path, SERVER_SOCKET_PATH);
 	effect.recipe_folders = (char *)recipe_folders;
 	effect.recipe_mode_text = FIRST_OF(recipe_mode_text, "full");

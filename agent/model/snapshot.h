@@ -251,15 +251,15 @@ struct attribute_row {
 	const char *value;
 };
 
-/* A process that is in some row, and who it is. */
+/* A process that is in a row of pools, stalls or locks, and who it is. */
 struct process_row {
 	int32_t pid;
 	const char *process;	/* as in the other rows */
-	const char *service;	/* likewise; NULL = none */
+	const char *service;	/* likewise: service_name, or its systemd unit; NULL = none */
 	const char *service_name;	/* that it gave itself, by its OpenTelemetry context or environment; NULL = none */
 	const char *executable;	/* name of its file; NULL = unknown */
 	const char *container_id;	/* NULL = none */
-	int64_t started_wall_ns;	/* CLOCK_REALTIME; UNKNOWN */
+	int64_t started_wall_ns;	/* CLOCK_REALTIME, known to 10 ms; as the time of day was when the agent met it; UNKNOWN */
 	const struct attribute_row *attributes;	/* further ones that it gave itself, without service.name */
 	size_t n_attributes;
 };
@@ -374,7 +374,7 @@ struct snapshot {
 	size_t n_lock_sums;
 	const struct stall_sum_row *stall_sums;
 	size_t n_stall_sums;
-	const struct process_row *processes;	/* by pid, rising */
+	const struct process_row *processes;	/* by pid, rising; twice within the second of an exec */
 	size_t n_processes;
 	const struct probe_row *probes;
 	size_t n_probes;

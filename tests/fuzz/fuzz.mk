@@ -9,7 +9,7 @@ $(B)/fuzz/%-replay: tests/fuzz/%_fuzz.c tests/fuzz/replay.c $(B)/libagent-san.a
 	$(CC) $(STD) -O1 -g $(WARN) $(SAN) $(CPPFLAGS) $(PKG_CFLAGS) $^ $(AGENT_LIBS) -o $@
 
 # the parsers alone, compiled by clang for coverage
-FUZZ_SRCS := agent/discover/recipe.c agent/discover/recipe_check.c agent/discover/recipe_version.c agent/discover/recipe_expr.c agent/discover/notes.c agent/discover/argspec.c agent/discover/mapped.c agent/discover/hsperf.c agent/ingest/process_info.c \
+FUZZ_SRCS := agent/discover/recipe.c agent/discover/recipe_check.c agent/discover/recipe_version.c agent/discover/recipe_expr.c agent/discover/notes.c agent/discover/argspec.c agent/discover/mapped.c agent/discover/hsperf.c agent/discover/otel.c agent/ingest/process_info.c \
 	agent/symbolize/perfmap.c agent/symbolize/waits.c agent/symbolize/goroutine.c agent/discover/places.c \
 	agent/discover/code.c agent/discover/code_calls.c agent/discover/code_stack.c agent/discover/flow.c agent/discover/insn.c \
 	$(addprefix agent/discover/,symbols.c symtab.c nametable.c cxxname.c elffile.c gopclntab.c gotext.c goversion.c debugfile.c) \
