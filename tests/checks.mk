@@ -3,8 +3,8 @@
 
 STEP := tools/dev/timed-step $(B)/check
 # the order is that of the shortest way to the first mistake, but a check that reads objects comes after the build
-CHECK_STEPS := check-scripts check-fmt all check-headers check-layers check-docs check-help check-unit check-fuzz \
-	check-analyzer check-receiver check-integration
+CHECK_STEPS := check-scripts check-fmt all check-headers check-layers check-docs check-rules check-help \
+	check-unit check-fuzz check-analyzer check-receiver check-integration
 ALL_SRCS = $(wildcard agent/*/*.c exporters/*.c tools/*/*.c)
 
 .PHONY: check
@@ -39,6 +39,12 @@ check-layers: $(AGENT_OBJS)
 check-docs: # every command, option, verb, metric and loss stands in its man page
 check-docs: $(B)/poolscope
 	@CC='$(CC)' tools/dev/check-docs $(B)/poolscope
+
+.PHONY: check-rules
+check-rules: # dashboards, rules, alerts and their runbook fit each other and the metrics; what must fire does, and nothing else
+	@tools/dev/check-dashboards
+	@tools/dev/check-dashboards --self-test
+	@promtool test rules tests/rules/*.yml
 
 .PHONY: check-help
 check-help: # every --help fits 80 columns and ends with 0; nonsense ends with 2
