@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prometheus.h - a snapshot in the forms that Prometheus scrapes. Pure: no clock, no I/O, no memory between calls.
+ * prometheus.h - a snapshot in the forms that Prometheus scrapes: text 0.0.4 (prometheus.io, "Exposition formats"), OpenMetrics 1.0.0, and protobuf
+ * (client_model's metrics.proto; "Native histograms"). Pure: no clock, no I/O, no memory between calls.
  *
  * The families are those of metrics.def. Pools with the same labels (two processes of one name) are one series, in which the
  * counters of those that are gone stay until the last is gone. What is unknown is left out, never written as 0. Names are
@@ -34,7 +35,7 @@ enum prometheus_format prometheus_choose(const char *accept);
 
 const char *prometheus_content_type(enum prometheus_format format);
 
-/* Appends the page. options may be NULL. 0 or -ENOMEM, then the buffer holds no usable page. */
+/* Appends the page, to a buffer that may drain (buffer.h). options may be NULL. 0 or -ENOMEM, then the buffer holds no usable page. */
 int prometheus_write(const struct snapshot *s, enum prometheus_format format,
 		     const struct prometheus_options *options, struct buffer *ret);
 

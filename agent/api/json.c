@@ -236,6 +236,8 @@ static json_t *encode_agent(const struct agent_row *a)
 	object_set_real(&o, "stacks_cpu_seconds", a->stacks_cpu_s);
 	object_set_real(&o, "longest_tick_seconds", a->longest_tick_s);
 	object_set_real(&o, "longest_tick_cpu_seconds", a->longest_tick_cpu_s);
+	object_set_total(&o, "http_unauthorized", a->http_unauthorized);
+	object_set_total(&o, "http_refused", a->http_refused);
 	object_set_total(&o, "ticks", a->ticks);
 	return object_end(&o);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server.c - see server.h. Two libmicrohttpd daemons without threads, one for each listener, behind one epoll descriptor. What
- * can be asked for is the table `routes`. The surprise: an answer is encoded at most once for each snapshot and shared by all
- * connections that send it, so many scrapers cost no more than one, and a slow one keeps only a reference.
+ * server.c - see server.h. libmicrohttpd daemons without threads, one for each listener, behind one epoll descriptor. The surprise: a request whose password is not
+ * known yet is suspended; libmicrohttpd asks for its answer again when it goes on, and then the password is known.
  */
 #include "api/server.h"
 
 #include <errno.h>
+#include <gnutls/abstract.h>
 #include <limits.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -16,337 +16,294 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "api/json.h"
+#include "api/answers.h"
+#include "api/auth.h"
+#include "api/hasher.h"
 #include "api/listen.h"
-#include "base/buffer.h"
-#include "base/cleanup.h"
+#include "api/tls.h"
+#include "api/web.h"
 #include "base/diag.h"
-#include "model/snapshot.h"
+#include "exporters/web_config.h"
 
 #define TIMEOUT_S 10u			/* of a connection on which nothing moves */
 #define REQUEST_BYTES ((size_t)16 << 10)	/* for the head of a request */
-#define URL_BYTES 1024
-#define TYPE_JSON "application/json"
-#define TYPE_TEXT "text/plain; charset=utf-8"
-#define TYPE_HTML "text/html; charset=utf-8"
-#define TYPE_BYTES "application/octet-stream"
+#define MAX_PORTS (1 + SERVER_MAX_ADDRESSES)
 
-enum listener { ON_TCP, ON_UNIX, N_LISTENERS };
-
-struct route {
-	const char *path;
-	bool is_on[N_LISTENERS];
-	const char *type;
-	int (*encode)(const struct server *s, const char *path, struct buffer *ret);	/* -ENOENT, -ENOMEM, -EAGAIN */
-};
-
-#define MAX_ROUTES 16
-
-/* One of the two daemons, and what its callback needs. */
+/* One of the daemons, and what its callbacks need. */
 struct port {
 	struct server *server;
 	struct MHD_Daemon *daemon;
+	enum listener listener;
+	uint16_t number;	/* of TCP */
 };
 
 struct server {
-	struct port port[N_LISTENERS];
+	struct port port[MAX_PORTS];
+	unsigned int n_ports;
 	int epoll_fd;
-	uint16_t tcp_port;
 	char *socket_path;	/* owned; NULL = none */
 	dev_t socket_dev;
 	ino_t socket_ino;
-	struct prometheus_options prometheus;
-	void (*want_stacks)(void *context, uint64_t pool);
-	int (*record)(void *context, const char *what, struct buffer *ret);
-	void *context;
-	const struct snapshot *snapshot;	/* owned reference; NULL = none yet */
-	struct MHD_Response *kept[MAX_ROUTES];	/* answers from `snapshot`, NULL = not asked for yet */
+	struct answers *answers;
+	struct web *web;	/* NULL = everybody is let in */
+	struct auth *auth;	/* of web */
+	struct MHD_Connection *suspended[HASHER_JOBS];	/* by the id of what they wait for; NULL = free */
+	struct server_refused refused;
 };
 
-/* ---- answers --------------------------------------------------------------------------------------------------------------- */
+/* ---- who is let in --------------------------------------------------------------------------------------------------------- */
 
-static int encode_metrics(const struct server *s, const char *path, struct buffer *ret)
+static int64_t now_ns(void)
 {
-	(void)path;
-	if (!s->snapshot)
-		return -EAGAIN;
-	return prometheus_write(s->snapshot, PROMETHEUS_TEXT, &s->prometheus, ret);
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static int add_json(const char *data, size_t n, void *buffer)
+static void look_at_web(struct server *s)
 {
-	buffer_add(buffer, data, n);
-	return 0;
+	if (web_look(s->web, now_ns()))
+		answers_drop(s->answers); /* they bear its headers */
 }
 
-static int encode_json(const struct server *s, const char *path, struct buffer *ret)
+/* A connection has come, or has gone: it keeps the TLS that it began with. */
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode code)
 {
-	json_t *json;
-	int r;
+	struct port *port = cls;
+	const union MHD_ConnectionInfo *info;
+	struct tls *tls;
 
-	if (!s->snapshot)
-		return -EAGAIN;
-	r = encode_path(s->snapshot, path, &json);
-	if (r)
-		return r;
-	r = json_dump_callback(json, add_json, ret, JSON_COMPACT | API_JSON_FLAGS);
-	json_decref(json);
-	buffer_add(ret, "\n", 1);
-	return r ? -ENOMEM : ret->error;
-}
-
-static int encode_record(const struct server *s, const char *path, struct buffer *ret)
-{
-	return s->record ? s->record(s->context, path + strlen(API_PREFIX "record/"), ret) : -ESRCH;
-}
-
-static int encode_landing(const struct server *s, const char *path, struct buffer *ret)
-{
-	(void)s;
-	(void)path;
-	buffer_add_text(
-		ret,
-		"<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Poolscope</title></head>\n"
-		"<body>\n<h1>Poolscope " POOLSCOPE_VERSION "</h1>\n"
-		"<p>What is happening inside the pools of the processes of this host.</p>\n"
-		"<ul>\n<li><a href=\"/metrics\">metrics</a> for Prometheus</li>\n"
-		"<li><a href=\"/-/healthy\">healthy</a>, <a href=\"/-/ready\">ready</a></li>\n</ul>\n"
-		"<p>At the terminal of this host: <code>poolscope top</code></p>\n</body>\n</html>\n");
-	return ret->error;
-}
-
-static int encode_healthy(const struct server *s, const char *path, struct buffer *ret)
-{
-	(void)s;
-	(void)path;
-	buffer_add_text(ret, "healthy\n");
-	return ret->error;
-}
-
-static int encode_ready(const struct server *s, const char *path, struct buffer *ret)
-{
-	(void)path;
-	if (!s->snapshot)
-		return -EAGAIN;
-	buffer_add_text(ret, "ready\n");
-	return ret->error;
-}
-
-/* A path that ends in '/' (but for "/") stands for all below it, and is not kept. */
-static const struct route routes[] = {
-	{ "/", { [ON_TCP] = true }, TYPE_HTML, encode_landing },
-	{ "/metrics", { [ON_TCP] = true, [ON_UNIX] = true }, "text/plain; version=0.0.4; charset=utf-8", encode_metrics },
-	{ "/-/healthy", { [ON_TCP] = true, [ON_UNIX] = true }, TYPE_TEXT, encode_healthy },
-	{ "/-/ready", { [ON_TCP] = true, [ON_UNIX] = true }, TYPE_TEXT, encode_ready },
-	{ API_PREFIX "metrics", { [ON_UNIX] = true }, "text/plain; version=0.0.4; charset=utf-8", encode_metrics },
-	{ API_PREFIX "pools", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "pools/", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "findings", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "stalls", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "locks", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "status", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "probes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "config", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "recipes", { [ON_UNIX] = true }, TYPE_JSON, encode_json },
-	{ API_PREFIX "record/", { [ON_UNIX] = true }, TYPE_BYTES, encode_record },
-};
-
-#define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
-_Static_assert(N_ROUTES <= MAX_ROUTES, "MAX_ROUTES is too small");
-
-static bool is_folder(const struct route *route)
-{
-	size_t n = strlen(route->path);
-
-	return n > 1 && route->path[n - 1] == '/';
-}
-
-static const struct route *find_route(const char *path, enum listener listener)
-{
-	for (size_t i = 0; i < N_ROUTES; i++) {
-		const struct route *route = &routes[i];
-
-		if (!route->is_on[listener])
-			continue;
-		if (is_folder(route) ? !strncmp(path, route->path, strlen(route->path))
-				     : !strcmp(path, route->path))
-			return route;
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		tls_unref(*context);
+		*context = NULL;
+		return;
 	}
-	return NULL;
+	look_at_web(port->server);
+	tls = web_tls(port->server->web);
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (!tls || !info || !info->tls_session)
+		return; /* the daemon's own credentials let nobody in */
+	tls_begin(tls, info->tls_session);
+	*context = tls_ref(tls);
 }
 
-static void drop_kept(struct server *s)
+/* The certificate of a daemon whose every session gets one of its own: there is none. */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names, int n_names,
+			  const gnutls_pk_algorithm_t *algorithms, int n_algorithms,
+			  gnutls_pcert_st **certificate, unsigned int *n_certificates,
+			  gnutls_privkey_t *key)
 {
-	for (size_t i = 0; i < MAX_ROUTES; i++) {
-		if (s->kept[i])
-			MHD_destroy_response(s->kept[i]);	/* a connection that sends it holds its own reference */
-		s->kept[i] = NULL;
+	(void)session;
+	(void)names;
+	(void)n_names;
+	(void)algorithms;
+	(void)n_algorithms;
+	(void)certificate;
+	(void)n_certificates;
+	(void)key;
+	return -1;
+}
+
+static int find_free(const struct server *s)
+{
+	for (int i = 0; i < HASHER_JOBS; i++) {
+		if (!s->suspended[i])
+			return i;
+	}
+	return -1;
+}
+
+static enum auth_verdict check_password(struct server *s, struct MHD_Connection *connection)
+{
+	const char *header = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+							 MHD_HTTP_HEADER_AUTHORIZATION);
+	int id = find_free(s);
+	enum auth_verdict verdict;
+
+	if (!web_config(s->web)->n_users)
+		return AUTH_YES;
+	if (id < 0)
+		return AUTH_BUSY;
+	verdict = auth_check(s->auth, web_config(s->web), header, (uint64_t)id);
+	if (verdict == AUTH_WAITS) {
+		s->suspended[id] = connection;
+		MHD_suspend_connection(connection);
+	}
+	return verdict;
+}
+
+/* Those whose password is known now go on. */
+static void resume(struct server *s)
+{
+	uint64_t id;
+
+	while (s->auth && !auth_take(s->auth, &id)) {
+		MHD_resume_connection(s->suspended[id]);
+		s->suspended[id] = NULL;
 	}
 }
 
-/* A response of the buffer's bytes, which it takes. NULL when out of memory. */
-static struct MHD_Response *make_response(struct buffer *body, const char *type)
+static int refuse(struct server *s, struct MHD_Connection *connection, unsigned int status,
+		  const char *text, uint64_t *counter)
 {
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(body->n, body->data, MHD_RESPMEM_MUST_FREE);
-
-	if (!response)
-		return NULL;
-	*body = (struct buffer){ 0 };
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	return response;
+	++*counter;
+	return answers_send_error(s->answers, connection, web_config(s->web), status, text);
 }
 
-static enum MHD_Result send_error(struct MHD_Connection *connection, unsigned int status,
-				  const char *text)
+/* How far a request has come; NULL = it has just begun. */
+static char is_read, is_counted;
+
+/* In the order of exporter-toolkit: the file, the rate, the password. */
+static int admit(struct server *s, struct MHD_Connection *connection, const char *method,
+		 const char *url, void **state)
 {
-	CLEANUP(buffer_done) struct buffer body = { 0 };
-	struct MHD_Response *response;
-	enum MHD_Result r;
-
-	buffer_printf(&body, "{\"error\":\"%s\"}\n", text);
-	if (body.error)
-		return MHD_NO;
-	response = make_response(&body, TYPE_JSON);
-	if (!response)
-		return MHD_NO;
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	r = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return r;
-}
-
-static enum MHD_Result send_route(struct server *s, struct MHD_Connection *connection,
-				  const struct route *route, const char *path)
-{
-	CLEANUP(buffer_done) struct buffer body = { 0 };
-	struct MHD_Response **kept = &s->kept[route - routes], *response = *kept;
-	enum MHD_Result result;
-	int r;
-
-	if (!response) {
-		r = route->encode(s, path, &body);
-		if (r == -EAGAIN)
-			return send_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-					  "the agent has just started; ask again in a second");
-		if (r == -ESRCH)
-			return send_error(connection, MHD_HTTP_NOT_FOUND,
-					  "there is nothing under this path");
-		if (r == -ESTALE)
-			return send_error(connection, MHD_HTTP_GONE,
-					  "this part of the recording is not kept any more");
-		if (r == -ENOENT)
-			return send_error(connection, MHD_HTTP_NOT_FOUND,
-					  "there is no pool with this id");
-		if (r)
-			return send_error(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
-					  "the agent is out of memory");
-		response = make_response(&body, route->type);
-		if (!response)
-			return MHD_NO;
-		if (!is_folder(route))
-			*kept = response;
+	look_at_web(s);
+	if (!web_config(s->web))
+		return refuse(s, connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+			      "the web configuration cannot be used; the agent's log says why",
+			      &s->refused.bad_config);
+	if (*state != &is_counted && !web_is_in_rate(s->web, now_ns()))
+		return refuse(s, connection, MHD_HTTP_TOO_MANY_REQUESTS,
+			      "there are more requests than rate_limit allows",
+			      &s->refused.over_rate);
+	*state = &is_counted;
+	switch (check_password(s, connection)) {
+	case AUTH_YES:
+		break;
+	case AUTH_WAITS:
+		return MHD_YES;
+	case AUTH_BUSY:
+		return refuse(s, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+			      "too many passwords are being compared; ask again in a second",
+			      &s->refused.busy);
+	case AUTH_NO:
+		return refuse(s, connection, MHD_HTTP_UNAUTHORIZED,
+			      "a user and a password are needed", &s->refused.unauthorized);
 	}
-	result = MHD_queue_response(connection, MHD_HTTP_OK, response);
-	if (is_folder(route))
-		MHD_destroy_response(response);
-	return result;
+	return answers_send(s->answers, connection, ON_TCP, web_config(s->web), method, url);
 }
 
-/* The question behind the '?' of a pool's path. */
-static void wants_stacks(const struct server *s, struct MHD_Connection *connection, const char *url)
-{
-	uint64_t pool;
-
-	if (s->want_stacks && s->snapshot &&
-	    MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, "stacks", 6, NULL,
-					  NULL) == MHD_YES &&
-	    path_is_pool(s->snapshot, url, &pool))
-		s->want_stacks(s->context, pool);
-}
-
-/* libmicrohttpd calls this when the head of a request is complete, and again when there is a body; the body is never read. */
+/*
+ * libmicrohttpd calls this when the head of a request is complete, and again for its body, which is not read, and at its end, if there is no answer yet. One that is
+ * given at once closes the connection, so who may ask again gets it at the end, and who sends what nobody wants at once.
+ */
 static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url,
 			      const char *method, const char *version, const char *upload,
 			      size_t *n_upload, void **state)
 {
 	struct port *port = cls;
 	struct server *s = port->server;
-	const struct route *route;
 
 	(void)version;
 	(void)upload;
-	(void)n_upload;
-	(void)state;
-	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return send_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
-				  "only GET and HEAD are known here");
-	if (strnlen(url, URL_BYTES) == URL_BYTES)
-		return send_error(connection, MHD_HTTP_URI_TOO_LONG, "the path is too long");
-	route = find_route(url, (enum listener)(port - s->port));
-	if (!route)
-		return send_error(connection, MHD_HTTP_NOT_FOUND,
-				  "there is nothing under this path");
-	wants_stacks(s, connection, url);
-	return send_route(s, connection, route, url);
+	if (*n_upload) {
+		*n_upload = 0;
+		return MHD_YES;
+	}
+	if (!*state &&
+	    (!strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD))) {
+		*state = &is_read;
+		return MHD_YES;
+	}
+	if (s->web && port->listener == ON_TCP)
+		return (enum MHD_Result)admit(s, connection, method, url, state);
+	return (enum MHD_Result)answers_send(s->answers, connection, port->listener, NULL, method,
+					     url);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------ */
 
-/* Takes the descriptor over, also when it fails. */
-static int start_daemon(struct server *s, enum listener listener, int fd,
-			unsigned int max_connections)
+static int watch_for(const struct server *s, int fd)
 {
-	struct port *port = &s->port[listener];
-	const union MHD_DaemonInfo *info;
 	struct epoll_event event = { .events = EPOLLIN };
 
+	return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+/* Takes the descriptor over, also when it fails. */
+static int start_daemon(struct server *s, enum listener listener, int fd,
+			unsigned int max_connections, struct port **ret)
+{
+	bool has_tls = listener == ON_TCP && s->web && web_has_tls(s->web);
+	const struct MHD_OptionItem tls[] = {
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
+		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, &s->port[s->n_ports] },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	struct port *port = &s->port[s->n_ports++];
+	const union MHD_DaemonInfo *info;
+
 	port->server = s;
+	port->listener = listener;
 	port->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL, 0, NULL, NULL, answer, port, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
-		TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_END);
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (has_tls ? MHD_USE_TLS : 0), 0, NULL,
+		NULL, answer, port, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		max_connections, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_ARRAY,
+		has_tls ? tls : tls + 2, MHD_OPTION_END);
 	if (!port->daemon) {
 		close(fd);
 		return -ENOMEM;
 	}
+	*ret = port;
 	info = MHD_get_daemon_info(port->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	if (!info || epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, info->epoll_fd, &event))
-		return -ENOMEM;
+	return info && !watch_for(s, info->epoll_fd) ? 0 : -ENOMEM;
+}
+
+static int open_address(struct server *s, const char *address, unsigned int max, struct diag *d)
+{
+	struct sockaddr_storage addr = { 0 };
+	socklen_t n = sizeof(addr);
+	struct port *port = NULL;
+	int fd = listen_tcp(address, d), r;
+
+	if (fd < 0)
+		return fd;
+	if (getsockname(fd, (struct sockaddr *)&addr, &n))
+		addr.ss_family = 0;
+	r = start_daemon(s, ON_TCP, fd, max, &port);
+	if (r)
+		return diag_set(d, r, "cannot start the HTTP server on %s", address);
+	port->number = addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
+						  : ((struct sockaddr_in *)&addr)->sin_port;
+	port->number = ntohs(port->number);
 	return 0;
 }
 
 static int open_tcp(struct server *s, const struct server_options *options, unsigned int max,
 		    struct diag *d)
 {
-	const char *address =
-		options->listen_address ? options->listen_address : SERVER_LISTEN_ADDRESS;
-	struct sockaddr_storage addr = { 0 };
-	socklen_t n = sizeof(addr);
-	int fd, r;
+	const char *at = options->listen_address ? options->listen_address : SERVER_LISTEN_ADDRESS;
+	int r = 0;
 
-	if (!*address)
-		return 0;
-	fd = listen_tcp(address, d);
-	if (fd < 0)
-		return fd;
-	if (!getsockname(fd, (struct sockaddr *)&addr, &n))
-		s->tcp_port =
-			ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
-							 : ((struct sockaddr_in *)&addr)->sin_port);
-	r = start_daemon(s, ON_TCP, fd, max);
-	return r ? diag_set(d, r, "cannot start the HTTP server on %s", address) : 0;
+	at += strspn(at, " \t,");
+	for (unsigned int i = 0; *at && !r; i++) {
+		size_t n = strcspn(at, " \t,");
+		char *address;
+
+		if (i == SERVER_MAX_ADDRESSES)
+			return diag_set(d, -EINVAL, "more than %d addresses to listen on",
+					SERVER_MAX_ADDRESSES);
+		address = strndup(at, n);
+		r = address ? open_address(s, address, max, d)
+			    : diag_set(d, -ENOMEM, "out of memory");
+		free(address);
+		at += n;
+		at += strspn(at, " \t,");
+	}
+	return r;
 }
 
 static int open_unix(struct server *s, const struct server_options *options, unsigned int max,
 		     struct diag *d)
 {
 	const char *path = options->socket_path ? options->socket_path : SERVER_SOCKET_PATH;
+	struct port *port;
 	struct stat st;
 	int fd, r;
 
@@ -360,31 +317,59 @@ static int open_unix(struct server *s, const struct server_options *options, uns
 		s->socket_dev = st.st_dev;
 		s->socket_ino = st.st_ino;
 	}
-	r = start_daemon(s, ON_UNIX, fd, max);
+	r = start_daemon(s, ON_UNIX, fd, max, &port);
 	return r ? diag_set(d, r, "cannot start the HTTP server on %s", path) : 0;
+}
+
+static int open_web(struct server *s, const struct server_options *options, struct diag *d)
+{
+	const char *path = options->web_config_file;
+	int r;
+
+	if (!path || !*path)
+		return 0;
+	r = web_new(path, options->tell, options->context, &s->web, d);
+	if (r)
+		return r;
+	r = auth_new(&s->auth);
+	if (!r)
+		r = watch_for(s, auth_fd(s->auth));
+	return r ? diag_set(d, r, "cannot compare passwords: %s", strerror(-r)) : 0;
+}
+
+static int open_all(struct server *s, const struct server_options *options, struct diag *d)
+{
+	const struct answers_options answers = {
+		.prometheus = options->prometheus,
+		.want_stacks = options->want_stacks,
+		.record = options->record,
+		.context = options->context,
+	};
+	unsigned int max =
+		options->max_connections ? options->max_connections : SERVER_MAX_CONNECTIONS;
+	int r;
+
+	s->answers = answers_new(&answers);
+	if (!s->answers)
+		return diag_set(d, -ENOMEM, "out of memory");
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->epoll_fd < 0)
+		return diag_set(d, -errno, "cannot make an epoll descriptor: %s", strerror(errno));
+	r = open_unix(s, options, max, d);
+	if (!r)
+		r = open_web(s, options, d);
+	return r ? r : open_tcp(s, options, max, d);
 }
 
 int server_new(const struct server_options *options, struct server **ret, struct diag *d)
 {
-	unsigned int max =
-		options->max_connections ? options->max_connections : SERVER_MAX_CONNECTIONS;
 	struct server *s = calloc(1, sizeof(*s));
 	int r;
 
 	if (!s)
 		return diag_set(d, -ENOMEM, "out of memory");
-	s->prometheus = options->prometheus;
-	s->want_stacks = options->want_stacks;
-	s->record = options->record;
-	s->context = options->context;
-	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	r = s->epoll_fd < 0
-		    ? diag_set(d, -errno, "cannot make an epoll descriptor: %s", strerror(errno))
-		    : 0;
-	if (!r)
-		r = open_unix(s, options, max, d);
-	if (!r)
-		r = open_tcp(s, options, max, d);
+	s->epoll_fd = -1;
+	r = open_all(s, options, d);
 	if (r) {
 		server_free(s);
 		return r;
@@ -407,26 +392,29 @@ void server_free(struct server *s)
 	if (!s)
 		return;
 	remove_socket(s);
-	for (int i = 0; i < N_LISTENERS; i++) {
+	auth_free(s->auth);
+	for (int i = 0; i < HASHER_JOBS; i++) {
+		if (s->suspended[i]) /* a daemon with one that is suspended cannot be stopped */
+			MHD_resume_connection(s->suspended[i]);
+	}
+	for (unsigned int i = 0; i < s->n_ports; i++) {
 		if (s->port[i].daemon)
 			MHD_stop_daemon(s->port[i].daemon);
 	}
-	drop_kept(s);
+	answers_free(s->answers);
+	web_free(s->web);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
-	snapshot_unref(s->snapshot);
 	free(s->socket_path);
 	free(s);
 }
 
 void server_set_snapshot(struct server *s, const struct snapshot *snapshot)
 {
-	const struct snapshot *old = s->snapshot;
-
-	s->snapshot = snapshot ? snapshot_ref(snapshot) : NULL;
-	snapshot_unref(old);
-	drop_kept(s);
+	answers_set_snapshot(s->answers, snapshot);
 }
+
+/* ---- the loop's ------------------------------------------------------------------------------------------------------------ */
 
 int server_fd(const struct server *s)
 {
@@ -437,7 +425,7 @@ int server_timeout_ms(const struct server *s)
 {
 	MHD_UNSIGNED_LONG_LONG ms, least = ULLONG_MAX;
 
-	for (int i = 0; i < N_LISTENERS; i++) {
+	for (unsigned int i = 0; i < s->n_ports; i++) {
 		if (s->port[i].daemon && MHD_get_timeout(s->port[i].daemon, &ms) == MHD_YES &&
 		    ms < least)
 			least = ms;
@@ -447,13 +435,33 @@ int server_timeout_ms(const struct server *s)
 
 void server_run(struct server *s)
 {
-	for (int i = 0; i < N_LISTENERS; i++) {
+	resume(s);
+	for (unsigned int i = 0; i < s->n_ports; i++) {
 		if (s->port[i].daemon)
 			MHD_run(s->port[i].daemon);
 	}
 }
 
-uint16_t server_port(const struct server *s)
+uint16_t server_port(const struct server *s, unsigned int n)
 {
-	return s->tcp_port;
+	for (unsigned int i = 0; i < s->n_ports; i++) {
+		if (s->port[i].listener == ON_TCP && !n--)
+			return s->port[i].number;
+	}
+	return 0;
+}
+
+struct server_refused server_refused(const struct server *s)
+{
+	return s->refused;
+}
+
+int server_check_web_config(const char *path, struct diag *d)
+{
+	struct web *w;
+	int r = web_new(path, NULL, NULL, &w, d);
+
+	if (!r)
+		web_free(w);
+	return r;
 }

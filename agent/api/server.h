@@ -2,7 +2,9 @@
 /*
  * server.h - the agent's HTTP server: metrics for Prometheus on TCP, the JSON API on a Unix socket.
  *
- * It has no thread and never blocks: the owner's loop waits for server_fd() to become readable, at most server_timeout_ms(), and
+ * Over TCP it asks for what the file of --web.config.file says (web.h): TLS, certificates, passwords, a rate. The Unix socket is for those whom its mode lets in.
+ *
+ * It never blocks: the owner's loop waits for server_fd() to become readable, at most server_timeout_ms(), and
  * then calls server_run(). It answers from the snapshot that it was given last; encoded answers are kept until the next one.
  */
 #ifndef POOLSCOPE_API_SERVER_H
@@ -19,10 +21,12 @@ struct snapshot;
 
 #define SERVER_LISTEN_ADDRESS "127.0.0.1:10766"
 #define SERVER_SOCKET_PATH "/run/poolscope/poolscope.sock"
+#define SERVER_MAX_ADDRESSES 16
 #define SERVER_MAX_CONNECTIONS 64	/* of each listener */
 
 struct server_options {
-	const char *listen_address;	/* HOST:PORT or [IPv6]:PORT or :PORT; NULL = default, "" = no TCP */
+	const char *listen_address;	/* HOST:PORT or [IPv6]:PORT or :PORT, or several, with blanks or commas between; NULL = default, "" = no TCP */
+	const char *web_config_file;	/* NULL or "" = none */
 	const char *socket_path;	/* NULL = default, "" = none */
 	unsigned int max_connections;	/* 0 = default */
 	struct prometheus_options prometheus;
@@ -30,12 +34,22 @@ struct server_options {
 	void (*want_stacks)(void *context, uint64_t pool);
 	/* The answer to API_PREFIX "record/...", see agent_record(): -ESRCH, -ESTALE, -ENOMEM. NULL = there is none. */
 	int (*record)(void *context, const char *what, struct buffer *ret);
+	/* The web configuration has changed, or cannot be used any more: a sentence. NULL = nobody listens. */
+	void (*tell)(void *context, const char *text);
 	void *context;
+};
+
+/* Requests over TCP that were not answered, since the start. */
+struct server_refused {
+	uint64_t unauthorized;	/* no password, or a wrong one */
+	uint64_t over_rate;
+	uint64_t busy;	/* too many passwords were being compared */
+	uint64_t bad_config;	/* the web configuration could not be used */
 };
 
 /*
  * Listens. -EADDRINUSE: another program has the port, or a live agent the socket; -EINVAL: a bad address; else errno of the call
- * that failed. d says which. The socket of a dead agent is replaced.
+ * that failed. d says which, with file and line where it is the web configuration. The socket of a dead agent is replaced.
  */
 int server_new(const struct server_options *options, struct server **ret, struct diag *d);
 
@@ -54,7 +68,12 @@ int server_timeout_ms(const struct server *s);
 /* Accepts, reads, answers, closes idle connections; whatever can be done without waiting. */
 void server_run(struct server *s);
 
-/* The TCP port listened on, 0 = none. */
-uint16_t server_port(const struct server *s);
+/* The TCP port of the nth address, 0 = there is none. */
+uint16_t server_port(const struct server *s, unsigned int n);
+
+struct server_refused server_refused(const struct server *s);
+
+/* Whether a web configuration can be used, with all the files that it names. 0, or as server_new(). */
+int server_check_web_config(const char *path, struct diag *d);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* buffer.c - see buffer.h. No surprise: it doubles, and keeps a NUL behind the last byte. */
+/* buffer.c - see buffer.h. No surprise: it doubles, and keeps a NUL behind the last byte. One that drains stops growing at a piece. */
 #include "base/buffer.h"
 
 #include <errno.h>
@@ -37,14 +37,30 @@ static int reserve(struct buffer *b, size_t n)
 	return 0;
 }
 
+void buffer_flush(struct buffer *b)
+{
+	if (b->error || !b->drain || !b->n)
+		return;
+	b->drain(b->context, b->data, b->n);
+	b->n = 0;
+	b->data[0] = '\0';
+}
+
+static void grow_by(struct buffer *b, size_t n)
+{
+	b->n += n;
+	b->data[b->n] = '\0';
+	if (b->drain && b->n >= BUFFER_DRAIN_BYTES)
+		buffer_flush(b);
+}
+
 void buffer_add(struct buffer *b, const void *data, size_t n)
 {
 	if (reserve(b, n))
 		return;
 	if (n)
 		memcpy(b->data + b->n, data, n);
-	b->n += n;
-	b->data[b->n] = '\0';
+	grow_by(b, n);
 }
 
 void buffer_add_text(struct buffer *b, const char *s)
@@ -65,5 +81,5 @@ void buffer_printf(struct buffer *b, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(b->data + b->n, (size_t)n + 1, format, args);
 	va_end(args);
-	b->n += (size_t)n;
+	grow_by(b, (size_t)n);
 }

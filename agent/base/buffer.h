@@ -2,6 +2,9 @@
 /*
  * buffer.h - bytes that grow at the end, for encoders. Writers never fail on their own: out of memory sets `error` once, later
  * writes do nothing, and the caller looks at it when done. Not thread-safe.
+ *
+ * A buffer may drain: what was written goes on to somebody else, 64 KiB at a time, and the buffer begins again. So a page of many
+ * MB never lies in memory as a whole. Who writes into a buffer that he was given only appends, and takes nothing back.
  */
 #ifndef POOLSCOPE_BASE_BUFFER_H
 #define POOLSCOPE_BASE_BUFFER_H
@@ -13,7 +16,14 @@ struct buffer {
 	size_t n;	/* bytes, without the NUL */
 	size_t size;
 	int error;	/* 0 or -ENOMEM */
+	void (*drain)(void *context, const char *data, size_t n);	/* NULL = it only grows */
+	void *context;
 };
+
+#define BUFFER_DRAIN_BYTES ((size_t)64 << 10)
+
+/* Gives to `drain` what is left in a buffer that has one. */
+void buffer_flush(struct buffer *b);
 
 /* Frees the bytes and leaves an empty buffer. */
 void buffer_done(struct buffer *b);

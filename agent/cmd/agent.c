@@ -11,6 +11,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -22,6 +23,7 @@
 #include "api/server.h"
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/text.h"
 #include "cmd/evidence.h"
 #include "cmd/findings_log.h"
 #include "cmd/flight.h"
@@ -89,6 +91,7 @@ static int fill_self(struct agent *a, struct snapshot *s)
 		.stacks = a->stacks,
 		.flight = a->flight,
 		.detect = a->detect,
+		.server = a->server,
 		.ticks = a->ticks,
 		.tick_s = a->tick_s,
 		.longest_tick_s = a->longest_tick_s,
@@ -324,13 +327,28 @@ static int record(void *agent, const char *what, struct buffer *ret)
 	return agent_record(agent, what, ret);
 }
 
+static void tell(void *agent, const char *text)
+{
+	const struct agent *a = agent;
+	char clean[1024];
+
+	text_clean(text, SIZE_MAX, clean, sizeof(clean));
+	if (a->is_logging)
+		fprintf(stderr, "poolscope run: %s\n", clean);
+}
+
 static int open_server(struct agent *a, const struct agent_options *o, struct diag *d)
 {
 	struct server_options options = {
 		.listen_address = o->listen_address ? o->listen_address : a->config.listen_address,
 		.socket_path = o->socket_path ? o->socket_path : a->config.socket_path,
+		.web_config_file =
+			o->web_config_file ? o->web_config_file : a->config.web_config_file,
+		.prometheus = { .has_pid = a->config.has_pid_label,
+				.max_series = a->config.web_max_series },
 		.want_stacks = want_stacks,
 		.record = record,
+		.tell = tell,
 		.context = a,
 	};
 

@@ -16,7 +16,8 @@ struct snapshot;
 
 struct agent_options {
 	const char *config_file;	/* NULL = default */
-	const char *listen_address;	/* NULL = default, "" = no TCP */
+	const char *listen_address;	/* one or several, see struct server_options; NULL = default, "" = no TCP */
+	const char *web_config_file;	/* NULL = default, "" = none */
 	const char *socket_path;	/* NULL = default, "" = none */
 	const char *recipe_folders;	/* NULL = default, "" = none */
 	bool is_logging;	/* each finding that opens or ends, on stderr */

@@ -38,7 +38,9 @@ enum opt {
 	OPT_AVAILABLE,
 	OPT_CONFIG,
 	OPT_CHECK_CONFIG,
+	OPT_WEB_LISTEN_ADDRESS,
 	OPT_LISTEN_ADDRESS,
+	OPT_WEB_CONFIG,
 	OPT_RECIPES,
 	OPT_CHECK,
 	OPT_OUTPUT,
@@ -84,8 +86,10 @@ static const struct option_row {
 	[OPT_AVAILABLE] = { "available", 0, "PATH", "list the USDT points that a file offers" },
 	[OPT_CONFIG] = { "config", 'c', "FILE", "configuration (/etc/poolscope/poolscope.conf)" },
 	[OPT_CHECK_CONFIG] = { "check-config", 0, NULL, "check the configuration and end" },
-	[OPT_LISTEN_ADDRESS] = { "listen-address", 0, "ADDR",
-				 "for /metrics (" SERVER_LISTEN_ADDRESS "); \"\" = none" },
+	[OPT_WEB_LISTEN_ADDRESS] = { "web.listen-address", 0, "ADDR",
+				     "for /metrics (" SERVER_LISTEN_ADDRESS "), repeatable" },
+	[OPT_LISTEN_ADDRESS] = { "listen-address", 0, "ADDR", "the same; \"\" = none" },
+	[OPT_WEB_CONFIG] = { "web.config.file", 0, "FILE", "TLS and passwords for /metrics" },
 	[OPT_RECIPES] = { "recipes", 0, "FOLDERS", "where recipes are, separated by colons" },
 	[OPT_CHECK] = { "check", 0, "FILE", "check this recipe and end" },
 	[OPT_OUTPUT] = { "output", 'o', "FILE", "write a new file, that only you may read" },
@@ -185,7 +189,8 @@ static const struct command commands[] = {
 	{ "run", "", "the agent, in the foreground",
 	  "Watches until it is told to end by SIGINT or SIGTERM.",
 	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_CONFIG) | BIT(OPT_CHECK_CONFIG) |
-		  BIT(OPT_LISTEN_ADDRESS) | BIT(OPT_RECIPES),
+		  BIT(OPT_WEB_LISTEN_ADDRESS) | BIT(OPT_LISTEN_ADDRESS) | BIT(OPT_WEB_CONFIG) |
+		  BIT(OPT_RECIPES),
 	  NULL, 0, 0, command_run, false, 0 },
 };
 
@@ -368,6 +373,17 @@ static int take_seconds(struct invocation *in, const char *option, const char *v
 		       : 0;
 }
 
+static int add_address(struct invocation *in, const char *value)
+{
+	size_t n = strlen(in->listen_addresses), size = sizeof(in->listen_addresses);
+
+	in->listen_address = in->listen_addresses;
+	if ((size_t)snprintf(in->listen_addresses + n, size - n, "%s%s", n ? "," : "", value) >=
+	    size - n)
+		return command_misused(in, "too many addresses to listen on");
+	return 0;
+}
+
 static int take_option(struct invocation *in, enum opt opt, const char *value)
 {
 	switch (opt) {
@@ -442,8 +458,11 @@ static int take_option(struct invocation *in, enum opt opt, const char *value)
 	case OPT_CHECK_CONFIG:
 		in->is_check_config = true;
 		return 0;
+	case OPT_WEB_LISTEN_ADDRESS:
 	case OPT_LISTEN_ADDRESS:
-		in->listen_address = value;
+		return add_address(in, value);
+	case OPT_WEB_CONFIG:
+		in->web_config = value;
 		return 0;
 	case OPT_RECIPES:
 		in->recipes = value;

@@ -17,7 +17,9 @@ struct invocation {
 	const struct command *command;
 	const char *socket;	/* NULL = not given */
 	const char *config;
-	const char *listen_address;
+	char listen_addresses[1024];	/* all that were given, with commas between; of use when listen_address is not NULL */
+	const char *listen_address;	/* points there; NULL = not given */
+	const char *web_config;
 	const char *pool;
 	const char *kind;
 	const char *sort;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "api/server.h"
 #include "base/diag.h"
 #include "cmd/agent.h"
 #include "cmd/command.h"
@@ -41,11 +42,20 @@ static int check_config(const struct invocation *in)
 {
 	struct config config;
 	struct diag d = { 0 };
+	const char *web;
+	int error = 0;
 
 	if (config_read(in->config, &config, &d))
 		return complain(in, &d);
-	config_done(&config);
+	web = in->web_config ? in->web_config : config.web_config_file;
+	if (web && *web)
+		error = server_check_web_config(web, &d);
 	printf("%s: good\n", in->config ? in->config : CONFIG_FILE);
+	if (web && *web && !error)
+		printf("%s: good\n", web);
+	config_done(&config);
+	if (error)
+		return complain(in, &d);
 	return EXIT_DONE;
 }
 
@@ -60,6 +70,7 @@ int command_run(const struct invocation *in)
 	const struct agent_options options = {
 		.config_file = in->config,
 		.listen_address = in->listen_address,
+		.web_config_file = in->web_config,
 		.socket_path = in->socket,
 		.recipe_folders = in->recipes,
 		.is_logging = true,

@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "api/server.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "cmd/flight.h"
@@ -59,6 +60,12 @@ static void fill_agent_row(const struct self *self, struct snapshot *s)
 	row->ticks = self->ticks;
 	row->losses[PS_LOSS_suspects_full] += detect_n_refused(self->detect);
 	row->losses[PS_LOSS_records_left_out] += flight_n_left_out(self->flight);
+	if (self->server) {
+		struct server_refused refused = server_refused(self->server);
+
+		row->http_unauthorized = refused.unauthorized;
+		row->http_refused = refused.over_rate + refused.busy + refused.bad_config;
+	}
 	row->probe_hits = targets_gone_hits(self->targets);
 	for (size_t i = 0; i < s->n_probes; i++)
 		row->probe_hits += s->probes[i].shares_hits ? 0 : s->probes[i].hits;

@@ -11,6 +11,7 @@ struct detect;
 struct flight;
 struct ingest;
 struct kernel;
+struct server;
 struct snapshot;
 struct stacks;
 struct targets;
@@ -25,6 +26,7 @@ struct self {
 	struct stacks *stacks;
 	struct flight *flight;
 	struct detect *detect;
+	struct server *server;	/* NULL = nobody is served */
 	uint64_t ticks;
 	double tick_s, longest_tick_s, longest_tick_cpu_s;
 };

@@ -13,6 +13,7 @@ int settings_make(struct arena *a, const struct config *file, const struct agent
 		  const struct detect_limits *wrong, const struct setting_row **ret, size_t *ret_n)
 {
 	const struct config options = { .listen_address = (char *)o->listen_address,
+					.web_config_file = (char *)o->web_config_file,
 					.socket_path = (char *)o->socket_path,
 					.recipe_folders = (char *)o->recipe_folders };
 	struct config effect = *file;
@@ -20,6 +21,9 @@ int settings_make(struct arena *a, const struct config *file, const struct agent
 #define FIRST_OF(member, otherwise)                                                                \
 	(options.member ? options.member : file->member ? file->member : (char *)(otherwise))
 	effect.listen_address = FIRST_OF(listen_address, SERVER_LISTEN_ADDRESS);
+	effect.web_config_file = FIRST_OF(web_config_file, "");
+	effect.pid_label_text = FIRST_OF(pid_label_text, "no");
+	effect.web_max_series = file->web_max_series ? file->web_max_series : PROMETHEUS_MAX_SERIES;
 	effect.socket_path = FIRST_OF(socket_path, SERVER_SOCKET_PATH);
 	effect.recipe_folders = (char *)recipe_folders;
 	effect.recipe_mode_text = FIRST_OF(recipe_mode_text, "full");

@@ -86,6 +86,16 @@ static int check_method(struct config *c, struct diag *d)
 	return 0;
 }
 
+static int check_pid_label(struct config *c, struct diag *d)
+{
+	const char *text = c->pid_label_text;
+
+	c->has_pid_label = text && !strcmp(text, "yes");
+	if (text && strcmp(text, "yes") && strcmp(text, "no"))
+		return diag_set(d, -EINVAL, "pid_label: expected yes or no, not %.64s", text);
+	return 0;
+}
+
 static int check_mode(struct config *c, struct diag *d)
 {
 	const char *text = c->recipe_mode_text;
@@ -155,6 +165,8 @@ int config_read(const char *path, struct config *ret, struct diag *d)
 		r.error = check_traffic(ret, r.d);
 	if (!r.error)
 		r.error = check_taken(ret, r.d);
+	if (!r.error)
+		r.error = check_pid_label(ret, r.d);
 	if (!r.error)
 		r.error = check_flight(ret, r.d);
 	if (r.error)

@@ -21,6 +21,7 @@ struct config {
 #define KEY_NUMBER(section, name, member, least, most, text) uint32_t member;
 #include "config/config_keys.def"
 	enum config_probe_method probe_method;
+	bool has_pid_label;	/* [web] pid_label = yes */
 	bool is_fields_only;	/* [recipes] mode = fields */
 	bool is_traffic_off;	/* [probes] traffic = none */
 	enum config_taken taken_stacks;

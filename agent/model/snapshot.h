@@ -338,6 +338,8 @@ struct agent_row {
 	double stacks_cpu_s;	/* of the process that looks at stacks */
 	double longest_tick_cpu_s;	/* the most CPU time of one: what it takes where nobody else wants the CPU */
 	uint64_t ticks;
+	uint64_t http_unauthorized;	/* requests over TCP without the right password */
+	uint64_t http_refused;	/* for another cause of the web configuration's */
 };
 
 struct snapshot {

@@ -13,7 +13,7 @@ FUZZ_SRCS := agent/discover/recipe.c agent/discover/recipe_check.c agent/discove
 	agent/symbolize/perfmap.c agent/symbolize/waits.c agent/symbolize/goroutine.c agent/discover/places.c \
 	agent/discover/code.c agent/discover/code_calls.c agent/discover/code_stack.c agent/discover/flow.c agent/discover/insn.c \
 	$(addprefix agent/discover/,symbols.c symtab.c nametable.c cxxname.c elffile.c gopclntab.c gotext.c goversion.c debugfile.c) \
-	agent/base/text.c agent/base/diag.c agent/base/buffer.c agent/cmd/paste.c \
+	agent/base/text.c agent/base/diag.c agent/base/buffer.c agent/cmd/paste.c exporters/prometheus_accept.c \
 	$(wildcard agent/record/*.c agent/model/*.c agent/detect/*.c) agent/base/arena.c agent/base/hist.c $(wildcard agent/api/json*.c) agent/api/object.c
 $(B)/fuzz/%-fuzz: tests/fuzz/%_fuzz.c $(FUZZ_SRCS)
 	@mkdir -p $(@D)

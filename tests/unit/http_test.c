@@ -20,6 +20,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
@@ -88,7 +89,7 @@ static void serve(const char *socket_path, bool has_snapshot, int tell_fd)
 		exit(1);
 	if (has_snapshot)
 		server_set_snapshot(s, snapshot);
-	port = server_port(s);
+	port = server_port(s, 0);
 	if (write(tell_fd, &port, sizeof(port)) != sizeof(port))
 		exit(1);
 	close(tell_fd);
@@ -246,6 +247,61 @@ static void head_answers_without_a_body(void **state)
 	assert_string_equal(strstr(answer.data, "\r\n\r\n"), "\r\n\r\n");
 	assert_non_null(strstr(answer.data, "Content-Length: "));
 	buffer_done(&answer);
+}
+
+/* The answer to a GET of /metrics with these headers, without its head, which must hold `text`. */
+static struct buffer get_metrics(const struct fixture *f, const char *headers, const char *text)
+{
+	struct buffer answer, body = { 0 };
+	char request[512];
+	const char *end;
+
+	snprintf(request, sizeof(request),
+		 "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", headers);
+	answer = talk(connect_tcp(f), request, strlen(request));
+	end = strstr(answer.data, "\r\n\r\n");
+	assert_memory_equal(answer.data, "HTTP/1.1 200", 12);
+	assert_non_null(strstr(answer.data, "\r\nVary: Accept, Accept-Encoding\r\n"));
+	if (!memmem(answer.data, (size_t)(end - answer.data) + 2, text, strlen(text)))
+		fail_msg("'%s' gets: %.400s", headers, answer.data);
+	buffer_add(&body, end + 4, answer.n - (size_t)(end + 4 - answer.data));
+	buffer_done(&answer);
+	return body;
+}
+
+static void who_takes_gzip_gets_the_same_page_compressed(void **state)
+{
+	static const char *const wants[] = { "Accept-Encoding: gzip\r\n",
+					     "Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n",
+					     "accept-encoding: deflate, gzip;q=0.5\r\n" };
+	static const char *const refuses[] = { "Accept-Encoding: gzip;q=0\r\n",
+					       "Accept-Encoding: identity\r\n", "" };
+	const struct fixture *f = *state;
+	struct buffer plain = get_metrics(f, "", "\r\nContent-Type: text/plain; version=0.0.4");
+
+	for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++) {
+		struct buffer b = get_metrics(f, wants[i], "\r\nContent-Encoding: gzip\r\n");
+		char *page = calloc(1, plain.n + 1);
+		z_stream z = { .next_in = (Bytef *)b.data, .avail_in = (uInt)b.n };
+
+		z.next_out = (Bytef *)page;
+		z.avail_out = (uInt)plain.n + 1;
+		assert_int_equal(inflateInit2(&z, MAX_WBITS + 16), Z_OK);
+		assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+		assert_int_equal(z.total_out, plain.n);
+		assert_memory_equal(page, plain.data, plain.n);
+		inflateEnd(&z);
+		free(page);
+		buffer_done(&b);
+	}
+	for (size_t i = 0; i < sizeof(refuses) / sizeof(refuses[0]); i++) {
+		struct buffer b = get_metrics(f, refuses[i], "Content-Length: ");
+
+		assert_int_equal(b.n, plain.n);
+		assert_memory_equal(b.data, plain.data, plain.n);
+		buffer_done(&b);
+	}
+	buffer_done(&plain);
 }
 
 static void the_client_gets_json(void **state)
@@ -479,6 +535,8 @@ int main(void)
 						begin, end),
 		cmocka_unit_test_setup_teardown(the_unix_socket_serves_the_api, begin, end),
 		cmocka_unit_test_setup_teardown(head_answers_without_a_body, begin, end),
+		cmocka_unit_test_setup_teardown(who_takes_gzip_gets_the_same_page_compressed, begin,
+						end),
 		cmocka_unit_test_setup_teardown(the_client_gets_json, begin, end),
 		cmocka_unit_test_setup_teardown(the_client_gets_the_bytes_of_a_recording, begin,
 						end),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prometheus_test.c - the text format, judged by hand and by promtool. The surprise: without promtool its tests are skipped, and
- * say so.
+ * prometheus_test.c - the three forms of a page, judged by hand, by each other and by promtool. The surprise: without promtool its tests are
+ * skipped, and say so.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,9 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "exporters/prometheus.h"
+#include "exporters/prometheus_client.pb-c.h"
 #include "model/retired.h"
 #include "snapshot_fixture.h"
 
@@ -77,7 +79,7 @@ static void a_pool_is_written_with_all_its_families(void **state)
 	assert_line(&b, "poolscope_pool_acquires_total{" ORDERS "} 10007");
 	assert_line(&b, "poolscope_pool_rejections_total{" ORDERS ",reason=\"queue_full\"} 7");
 	assert_line(&b, "poolscope_pool_items_closed_total{" ORDERS ",reason=\"idle_timeout\"} 81");
-	assert_line(&b, "poolscope_pool_utilization_ratio_max{" ORDERS "} 0.84999999999999998");
+	assert_line(&b, "poolscope_pool_utilization_ratio_max{" ORDERS "} 0.85");
 	assert_line(&b, "poolscope_pool_oldest_wait_seconds{" ORDERS "} 0.25");
 	assert_line(&b, "poolscope_pool_trusted{" ORDERS "} 1");
 	assert_line(&b, "poolscope_findings{finding=\"too-small\",severity=\"warning\"} 1");
@@ -180,7 +182,7 @@ static void processes_of_one_name_are_one_series_and_max_keeps_the_worst(void **
 	b = encode(s, NULL);
 	assert_line(&b, "poolscope_pool_capacity{" ORDERS "} 40");
 	assert_line(&b, "poolscope_pool_in_use{" ORDERS "} 51");
-	assert_line(&b, "poolscope_pool_utilization_ratio_max{" ORDERS "} 0.94999999999999996");
+	assert_line(&b, "poolscope_pool_utilization_ratio_max{" ORDERS "} 0.95");
 	assert_line(&b, "poolscope_pool_oldest_wait_seconds{" ORDERS "} 0.25");
 	assert_line(&b, "poolscope_pool_trusted{" ORDERS "} 0");
 	assert_line(&b, "poolscope_pool_create_duration_seconds_count{" ORDERS "} 6");
@@ -384,15 +386,604 @@ static void ten_thousand_pools_are_quick(void **state)
 		pools[i] = fixture_known_pool((uint64_t)i + 1, h, h);
 		pools[i].name = arena_printf(s->arena, "pool-%d", i);
 	}
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2 * PROMETHEUS_FORMATS; i++) {
 		double begin = now_s();
-		struct buffer b = encode(s, options[i]);
+		struct buffer b = { 0 };
 
-		print_message("10000 pools, %d series: %.0f ms, %.1f MB (under ASan)\n",
-			      i ? 10000 : 2000, (now_s() - begin) * 1e3, (double)b.n / 1e6);
+		assert_int_equal(prometheus_write(s, i / 2, options[i % 2], &b), 0);
+		print_message("10000 pools, %d series, form %d: %.0f ms, %.1f MB (under ASan)\n",
+			      i % 2 ? 10000 : 2000, i / 2, (now_s() - begin) * 1e3,
+			      (double)b.n / 1e6);
 		buffer_done(&b);
 	}
 	snapshot_unref(s);
+}
+
+/* ---- the other forms ------------------------------------------------------------------------------------------------------ */
+
+typedef Io__Prometheus__Client__MetricFamily Family;
+typedef Io__Prometheus__Client__Metric Metric;
+typedef Io__Prometheus__Client__Histogram Histogram;
+typedef Io__Prometheus__Client__Exemplar Exemplar;
+
+static struct buffer encode_as(const struct snapshot *s, enum prometheus_format format,
+			       const struct prometheus_options *options)
+{
+	struct buffer b = { 0 };
+
+	assert_int_equal(prometheus_write(s, format, options, &b), 0);
+	return b;
+}
+
+struct families {
+	Family *f[128];
+	size_t n;
+};
+
+/* Unpacks a whole page, which must have nothing else in it and no empty family. */
+static struct families unpack(const struct buffer *b)
+{
+	struct families all = { .n = 0 };
+
+	for (size_t at = 0; at < b->n;) {
+		uint64_t length = 0;
+		unsigned int shift = 0;
+		uint8_t byte;
+
+		do {
+			byte = (uint8_t)b->data[at++];
+			length |= (uint64_t)(byte & 0x7f) << shift;
+			shift += 7;
+		} while (byte & 0x80);
+		assert_true(length <= b->n - at);
+		all.f[all.n] = io__prometheus__client__metric_family__unpack(
+			NULL, length, (const uint8_t *)b->data + at);
+		assert_non_null(all.f[all.n]);
+		assert_true(all.f[all.n]->n_metric > 0);
+		all.n++;
+		at += length;
+	}
+	return all;
+}
+
+static void free_families(struct families *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		io__prometheus__client__metric_family__free_unpacked(all->f[i], NULL);
+}
+
+static const Family *find_family(const struct families *all, const char *name)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (!strcmp(all->f[i]->name, name))
+			return all->f[i];
+	fail_msg("there is no family %s", name);
+	return NULL;
+}
+
+/* A sample of a protobuf page as the text would have it. */
+static void add_line(struct buffer *b, const char *name, const char *suffix, const Metric *m,
+		     const char *le, double v)
+{
+	buffer_printf(b, "%s%s", name, suffix);
+	for (size_t i = 0; i < m->n_label; i++) {
+		buffer_printf(b, "%s%s=\"", i ? "," : "{", m->label[i]->name);
+		for (const char *c = m->label[i]->value; *c; c++)
+			buffer_printf(b, "%s%c", *c == '"' || *c == '\\' ? "\\" : "", *c);
+		buffer_add_text(b, "\"");
+	}
+	if (le)
+		buffer_printf(b, "%sle=\"%s\"", m->n_label ? "," : "{", le);
+	buffer_printf(b, "%s %.17g\n", m->n_label || le ? "}" : "", v);
+}
+
+static void add_histogram_lines(struct buffer *b, const char *name, const Metric *m)
+{
+	const Histogram *h = m->histogram;
+
+	for (size_t i = 0; i < h->n_bucket; i++) {
+		char le[32];
+
+		snprintf(le, sizeof(le), "%.17g", h->bucket[i]->upper_bound);
+		add_line(b, name, "_bucket", m, isinf(h->bucket[i]->upper_bound) ? "+Inf" : le,
+			 (double)h->bucket[i]->cumulative_count);
+	}
+	add_line(b, name, "_sum", m, NULL, h->sample_sum);
+	add_line(b, name, "_count", m, NULL, (double)h->sample_count);
+}
+
+static struct buffer lines_of_protobuf(const struct families *all)
+{
+	struct buffer b = { 0 };
+
+	for (size_t i = 0; i < all->n; i++) {
+		const Family *f = all->f[i];
+
+		for (size_t k = 0; k < f->n_metric; k++) {
+			const Metric *m = f->metric[k];
+
+			if (m->histogram)
+				add_histogram_lines(&b, f->name, m);
+			else
+				add_line(&b, f->name, "", m, NULL,
+					 m->gauge ? m->gauge->value : m->counter->value);
+		}
+	}
+	return b;
+}
+
+/* The rest of a line behind its labels, which must be well formed: pairs in quotes, escapes of the three kinds alone, clean UTF-8. */
+static const char *check_labels(const char *p)
+{
+	do {
+		char value[512];
+		size_t n = 0;
+
+		p += 1 + strspn(p + 1, "abcdefghijklmnopqrstuvwxyz_");
+		assert_memory_equal(p, "=\"", 2);
+		for (p += 2; *p != '"'; p++) {
+			assert_true(*p && *p != '\n');
+			if (*p == '\\')
+				assert_non_null(strchr("\"\\n", *++p));
+			value[n++] = *p;
+			assert_true(n < sizeof(value));
+		}
+		value[n] = '\0';
+		assert_true(text_is_clean(value));
+		p++;
+	} while (*p == ',');
+	assert_int_equal(*p, '}');
+	return p + 1;
+}
+
+/* The samples of a text page, without comments, exemplars and the ".0" of bounds, their values as %.17g. */
+static struct buffer lines_of_text(const struct buffer *page)
+{
+	struct buffer b = { 0 };
+	const char *next;
+
+	for (const char *line = page->data; *line; line = next) {
+		const char *labels_end, *dot;
+		size_t n = strcspn(line, "\n");
+
+		next = line + n + 1;
+		if (*line == '#')
+			continue;
+		labels_end = line + strspn(line, "abcdefghijklmnopqrstuvwxyz_");
+		if (*labels_end == '{')
+			labels_end = check_labels(labels_end);
+		dot = memmem(line, (size_t)(labels_end - line), ".0\"}", 4);
+		if (dot && !memmem(line, n, "le=\"", 4))
+			dot = NULL;
+		buffer_add(&b, line, (size_t)((dot ? dot : labels_end) - line));
+		buffer_printf(&b, "%s %.17g\n", dot ? "\"}" : "", strtod(labels_end + 1, NULL));
+	}
+	return b;
+}
+
+static void assert_same_samples(const struct snapshot *s)
+{
+	struct buffer text = encode_as(s, PROMETHEUS_TEXT, NULL),
+		      openmetrics = encode_as(s, PROMETHEUS_OPENMETRICS, NULL),
+		      protobuf = encode_as(s, PROMETHEUS_PROTOBUF, NULL);
+	struct families all = unpack(&protobuf);
+	struct buffer one = lines_of_text(&text), two = lines_of_text(&openmetrics),
+		      three = lines_of_protobuf(&all);
+
+	assert_string_equal(one.data, two.data);
+	assert_string_equal(one.data, three.data);
+	free_families(&all);
+	buffer_done(&text);
+	buffer_done(&openmetrics);
+	buffer_done(&protobuf);
+	buffer_done(&one);
+	buffer_done(&two);
+	buffer_done(&three);
+}
+
+static void add_stalls(struct snapshot *s, const struct hist *h, uint64_t n)
+{
+	struct stall_sum_row *rows = arena_alloc(s->arena, 2, sizeof(*rows));
+
+	rows[0] = (struct stall_sum_row){ "orders", PS_STALL_gc, h, h->count, h->sum_s };
+	rows[1] = (struct stall_sum_row){ "java", PS_STALL_safepoint, h, n, 2 * h->sum_s };
+	s->stall_sums = rows;
+	s->n_stall_sums = 2;
+}
+
+static void all_forms_have_the_same_samples_and_numbers(void **state)
+{
+	struct snapshot *s = fixture_full();
+
+	(void)state;
+	add_stalls(s, s->pools[0].wait, s->pools[0].wait->count);
+	assert_same_samples(s);
+	snapshot_unref(s);
+}
+
+static void openmetrics_names_a_family_without_the_suffix_of_its_samples(void **state)
+{
+	struct snapshot *s = fixture_full();
+	struct buffer b = encode_as(s, PROMETHEUS_OPENMETRICS, NULL);
+
+	(void)state;
+	assert_line(&b, "# TYPE poolscope_pool_in_use_seconds counter");
+	assert_line(&b, "# UNIT poolscope_pool_in_use_seconds seconds");
+	assert_line(&b, "poolscope_pool_in_use_seconds_total{" ORDERS "} 170.25");
+	assert_line(&b, "# UNIT poolscope_agent_resident_memory_bytes bytes");
+	assert_line(&b, "# TYPE poolscope_build info");
+	assert_line(&b, "poolscope_build_info{version=\"0.1.0\"} 1");
+	assert_line(&b, "# TYPE poolscope_pool_capacity gauge");
+	assert_null(strstr(b.data, "# UNIT poolscope_pool_capacity "));
+	assert_line(
+		&b,
+		"# HELP poolscope_agent_series_overflow Pools that are summed into process=\\\"other\\\", "
+		"pool=\\\"other\\\" because the limit of series is reached.");
+	assert_non_null(strstr(b.data, ",le=\"1.0\"} "));
+	assert_non_null(strstr(b.data, ",le=\"+Inf\"} "));
+	assert_string_equal(b.data + b.n - 7, "\n# EOF\n");
+	buffer_done(&b);
+	snapshot_unref(s);
+}
+
+/* The count of one of the histogram's buckets, by spans and deltas. */
+static uint64_t native_bucket(const Histogram *h, int32_t index)
+{
+	int32_t at = 0;
+	int64_t n = 0;
+	size_t d = 0;
+
+	for (size_t i = 0; i < h->n_positive_span; i++) {
+		at += h->positive_span[i]->offset;
+		for (uint32_t k = 0; k < h->positive_span[i]->length; k++, at++) {
+			n += h->positive_delta[d++];
+			if (at == index)
+				return (uint64_t)n;
+		}
+	}
+	return 0;
+}
+
+static void native_buckets_are_the_histograms_own(void **state)
+{
+	/* under, at and over the first bound; neighbours, small and large gaps; at the last bound, and over it */
+	static const uint64_t ns[] = {
+		0,       238,     239,       260,        1000,          1090,          1400,
+		1000000, 1000000, 999999999, 1000000000, 1024000000000, 1024000000001, 9000000000000
+	};
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(1, &pools);
+	struct hist *h = fixture_hist(s->arena, ns, sizeof(ns) / sizeof(ns[0]));
+	struct families all;
+	struct buffer b;
+	const Histogram *m;
+	uint64_t n = 0;
+	size_t n_in_spans = 0;
+
+	(void)state;
+	pools[0] = fixture_known_pool(1, h, h);
+	b = encode_as(s, PROMETHEUS_PROTOBUF, NULL);
+	all = unpack(&b);
+	assert_string_equal(find_family(&all, "poolscope_pool_hold_duration_seconds")->unit,
+			    "seconds");
+	m = find_family(&all, "poolscope_pool_hold_duration_seconds")->metric[0]->histogram;
+	assert_int_equal(m->schema, 3);
+	assert_true(m->zero_threshold == exp2(-22));
+	assert_int_equal(m->zero_count, hist_get(h, 0));
+	assert_int_equal(m->sample_count, h->count);
+	assert_true(m->sample_sum == h->sum_s);
+	for (unsigned int i = 1; i < PS_HIST_BUCKETS; i++) {
+		/* index i has the upper bound 2^(i / 8), as our bucket has; the one without a bound follows */
+		int32_t index = (int32_t)lround(
+			8 * log2(i < PS_HIST_BUCKETS - 1 ? hist_upper_s(i) : exp2(10.125)));
+
+		assert_int_equal(native_bucket(m, index), hist_get(h, i));
+		n += native_bucket(m, index);
+	}
+	assert_int_equal(native_bucket(m, 81), 3);
+	assert_int_equal(n + m->zero_count, m->sample_count);
+	for (size_t i = 0; i < m->n_positive_span; i++)
+		n_in_spans += m->positive_span[i]->length;
+	assert_int_equal(n_in_spans, m->n_positive_delta);
+	free_families(&all);
+	buffer_done(&b);
+	snapshot_unref(s);
+}
+
+static void an_empty_histogram_is_native_too(void **state)
+{
+	static const struct hist none = { .count = 0 };
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(1, &pools);
+	struct families all;
+	struct buffer b;
+	const Histogram *m;
+
+	(void)state;
+	pools[0] = fixture_known_pool(1, &none, &none);
+	b = encode_as(s, PROMETHEUS_PROTOBUF, NULL);
+	all = unpack(&b);
+	m = find_family(&all, "poolscope_pool_create_duration_seconds")->metric[0]->histogram;
+	assert_true(m->zero_threshold > 0 && m->has_schema);
+	assert_int_equal(m->sample_count, 0);
+	assert_int_equal(m->n_positive_span, 0);
+	free_families(&all);
+	buffer_done(&b);
+	assert_same_samples(s);
+	snapshot_unref(s);
+}
+
+/* Else their number would not be the sum of the native buckets, which makes a histogram invalid. */
+static void stalls_known_by_number_alone_are_in_no_bucket_and_make_the_family_classic(void **state)
+{
+	static const uint64_t ns[] = { 1000000, 2000000 };
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(1, &pools);
+	struct hist *h = fixture_hist(s->arena, ns, 2);
+	struct families all;
+	struct buffer b;
+	const Family *f;
+
+	(void)state;
+	pools[0] = fixture_known_pool(1, h, h);
+	add_stalls(s, h, 23);
+	b = encode(s, NULL);
+	assert_line(
+		&b,
+		"poolscope_stall_duration_seconds_bucket{process=\"java\",cause=\"safepoint\",le=\"256\"} 2");
+	assert_line(
+		&b,
+		"poolscope_stall_duration_seconds_bucket{process=\"java\",cause=\"safepoint\",le=\"+Inf\"} 23");
+	assert_line(
+		&b,
+		"poolscope_stall_duration_seconds_count{process=\"java\",cause=\"safepoint\"} 23");
+	assert_line(
+		&b,
+		"poolscope_stall_duration_seconds_sum{process=\"java\",cause=\"safepoint\"} 0.006");
+	assert_line(&b,
+		    "poolscope_stall_duration_seconds_count{process=\"orders\",cause=\"gc\"} 2");
+	buffer_done(&b);
+	b = encode_as(s, PROMETHEUS_PROTOBUF, NULL);
+	all = unpack(&b);
+	f = find_family(&all, "poolscope_stall_duration_seconds");
+	for (size_t i = 0; i < f->n_metric; i++)
+		assert_false(f->metric[i]->histogram->has_schema);
+	f = find_family(&all, "poolscope_pool_hold_duration_seconds");
+	assert_true(f->metric[0]->histogram->has_schema);
+	free_families(&all);
+	buffer_done(&b);
+	assert_same_samples(s);
+	add_stalls(s, h, 2);
+	b = encode_as(s, PROMETHEUS_PROTOBUF, NULL);
+	all = unpack(&b);
+	f = find_family(&all, "poolscope_stall_duration_seconds");
+	assert_true(f->metric[1]->histogram->has_schema);
+	free_families(&all);
+	buffer_done(&b);
+	snapshot_unref(s);
+}
+
+static void assert_exemplar(const Exemplar *e, const char *tid, double value)
+{
+	assert_non_null(e);
+	assert_int_equal(e->n_label, 3);
+	assert_string_equal(e->label[0]->name, "pid");
+	assert_string_equal(e->label[0]->value, "4242");
+	assert_string_equal(e->label[1]->value, tid);
+	assert_string_equal(e->label[2]->name, "thread");
+	assert_true(e->value == value);
+	assert_int_equal(e->timestamp->seconds, 1764000000);
+}
+
+static void a_slow_wait_is_the_exemplar_of_its_bucket_the_newest_of_all_pools(void **state)
+{
+	static const uint64_t ns[] = { 5000000, 700000000 };
+	struct exemplar_row slow[] = {
+		{ 0.7, 1764000000250000000, 23, "http-1" },
+		{ 0.005, 1764000000125000000, 29, "a\"b\\\n\xff" },
+		{ NAN, 1764000000250000000, 31, "" },
+	};
+	struct exemplar_row newer = { 0.6, 1764000000500000000, 37, "http-2" };
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(2, &pools);
+	struct hist *h = fixture_hist(s->arena, ns, 2);
+	struct families all;
+	struct buffer b;
+	const Histogram *m;
+
+	(void)state;
+	pools[0] = fixture_known_pool(1, h, h);
+	pools[1] = fixture_known_pool(2, h, h);
+	pools[0].slow_waits = slow;
+	pools[0].n_slow_waits = 3;
+	pools[1].slow_waits = &newer;
+	pools[1].n_slow_waits = 1;
+	b = encode_as(s, PROMETHEUS_OPENMETRICS, NULL);
+	assert_line(&b, "poolscope_pool_wait_duration_seconds_bucket{" ORDERS
+			",outcome=\"acquired\",le=\"1.0\"} 4"
+			" # {pid=\"4242\",tid=\"37\",thread=\"http-2\"} 0.6 1764000000.500");
+	assert_line(&b,
+		    "poolscope_pool_wait_duration_seconds_bucket{" ORDERS
+		    ",outcome=\"acquired\",le=\"0.015625\"} 2"
+		    " # {pid=\"4242\",tid=\"29\",thread=\"a\\\"b\\\\??\"} 0.005 1764000000.125");
+	assert_line(&b, "poolscope_pool_wait_duration_seconds_bucket{" ORDERS
+			",outcome=\"failed\",le=\"1.0\"} 4");
+	assert_null(strstr(b.data, "nan"));
+	buffer_done(&b);
+	b = encode_as(s, PROMETHEUS_PROTOBUF, NULL);
+	all = unpack(&b);
+	m = find_family(&all, "poolscope_pool_wait_duration_seconds")->metric[0]->histogram;
+	assert_exemplar(m->bucket[10]->exemplar, "37", 0.6);
+	assert_exemplar(m->bucket[7]->exemplar, "29", 0.005);
+	assert_int_equal(m->n_exemplars, 2);
+	assert_exemplar(m->exemplars[1], "37", 0.6);
+	free_families(&all);
+	buffer_done(&b);
+	assert_same_samples(s);
+	snapshot_unref(s);
+}
+
+/* Every line is a comment or a sample, and a sample has a number. */
+static void check_lines(const struct buffer *b)
+{
+	const char *line = b->data;
+
+	assert_int_equal(strlen(b->data), b->n);
+	for (; *line; line++) {
+		char *end;
+
+		if (*line == '#') {
+			line += strcspn(line, "\n");
+		} else {
+			size_t n = strspn(line, "abcdefghijklmnopqrstuvwxyz_");
+
+			assert_memory_equal(line, "poolscope_", 10);
+			line = line[n] == '{' ? check_labels(line + n) : line + n;
+			assert_int_equal(*line, ' ');
+			strtod(line + 1, &end);
+			assert_ptr_not_equal(end, line + 1);
+			line = end + (!strncmp(end, " # {", 4) ? strcspn(end, "\n") : 0);
+		}
+		assert_int_equal(*line, '\n');
+	}
+}
+
+static void check_names(const struct buffer *b)
+{
+	struct families all = unpack(b);
+
+	for (size_t i = 0; i < all.n; i++) {
+		for (size_t k = 0; k < all.f[i]->n_metric; k++) {
+			const Metric *m = all.f[i]->metric[k];
+
+			for (size_t l = 0; l < m->n_label; l++)
+				assert_true(text_is_clean(m->label[l]->value));
+		}
+	}
+	free_families(&all);
+}
+
+static void hostile_names_are_valid_in_all_forms(void **state)
+{
+	static const char *const name[] = { "a\"b\\c\nd\r\t",
+					    "\xff\xfe\xc0\xaf\xed\xa0\x80",
+					    "x\"} 1\n# EOF\n",
+					    "\xe2\x80\xaegnp.exe\xe2\x81\xa6",
+					    "",
+					    "# {pid=\"1\"} 1",
+					    "\\",
+					    "\xf4\x90\x80\x80" };
+	static const size_t n = sizeof(name) / sizeof(name[0]);
+	char *huge = malloc(65537);
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(n + 1, &pools);
+	struct hist h = { .count = 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 65536; i++)
+		huge[i] = "\"\\\n\xc3\xa4"[i % 5];
+	huge[65536] = '\0';
+	for (size_t i = 0; i <= n; i++) {
+		pools[i] = fixture_known_pool(i + 1, &h, &h);
+		pools[i].name = pools[i].service = pools[i].source = i < n ? name[i] : huge;
+	}
+	for (enum prometheus_format f = 0; f < PROMETHEUS_FORMATS; f++) {
+		struct buffer b = encode_as(s, f, NULL);
+
+		if (f == PROMETHEUS_PROTOBUF)
+			check_names(&b);
+		else
+			check_lines(&b);
+		buffer_done(&b);
+	}
+	assert_same_samples(s);
+	snapshot_unref(s);
+	free(huge);
+}
+
+static void count_bytes(void *context, const char *data, size_t n)
+{
+	struct buffer *whole = context;
+
+	assert_true(n < 8 << 20);
+	buffer_add(whole, data, n);
+}
+
+static void a_page_that_drains_is_the_same_page(void **state)
+{
+	struct snapshot *s = fixture_full();
+
+	(void)state;
+	for (enum prometheus_format f = 0; f < PROMETHEUS_FORMATS; f++) {
+		struct buffer whole = encode_as(s, f, NULL), pieces = { 0 },
+			      b = { .drain = count_bytes, .context = &pieces };
+
+		assert_int_equal(prometheus_write(s, f, NULL, &b), 0);
+		buffer_flush(&b);
+		assert_int_equal(pieces.n, whole.n);
+		assert_memory_equal(pieces.data, whole.data, whole.n);
+		buffer_done(&whole);
+		buffer_done(&pieces);
+		buffer_done(&b);
+	}
+	snapshot_unref(s);
+}
+
+#define PROTOBUF                                                                                   \
+	"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+#define OPENMETRICS "application/openmetrics-text;version=1.0.0"
+
+static void the_form_is_the_one_that_the_client_wants_most(void **state)
+{
+	static const struct {
+		const char *accept;
+		enum prometheus_format format;
+	} cases[] = {
+		/* Prometheus 2.42, without and with native histograms */
+		{ OPENMETRICS ",application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", PROMETHEUS_OPENMETRICS },
+		{ PROTOBUF "," OPENMETRICS ";q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", PROMETHEUS_PROTOBUF },
+		/* 2.53 */
+		{ OPENMETRICS ";q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2", PROMETHEUS_OPENMETRICS },
+		{ PROTOBUF ";q=0.5," OPENMETRICS ";q=0.4,application/openmetrics-text;version=0.0.1;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1", PROMETHEUS_PROTOBUF },
+		/* 3.x, and one that is told to scrape text first */
+		{ OPENMETRICS ";escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2", PROMETHEUS_OPENMETRICS },
+		{ PROTOBUF ";escaping=underscores;q=0.6," OPENMETRICS ";escaping=underscores;q=0.5,*/*;q=0.2", PROMETHEUS_PROTOBUF },
+		{ "text/plain;version=0.0.4;q=0.6," OPENMETRICS ";q=0.5," PROTOBUF ";q=0.4,*/*;q=0.3", PROMETHEUS_TEXT },
+		{ "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6," OPENMETRICS ";q=0.2,*/*;q=0.1", PROMETHEUS_OPENMETRICS },
+		/* people and their tools */
+		{ NULL, PROMETHEUS_TEXT },
+		{ "", PROMETHEUS_TEXT },
+		{ "*/*", PROMETHEUS_TEXT },
+		{ "*", PROMETHEUS_TEXT },
+		{ "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", PROMETHEUS_TEXT },
+		{ "application/json", PROMETHEUS_TEXT },
+		{ "text/*", PROMETHEUS_TEXT },
+		{ "application/openmetrics-text", PROMETHEUS_OPENMETRICS },
+		{ "application/openmetrics-text; version=0.0.1", PROMETHEUS_TEXT },
+		{ "APPLICATION/OpenMetrics-Text ; VERSION=1.0.0 ; charset=UTF-8", PROMETHEUS_OPENMETRICS },
+		{ "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=compact-text", PROMETHEUS_TEXT },
+		{ "application/vnd.google.protobuf; proto=\"io.prometheus.client.MetricFamily\"; encoding=\"delimited\"", PROMETHEUS_PROTOBUF },
+		{ "application/vnd.google.protobuf;proto=some.other.Message;encoding=delimited, */*;q=0.1", PROMETHEUS_TEXT },
+		/* the range that says most decides, wherever it stands */
+		{ "text/plain;q=0, */*", PROMETHEUS_OPENMETRICS },
+		{ "*/*, text/plain;q=0, application/*;q=0.2, " OPENMETRICS ";q=0.1", PROMETHEUS_PROTOBUF },
+		{ OPENMETRICS ";q=0, application/openmetrics-text;q=1, text/plain;q=0.1", PROMETHEUS_TEXT },
+		/* what is equal is decided by who stands first */
+		{ "text/plain, " OPENMETRICS, PROMETHEUS_TEXT },
+		{ OPENMETRICS ", text/plain", PROMETHEUS_OPENMETRICS },
+		/* nonsense is passed over */
+		{ PROTOBUF ";q=2, " OPENMETRICS ";q=0.1", PROMETHEUS_OPENMETRICS },
+		{ PROTOBUF ";q=abc, text/plain;q=0.1", PROMETHEUS_TEXT },
+		{ ",;,=;q=,\"a,b\";q=1, /;q=1, " OPENMETRICS ";q=0.001", PROMETHEUS_OPENMETRICS },
+		{ "x/y;a=\"," OPENMETRICS ";q=1\";q=1, text/plain;q=0.1", PROMETHEUS_TEXT },
+		{ "x/y;a=\"never closed, " OPENMETRICS, PROMETHEUS_TEXT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (prometheus_choose(cases[i].accept) != cases[i].format)
+			fail_msg("'%s' gets form %d", cases[i].accept,
+				 (int)prometheus_choose(cases[i].accept));
 }
 
 int main(void)
@@ -406,6 +997,16 @@ int main(void)
 		cmocka_unit_test(what_is_gone_makes_no_series),
 		cmocka_unit_test(hostile_names_are_cleaned_escaped_and_cut),
 		cmocka_unit_test(too_many_series_are_summed_into_other_the_oldest_keep_theirs),
+		cmocka_unit_test(the_form_is_the_one_that_the_client_wants_most),
+		cmocka_unit_test(all_forms_have_the_same_samples_and_numbers),
+		cmocka_unit_test(openmetrics_names_a_family_without_the_suffix_of_its_samples),
+		cmocka_unit_test(native_buckets_are_the_histograms_own),
+		cmocka_unit_test(an_empty_histogram_is_native_too),
+		cmocka_unit_test(
+			stalls_known_by_number_alone_are_in_no_bucket_and_make_the_family_classic),
+		cmocka_unit_test(a_slow_wait_is_the_exemplar_of_its_bucket_the_newest_of_all_pools),
+		cmocka_unit_test(hostile_names_are_valid_in_all_forms),
+		cmocka_unit_test(a_page_that_drains_is_the_same_page),
 		cmocka_unit_test(ten_thousand_pools_are_quick),
 	};
 
