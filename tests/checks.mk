@@ -66,7 +66,7 @@ KEEPS_POINTERS := \
 	$(addprefix agent/config/,config) \
 	$(addprefix agent/detect/,detect suspects) \
 	$(addprefix agent/discover/,resolve) \
-	$(addprefix agent/ingest/,inventory jvms) \
+	$(addprefix agent/ingest/,inventory jvms resources) \
 	$(addprefix agent/model/,families join lock_sums locks model pools processes retired saturated_by stall_sums stalls) \
 	$(addprefix agent/probe/,target targets) \
 	$(addprefix agent/record/,recorder slots) \
