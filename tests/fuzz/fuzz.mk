@@ -13,11 +13,12 @@ FUZZ_SRCS := agent/discover/recipe.c agent/discover/recipe_check.c agent/discove
 	agent/symbolize/perfmap.c agent/symbolize/waits.c agent/symbolize/goroutine.c agent/discover/places.c \
 	agent/discover/code.c agent/discover/code_calls.c agent/discover/code_stack.c agent/discover/flow.c agent/discover/insn.c \
 	$(addprefix agent/discover/,symbols.c symtab.c nametable.c cxxname.c elffile.c gopclntab.c gotext.c goversion.c debugfile.c) \
+	exporters/web_config.c exporters/web_priority.c exporters/gzip.c \
 	agent/base/text.c agent/base/diag.c agent/base/buffer.c agent/cmd/paste.c \
 	$(wildcard agent/record/*.c agent/model/*.c agent/detect/*.c) agent/base/arena.c agent/base/hist.c agent/api/json.c
 $(B)/fuzz/%-fuzz: tests/fuzz/%_fuzz.c $(FUZZ_SRCS)
 	@mkdir -p $(@D)
-	$(CLANG) $(STD) -O1 -g -fsanitize=fuzzer,address,undefined $(CPPFLAGS) $^ -lelf -linih -lcapstone -lz -ljansson -lstdc++ -lm -o $@
+	$(CLANG) $(STD) -O1 -g -fsanitize=fuzzer,address,undefined $(CPPFLAGS) $^ -lelf -linih -lcapstone -lz -ljansson -lyaml -lstdc++ -lm -o $@
 
 .PHONY: check-fuzz
 check-fuzz: # replay the corpus of every fuzzer under ASan and UBSan
