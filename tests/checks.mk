@@ -55,7 +55,7 @@ $(B)/analyze/%.o: %.c
 
 # False alarms of gcc 12, read one by one: it does not follow a pointer into a table or behind an out-parameter (LeakSanitizer
 # does, in the unit tests), loses an initialised local that two cleanups end, and does not tie a result of 0 to *ret being set.
-KEEPS_POINTERS := agent/base/arena agent/record/slots agent/record/recorder agent/detect/detect agent/detect/suspects agent/discover/resolve agent/config/config agent/ingest/inventory agent/ingest/jvms agent/model/families agent/model/model agent/model/join agent/model/stalls agent/model/locks agent/model/lock_sums agent/model/saturated_by \
+KEEPS_POINTERS := agent/base/arena agent/api/tls agent/record/slots agent/record/recorder agent/detect/detect agent/detect/suspects agent/discover/resolve agent/config/config agent/ingest/inventory agent/ingest/jvms agent/model/families agent/model/model agent/model/join agent/model/stalls agent/model/locks agent/model/lock_sums agent/model/saturated_by \
 	agent/model/pools agent/model/retired agent/probe/target agent/probe/targets tools/sim/pool
 $(KEEPS_POINTERS:%=$(B)/analyze/%.o): ANALYZER += -Wno-analyzer-malloc-leak
 $(B)/analyze/agent/discover/mapped.o: ANALYZER += -Wno-analyzer-use-of-uninitialized-value

@@ -99,7 +99,7 @@ static void forget(struct web *w)
 static int read_config(struct web *w, struct diag *d)
 {
 	AUTO_WIPE char *text = NULL;
-	size_t n;
+	size_t n = 0;
 	int r = read_text(w->path, &text, &n, d);
 
 	if (!r)
