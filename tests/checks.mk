@@ -62,6 +62,7 @@ $(B)/analyze/%.o: %.c
 # False alarms of gcc 12, read one by one: it does not follow a pointer into a table or behind an out-parameter (LeakSanitizer
 # does, in the unit tests), loses an initialised local that two cleanups end, and does not tie a result of 0 to *ret being set.
 KEEPS_POINTERS := \
+	$(addprefix agent/api/,tls) \
 	$(addprefix agent/base/,arena) \
 	$(addprefix agent/config/,config) \
 	$(addprefix agent/detect/,detect suspects) \
