@@ -38,6 +38,7 @@ include bpf/bpf.mk
 include agent/agent.mk
 include tools/tools.mk
 include tests/tests.mk
+include tests/receivers.mk
 include tests/integration.mk
 include tests/checks.mk
 

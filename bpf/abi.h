@@ -473,7 +473,9 @@ struct ps_thread {
 	__u32 lock;		/* place of that, + 1; 0 = it does not */
 	__u32 last_lock;	/* place of the last one */
 	__u32 lock_value;	/* at which it sleeps there */
-	__u32 reserved;
+	__u32 ran_slept;	/* at ran_ns: how often it had slept, and the last bits of how long it had had a CPU */
+	__u32 ran_used_ns;
+	__u32 off_ns;		/* since ran_ns, when it was looked at last: without a CPU, though it did not sleep */
 	__u32 is_on_cpu;	/* of a process with a CPU quota: among its n_on_cpu */
 	__u32 is_runnable;	/* and it left the CPU, but not to sleep */
 	__u64 given_up_ns;	/* length of a chain that a timer ended, until it is known what came of it; 0 = none */
@@ -516,7 +518,6 @@ struct ps_thread {
 	__u32 woken_of;		/* the last bits of when the call was made that woke it, if it was asked what comes of it */
 	__u32 park_own_ns;	/* and what it had used of the CPU at most since others slept */
 	__u32 awake_left;	/* how often it had left a CPU */
-	__u32 reserved_end;
 	struct ps_broadcast broadcast;
 };
 

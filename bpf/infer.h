@@ -68,7 +68,10 @@ PS_INLINE void ps_serve(__u32 tgid)
 
 /* ---- a thread sleeps, is woken, and runs --------------------------------------------------------------------------------- */
 
-/* How much later a thread sleeps on the same word again when its wait is not over (it was woken for nothing, or looks at the clock). */
+/*
+ * How much later a thread sleeps on the same word again when its wait is not over (it was woken for nothing, or looks at the clock). Others may have
+ * its CPU meanwhile: that is left out (ps_off_ns()).
+ */
 #define PS_AGAIN_NS 1000000
 
 /* How a wait with a timeout came to nothing. */
@@ -194,7 +197,21 @@ PS_INLINE int ps_is_near(__u64 a, __u64 b)
 /* It slept here just now. */
 PS_INLINE int ps_thread_is_again(const struct ps_thread *t, __u64 word, __u64 now)
 {
-	return ps_is_near(t->word, word) && now - t->ran_ns < PS_AGAIN_NS;
+	return ps_is_near(t->word, word) && now - t->ran_ns < PS_AGAIN_NS + t->off_ns;
+}
+
+/*
+ * Of the time since its last sleep in a futex has ended: how long others had its CPU. 0 where it slept for something else. slept, used_ns: how often
+ * and how long it has so far, with the sleep that begins now.
+ */
+PS_INLINE __u32 ps_off_ns(const struct ps_thread *t, __u64 slept, __u64 used_ns, __u64 now)
+{
+	__u64 since = now - t->ran_ns;
+	__u32 used = (__u32)used_ns - t->ran_used_ns;
+
+	if (since >> 32 || (__u32)slept - t->ran_slept != 1 || used >= since)
+		return 0;
+	return (__u32)since - used;
 }
 
 /* The next wait of the thread is another one. */
@@ -228,7 +245,7 @@ PS_INLINE void ps_thread_gave_up(struct ps_thread *t, enum ps_give_up how, int w
 /* 1 = a wait that ended by being woken came to nothing: the thread would have used its connection by now. */
 PS_INLINE int ps_thread_was_in_vain(const struct ps_thread *t, __u64 now)
 {
-	return t->vain_ns && now - t->vain_end_ns >= PS_LONG_WAIT_NS;
+	return t->vain_ns && now - t->vain_end_ns >= PS_LONG_WAIT_NS + t->off_ns;
 }
 
 /* This, ps_thread_runs() and what goes over the wire come with ps_stood() of the process in t->stood_ns. */

@@ -107,6 +107,7 @@ static __attribute__((always_inline)) __u64 ps_sleeps(struct task_struct *task, 
 	if (!t)
 		return 0;
 	now = bpf_ktime_get_ns();
+	t->off_ns = ps_off_ns(t, task->nvcsw, task->se.sum_exec_runtime, now);
 	ps_contended_sleeps(task, t, &call, now);
 	if (t->given_up_ns)
 		ps_gives_up(task, t,
@@ -201,6 +202,8 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 	t->stood_ns = ps_task_stood(next, now);
 	ps_work_wakes(ps_work_of((__u32)next->tgid), t, next->se.sum_exec_runtime,
 		      ps_times_left(next), now);
+	t->ran_slept = (__u32)next->nvcsw;
+	t->ran_used_ns = (__u32)next->se.sum_exec_runtime;
 	ps_thread_runs(t, now, ps_thread_is_by_timer(t) ? ps_queued_ns(prev, next) : 0);
 	return 0;
 }

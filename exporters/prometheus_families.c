@@ -413,6 +413,61 @@ static void agent_targets(struct writer *w, const struct page *page)
 	write_labelled(w, "state", "failed", page->snapshot->agent.n_targets_failed);
 }
 
+static void write_push(struct writer *w, const struct push_row *row, const char *label, int outcome,
+		       double v)
+{
+	CLEANUP(buffer_done) struct buffer labels = { 0 };
+
+	prometheus_label(w->form, &labels, "signal", row->signal);
+	prometheus_label(w->form, &labels, label, push_outcome_name((enum push_outcome)outcome));
+	if (labels.error)
+		w->scratch.error = labels.error;
+	else
+		w->form->value(w, labels_in(&labels), no_labels, v);
+}
+
+static void agent_otlp_requests(struct writer *w, const struct page *page)
+{
+	for (size_t i = 0; i < page->snapshot->n_pushes; i++) {
+		const struct push_row *row = &page->snapshot->pushes[i];
+
+		for (int k = 0; k < PUSH_OUTCOME_COUNT; k++)
+			write_push(w, row, "outcome", k, (double)row->requests[k]);
+	}
+}
+
+static void agent_otlp_items_sent(struct writer *w, const struct page *page)
+{
+	for (size_t i = 0; i < page->snapshot->n_pushes; i++)
+		write_labelled(w, "signal", page->snapshot->pushes[i].signal,
+			       (double)page->snapshot->pushes[i].sent_items);
+}
+
+static void agent_otlp_items_dropped(struct writer *w, const struct page *page)
+{
+	for (size_t i = 0; i < page->snapshot->n_pushes; i++) {
+		const struct push_row *row = &page->snapshot->pushes[i];
+
+		for (int k = 0; k < PUSH_OUTCOME_COUNT; k++)
+			if (push_outcome_drops((enum push_outcome)k))
+				write_push(w, row, "reason", k, (double)row->items[k]);
+	}
+}
+
+static void agent_otlp_queue(struct writer *w, const struct page *page)
+{
+	for (size_t i = 0; i < page->snapshot->n_pushes; i++)
+		write_labelled(w, "signal", page->snapshot->pushes[i].signal,
+			       (double)page->snapshot->pushes[i].queued_bytes);
+}
+
+static void agent_otlp_queue_limit(struct writer *w, const struct page *page)
+{
+	for (size_t i = 0; i < page->snapshot->n_pushes; i++)
+		write_labelled(w, "signal", page->snapshot->pushes[i].signal,
+			       (double)page->snapshot->pushes[i].queue_limit_bytes);
+}
+
 static void agent_series_overflow(struct writer *w, const struct page *page)
 {
 	w->form->value(w, no_labels, no_labels, (double)page->series_overflow);

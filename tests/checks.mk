@@ -4,7 +4,7 @@
 STEP := tools/dev/timed-step $(B)/check
 # the order is that of the shortest way to the first mistake, but a check that reads objects comes after the build
 CHECK_STEPS := check-scripts check-fmt all check-headers check-layers check-docs check-help check-unit check-fuzz \
-	check-analyzer check-integration
+	check-analyzer check-receiver check-integration
 ALL_SRCS = $(wildcard agent/*/*.c exporters/*.c tools/*/*.c)
 
 .PHONY: check
@@ -55,8 +55,17 @@ $(B)/analyze/%.o: %.c
 
 # False alarms of gcc 12, read one by one: it does not follow a pointer into a table or behind an out-parameter (LeakSanitizer
 # does, in the unit tests), loses an initialised local that two cleanups end, and does not tie a result of 0 to *ret being set.
-KEEPS_POINTERS := agent/base/arena agent/record/slots agent/record/recorder agent/detect/detect agent/detect/suspects agent/discover/resolve agent/config/config agent/ingest/inventory agent/ingest/jvms agent/model/families agent/model/model agent/model/join agent/model/stalls agent/model/locks agent/model/lock_sums agent/model/stall_sums agent/model/saturated_by \
-	agent/model/pools agent/model/retired agent/probe/target agent/probe/targets tools/sim/pool
+KEEPS_POINTERS := \
+	$(addprefix agent/base/,arena) \
+	$(addprefix agent/config/,config) \
+	$(addprefix agent/detect/,detect suspects) \
+	$(addprefix agent/discover/,resolve) \
+	$(addprefix agent/ingest/,inventory jvms) \
+	$(addprefix agent/model/,families join lock_sums locks model pools processes retired saturated_by stall_sums stalls) \
+	$(addprefix agent/probe/,target targets) \
+	$(addprefix agent/record/,recorder slots) \
+	$(addprefix exporters/,otlp_state) \
+	$(addprefix tools/sim/,pool)
 $(KEEPS_POINTERS:%=$(B)/analyze/%.o): ANALYZER += -Wno-analyzer-malloc-leak
 $(B)/analyze/agent/discover/mapped.o: ANALYZER += -Wno-analyzer-use-of-uninitialized-value
 $(B)/analyze/agent/cmd/source.o: ANALYZER += -Wno-analyzer-null-dereference

@@ -32,6 +32,8 @@
 #include "probe/watch.h"
 #include "config/config.h"
 #include "detect/detect.h"
+#include "exporters/otlp.h"
+#include "exporters/otlp_settings.h"
 #include "ingest/ingest.h"
 #include "model/model.h"
 #include "probe/kernel.h"
@@ -40,6 +42,7 @@
 
 #define DRAIN_MS 100
 #define DRAINS_PER_TICK 10
+#define FINISH_MS 2000	/* for what is still to be sent over OTLP at the end */
 
 struct agent {
 	struct config config;
@@ -51,6 +54,8 @@ struct agent {
 	struct stacks *stacks;
 	struct flight *flight;
 	struct server *server; /* NULL = nobody is served */
+	struct otlp_settings otlp_settings;
+	struct otlp *otlp; /* NULL = nothing is sent */
 	const struct snapshot *snapshot;
 	struct detect *detect;
 	int epoll_fd, timer_fd, stop_fd;
@@ -92,6 +97,7 @@ static int fill_self(struct agent *a, struct snapshot *s)
 		.flight = a->flight,
 		.detect = a->detect,
 		.server = a->server,
+		.otlp = a->otlp,
 		.ticks = a->ticks,
 		.tick_s = a->tick_s,
 		.longest_tick_s = a->longest_tick_s,
@@ -162,6 +168,7 @@ static void tick(struct agent *a)
 		server_set_snapshot(a->server, s);
 	evidence_want_findings(a->stacks, s, now_ns);
 	tell_suspicions(a, s);
+	otlp_tick(a->otlp, s);
 	if (a->is_logging)
 		findings_log(s);
 	a->last_tick_ns = now_ns;
@@ -227,6 +234,8 @@ static int open_loop(struct agent *a)
 		error = watch_for(a, watch_fd(a->watch));
 	if (!error && a->server)
 		error = watch_for(a, server_fd(a->server));
+	if (!error && a->otlp)
+		error = watch_for(a, otlp_fd(a->otlp));
 	return error;
 }
 
@@ -282,6 +291,8 @@ int agent_run_for(struct agent *a, int ms)
 				a->is_stopped = true;
 			else if (events[i].data.fd == watch_fd(a->watch))
 				watch_run(a->watch);
+			else if (events[i].data.fd == otlp_fd(a->otlp))
+				otlp_run(a->otlp, clock_ns(CLOCK_MONOTONIC));
 		}
 		if (a->server)
 			server_run(a->server);
@@ -374,6 +385,39 @@ static int open_flight(struct agent *a, const struct agent_options *o,
 	return flight_new(a->model, &options, &a->flight);
 }
 
+static const char *environment(const char *name)
+{
+	return getenv(name);
+}
+
+static void warn(void *unused, const char *text)
+{
+	(void)unused;
+	fprintf(stderr, "poolscope: %s\n", text);
+}
+
+/* A command that runs an agent for a moment has nothing to send. */
+static int read_otlp(struct agent *a, const struct agent_options *o, struct diag *d)
+{
+	const char *file = o->config_file ? o->config_file : CONFIG_FILE;
+	int error;
+
+	if (o->in_process)
+		return 0;
+	error = otlp_settings_read(&a->config, environment, warn, NULL, &a->otlp_settings, d);
+	if (error == -EINVAL)
+		snprintf(d->file, sizeof(d->file), "%s", file);
+	return error;
+}
+
+static int open_otlp(struct agent *a)
+{
+	for (int i = 0; i < OTLP_SIGNALS; i++)
+		if (a->otlp_settings.signal[i].url)
+			return otlp_new(&a->otlp_settings, clock_ns(CLOCK_REALTIME), &a->otlp);
+	return 0;
+}
+
 static int open_parts(struct agent *a, const struct agent_options *o, struct diag *d)
 {
 	const struct kernel_limits limits = {
@@ -421,10 +465,12 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 	read_recipes(a);
 	kernel_limits_read(a->kernel, &in_effect);
 	a->settings_arena = arena_new();
-	error = a->settings_arena
-			? settings_make(a->settings_arena, &a->config, o, a->recipe_folders,
-					&in_effect, &wrong, &a->settings, &a->n_settings)
-			: -ENOMEM;
+	error = a->settings_arena ? settings_make(a->settings_arena, &a->config, o,
+						  a->recipe_folders, &in_effect, &wrong,
+						  &a->otlp_settings, &a->settings, &a->n_settings)
+				  : -ENOMEM;
+	if (!error)
+		error = open_otlp(a);
 	if (!error)
 		error = watch_new(a->targets, &a->watch);
 	if (!error)
@@ -443,6 +489,8 @@ int agent_new(const struct agent_options *options, struct agent **ret, struct di
 	a->is_logging = options->is_logging;
 	error = config_read(options->config_file, &a->config, d);
 	if (!error)
+		error = read_otlp(a, options, d);
+	if (!error)
 		error = open_parts(a, options, d);
 	if (error) {
 		agent_free(a);
@@ -457,6 +505,9 @@ void agent_free(struct agent *a)
 	if (!a)
 		return;
 	server_free(a->server);
+	otlp_finish(a->otlp, a->snapshot, FINISH_MS);
+	otlp_free(a->otlp);
+	otlp_settings_done(&a->otlp_settings);
 	snapshot_unref(a->snapshot);
 	watch_free(a->watch);
 	stacks_free(a->stacks);

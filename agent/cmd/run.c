@@ -10,10 +10,12 @@
 #include <sys/resource.h>
 
 #include "api/server.h"
+#include "base/cleanup.h"
 #include "base/diag.h"
 #include "cmd/agent.h"
 #include "cmd/command.h"
 #include "config/config.h"
+#include "exporters/otlp_settings.h"
 
 static struct agent *running;
 
@@ -38,24 +40,35 @@ static int complain(const struct invocation *in, const struct diag *d)
 	return command_fail(in, "%s", d->text);
 }
 
+static const char *no_environment(const char *unused)
+{
+	(void)unused;
+	return NULL;
+}
+
+/* The file alone: the agent's environment is not ours. */
 static int check_config(const struct invocation *in)
 {
-	struct config config;
+	CLEANUP(config_done) struct config config = { 0 };
+	struct otlp_settings otlp;
 	struct diag d = { 0 };
 	const char *web;
-	int error = 0;
+	int error = config_read(in->config, &config, &d);
 
-	if (config_read(in->config, &config, &d))
-		return complain(in, &d);
-	web = in->web_config ? in->web_config : config.web_config_file;
-	if (web && *web)
-		error = server_check_web_config(web, &d);
-	printf("%s: good\n", in->config ? in->config : CONFIG_FILE);
-	if (web && *web && !error)
-		printf("%s: good\n", web);
-	config_done(&config);
 	if (error)
 		return complain(in, &d);
+	error = otlp_settings_read(&config, no_environment, NULL, NULL, &otlp, &d);
+	otlp_settings_done(&otlp);
+	if (error) {
+		snprintf(d.file, sizeof(d.file), "%s", in->config ? in->config : CONFIG_FILE);
+		return complain(in, &d);
+	}
+	web = in->web_config ? in->web_config : config.web_config_file;
+	if (web && *web && server_check_web_config(web, &d))
+		return complain(in, &d);
+	printf("%s: good\n", in->config ? in->config : CONFIG_FILE);
+	if (web && *web)
+		printf("%s: good\n", web);
 	return EXIT_DONE;
 }
 

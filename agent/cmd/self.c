@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "cmd/flight.h"
 #include "detect/detect.h"
+#include "exporters/otlp.h"
 #include "ingest/ingest.h"
 #include "model/snapshot.h"
 #include "probe/kernel.h"
@@ -139,9 +140,20 @@ static void add_flight_check(const struct self *self, struct snapshot *s, struct
 		add_check(s, rows, "flight recorder", CHECK_OK, state, NULL);
 }
 
+static int fill_pushes(const struct self *self, struct snapshot *s)
+{
+	struct push_row *rows = arena_alloc(s->arena, OTLP_SIGNALS, sizeof(*rows));
+
+	if (!rows)
+		return -ENOMEM;
+	s->n_pushes = otlp_rows(self->otlp, rows);
+	s->pushes = rows;
+	return 0;
+}
+
 static int fill_checks(const struct self *self, struct snapshot *s)
 {
-	struct check_row *rows = arena_alloc(s->arena, 10, sizeof(*rows));
+	struct check_row *rows = arena_alloc(s->arena, 11, sizeof(*rows));
 	const struct ingest_report *r = ingest_report(self->ingest);
 	size_t failed = targets_n_failed(self->targets);
 	struct utsname uts;
@@ -194,6 +206,7 @@ static int fill_checks(const struct self *self, struct snapshot *s)
 	add_check(s, rows, "socket inventory", CHECK_OK,
 		  arena_printf(s->arena, "a pass takes %.1f ms", r->inventory_s * 1e3), NULL);
 	add_flight_check(self, s, rows);
+	otlp_check(self->otlp, s->t_ns, s->arena, &rows[s->n_checks++]);
 	return 0;
 }
 
@@ -201,6 +214,8 @@ int self_fill(const struct self *self, struct snapshot *s)
 {
 	int error = fill_tables(self, s);
 
+	if (!error)
+		error = fill_pushes(self, s);
 	if (!error)
 		error = fill_checks(self, s);
 	if (!error)

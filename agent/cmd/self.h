@@ -12,6 +12,7 @@ struct flight;
 struct ingest;
 struct kernel;
 struct server;
+struct otlp;
 struct snapshot;
 struct stacks;
 struct targets;
@@ -27,6 +28,7 @@ struct self {
 	struct flight *flight;
 	struct detect *detect;
 	struct server *server;	/* NULL = nobody is served */
+	const struct otlp *otlp;
 	uint64_t ticks;
 	double tick_s, longest_tick_s, longest_tick_cpu_s;
 };

@@ -8,21 +8,22 @@
 #include "config/config.h"
 #include "model/snapshot.h"
 
-static const char *origin(bool is_option, bool is_file)
+static const char *origin(bool is_option, bool is_environment, bool is_file)
 {
-	return is_option ? "option" : is_file ? "file" : "default";
+	return is_option ? "option" : is_environment ? "environment" : is_file ? "file" : "default";
 }
 
-int settings_fill(struct arena *a, const struct config *file, const struct config *options,
-		  const struct config *effect, const struct setting_row **ret, size_t *ret_n)
+int settings_fill(struct arena *a, const struct config *file, const struct config *environment,
+		  const struct config *options, const struct config *effect,
+		  const struct setting_row **ret, size_t *ret_n)
 {
 	const struct setting_row rows[] = {
 #define KEY_STRING(section, name, member, text)                                                    \
 	{ section, name, arena_strdup(a, effect->member ? effect->member : ""),                    \
-	  origin(options->member, file->member) },
+	  origin(options->member, environment->member, file->member) },
 #define KEY_NUMBER(section, name, member, least, most, text)                                       \
 	{ section, name, arena_printf(a, "%u", effect->member),                                    \
-	  origin(options->member, file->member) },
+	  origin(options->member, environment->member, file->member) },
 #include "config/config_keys.def"
 	};
 	const size_t n = sizeof(rows) / sizeof(*rows);

@@ -6,17 +6,60 @@
 #include "cmd/settings.h"
 #include "config/config.h"
 #include "detect/detect.h"
+#include "exporters/otlp_settings.h"
 #include "probe/kernel.h"
+
+#define URL_BYTES 256	/* room to show one */
+
+/* Of the values that the environment and the file give for all signals. URLs go into `shown`, without their secrets. */
+static void take_otlp(const struct otlp_settings *otlp, const struct config *file,
+		      struct config *effect, char shown[3][URL_BYTES])
+{
+	const struct config *e = &otlp->environment;
+	char **url[] = { &effect->otlp_endpoint, &effect->otlp_metrics_endpoint,
+			 &effect->otlp_logs_endpoint };
+
+#define FIRST_OF(member, otherwise)                                                                \
+	effect->member = e->member ? e->member : file->member ? file->member : (char *)(otherwise)
+	FIRST_OF(otlp_endpoint, NULL);
+	FIRST_OF(otlp_metrics_endpoint, NULL);
+	FIRST_OF(otlp_logs_endpoint, NULL);
+	FIRST_OF(otlp_metrics, "on");
+	FIRST_OF(otlp_logs, "on");
+	FIRST_OF(otlp_protocol, otlp_protocol_name(OTLP_HTTP_PROTOBUF));
+	FIRST_OF(otlp_compression, "gzip");
+	FIRST_OF(otlp_insecure, "off");
+	FIRST_OF(otlp_certificate, NULL);
+	FIRST_OF(otlp_client_certificate, NULL);
+	FIRST_OF(otlp_client_key, NULL);
+	FIRST_OF(otlp_temporality, otlp_temporality_name(otlp->temporality));
+	FIRST_OF(otlp_histogram, otlp_histogram_name(otlp->histogram));
+	FIRST_OF(otlp_exemplars, "on");
+#undef FIRST_OF
+	for (int i = 0; i < 3; i++)
+		if (*url[i])
+			*url[i] = (char *)otlp_url_show(*url[i], shown[i], URL_BYTES);
+	if (!effect->otlp_timeout_ms || e->otlp_timeout_ms)
+		effect->otlp_timeout_ms = e->otlp_timeout_ms ? e->otlp_timeout_ms : OTLP_TIMEOUT_MS;
+	effect->otlp_interval_ms = otlp->interval_ms ? otlp->interval_ms : OTLP_INTERVAL_MS;
+	effect->otlp_queue_megabytes =
+		(uint32_t)((otlp->max_queue_bytes ? otlp->max_queue_bytes : OTLP_QUEUE_BYTES) >>
+			   20);
+	effect->otlp_max_age_seconds =
+		(uint32_t)((otlp->max_age_ms ? otlp->max_age_ms : OTLP_MAX_AGE_MS) / 1000);
+}
 
 int settings_make(struct arena *a, const struct config *file, const struct agent_options *o,
 		  const char *recipe_folders, const struct kernel_limits *limits,
-		  const struct detect_limits *wrong, const struct setting_row **ret, size_t *ret_n)
+		  const struct detect_limits *wrong, const struct otlp_settings *otlp,
+		  const struct setting_row **ret, size_t *ret_n)
 {
 	const struct config options = { .listen_address = (char *)o->listen_address,
 					.web_config_file = (char *)o->web_config_file,
 					.socket_path = (char *)o->socket_path,
 					.recipe_folders = (char *)o->recipe_folders };
 	struct config effect = *file;
+	char shown[3][URL_BYTES];
 
 #define FIRST_OF(member, otherwise)                                                                \
 	(options.member ? options.member : file->member ? file->member : (char *)(otherwise))
@@ -47,5 +90,6 @@ int settings_make(struct arena *a, const struct config *file, const struct agent
 		file->flight_megabytes ? file->flight_megabytes : FLIGHT_MEGABYTES;
 	effect.flight_files = file->flight_files ? file->flight_files : FLIGHT_FILES;
 #undef FIRST_OF
-	return settings_fill(a, file, &options, &effect, ret, ret_n);
+	take_otlp(otlp, file, &effect, shown);
+	return settings_fill(a, file, &otlp->environment, &options, &effect, ret, ret_n);
 }

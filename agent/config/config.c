@@ -50,6 +50,7 @@ static int set_key(struct config *c, const char *section, const char *name, cons
 #define KEY_STRING(s, n, member, text)                                                             \
 	if (!strcmp(section, s) && !strcmp(name, n))                                               \
 		return set_string(&c->member, value) ? diag_set(d, -ENOMEM, "out of memory") : 1;
+#define KEY_SECRET(s, n, member, text) KEY_STRING(s, n, member, text)
 #define KEY_NUMBER(s, n, member, least, most, text)                                                \
 	if (!strcmp(section, s) && !strcmp(name, n))                                               \
 		return set_number(&c->member, value, least, most)                                  \
@@ -181,5 +182,6 @@ void config_done(struct config *c)
 #define KEY_STRING(section, name, member, text)                                                    \
 	free(c->member);                                                                           \
 	c->member = NULL;
+#define KEY_SECRET(section, name, member, text) KEY_STRING(section, name, member, text)
 #include "config/config_keys.def"
 }

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 
 #define LINES_MAX 65536
+#define NAMED_LINES_MAX 16384 /* the kernel takes 2 us to write one */
 #define FILES_MAX 4096
 #define LINE_BYTES (4096 + 128) /* longer lines are passed over: a path of 4096 bytes may have grown by \\012 for each newline */
 
@@ -212,6 +213,29 @@ int mapped_like(uint32_t pid, const char *pattern, uint64_t *ret_start, uint64_t
 	*ret_start = m.start;
 	*ret_end = m.end;
 	return 0;
+}
+
+int mapped_named(uint32_t pid, const char *const *names, uint64_t *ret_start)
+{
+	AUTO_FCLOSE FILE *maps = NULL;
+	char line[LINE_BYTES];
+	int error = open_maps(pid, &maps);
+
+	if (error)
+		return error;
+	for (int lines = 0; lines < NAMED_LINES_MAX && next_line(maps, line); lines++) {
+		struct mapping m;
+
+		if (!mapping_parse(line, &m))
+			continue;
+		for (const char *const *name = names; *name; name++) {
+			if (strcmp(m.path, *name) != 0)
+				continue;
+			*ret_start = m.start;
+			return 0;
+		}
+	}
+	return -ENOENT;
 }
 
 int mapped_data_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,

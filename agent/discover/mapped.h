@@ -43,6 +43,12 @@ int mapped_like(uint32_t pid, const char *pattern, uint64_t *ret_start, uint64_t
 int mapped_data_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
 		   size_t path_size);
 
+/*
+ * Where the first mapping begins that is called one of these (up to a NULL), be it of a file or not; among the first 16384. Takes 2 to 4 us a mapping (2026-11).
+ * -ENOENT; -ESRCH; -EACCES.
+ */
+int mapped_named(uint32_t pid, const char *const *names, uint64_t *ret_start);
+
 /* Where files are mapped executable, in rising order: at most n of them. Returns how many; none of a process that is gone. */
 struct mapped_range {
 	uint64_t start, end;

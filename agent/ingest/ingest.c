@@ -25,6 +25,7 @@
 #include "ingest/locks.h"
 #include "ingest/process_info.h"
 #include "ingest/progress.h"
+#include "ingest/resources.h"
 
 #define READ_TRIES 8
 #define BATCH 4096
@@ -40,6 +41,7 @@ struct ingest {
 	const struct targets *targets;
 	struct inventory *inventory;
 	struct jvms jvms;
+	struct resources resources;
 	struct progress progress;
 	struct ring_buffer *ring;
 	struct ingest_report report;
@@ -110,6 +112,7 @@ void ingest_free(struct ingest *in)
 	ring_buffer__free(in->ring);
 	inventory_free(in->inventory);
 	jvms_done(&in->jvms);
+	resources_done(&in->resources);
 	progress_done(&in->progress);
 	free(in->per_cpu);
 	free(in);
@@ -200,10 +203,13 @@ static void meet_process(struct ingest *in, const struct ps_proc_key *key)
 		info.name = names.name;
 		info.service = names.service[0] ? names.service : NULL;
 		info.container_id = names.container_id[0] ? names.container_id : NULL;
+		info.executable = names.executable[0] ? names.executable : NULL;
+		info.started_wall_ns = names.started_wall_ns;
 		in->has_met = true;
 	}
 	if (model_feed_process(in->model, &info))
 		return;
+	resources_feed(&in->resources, in->model, key);
 	jvms_feed(&in->jvms, in->model, key);
 	kernel_note_runs(in->kernel, key->tgid);
 }
@@ -644,10 +650,12 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	meet_workers(in);
 	model_tick_begin(in->model, now_ns);
 	jvms_tick_begin(&in->jvms, in->targets);
+	resources_tick_begin(&in->resources, now_ns);
 	walk_batch(in, KERNEL_MAP_PROCS, sizeof(struct ps_proc_key), sizeof(struct ps_proc),
 		   each_process);
 	inventory_processes(in->inventory, each_process_of_inventory, in);
 	jvms_tick_end(&in->jvms);
+	resources_tick_end(&in->resources);
 	if (in->has_met)
 		kernel_meet_threads(in->kernel);
 	progress_tick(&in->progress, in->kernel, in->model, monotonic_ns());
@@ -678,6 +686,8 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	walk(in, KERNEL_MAP_FAMILIES, sizeof(struct ps_family_key), each_family);
 	model_tick_end(in->model);
 	read_losses(in);
+	in->report.losses[PS_LOSS_attributes_left_out] +=
+		in->resources.n_left_out + model_n_attributes_left_out(in->model);
 	in->report.losses[PS_LOSS_endpoints_full] += inventory_n_unfollowed(in->inventory);
 	in->report.used[KERNEL_MAP_UNIX] = inventory_n_followed(in->inventory);
 	in->report.inventory_s = inventory_seconds(in->inventory);

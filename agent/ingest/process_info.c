@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
@@ -57,6 +59,72 @@ void cgroup_line_parse(const char *line, struct process_names *ret)
 	}
 }
 
+bool stat_started_parse(const char *text, uint64_t *ret_ticks)
+{
+	const char *at = strrchr(text, ')'); /* the name before it may have anything in it */
+	unsigned long long ticks;
+
+	if (!at ||
+	    sscanf(at + 1,
+		   " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+		   &ticks) != 1)
+		return false;
+	*ret_ticks = ticks;
+	return true;
+}
+
+void exe_name_parse(const char *path, char ret[static TEXT_NAME_BYTES])
+{
+	static const char gone[] = " (deleted)";
+	const char *slash = strrchr(path, '/');
+	size_t n = strlen(path);
+
+	if (n > sizeof(gone) - 1 && !strcmp(path + n - (sizeof(gone) - 1), gone))
+		n -= sizeof(gone) - 1;
+	if (slash) {
+		n -= (size_t)(slash + 1 - path);
+		path = slash + 1;
+	}
+	text_clean(path, n, ret, TEXT_NAME_BYTES);
+}
+
+static int64_t clock_ns(clockid_t which)
+{
+	struct timespec t;
+
+	clock_gettime(which, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* By the clocks as they are now: who sets the time of day afterwards does not move it. */
+static int64_t started_read(uint32_t pid)
+{
+	char path[64], text[1024];
+	int64_t hertz = sysconf(_SC_CLK_TCK), since_boot_ns;
+	uint64_t ticks;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	if (hertz <= 0 || read_small(path, text, sizeof(text)) < 0 ||
+	    !stat_started_parse(text, &ticks) || ticks > INT64_MAX / 1000000000)
+		return UNKNOWN;
+	since_boot_ns =
+		(int64_t)ticks / hertz * 1000000000 + (int64_t)ticks % hertz * 1000000000 / hertz;
+	return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME) + since_boot_ns;
+}
+
+static void executable_read(uint32_t pid, char ret[static TEXT_NAME_BYTES])
+{
+	char path[64], target[4096];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	n = readlink(path, target, sizeof(target));
+	if (n <= 0 || n == sizeof(target))
+		return; /* a kernel thread, not ours to read, or cut */
+	target[n] = 0;
+	exe_name_parse(target, ret);
+}
+
 int process_names_read(uint32_t pid, struct process_names *ret)
 {
 	char path[64], text[4096], *line, *save = NULL;
@@ -73,6 +141,8 @@ int process_names_read(uint32_t pid, struct process_names *ret)
 	if (read_small(path, text, sizeof(text)) > 0)
 		for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 			cgroup_line_parse(line, ret);
+	executable_read(pid, ret->executable);
+	ret->started_wall_ns = started_read(pid);
 	return 0;
 }
 

@@ -12,18 +12,20 @@
 
 void row_process(const struct model *m, const struct ps_proc_key *key, struct pool_row *row)
 {
-	const struct process *p = process_find(m, key);
+	struct process *p = process_find(m, key);
 
 	row->pid = (int32_t)key->tgid;
 	row->process = p && p->name ? p->name : "?";
-	row->service = p ? p->service : NULL;
+	row->service = p ? process_service(p) : NULL;
 	row->container_id = p ? p->container_id : NULL;
+	if (p)
+		p->is_told = true;
 }
 
 const char *process_label(const struct process *p)
 {
-	if (p && p->service)
-		return p->service;
+	if (p && process_service(p))
+		return process_service(p);
 	return p && p->name ? p->name : "?";
 }
 

@@ -73,12 +73,9 @@ void lock_sums_tick_end(struct model *m)
 	for (sum = m->lock_sums; sum; sum = sum->hh.next)
 		sum->is_fed = false;
 	for (struct lock *l = m->locks; l; l = l->hh.next) {
-		struct pool_row of = pool_row_unknown;
-
 		if (!l->is_named)
 			continue; /* soon */
-		row_process(m, &l->key.proc, &of);
-		sum = sum_get(m, of.service ? of.service : of.process,
+		sum = sum_get(m, process_label(process_find(m, &l->key.proc)),
 			      l->name ? l->name : "unnamed");
 		if (!sum)
 			continue;

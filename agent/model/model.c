@@ -26,15 +26,6 @@ struct model *model_new(void)
 
 /* ---- lifetimes --------------------------------------------------------------------------------------------------------- */
 
-static void process_free(struct model *m, struct process *p)
-{
-	HASH_DEL(m->processes, p);
-	free(p->name);
-	free(p->service);
-	free(p->container_id);
-	free(p);
-}
-
 static void pool_free(struct model *m, struct pool *p)
 {
 	HASH_DEL(m->pools, p);
@@ -151,11 +142,6 @@ int replace_string(char **at, const char *with)
 	return 0;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	return a && b ? !strcmp(a, b) : a == b;
-}
-
 /* The name of a process is a label of its pools: they are in other groups from this tick on. */
 static bool is_renamed(const struct model *m, const struct ps_proc_key *key)
 {
@@ -179,40 +165,6 @@ static void pools_of_renamed(struct model *m)
 	for (struct process *proc = m->processes; proc; proc = proc->hh.next)
 		proc->is_renamed = false;
 	m->has_renamed = false;
-}
-
-static int process_take(struct model *m, const struct process_info *info)
-{
-	struct process *p = process_find(m, &info->key);
-	bool is_new = !p;
-
-	if (!p) {
-		p = calloc(1, sizeof(*p));
-		if (!p)
-			return -ENOMEM;
-		p->key = info->key;
-		HASH_ADD(hh, m->processes, key, sizeof(p->key), p);
-	}
-	p->is_fed = true;
-	if (!info->name)
-		return 0;
-	if (!is_new && (!is_same(p->name, info->name) || !is_same(p->service, info->service)))
-		p->is_renamed = m->has_renamed = true;
-	if (replace_string(&p->name, info->name) || replace_string(&p->service, info->service) ||
-	    replace_string(&p->container_id, info->container_id))
-		return -ENOMEM;
-	return 0;
-}
-
-int model_feed_process(struct model *m, const struct process_info *info)
-{
-	int error = process_take(m, info);
-	const struct process *p = error ? NULL : process_find(m, &info->key);
-
-	if (p)
-		tap_put_text(m, RECORD_process, &info->key, NULL,
-			     (const char *const[]){ p->name, p->service, p->container_id }, 3);
-	return error;
 }
 
 /* ---- leases and waiters ------------------------------------------------------------------------------------------------ */

@@ -27,7 +27,18 @@ struct process_info {
 	const char *name;
 	const char *service;
 	const char *container_id;
+	const char *executable;
+	int64_t started_wall_ns;	/* 0 or UNKNOWN = not known */
 };
+
+/* What it says of itself to OpenTelemetry; strings are copied, and clean. */
+struct process_resource {
+	const char *service_name;	/* NULL = none: the one that it gave before stays */
+	const struct attribute_row *attributes;	/* in place of those that it gave before */
+	size_t n_attributes;
+};
+
+#define MODEL_ATTRIBUTES_BYTES (4u << 20)	/* of all processes */
 
 /* What the ingest knows of a pool beside its books. */
 struct pool_extra {
@@ -56,6 +67,14 @@ void model_tick_begin(struct model *m, int64_t now_ns);
 
 /* Each returns 0 or -ENOMEM; on -ENOMEM the pool keeps its former state. */
 int model_feed_process(struct model *m, const struct process_info *info);
+/*
+ * Of a process that the model has. Its service name is the label of its rows from this tick on (`service`): what it counted stays with the old
+ * label as long as others live there, and goes with it to the new one, so no sum falls. Attributes that find no room are left out, and counted.
+ * 0 or -ENOMEM.
+ */
+int model_feed_resource(struct model *m, const struct ps_proc_key *key,
+			const struct process_resource *r);
+uint64_t model_n_attributes_left_out(const struct model *m);
 bool model_has_process(const struct model *m, const struct ps_proc_key *key);
 /* In this tick. */
 bool model_is_fed(const struct model *m, const struct ps_proc_key *key);

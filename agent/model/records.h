@@ -24,6 +24,11 @@ struct record_tick {
 	int64_t t_ns;
 };
 
+/* Name, service, container and executable are the text. */
+struct record_process {
+	int64_t started_wall_ns;
+};
+
 enum record_pool_flag { RECORD_POOL_LIGHT = 1, RECORD_POOL_WAITLESS = 2, RECORD_POOL_PARTIAL = 4 };
 
 /* As struct pool_extra. The library is the text. */

@@ -376,6 +376,8 @@ int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thr
 
 	if (!rows)
 		return -ENOMEM;
+	for (struct process *proc = m->processes; proc; proc = proc->hh.next)
+		proc->is_told = false;
 	for (p = m->pools; p; p = p->hh.next)
 		if (pool_is_shown(p) && pool_row_fill(m, p, s, &rows[n++], name_thread, context))
 			return -ENOMEM;
@@ -388,7 +390,7 @@ int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thr
 	s->pools = rows;
 	s->n_pools = n;
 	if (stalls_snapshot(m, s) || stall_sums_snapshot(m, s) || locks_snapshot(m, s) ||
-	    lock_sums_snapshot(m, s))
+	    lock_sums_snapshot(m, s) || processes_snapshot(m, s))
 		return -ENOMEM;
 	return snapshot_retired(m, s);
 }

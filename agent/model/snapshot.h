@@ -251,15 +251,15 @@ struct attribute_row {
 	const char *value;
 };
 
-/* A process that is in some row, and who it is. */
+/* A process that is in a row of pools, stalls or locks, and who it is. */
 struct process_row {
 	int32_t pid;
 	const char *process;	/* as in the other rows */
-	const char *service;	/* likewise; NULL = none */
+	const char *service;	/* likewise: service_name, or its systemd unit; NULL = none */
 	const char *service_name;	/* that it gave itself, by its OpenTelemetry context or environment; NULL = none */
 	const char *executable;	/* name of its file; NULL = unknown */
 	const char *container_id;	/* NULL = none */
-	int64_t started_wall_ns;	/* CLOCK_REALTIME; UNKNOWN */
+	int64_t started_wall_ns;	/* CLOCK_REALTIME, known to 10 ms; as the time of day was when the agent met it; UNKNOWN */
 	const struct attribute_row *attributes;	/* further ones that it gave itself, without service.name */
 	size_t n_attributes;
 };
@@ -300,7 +300,7 @@ struct recipe_row {
 struct setting_row {
 	const char *section, *name;
 	const char *value;	/* "" = none */
-	const char *from;	/* "default", "file", "option" */
+	const char *from;	/* "default", "file", "environment", "option" */
 };
 
 /* One check of `doctor`. */
@@ -318,6 +318,52 @@ struct table_row {
 	const char *name;
 	uint64_t used;
 	uint64_t limit;
+};
+
+/* How a request over OTLP may end; X(id). All but `retry` are ends. */
+#define PUSH_OUTCOMES(X)                                                                                 \
+	X(success) /* all of it was taken */                                                             \
+	X(partial_success) /* it was taken but for some items, which the receiver rejected */            \
+	X(retry) /* lost, or refused for now: it is sent again */                                        \
+	X(refused) /* refused for good */                                                                \
+	X(answer_too_large) /* given up in the midst of the answer: whether it was taken is not known */ \
+	X(expired) /* sent again and again for too long */                                               \
+	X(queue_full) /* the oldest of a queue that had no more room */                                  \
+	X(too_large)		/* it was larger than any receiver has to take */
+
+enum push_outcome {
+#define PUSH_OUTCOME(id) PUSH_##id,
+	PUSH_OUTCOMES(PUSH_OUTCOME)
+#undef PUSH_OUTCOME
+		PUSH_OUTCOME_COUNT
+};
+
+static inline const char *push_outcome_name(enum push_outcome outcome)
+{
+	static const char *const names[PUSH_OUTCOME_COUNT] = {
+#define PUSH_OUTCOME(id) #id,
+		PUSH_OUTCOMES(PUSH_OUTCOME)
+#undef PUSH_OUTCOME
+	};
+
+	return names[outcome];
+}
+
+/* Items are lost by it. */
+static inline bool push_outcome_drops(enum push_outcome outcome)
+{
+	return outcome != PUSH_success && outcome != PUSH_retry;
+}
+
+/* What became of the requests of one signal; counters since the agent began, but for the queue. */
+struct push_row {
+	const char *signal;	/* "metrics", "logs" */
+	uint64_t requests[PUSH_OUTCOME_COUNT];
+	uint64_t items[PUSH_OUTCOME_COUNT];	/* data points or log records in them; of a partial success those that were rejected */
+	uint64_t sent_items;
+	uint64_t queued_requests;	/* now */
+	uint64_t queued_bytes;
+	uint64_t queue_limit_bytes;
 };
 
 struct agent_row {
@@ -374,7 +420,7 @@ struct snapshot {
 	size_t n_lock_sums;
 	const struct stall_sum_row *stall_sums;
 	size_t n_stall_sums;
-	const struct process_row *processes;	/* by pid, rising */
+	const struct process_row *processes;	/* by pid, rising; twice within the second of an exec */
 	size_t n_processes;
 	const struct probe_row *probes;
 	size_t n_probes;
@@ -386,6 +432,8 @@ struct snapshot {
 	size_t n_checks;
 	const struct table_row *tables;
 	size_t n_tables;
+	const struct push_row *pushes;	/* of the signals that are sent over OTLP */
+	size_t n_pushes;
 	struct agent_row agent;
 
 	struct arena *arena;	/* owns everything above */

@@ -26,13 +26,18 @@ struct refs {
 
 struct process {
 	struct ps_proc_key key;
-	char *name, *service, *container_id;
+	char *name, *service, *container_id, *executable;
+	char *service_name; /* that it gave itself */
+	int64_t started_wall_ns; /* UNKNOWN */
+	struct attribute_row *attributes; /* and behind them their strings; NULL = none */
+	size_t n_attributes, attributes_bytes;
 	const struct endpoint *connects; /* within a tick: one of the endpoints that it has connections to */
 	unsigned int n_connects; /* within a tick: of those */
 	unsigned int n_pools; /* within a tick: of connections */
 	bool has_workers; /* within a tick: a pool of them that is not inferred */
 	bool has_stood; /* still, ever */
 	bool is_renamed; /* in this tick */
+	bool is_told; /* within a snapshot: some row is about it */
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -250,6 +255,8 @@ struct model {
 	struct model_tap tap; /* put = NULL: there is none */
 	bool is_all_wanted; /* by the tap, in this tick */
 	bool has_renamed; /* processes, in this tick */
+	size_t attributes_bytes; /* of all processes */
+	uint64_t n_attributes_left_out;
 };
 
 /* ---- model.c ----------------------------------------------------------------------------------------------------------- */
@@ -259,12 +266,23 @@ struct process *process_find(const struct model *m, const struct ps_proc_key *ke
 /* Replaces an owned string by a copy; NULL is allowed. -ENOMEM leaves it. */
 int replace_string(char **at, const char *with);
 
+/* ---- processes.c ------------------------------------------------------------------------------------------------------- */
+
+/* The service that a row shows: its own word, or its unit; NULL = none. */
+const char *process_service(const struct process *p);
+/* What is fed once goes to who began to listen late. */
+void process_tell(const struct model *m, const struct process *p);
+void process_free(struct model *m, struct process *p);
+/* Rows of those that others are about. 0 or -ENOMEM. */
+int processes_snapshot(struct model *m, struct snapshot *s);
+
 /* ---- tap.c: what is fed, for the tap ------------------------------------------------------------------------------------ */
 
 void tap_begin(struct model *m);
 void tap_put(const struct model *m, enum record what, const void *key, const void *value);
 void tap_put_text(const struct model *m, enum record what, const void *key, const void *value,
 		  const char *const *text, size_t n);
+void tap_put_resource(const struct model *m, const struct process *p);
 void tap_put_pool(const struct model *m, const struct pool *p, const struct ps_pool *books,
 		  const struct pool_extra *extra);
 void tap_put_endpoint(const struct model *m, const struct endpoint *e);

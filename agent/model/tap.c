@@ -10,6 +10,7 @@
 
 #define ID_MOST ((uint64_t)1 << 48)
 #define TIME_MOST_NS ((uint64_t)1 << 61)
+#define RECORD_ATTRIBUTES_MAX 64 /* of a process; one has half of that (discover/otel.h) */
 
 #define RECORD_NOTHING char[0]
 #define RECORD(number, kind, key, value, parent, n, text)                                          \
@@ -78,6 +79,21 @@ void tap_put_text(const struct model *m, enum record what, const void *key, cons
 	for (size_t i = 0; i < n; i++)
 		record_text_add(&t, text[i]);
 	m->tap.put(m->tap.context, what, key, value ? value : "", t.bytes, t.n);
+}
+
+void tap_put_resource(const struct model *m, const struct process *p)
+{
+	struct record_text t;
+
+	if (!m->tap.put)
+		return;
+	t.n = 0;
+	record_text_add(&t, p->service_name);
+	for (size_t i = 0; i < p->n_attributes; i++) {
+		record_text_add(&t, p->attributes[i].key);
+		record_text_add(&t, p->attributes[i].value);
+	}
+	m->tap.put(m->tap.context, RECORD_resource, &p->key, "", t.bytes, t.n);
 }
 
 void tap_put_pool(const struct model *m, const struct pool *p, const struct ps_pool *books,
@@ -170,11 +186,17 @@ static bool is_time(uint64_t ns)
 	return ns <= TIME_MOST_NS;
 }
 
-static int feed_process(struct model *m, const void *key, const char *text, size_t n_text)
+static int feed_process(struct model *m, const void *key, const void *value, const char *text,
+			size_t n_text)
 {
 	struct process_info info = { 0 };
 	const struct process *known;
+	struct record_process r;
 
+	memcpy(&r, value, sizeof(r));
+	if (r.started_wall_ns > (int64_t)TIME_MOST_NS)
+		return -EBADMSG;
+	info.started_wall_ns = r.started_wall_ns;
 	memcpy(&info.key, key, sizeof(info.key));
 	known = process_find(m, &info.key);
 	if (!known || !known->name) { /* it does not change: another program has another key */
@@ -183,8 +205,30 @@ static int feed_process(struct model *m, const void *key, const char *text, size
 		info.name = record_text_next(&at, text + n_text);
 		info.service = record_text_next(&at, text + n_text);
 		info.container_id = record_text_next(&at, text + n_text);
+		info.executable = record_text_next(&at, text + n_text);
 	}
 	return model_feed_process(m, &info);
+}
+
+static int feed_resource(struct model *m, const void *at, const char *text, size_t n_text)
+{
+	struct attribute_row rows[RECORD_ATTRIBUTES_MAX];
+	struct process_resource r = { .attributes = rows };
+	const char *next = text, *end = text + n_text;
+	struct ps_proc_key key;
+
+	memcpy(&key, at, sizeof(key));
+	r.service_name = record_text_next(&next, end);
+	while (next < end && r.n_attributes < RECORD_ATTRIBUTES_MAX) {
+		const char *name = record_text_next(&next, end),
+			   *value = record_text_next(&next, end);
+
+		if (!name)
+			return -EBADMSG;
+		rows[r.n_attributes++] =
+			(struct attribute_row){ .key = name, .value = value ? value : "" };
+	}
+	return model_feed_resource(m, &key, &r);
 }
 
 /* What is new gets the id that it had. */
@@ -417,7 +461,9 @@ int model_feed_record(struct model *m, enum record what, const void *key, const 
 		text = "";
 	switch (what) {
 	case RECORD_process:
-		return feed_process(m, key, text, n_text);
+		return feed_process(m, key, value, text, n_text);
+	case RECORD_resource:
+		return feed_resource(m, key, text, n_text);
 	case RECORD_pool:
 		return feed_pool(m, key, value, text, n_text);
 	case RECORD_hists:

@@ -34,3 +34,14 @@ bench: $(B)/poolscope $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/
 
 # they are measured seldom; so that they compile until then
 check-unit: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/bench-storm $(B)/tests/bench-instructions
+
+$(B)/tests/bench-otlp: tests/bench/otlp.c $(B)/libagent.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) $(CPPFLAGS) $(PKG_CFLAGS) $^ $(AGENT_LIBS) -o $@
+
+.PHONY: bench-otlp
+bench-otlp: # measure what an export of 10 000 pools over OTLP costs
+bench-otlp: $(B)/tests/bench-otlp
+	@$<
+
+check-unit: $(B)/tests/bench-otlp

@@ -8,16 +8,27 @@ $(B)/fuzz/%-replay: tests/fuzz/%_fuzz.c tests/fuzz/replay.c $(B)/libagent-san.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O1 -g $(WARN) $(SAN) $(CPPFLAGS) $(PKG_CFLAGS) $^ $(AGENT_LIBS) -o $@
 
-# the parsers alone, compiled by clang for coverage
-FUZZ_SRCS := agent/discover/recipe.c agent/discover/recipe_check.c agent/discover/recipe_version.c agent/discover/recipe_expr.c agent/discover/notes.c agent/discover/argspec.c agent/discover/mapped.c agent/discover/hsperf.c agent/ingest/process_info.c \
-	agent/symbolize/perfmap.c agent/symbolize/waits.c agent/symbolize/goroutine.c agent/discover/places.c \
-	agent/discover/code.c agent/discover/code_calls.c agent/discover/code_stack.c agent/discover/flow.c agent/discover/insn.c \
-	$(addprefix agent/discover/,symbols.c symtab.c nametable.c cxxname.c elffile.c gopclntab.c gotext.c goversion.c debugfile.c) \
-	agent/base/text.c agent/base/diag.c agent/base/buffer.c agent/cmd/paste.c exporters/prometheus_accept.c \
-	$(wildcard agent/record/*.c agent/model/*.c agent/detect/*.c) agent/base/arena.c agent/base/hist.c $(wildcard agent/api/json*.c) agent/api/object.c
-$(B)/fuzz/%-fuzz: tests/fuzz/%_fuzz.c $(FUZZ_SRCS)
+# all of the agent, compiled by clang for coverage
+FUZZ_OBJS := $(AGENT_SRCS:%.c=$(B)/fuzzed/%.o) $(PROTOS:%=$(B)/fuzzed/%.pb-c.o)
+FUZZED := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fPIE
+
+$(B)/fuzzed/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(STD) -O1 -g -fsanitize=fuzzer,address,undefined $(CPPFLAGS) $^ -lelf -linih -lcapstone -lz -ljansson -lstdc++ -lm -o $@
+	$(CLANG) $(STD) $(FUZZED) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/fuzzed/%.pb-c.o: $(B)/gen/%.pb-c.c
+	@mkdir -p $(@D)
+	$(CLANG) $(STD) $(FUZZED) -I$(B)/gen $(PKG_CFLAGS) -c $< -o $@
+
+$(FUZZ_OBJS): | $(B)/gen/poolscope.skel.h $(PROTO_HEADERS)
+
+$(B)/libagent-fuzzed.a: $(FUZZ_OBJS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/fuzz/%-fuzz: tests/fuzz/%_fuzz.c $(B)/libagent-fuzzed.a
+	@mkdir -p $(@D)
+	$(CLANG) $(STD) -O1 -g -fsanitize=fuzzer,address,undefined $(CPPFLAGS) $(PKG_CFLAGS) $^ $(AGENT_LIBS) -o $@
 
 .PHONY: check-fuzz
 check-fuzz: # replay the corpus of every fuzzer under ASan and UBSan

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "discover/mapped.h"
@@ -205,6 +206,50 @@ static void a_cgroup_names_the_service_and_the_container(void **state)
 			    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
 }
 
+static void a_stat_tells_when_a_process_began(void **state)
+{
+	uint64_t ticks = 0;
+
+	(void)state;
+	assert_true(
+		stat_started_parse("7 (a) b) 1 2 3) S 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 "
+				   "98765 1000 200 18446744073709551615",
+				   &ticks));
+	assert_int_equal(ticks, 98765);
+	assert_false(stat_started_parse("7 (a) S 1 7", &ticks));
+	assert_false(stat_started_parse("", &ticks));
+	assert_int_equal(ticks, 98765);
+}
+
+static void an_executable_is_called_by_its_file_also_when_that_is_gone(void **state)
+{
+	char name[TEXT_NAME_BYTES];
+
+	(void)state;
+	exe_name_parse("/usr/bin/my program", name);
+	assert_string_equal(name, "my program");
+	exe_name_parse("/opt/x/server (deleted)", name);
+	assert_string_equal(name, "server");
+	exe_name_parse("/opt/x/a\nb\033[31m", name);
+	assert_string_equal(name, "a?b?[31m");
+	exe_name_parse(" (deleted)", name);
+	assert_string_equal(name, " (deleted)");
+}
+
+static void of_this_process_it_is_known_when_it_began(void **state)
+{
+	struct process_names names;
+	struct timespec now;
+	int64_t age_ns;
+
+	(void)state;
+	assert_int_equal(process_names_read((uint32_t)getpid(), &names), 0);
+	assert_string_equal(names.executable, "discover_test");
+	clock_gettime(CLOCK_REALTIME, &now);
+	age_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - names.started_wall_ns;
+	assert_true(age_ns > -20000000 && age_ns < 600000000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +259,9 @@ int main(void)
 		cmocka_unit_test(hostile_files_give_what_can_be_believed_and_nothing_more),
 		cmocka_unit_test(a_line_of_maps_is_read_with_blanks_in_its_path),
 		cmocka_unit_test(a_cgroup_names_the_service_and_the_container),
+		cmocka_unit_test(a_stat_tells_when_a_process_began),
+		cmocka_unit_test(an_executable_is_called_by_its_file_also_when_that_is_gone),
+		cmocka_unit_test(of_this_process_it_is_known_when_it_began),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

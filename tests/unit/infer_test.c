@@ -1344,6 +1344,48 @@ static void one_that_is_retried_at_once_is_not_given_up_and_its_chain_goes_on(vo
 	assert_int_equal(given_up("worker-", 20 * MS)->sum_ns, 20 * MS);
 }
 
+static void others_that_have_its_cpu_do_not_end_a_chain(void **state)
+{
+	const uint64_t used = 7 * MS;
+
+	(void)state;
+	waits_in_vain(A, WORD, 30 * MS);
+	thread[A].ran_slept = 12;
+	thread[A].ran_used_ns = (uint32_t)used;
+	after(5 * MS); /* of which it computes for less than PS_AGAIN_NS */
+	thread[A].off_ns = ps_off_ns(&thread[A], 13, used + PS_AGAIN_NS - 1, shim_now_ns);
+	assert_int_equal(thread[A].off_ns, 5 * MS - PS_AGAIN_NS + 1);
+	waits_in_vain(A, WORD, 25 * MS);
+	after(PS_LONG_WAIT_NS);
+	thread[A].off_ns = ps_off_ns(&thread[A], 13, used + PS_AGAIN_NS, shim_now_ns - MS);
+	blocks(A, OTHER_WORD, 0);
+	assert_int_equal(ps_given_ups.n, 1);
+	assert_non_null(given_up("worker-", 60 * MS));
+}
+
+static void a_thread_that_slept_for_something_else_was_not_without_a_cpu(void **state)
+{
+	(void)state;
+	waits_in_vain(A, WORD, 30 * MS);
+	thread[A].ran_slept = (uint32_t)-1; /* it is the last bits of a count */
+	after(5 * MS);
+	assert_int_equal(ps_off_ns(&thread[A], 1ull << 32, MS, shim_now_ns), 4 * MS);
+	assert_int_equal(ps_off_ns(&thread[A], (1ull << 32) + 1, MS, shim_now_ns), 0);
+	after(5000000000ull); /* more than the bits tell */
+	assert_int_equal(ps_off_ns(&thread[A], 1ull << 32, MS, shim_now_ns), 0);
+}
+
+static void who_had_no_cpu_has_had_no_time_to_use_what_it_got(void **state)
+{
+	(void)state;
+	uses(A, X);
+	waits_for(B, A, 30 * MS);
+	after(PS_LONG_WAIT_NS);
+	assert_true(ps_thread_was_in_vain(&thread[B], shim_now_ns));
+	thread[B].off_ns = MS;
+	assert_false(ps_thread_was_in_vain(&thread[B], shim_now_ns));
+}
+
 static void a_chain_that_is_woken_at_last_is_not_given_up(void **state)
 {
 	(void)state;
@@ -1751,6 +1793,9 @@ int main(void)
 		TEST(a_short_wait_does_not_tell_where_threads_wait_for_a_connection),
 		TEST(a_known_one_is_no_part_of_the_next_wait),
 		TEST(one_that_is_retried_at_once_is_not_given_up_and_its_chain_goes_on),
+		TEST(others_that_have_its_cpu_do_not_end_a_chain),
+		TEST(a_thread_that_slept_for_something_else_was_not_without_a_cpu),
+		TEST(who_had_no_cpu_has_had_no_time_to_use_what_it_got),
 		TEST(a_chain_that_is_woken_at_last_is_not_given_up),
 		TEST(wakings_that_bring_nothing_are_counted),
 		TEST(a_retry_is_known_by_those_who_do_not),

@@ -1817,6 +1817,174 @@ static void what_was_inferred_of_one_that_is_gone_still_counts(void **state)
 	model_free(m);
 }
 
+/* ---- what a process says of itself ------------------------------------------------------------------------------------------- */
+
+/* What all with that label have acquired, as exporters add it up; -1 = there is none. */
+static int64_t acquired_by(const struct snapshot *s, const char *label)
+{
+	int64_t sum = -1;
+
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const struct pool_row *p = &s->pools[i];
+
+		if (!strcmp(p->service ? p->service : p->process, label))
+			sum = (sum < 0 ? 0 : sum) + p->acquires;
+	}
+	for (size_t i = 0; sum >= 0 && i < s->n_retired; i++) {
+		const struct pool_row *p = &s->retired[i];
+
+		if (!strcmp(p->service ? p->service : p->process, label))
+			sum += p->acquires;
+	}
+	return sum;
+}
+
+static void says(struct model *m, uint32_t tgid, const char *name, size_t n_attributes)
+{
+	static struct attribute_row rows[32];
+	struct ps_proc_key key = key_of(tgid).proc;
+
+	for (size_t i = 0; i < n_attributes; i++)
+		rows[i] = (struct attribute_row){ .key = "deployment.environment.name",
+						  .value = "prod" };
+	assert_int_equal(
+		model_feed_resource(m, &key,
+				    &(struct process_resource){ .service_name = name,
+								.attributes = rows,
+								.n_attributes = n_attributes }),
+		0);
+}
+
+static void feed_unit(struct model *m, uint32_t tgid, bool is_new)
+{
+	struct process_info info = { .key = key_of(tgid).proc,
+				     .name = is_new ? "java" : NULL,
+				     .service = "app",
+				     .executable = "java",
+				     .started_wall_ns = 1700000000 * S };
+
+	assert_int_equal(model_feed_process(m, &info), 0);
+}
+
+static void what_a_process_calls_itself_is_its_service_and_no_sum_falls(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	const struct snapshot *s;
+
+	(void)state;
+	b.acquires = b.leases_begun = b.leases_ended = b.releases = 100;
+	model_tick_begin(m, 9 * S); /* one that says so before its first row, and two that do not yet */
+	for (uint32_t tgid = 1; tgid <= 3; tgid++) {
+		feed_unit(m, tgid, true);
+		if (tgid == 1)
+			says(m, tgid, "orders", 1);
+		feed_books(m, tgid, &b, 9 * S);
+	}
+	model_tick_end(m);
+	s = look(m);
+	assert_int_equal(acquired_by(s, "orders"), 100);
+	assert_int_equal(acquired_by(s, "app"), 200);
+	assert_int_equal(s->n_processes, 3);
+	assert_int_equal(s->processes[0].pid, 1);
+	assert_string_equal(s->processes[0].service, "orders");
+	assert_string_equal(s->processes[0].service_name, "orders");
+	assert_string_equal(s->processes[0].process, "java");
+	assert_string_equal(s->processes[0].executable, "java");
+	assert_int_equal(s->processes[0].started_wall_ns, 1700000000 * S);
+	assert_int_equal(s->processes[0].n_attributes, 1);
+	assert_string_equal(s->processes[0].attributes[0].value, "prod");
+	assert_string_equal(s->processes[1].service, "app");
+	assert_null(s->processes[1].service_name);
+	snapshot_unref(s);
+	b.acquires = b.leases_begun = b.leases_ended = b.releases = 150;
+	model_tick_begin(m, 10 * S);
+	for (uint32_t tgid = 1; tgid <= 3; tgid++) {
+		feed_unit(m, tgid, false);
+		if (tgid == 2)
+			says(m, tgid, "orders", 0);
+		feed_books(m, tgid, &b, 10 * S);
+	}
+	model_tick_end(m);
+	s = look(m);
+	assert_int_equal(acquired_by(s, "orders"), 300); /* with all that it has counted */
+	assert_int_equal(acquired_by(s, "app"), 300); /* and what it had counted stays */
+	snapshot_unref(s);
+	model_tick_begin(m, 11 * S); /* the last one of the unit says so, too; the first one has ended */
+	for (uint32_t tgid = 2; tgid <= 3; tgid++) {
+		feed_unit(m, tgid, false);
+		if (tgid == 3)
+			says(m, tgid, "orders", 0);
+		feed_books(m, tgid, &b, 11 * S);
+	}
+	model_tick_end(m);
+	s = look(m);
+	assert_int_equal(acquired_by(s, "orders"), 450);
+	assert_int_equal(acquired_by(s, "app"), -1);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void a_process_without_a_row_is_not_told(void **state)
+{
+	struct model *m = model_new();
+	const struct snapshot *s;
+
+	(void)state;
+	model_tick_begin(m, 9 * S);
+	feed_unit(m, 1, true);
+	says(m, 1, "orders", 32);
+	says(m, 1, NULL, 3); /* the name stays */
+	model_tick_end(m);
+	s = look(m);
+	assert_int_equal(s->n_processes, 0);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void attributes_of_all_have_a_limit(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	const uint32_t n = 5000; /* 1.5 KB each */
+	const struct snapshot *s;
+	size_t bytes = 0;
+
+	(void)state;
+	for (int64_t t = 9; t < 12; t++) {
+		model_tick_begin(m, t * S);
+		for (uint32_t tgid = 1; tgid <= n; tgid++) {
+			feed_unit(m, tgid, t == 9);
+			says(m, tgid, "orders", 32);
+			feed_books(m, tgid, &b, t * S);
+		}
+		model_tick_end(m);
+	}
+	s = look(m);
+	assert_int_equal(s->n_processes, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(s->processes[i].service, "orders");
+		for (size_t k = 0; k < s->processes[i].n_attributes; k++)
+			bytes += sizeof(struct attribute_row) +
+				 strlen(s->processes[i].attributes[k].key) +
+				 strlen(s->processes[i].attributes[k].value) + 2;
+	}
+	assert_true(bytes > MODEL_ATTRIBUTES_BYTES / 2 && bytes <= MODEL_ATTRIBUTES_BYTES);
+	assert_true(model_n_attributes_left_out(m) > 0);
+	snapshot_unref(s);
+	model_tick_begin(m, 13 * S); /* all have ended: there is room again */
+	model_tick_end(m);
+	model_tick_begin(m, 14 * S);
+	feed_unit(m, 1, true);
+	says(m, 1, "orders", 32);
+	feed_books(m, 1, &b, 14 * S);
+	model_tick_end(m);
+	s = look(m);
+	assert_int_equal(s->processes[0].n_attributes, 32);
+	snapshot_unref(s);
+	model_free(m);
+}
+
 /* ---- slow ones, one by one ------------------------------------------------------------------------------------------------- */
 
 static void tell(struct model *m, uint32_t tgid, enum ps_story_kind kind, uint64_t ms, int64_t t_ns,
@@ -1980,6 +2148,9 @@ int main(void)
 		cmocka_unit_test(one_that_was_used_since_the_wire_was_read_is_no_silent_one),
 		cmocka_unit_test(a_silent_one_that_is_held_is_counted_once),
 		cmocka_unit_test(what_was_inferred_of_one_that_is_gone_still_counts),
+		cmocka_unit_test(what_a_process_calls_itself_is_its_service_and_no_sum_falls),
+		cmocka_unit_test(a_process_without_a_row_is_not_told),
+		cmocka_unit_test(attributes_of_all_have_a_limit),
 		cmocka_unit_test(of_slow_waits_the_newest_of_each_classic_bucket_is_kept),
 		cmocka_unit_test(waits_that_failed_and_waits_nobody_counts_are_no_exemplars),
 		cmocka_unit_test(a_thousand_ticks_of_coming_and_going_never_let_a_sum_fall),

@@ -333,6 +333,23 @@ static void put_rest(struct host *h, const struct snapshot *s)
 	recorder_put(h->recorder, RECORD_agent, NULL, &s->agent, NULL, 0);
 }
 
+/* Another thing each time, and of the text of one nothing is known. */
+static void says(struct host *h, const struct ps_proc_key *key)
+{
+	char value[32];
+	const struct attribute_row rows[] = { { .key = "tick", .value = value },
+					      { .key = "empty", .value = "" } };
+
+	snprintf(value, sizeof(value), "%d", (int)h->ticks);
+	assert_int_equal(
+		model_feed_resource(h->model, key,
+				    &(struct process_resource){
+					    .service_name = h->ticks > 12 ? "billing" : NULL,
+					    .attributes = rows,
+					    .n_attributes = 2 }),
+		0);
+}
+
 static void host_tick(struct host *h)
 {
 	struct arena *arena = arena_new();
@@ -347,8 +364,12 @@ static void host_tick(struct host *h)
 		if (!model_has_process(h->model, &info.key)) {
 			info.name = "orders";
 			info.service = i ? NULL : "orders.service";
+			info.executable = "java";
+			info.started_wall_ns = 1600000000 * S + i;
 		}
 		model_feed_process(h->model, &info);
+		if (i == 1 && h->ticks % 10 == 3)
+			says(h, &info.key);
 	}
 	for (size_t i = 0; i < POOLS; i++)
 		if (i != 6 || h->ticks % 7 != 5) /* one that comes and goes */
@@ -395,6 +416,17 @@ static json_t *told_to_exporters(const struct snapshot *s)
 							     (json_int_t)e->wall_ns, (int)e->tid,
 							     e->thread));
 		}
+	for (size_t i = 0; i < s->n_processes; i++) {
+		const struct process_row *p = &s->processes[i];
+
+		json_array_append_new(all, json_pack("[i, s, s?, s?, s?, s?, I]", (int)p->pid,
+						     p->process, p->service, p->service_name,
+						     p->executable, p->container_id,
+						     (json_int_t)p->started_wall_ns));
+		for (size_t k = 0; k < p->n_attributes; k++)
+			json_array_append_new(all, json_pack("[s, s]", p->attributes[k].key,
+							     p->attributes[k].value));
+	}
 	return all;
 }
 
@@ -469,6 +501,8 @@ static void what_is_played_is_what_was_there_at_every_tick(void **state)
 	}
 	assert_non_null(strstr(live[39], "\"leak\""));
 	assert_non_null(strstr(live[39], "\"load?\"")); /* a slow hold */
+	assert_non_null(strstr(live[39], "\"billing\"")); /* a name that came late */
+	assert_non_null(strstr(live[39], "\"33\"")); /* an attribute */
 	assert_true(recorder_report(h.recorder).n_left_out == 0);
 	add_kept(&h, &file);
 	host_end(&h);

@@ -339,7 +339,10 @@ static void every_setting_says_where_it_is_from(void **state)
 {
 	char path[] = "/x", given[] = "perf", standard[] = "auto";
 	const struct config options = { .socket_path = path },
-			    file = { .probe_method_text = given, .limit_pools = 64 },
+			    file = { .probe_method_text = given,
+				     .limit_pools = 64,
+				     .otlp_protocol = given },
+			    environment = { .otlp_protocol = given, .otlp_headers = given },
 			    effect = { .socket_path = path,
 				       .probe_method_text = given,
 				       .traffic_text = standard,
@@ -350,7 +353,7 @@ static void every_setting_says_where_it_is_from(void **state)
 	size_t n = 0;
 
 	(void)state;
-	assert_int_equal(settings_fill(a, &file, &options, &effect, &rows, &n), 0);
+	assert_int_equal(settings_fill(a, &file, &environment, &options, &effect, &rows, &n), 0);
 	assert_string_equal(find(rows, n, "socket")->from, "option");
 	assert_string_equal(find(rows, n, "socket")->value, "/x");
 	assert_string_equal(find(rows, n, "method")->from, "file");
@@ -360,6 +363,9 @@ static void every_setting_says_where_it_is_from(void **state)
 	assert_string_equal(find(rows, n, "leases")->value, "65536");
 	assert_string_equal(find(rows, n, "leases")->from, "default");
 	assert_string_equal(find(rows, n, "enable")->value, "");
+	assert_string_equal(find(rows, n, "protocol")->from, "environment");
+	for (size_t i = 0; i < n; i++) /* a secret */
+		assert_string_not_equal(rows[i].name, "headers");
 	arena_free(a);
 }
 
