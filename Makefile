@@ -59,4 +59,4 @@ demo: # install what is missing, build, and show the live view of a simulated lo
 clean: # remove build/
 	rm -rf $(B)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' -type f 2>/dev/null)

@@ -518,6 +518,7 @@ struct ps_thread {
 	__u32 woken_of;		/* the last bits of when the call was made that woke it, if it was asked what comes of it */
 	__u32 park_own_ns;	/* and what it had used of the CPU at most since others slept */
 	__u32 awake_left;	/* how often it had left a CPU */
+	__u32 reserved_end;
 	struct ps_broadcast broadcast;
 };
 

@@ -436,16 +436,34 @@ static int add_headers(struct otlp_push *p, const struct otlp_push_options *o, u
 	return error ?: otlp_headers_each(o->headers, add_user_header, p, d);
 }
 
+/*
+ * The system's list of authorities as one file. libcurl with GnuTLS reads a folder of them else, at each new connection: 166 ms on a busy machine, in
+ * which the loop does nothing, instead of 28 (2026-11).
+ */
+static const char *find_bundle(void)
+{
+	static const char *const files[] = { "/etc/ssl/certs/ca-certificates.crt",
+					     "/etc/pki/tls/certs/ca-bundle.crt",
+					     "/etc/ssl/ca-bundle.pem" };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (!access(files[i], R_OK))
+			return files[i];
+	return NULL;
+}
+
 static int set_files(struct otlp_push *p, const struct otlp_push_options *o, struct diag *d)
 {
 	const char *key = o->client_key ? o->client_key : o->client_certificate;
+	const char *authorities = o->certificate ? o->certificate : find_bundle();
 	int error = 0;
 
 	if (o->client_key && !o->client_certificate)
 		return diag_set(d, -EINVAL, "a client's key needs its certificate, too");
-	if (o->certificate) {
+	if (o->certificate)
 		error = otlp_file_check(o->certificate, d);
-		curl_easy_setopt(p->easy, CURLOPT_CAINFO, o->certificate);
+	if (authorities) {
+		curl_easy_setopt(p->easy, CURLOPT_CAINFO, authorities);
 		curl_easy_setopt(p->easy, CURLOPT_CAPATH, NULL);
 	}
 	if (!error && o->client_certificate) {
@@ -463,6 +481,14 @@ static bool is_https(const char *url)
 	return !strncasecmp(url, "https:", 6);
 }
 
+/* libcurl 7.88 fails at the second request of a connection that was HTTP/2 without asking (curl issue 10634, mended in 8.0.0). Debian 12 has it. */
+static bool can_keep_h2c(void)
+{
+	unsigned int version = curl_version_info(CURLVERSION_NOW)->version_num;
+
+	return version < 0x075800 || version >= 0x080000;
+}
+
 static void set_options(struct otlp_push *p, const struct otlp_push_options *o, uint32_t timeout_ms)
 {
 	long version = p->protocol == OTLP_GRPC && !is_https(o->url)
@@ -472,6 +498,8 @@ static void set_options(struct otlp_push *p, const struct otlp_push_options *o, 
 	curl_easy_setopt(p->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(p->easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(p->easy, CURLOPT_HTTP_VERSION, version);
+	curl_easy_setopt(p->easy, CURLOPT_FORBID_REUSE,
+			 (long)(version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE && !can_keep_h2c()));
 	curl_easy_setopt(p->easy, CURLOPT_HTTPPROXYTUNNEL, (long)(p->protocol == OTLP_GRPC));
 	curl_easy_setopt(p->easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, p->headers);

@@ -92,11 +92,14 @@ static int check_mapping(struct reading *r, const yaml_node_t *node, const char 
 	if (node->data.mapping.pairs.top - node->data.mapping.pairs.start > WEB_MAX_USERS)
 		return complain(r, node, "%s: more than %d entries", what, WEB_MAX_USERS);
 	for (size_t i = 0; next_pair(r, node, &i, &key, &value);) {
-		if (!scalar(key))
+		const char *s = scalar(key), *o;
+
+		if (!s)
 			return complain(r, key, "%s: expected a name", what);
 		for (size_t k = 0; next_pair(r, node, &k, &other, &value) && other != key;) {
-			if (scalar(other) && !strcmp(scalar(other), scalar(key)))
-				return complain(r, key, "%.64s stands here twice", scalar(key));
+			o = scalar(other);
+			if (o && !strcmp(o, s))
+				return complain(r, key, "%.64s stands here twice", s);
 		}
 	}
 	return 0;
@@ -386,7 +389,7 @@ static int read_users(struct reading *r, const yaml_node_t *node, const char *ke
 		struct web_user *user = &c->users[c->n_users];
 		int cost = hash ? cost_of(hash) : 0;
 
-		if (strlen(s) >= sizeof(user->name) || strchr(s, ':'))
+		if (!s || strlen(s) >= sizeof(user->name) || strchr(s, ':'))
 			return complain(r, name,
 					"a user's name has no colon, and is shorter than %d bytes",
 					WEB_USER_BYTES);
@@ -558,10 +561,11 @@ static int read_section(struct reading *r, const yaml_node_t *node, const char *
 		return 0;
 	error = check_mapping(r, node, *section ? section : "the file");
 	for (size_t i = 0; !error && next_pair(r, node, &i, &name, &value);) {
-		const struct key *key = find_key(section, scalar(name));
+		const char *s = scalar(name);
+		const struct key *key = s ? find_key(section, s) : NULL;
 
 		if (!key)
-			return complain(r, name, "there is no key %.64s %s%s", scalar(name),
+			return complain(r, name, "there is no key %.64s %s%s", s ? s : "",
 					*section ? "in " : "here", section);
 		error = key->read(r, value, key->name, (char *)r->config + key->offset);
 	}

@@ -3,8 +3,8 @@
 
 STEP := tools/dev/timed-step $(B)/check
 # the order is that of the shortest way to the first mistake, but a check that reads objects comes after the build
-CHECK_STEPS := check-scripts check-fmt all check-headers check-layers check-docs check-help check-unit check-fuzz \
-	check-analyzer check-receiver check-integration
+CHECK_STEPS := check-scripts check-fmt all check-headers check-layers check-docs check-rules check-help \
+	check-unit check-fuzz check-analyzer check-receiver check-integration
 ALL_SRCS = $(wildcard agent/*/*.c exporters/*.c tools/*/*.c)
 
 .PHONY: check
@@ -40,6 +40,12 @@ check-docs: # every command, option, verb, metric and loss stands in its man pag
 check-docs: $(B)/poolscope
 	@CC='$(CC)' tools/dev/check-docs $(B)/poolscope
 
+.PHONY: check-rules
+check-rules: # dashboards, rules, alerts and their runbook fit each other and the metrics; what must fire does, and nothing else
+	@tools/dev/check-dashboards
+	@tools/dev/check-dashboards --self-test
+	@promtool test rules tests/rules/*.yml
+
 .PHONY: check-help
 check-help: # every --help fits 80 columns and ends with 0; nonsense ends with 2
 check-help: $(B)/poolscope
@@ -56,11 +62,12 @@ $(B)/analyze/%.o: %.c
 # False alarms of gcc 12, read one by one: it does not follow a pointer into a table or behind an out-parameter (LeakSanitizer
 # does, in the unit tests), loses an initialised local that two cleanups end, and does not tie a result of 0 to *ret being set.
 KEEPS_POINTERS := \
+	$(addprefix agent/api/,tls) \
 	$(addprefix agent/base/,arena) \
 	$(addprefix agent/config/,config) \
 	$(addprefix agent/detect/,detect suspects) \
 	$(addprefix agent/discover/,resolve) \
-	$(addprefix agent/ingest/,inventory jvms) \
+	$(addprefix agent/ingest/,inventory jvms resources) \
 	$(addprefix agent/model/,families join lock_sums locks model pools processes retired saturated_by stall_sums stalls) \
 	$(addprefix agent/probe/,target targets) \
 	$(addprefix agent/record/,recorder slots) \

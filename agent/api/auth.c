@@ -86,7 +86,7 @@ static int digest(const struct auth *a, const char *user, const char *hash, cons
 static bool decode(const char *header, gnutls_datum_t *ret, char **ret_user, char **ret_password)
 {
 	gnutls_datum_t in;
-	char *text;
+	char *text, *colon;
 
 	if (!header || strncasecmp(header, "Basic ", 6) != 0)
 		return false;
@@ -94,19 +94,18 @@ static bool decode(const char *header, gnutls_datum_t *ret, char **ret_user, cha
 	in = (gnutls_datum_t){ (unsigned char *)(uintptr_t)header, (unsigned int)strlen(header) };
 	if (gnutls_base64_decode2(&in, ret))
 		return false;
-	text = gnutls_malloc(ret->size + 1u);
-	if (text) {
+	text = calloc(1, ret->size + 1u);
+	if (text)
 		memcpy(text, ret->data, ret->size);
-		text[ret->size] = '\0';
-	}
 	gnutls_memset(ret->data, 0, ret->size);
 	gnutls_free(ret->data);
 	ret->data = (unsigned char *)text;
-	if (!text || strlen(text) != ret->size || !strchr(text, ':')) /* a NUL ends bcrypt's password */
+	colon = text ? strchr(text, ':') : NULL;
+	if (!colon || strlen(text) != ret->size) /* a NUL ends bcrypt's password */
 		return false;
+	*colon = '\0';
 	*ret_user = text;
-	*ret_password = strchr(text, ':');
-	*(*ret_password)++ = '\0';
+	*ret_password = colon + 1;
 	return true;
 }
 
@@ -169,7 +168,7 @@ enum auth_verdict auth_check(struct auth *a, const struct web_config *c, const c
 		verdict = check(a, c, user, password, id);
 	if (decoded.data)
 		gnutls_memset(decoded.data, 0, decoded.size);
-	gnutls_free(decoded.data);
+	free(decoded.data);
 	return verdict;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "api/server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <gnutls/abstract.h>
 #include <limits.h>
@@ -127,10 +128,9 @@ static enum auth_verdict check_password(struct server *s, struct MHD_Connection 
 
 	if (!web_config(s->web)->n_users)
 		return AUTH_YES;
-	if (id < 0)
-		return AUTH_BUSY;
 	verdict = auth_check(s->auth, web_config(s->web), header, (uint64_t)id);
 	if (verdict == AUTH_WAITS) {
+		assert(id >= 0); /* as many may wait there as here */
 		s->suspended[id] = connection;
 		MHD_suspend_connection(connection);
 	}

@@ -99,7 +99,7 @@ static void forget(struct web *w)
 static int read_config(struct web *w, struct diag *d)
 {
 	AUTO_WIPE char *text = NULL;
-	size_t n;
+	size_t n = 0;
 	int r = read_text(w->path, &text, &n, d);
 
 	if (!r)
@@ -224,6 +224,7 @@ int web_new(const char *path, void (*tell)(void *context, const char *text), voi
 	w->context = context;
 	w->has_tls = w->config.has_tls;
 	w->interval_ns = w->config.interval_ns;
+	w->spent_ns = INT64_MIN / 2; /* full */
 	if (__builtin_mul_overflow(w->interval_ns, w->config.burst, &w->full_ns))
 		w->full_ns = INT64_MAX / 4;
 	*ret = w;

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """compare_truth.py - sets what a simulator did beside what the agent says it saw.
 
-usage: compare_truth.py TRUTH.json LIST.json [--pid PID] [--quantile-percent P] [--use-percent P] [--only POOL] [--stalls STALLS.json]
+usage: compare_truth.py TRUTH.json LIST.json [--pid PID] [--quantile-percent P] [--use-percent P] [--only POOL] [--stalls STALLS.json] [--otlp]
 
-TRUTH.json is the object of the simulator's TRUTH line, LIST.json the answer of `poolscope list --json`. Pools are matched by
+TRUTH.json is the object of the simulator's TRUTH line, LIST.json the answer of `poolscope list --json`, with --otlp what a receiver was sent
+(otlp_lines.py), which lacks what no metric carries. Pools are matched by
 name and pid. A number that the truth does not have is not compared; one that the truth has and the agent does not know is a
 mismatch.
 
@@ -27,6 +28,8 @@ import argparse
 import json
 import math
 import sys
+
+import otlp_lines
 
 COUNTS = ("acquires", "acquires_new", "releases", "timeouts", "rejections", "opened", "open_failures", "closed", "in_use", "pending")
 BY_REASON = ("outcomes", "closed_by", "rejected_by")
@@ -118,6 +121,8 @@ def compare(truth, listed, options):
             print("%-24s %d rows of this name%s, expected 1" % (name, len(rows), "" if pid is None else " in pid %d" % pid))
             compared, mismatches = compared + 1, mismatches + 1
             continue
+        if options.otlp:
+            expected = {key: value for key, value in expected.items() if key not in otlp_lines.NOT_CARRIED}
         for what, want, got, fine in compare_pool(expected, rows[0], options):
             print("%-24s %-18s %16s %16s  %s" % (name, what, text(want), text(got), "ok" if fine else "MISMATCH"))
             compared, mismatches = compared + 1, mismatches + (not fine)
@@ -133,12 +138,13 @@ def main():
     parser.add_argument("--quantile-percent", type=float, default=10)
     parser.add_argument("--use-percent", type=float, default=0.1)
     parser.add_argument("--stalls")
+    parser.add_argument("--otlp", action="store_true", help="the list is the file of tests/receivers/receiver.js")
     options = parser.parse_args()
     stalls = json.load(open(options.stalls))["stalls"] if options.stalls else []
     options.convoys = {s["pid"] for s in stalls if s["cause"] == "convoy"}
     try:
         with open(options.truth) as t, open(options.listed) as l:
-            truth, listed = json.load(t), json.load(l)
+            truth, listed = json.load(t), otlp_lines.pools(options.listed) if options.otlp else json.load(l)
     except (OSError, ValueError) as e:
         sys.exit("compare_truth: %s" % e)
     print("%-24s %-18s %16s %16s" % ("pool", "what", "truth", "agent"))

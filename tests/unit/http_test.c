@@ -4,6 +4,7 @@
  * a thread with a client that blocks), and each test ends by seeing that it still answers.
  */
 #include <arpa/inet.h>
+#include <crypt.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -35,7 +36,9 @@
 struct fixture {
 	char folder[32];
 	char socket[64];
-	uint16_t port;
+	char web[64];	/* its web configuration; empty = none */
+	uint16_t ports[2];	/* of its two addresses */
+	uint16_t port;	/* the one to ask */
 	pid_t pid;
 };
 
@@ -72,16 +75,17 @@ static int note_record(void *unused, const char *what, struct buffer *ret)
 }
 
 /* The child: listens, tells the port, serves until SIGTERM. */
-static void serve(const char *socket_path, bool has_snapshot, int tell_fd)
+static void serve(const struct fixture *f, bool has_snapshot, int tell_fd)
 {
-	struct server_options options = { .listen_address = "127.0.0.1:0",
-					  .socket_path = socket_path,
+	struct server_options options = { .listen_address = "127.0.0.1:0, 127.0.0.1:0",
+					  .web_config_file = f->web,
+					  .socket_path = f->socket,
 					  .want_stacks = note_wanted,
 					  .record = note_record };
 	struct sigaction action = { .sa_handler = on_term };
 	struct snapshot *snapshot = fixture_full();
 	struct server *s;
-	uint16_t port;
+	uint16_t ports[2];
 
 	sigaction(SIGTERM, &action, NULL);
 	options.context = snapshot;
@@ -89,8 +93,9 @@ static void serve(const char *socket_path, bool has_snapshot, int tell_fd)
 		exit(1);
 	if (has_snapshot)
 		server_set_snapshot(s, snapshot);
-	port = server_port(s, 0);
-	if (write(tell_fd, &port, sizeof(port)) != sizeof(port))
+	ports[0] = server_port(s, 0);
+	ports[1] = server_port(s, 1);
+	if (server_port(s, 2) || write(tell_fd, ports, sizeof(ports)) != sizeof(ports))
 		exit(1);
 	close(tell_fd);
 	while (!is_over) {
@@ -104,20 +109,40 @@ static void serve(const char *socket_path, bool has_snapshot, int tell_fd)
 	exit(0);
 }
 
-static void begin_with(struct fixture *f, bool has_snapshot)
+/* Comes to its place as a whole, as an editor does it. */
+static void configure(const struct fixture *f, const char *text)
+{
+	char name[80];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s.new", f->web);
+	file = fopen(name, "w");
+	fputs(text, file);
+	fclose(file);
+	assert_int_equal(rename(name, f->web), 0);
+}
+
+/* `web`: a web configuration; NULL = none. */
+static void begin_with(struct fixture *f, bool has_snapshot, const char *web)
 {
 	int tell[2];
 
 	strcpy(f->folder, "/tmp/poolscope-XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
+	f->web[0] = '\0';
+	if (web) {
+		snprintf(f->web, sizeof(f->web), "%s/web.yml", f->folder);
+		configure(f, web);
+	}
 	snprintf(f->socket, sizeof(f->socket), "%s/run/p.sock", f->folder);
 	assert_int_equal(pipe(tell), 0);
 	fflush(NULL);
 	f->pid = fork();
 	if (f->pid == 0)
-		serve(f->socket, has_snapshot, tell[1]);
+		serve(f, has_snapshot, tell[1]);
 	close(tell[1]);
-	assert_int_equal(read(tell[0], &f->port, sizeof(f->port)), sizeof(f->port));
+	assert_int_equal(read(tell[0], f->ports, sizeof(f->ports)), sizeof(f->ports));
+	f->port = f->ports[0];
 	close(tell[0]);
 }
 
@@ -125,7 +150,7 @@ static int begin(void **state)
 {
 	static struct fixture f;
 
-	begin_with(&f, true);
+	begin_with(&f, true, NULL);
 	*state = &f;
 	return 0;
 }
@@ -142,6 +167,8 @@ static int end(void **state)
 	assert_int_equal(access(f->socket, F_OK), -1);	/* it cleans up */
 	snprintf(folder, sizeof(folder), "%s/run", f->folder);
 	rmdir(folder);
+	if (f->web[0])
+		unlink(f->web);
 	assert_int_equal(rmdir(f->folder), 0);
 	return 0;
 }
@@ -304,6 +331,209 @@ static void who_takes_gzip_gets_the_same_page_compressed(void **state)
 	buffer_done(&plain);
 }
 
+static void both_addresses_answer(void **state)
+{
+	struct fixture f = *(struct fixture *)*state;
+
+	assert_answer(connect_tcp(&f), "GET", "/metrics", "200", "poolscope_pool_capacity{");
+	f.port = f.ports[1];
+	assert_answer(connect_tcp(&f), "GET", "/metrics", "200", "poolscope_pool_capacity{");
+}
+
+static void one_connection_asks_more_than_once(void **state)
+{
+	static const char two[] = "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+				  "GET /-/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	struct buffer answer = talk(connect_tcp(*state), two, sizeof(two) - 1);
+
+	assert_non_null(strstr(answer.data, "\r\n\r\nhealthy\nHTTP/1.1 200"));
+	assert_non_null(strstr(answer.data, "\r\n\r\nready\n"));
+	buffer_done(&answer);
+}
+
+/* ---- with a web configuration ---------------------------------------------------------------------------------------------- */
+
+/* bcrypt of cost 4: of "secret", and of "other" */
+#define SECRET "$2y$04$abcdefghijklmnopqrstuu"
+#define ALICE "basic_auth_users:\n  alice: "
+
+static const char *users_of(const char *password)
+{
+	static char text[128];
+
+	snprintf(text, sizeof(text), ALICE "%s\n", crypt(password, SECRET));
+	return text;
+}
+
+/* "alice:secret" and "alice:other" in base64 */
+#define AS_SECRET "Authorization: Basic YWxpY2U6c2VjcmV0\r\n"
+#define AS_OTHER "Authorization: Basic YWxpY2U6b3RoZXI=\r\n"
+
+static void assert_status(const struct fixture *f, const char *headers, const char *status,
+			  const char *text)
+{
+	char request[512];
+	struct buffer answer;
+
+	snprintf(request, sizeof(request),
+		 "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", headers);
+	answer = talk(connect_tcp(f), request, strlen(request));
+	if (strncmp(answer.data, "HTTP/1.1 ", 9) != 0 || strncmp(answer.data + 9, status, 3) != 0)
+		fail_msg("'%s' gets: %.80s", headers, answer.data);
+	if (text && !strstr(answer.data, text))
+		fail_msg("'%s' lacks '%s' in: %s", headers, text, answer.data);
+	buffer_done(&answer);
+}
+
+/* A change is seen within a tenth of a second. */
+static void let_it_look(void)
+{
+	usleep(150000);
+}
+
+static void over_tcp_a_password_is_needed_and_over_the_socket_none(void **state)
+{
+	struct fixture f;
+	void *p = &f;
+
+	(void)state;
+	begin_with(&f, true, users_of("secret"));
+	for (int i = 0; i < 2; i++) {
+		f.port = f.ports[i];
+		assert_status(&f, "", "401", "\r\nWWW-Authenticate: Basic realm=");
+		assert_status(&f, AS_OTHER, "401", NULL);
+		assert_status(&f, AS_SECRET, "200", "healthy");
+		assert_status(&f, AS_SECRET, "200", "healthy");
+		assert_answer(connect_tcp(&f), "POST", "/metrics", "401", NULL);
+		assert_answer(connect_tcp(&f), "GET", "/nothing", "401", NULL);
+	}
+	assert_answer(connect_unix(&f), "GET", API_PREFIX "stalls", "200", NULL);
+	end(&p);
+}
+
+static void another_password_holds_for_the_next_request(void **state)
+{
+	struct fixture f;
+	void *p = &f;
+
+	(void)state;
+	begin_with(&f, true, users_of("secret"));
+	assert_status(&f, AS_SECRET, "200", NULL);
+	configure(&f, users_of("other"));
+	let_it_look();
+	assert_status(&f, AS_SECRET, "401", NULL);
+	assert_status(&f, AS_OTHER, "200", NULL);
+	end(&p);
+}
+
+static void a_file_that_is_wrong_refuses_all_until_it_is_right(void **state)
+{
+	struct fixture f;
+	void *p = &f;
+
+	(void)state;
+	begin_with(&f, true, users_of("secret"));
+	configure(&f, "basic_auth_user:\n");
+	let_it_look();
+	assert_status(&f, AS_SECRET, "500", "web configuration");
+	assert_answer(connect_unix(&f), "GET", API_PREFIX "stalls", "200", NULL);
+	unlink(f.web);
+	let_it_look();
+	assert_status(&f, AS_SECRET, "500", NULL);
+	configure(&f, users_of("secret"));
+	let_it_look();
+	assert_status(&f, AS_SECRET, "200", NULL);
+	end(&p);
+}
+
+static void headers_of_the_file_are_in_every_answer(void **state)
+{
+	struct fixture f;
+	void *p = &f;
+
+	(void)state;
+	begin_with(&f, true,
+		   "http_server_config:\n  headers:\n    X-Frame-Options: deny\n"
+		   "    X-Content-Type-Options: nosniff\n");
+	assert_answer(connect_tcp(&f), "GET", "/metrics", "200", "\r\nX-Frame-Options: deny\r\n");
+	assert_answer(connect_tcp(&f), "GET", "/x", "404", "\r\nX-Frame-Options: deny\r\n");
+	configure(&f, "http_server_config:\n  headers:\n    X-Frame-Options: sameorigin\n");
+	let_it_look();
+	assert_answer(connect_tcp(&f), "GET", "/metrics", "200",
+		      "\r\nX-Frame-Options: sameorigin\r\n");
+	end(&p);
+}
+
+static void more_than_the_rate_are_told_so(void **state)
+{
+	struct fixture f;
+	void *p = &f;
+
+	(void)state;
+	begin_with(&f, true, "rate_limit:\n  interval: 1h\n  burst: 5\n");
+	for (int i = 0; i < 5; i++)
+		assert_status(&f, "", "200", NULL);
+	assert_status(&f, "", "429", "\r\nRetry-After: 1\r\n");
+	assert_answer(connect_unix(&f), "GET", API_PREFIX "stalls", "200", NULL);
+	end(&p);
+}
+
+/* While 23 wait for the comparison of their passwords others are answered; all get an answer in the end. */
+static void who_waits_for_a_comparison_holds_up_nobody(void **state)
+{
+	struct fixture f;
+	void *p = &f;
+	int fds[23], n_denied = 0, n_busy = 0;
+
+	(void)state;
+	begin_with(&f, true, users_of("secret"));
+	assert_status(&f, AS_SECRET, "200", NULL);
+	for (int i = 0; i < 23; i++) {
+		char request[256];
+
+		snprintf(request, sizeof(request),
+			 "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+			 "Authorization: Basic YWxpY2U6%c%c==\r\n\r\n",
+			 'a' + i, 'Q');
+		fds[i] = connect_tcp(&f);
+		send(fds[i], request, strlen(request), MSG_NOSIGNAL);
+	}
+	assert_status(&f, AS_SECRET, "200", NULL);
+	for (int i = 0; i < 23; i++) {
+		struct buffer answer = talk(fds[i], "", 0);
+
+		n_denied += !strncmp(answer.data, "HTTP/1.1 401", 12);
+		n_busy += !strncmp(answer.data, "HTTP/1.1 503", 12);
+		buffer_done(&answer);
+	}
+	assert_int_equal(n_denied + n_busy, 23);
+	assert_true(n_denied >= 16);
+	assert_status(&f, AS_SECRET, "200", NULL);
+	end(&p);
+}
+
+static void a_web_configuration_that_is_wrong_at_the_start_is_an_error_with_its_line(void **state)
+{
+	struct fixture f = { .web = "/tmp/poolscope-web-XXXXXX" };
+	struct server_options options = { .listen_address = "127.0.0.1:0",
+					  .socket_path = "",
+					  .web_config_file = f.web };
+	struct diag d = { 0 };
+	struct server *s;
+
+	(void)state;
+	close(mkstemp(f.web));
+	configure(&f, "\n\nusers:\n");
+	assert_int_equal(server_new(&options, &s, &d), -EINVAL);
+	assert_int_equal(d.line, 3);
+	assert_string_equal(d.file, f.web);
+	configure(&f, "tls_server_config:\n  cert_file: nowhere\n  key_file: nowhere\n");
+	assert_int_equal(server_new(&options, &s, &d), -ENOENT);
+	assert_non_null(strstr(d.text, "/tmp/nowhere"));
+	unlink(f.web);
+	assert_int_equal(server_check_web_config(f.web, &d), -ENOENT);
+}
+
 static void the_client_gets_json(void **state)
 {
 	const struct fixture *f = *state;
@@ -452,7 +682,7 @@ static void before_the_first_snapshot_it_is_healthy_but_not_ready(void **state)
 	void *p = &f;
 
 	(void)state;
-	begin_with(&f, false);
+	begin_with(&f, false, NULL);
 	assert_answer(connect_tcp(&f), "GET", "/-/healthy", "200", NULL);
 	assert_answer(connect_tcp(&f), "GET", "/-/ready", "503", NULL);
 	assert_answer(connect_tcp(&f), "GET", "/metrics", "503", NULL);
@@ -537,6 +767,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(head_answers_without_a_body, begin, end),
 		cmocka_unit_test_setup_teardown(who_takes_gzip_gets_the_same_page_compressed, begin,
 						end),
+		cmocka_unit_test_setup_teardown(both_addresses_answer, begin, end),
+		cmocka_unit_test_setup_teardown(one_connection_asks_more_than_once, begin, end),
+		cmocka_unit_test(over_tcp_a_password_is_needed_and_over_the_socket_none),
+		cmocka_unit_test(another_password_holds_for_the_next_request),
+		cmocka_unit_test(a_file_that_is_wrong_refuses_all_until_it_is_right),
+		cmocka_unit_test(headers_of_the_file_are_in_every_answer),
+		cmocka_unit_test(more_than_the_rate_are_told_so),
+		cmocka_unit_test(who_waits_for_a_comparison_holds_up_nobody),
+		cmocka_unit_test(
+			a_web_configuration_that_is_wrong_at_the_start_is_an_error_with_its_line),
 		cmocka_unit_test_setup_teardown(the_client_gets_json, begin, end),
 		cmocka_unit_test_setup_teardown(the_client_gets_the_bytes_of_a_recording, begin,
 						end),

@@ -1650,6 +1650,46 @@ static void many_findings_are_split_too(void **state)
 	free(longest);
 }
 
+/* ---- names ------------------------------------------------------------------------------------------------------------------ */
+
+/* What receivers make of name, unit and kind for Prometheus (OpenTelemetry's compatibility specification, "OTLP Metric points to Prometheus"). */
+static void check_name(const char *prefix, const char *otlp, const char *unit, const char *type,
+		       const char *name)
+{
+	static const char *const words[][2] = { { "s", "_seconds" }, { "By", "_bytes" } };
+	char made[256];
+
+	snprintf(made, sizeof(made), "%s%s", prefix, otlp);
+	for (char *c = made; *c; c++)
+		*c = *c == '.' ? '_' : *c;
+	for (int i = 0; i < 2; i++) {
+		size_t n = strlen(made), k = strlen(words[i][1]);
+
+		if (!strcmp(unit, words[i][0]) && (n < k || strcmp(made + n - k, words[i][1]) != 0))
+			strcat(made, words[i][1]);
+	}
+	if (!strcmp(type, "counter"))
+		strcat(made, "_total");
+	assert_string_equal(made, name);
+}
+
+static void receivers_make_the_names_of_prometheus_of_ours(void **state)
+{
+	(void)state;
+#define POOL_VALUE(id, name, otlp, unit, type, merge, value, help)                                 \
+	check_name("poolscope.pool.", otlp, unit, #type, "poolscope_pool_" name);
+#define POOL_REASONS(id, name, otlp, unit, label, member, names, count, help)                      \
+	check_name("poolscope.pool.", otlp, unit, "counter", "poolscope_pool_" name);
+#define POOL_HISTOGRAM(id, name, otlp, unit, labels, member, help)                                 \
+	check_name("poolscope.pool.", otlp, unit, "histogram", "poolscope_pool_" name);
+#define AGENT_VALUE(id, name, otlp, unit, type, value, help)                                       \
+	check_name("poolscope.agent.", otlp, unit, #type, "poolscope_agent_" name);
+#define AGENT_FAMILY(id, name, otlp, unit, type, help)                                             \
+	check_name("poolscope.agent.", otlp, unit, #type, "poolscope_agent_" name);
+#define FAMILY(id, name, otlp, unit, type, help) check_name("", otlp, unit, #type, name);
+#include "exporters/metrics.def"
+}
+
 /* ---- many pools ------------------------------------------------------------------------------------------------------------ */
 
 /* Under the sanitizers this is some ten times as slow as it is; the bench prints the true time. The limit is one that a search in a list would pass. */
@@ -1712,6 +1752,7 @@ int main(void)
 		cmocka_unit_test(hostile_names_come_out_as_utf8_and_within_the_limit),
 		cmocka_unit_test(findings_that_are_news_are_log_records),
 		cmocka_unit_test(many_findings_are_split_too),
+		cmocka_unit_test(receivers_make_the_names_of_prometheus_of_ours),
 		cmocka_unit_test(ten_thousand_pools_are_encoded_in_time),
 	};
 
