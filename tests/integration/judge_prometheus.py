@@ -4,12 +4,13 @@
 
 usage: judge_prometheus.py TRUTH.json LIST.json NATIVE-URL CLASSIC-URL
 
-The pool's counters begin at 0, so an instant value is the whole run. Utilization is a quotient of rates over a window in which the run lies; the
-truth's capacity in it is that of so many ticks, as the agent's snapshots are a second apart. A quantile of a native histogram is that of the bucket: it is held
-against the agent's own (the bucket's middle; Prometheus interpolates in it, so at most half a bucket, 4.5 %, lies between), and the truth
-within a bucket, 9.1 %.
+The pool's counters begin at 0, so an instant value is the whole run. Utilization is a quotient of rates over a window that begins at the pool's first
+sample (what was before that one is taken off the truth), and that is in whole seconds of which a snapshot, up to a second old, may lack one: 2 % of 50 s.
+A quantile of a native histogram is that of the bucket: it is held against the agent's own (the bucket's middle; Prometheus interpolates in it, so at most half a
+bucket, 4.4 %, lies between), and the truth within a bucket, 9.1 %.
 """
 import json
+import math
 import sys
 import urllib.parse
 import urllib.request
@@ -18,23 +19,21 @@ BUCKET = 2 ** (1 / 8)
 failed = 0
 
 
-def row_of(url, query):
-    with urllib.request.urlopen(url + "/api/v1/query?" + urllib.parse.urlencode({"query": query}), timeout=10) as f:
+def row_of(url, query, time=None):
+    asked = {"query": query} if time is None else {"query": query, "time": "%.3f" % time}
+    with urllib.request.urlopen(url + "/api/v1/query?" + urllib.parse.urlencode(asked), timeout=10) as f:
         rows = json.load(f)["data"]["result"]
     if len(rows) != 1:
         sys.exit("%s: %d series: %r" % (query, len(rows), [r["metric"] for r in rows][:4]))
     return rows[0]
 
 
-def ask(url, query):
-    return float(row_of(url, query)["value"][1])
+def ask(url, query, time=None):
+    return float(row_of(url, query, time)["value"][1])
 
 
-def ticks_of(url, series, ticks):
-    """How many ticks of the agent lie between the first and the last sample of a series."""
-    times = [t for t, _ in row_of(url, series)["values"]]
-    at = {t: float(v) for t, v in row_of(url, ticks)["values"]}
-    return at[times[-1]] - at[times[0]]
+def samples_of(url, series):
+    return [(t, float(v)) for t, v in row_of(url, series + "[120s]")["values"]]
 
 
 def judge(what, found, low, high=None, ratio=0.02):
@@ -51,12 +50,15 @@ def main():
     truth = next(p for p in truth if p["name"] == "orders-db")
     row = next(p for p in listed if p["name"] == "orders-db")
     this = 'process="poolsim",pool="orders-db"'
-    window = "[120s]"
     for name, url in (("native", native), ("classic", classic)):
         judge("acquires, " + name, ask(url, "poolscope_pool_acquires_total{%s}" % this), truth["acquires"])
-        found = ask(url, "rate(poolscope_pool_in_use_seconds_total{%s}%s) / rate(poolscope_pool_capacity_seconds_total{%s}%s)" % (this, window, this, window))
-        ticks = ticks_of(url, "poolscope_pool_capacity_seconds_total{%s}%s" % (this, window), "poolscope_agent_ticks_total" + window)
-        judge("utilization, " + name, found, *(truth[side]["in_use_seconds"] / (truth["capacity"] * ticks) for side in ("low", "high")))
+        begin = samples_of(url, "poolscope_pool_acquires_total{%s}" % this)[0][0]
+        end = next(t for t, v in samples_of(url, "poolscope_pool_acquires_total{%s}" % this) if v == truth["acquires"])
+        before = samples_of(url, "poolscope_pool_in_use_seconds_total{%s}" % this)[0][1]
+        seconds = math.ceil(end - begin)
+        window = "[%ds]" % seconds
+        found = ask(url, "rate(poolscope_pool_in_use_seconds_total{%s}%s) / rate(poolscope_pool_capacity_seconds_total{%s}%s)" % (this, window, this, window), begin + seconds)
+        judge("utilization, " + name, found, *((truth[side]["in_use_seconds"] - before) / (truth["capacity"] * seconds) for side in ("low", "high")))
     wait = "poolscope_pool_wait_duration_seconds"
     acquired = '{%s,outcome="acquired"}' % this
     judge("waits, native", ask(native, "histogram_count(%s%s)" % (wait, acquired)), truth["low"]["wait"]["count"], ratio=0)
@@ -64,7 +66,7 @@ def main():
     p99 = ask(native, "histogram_quantile(0.99, %s%s)" % (wait, acquired))
     judge("p99 of waits, native, to the agent's", p99, row["wait"]["p99_seconds"], ratio=BUCKET ** 0.5 - 1 + 1e-6)
     judge("p99 of waits, native, to the truth", p99, truth["low"]["wait"]["p99_seconds"], truth["high"]["wait"]["p99_seconds"], BUCKET - 1)
-    judge("p99 by rate, native", ask(native, "histogram_quantile(0.99, rate(%s%s%s))" % (wait, acquired, window)), p99)
+    judge("p99 by rate, native", ask(native, "histogram_quantile(0.99, rate(%s%s%s))" % (wait, acquired, "[100s]")), p99)
     judge("waits, classic", ask(classic, "%s_count%s" % (wait, acquired)), truth["low"]["wait"]["count"], ratio=0)
     judge("sum of waits, classic", ask(classic, "%s_sum%s" % (wait, acquired)), truth["low"]["wait"]["sum_seconds"], truth["high"]["wait"]["sum_seconds"])
     for le in ("0.000244140625", "0.015625", "0.25"):
