@@ -139,6 +139,14 @@ enum ps_pool_flag {
 	PS_POOL_UNSEEN_TASKS = 32,	/* tasks that were not counted may still run; until all items are seen in use */
 };
 
+/* In the flags as well, said by the agent: waits and holds of 2^n ns and more are told one by one; 0 = only those of ps_notable_ns. */
+#define PS_POOL_NOTABLE_WAIT 16	/* where the six bits of n begin */
+#define PS_POOL_NOTABLE_HOLD 24
+#define PS_POOL_NOTABLE_BITS 63u
+#define PS_POOL_NOTABLE                                                                            \
+	(PS_POOL_NOTABLE_BITS << PS_POOL_NOTABLE_WAIT | PS_POOL_NOTABLE_BITS                       \
+								<< PS_POOL_NOTABLE_HOLD)
+
 /*
  * A copy of the books is whole when no writer was at work (books.h: ps_books_are_whole). Each count that an event begins with is
  * at a higher address than the sums that it changes, and each that it ends with at a lower one; the kernel copies map values in
@@ -246,9 +254,11 @@ struct ps_taken {
 };
 
 /* The agent says whether something may be wrong with a pool. */
+/* What the agent says of a pool. */
 struct ps_suspicion {
 	struct ps_pool_key pool;
-	__u64 is_suspected;
+	__u32 is_suspected;
+	__u32 notable;		/* n of waits and n of holds, where they lie in the flags */
 };
 
 struct ps_waiter {

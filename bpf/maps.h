@@ -116,7 +116,7 @@ static int ps_stories;
 PS_KNOB __u32 ps_pools_per_process = 4096;
 PS_KNOB __u32 ps_endpoints_per_process = 256;
 PS_KNOB __u32 ps_stories_per_second = 2000; /* per CPU */
-PS_KNOB __u64 ps_notable_ns = 100000000;
+PS_KNOB __u64 ps_notable_ns = 100000000; /* of pools of which the agent has said nothing else; 0 = all are told */
 PS_KNOB __u32 ps_taken_usual = 0; /* stacks of takers that are kept, of a pool and a tick; 0 = none */
 PS_KNOB __u32 ps_taken_suspected = 0; /* of a pool under suspicion */
 PS_KNOB __u32 ps_taken_max = 4096; /* of all */

@@ -581,6 +581,8 @@ int ps_suspect(struct ps_suspicion *told)
 		__sync_fetch_and_or(&p->flags, PS_POOL_SUSPECTED);
 	else
 		__sync_fetch_and_and(&p->flags, ~(__u32)PS_POOL_SUSPECTED);
+	__sync_fetch_and_and(&p->flags, ~PS_POOL_NOTABLE);
+	__sync_fetch_and_or(&p->flags, told->notable & PS_POOL_NOTABLE);
 	return 0;
 }
 

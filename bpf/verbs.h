@@ -29,6 +29,14 @@ struct ps_event {
 };
 
 /* Other threads may set others at the same time. */
+/* Whether a wait or a hold is told one by one: `which` is PS_POOL_NOTABLE_WAIT or PS_POOL_NOTABLE_HOLD. */
+PS_INLINE int ps_is_notable(const struct ps_pool *p, __u32 which, __u64 ns)
+{
+	__u32 n = p->flags >> which & PS_POOL_NOTABLE_BITS;
+
+	return ns >= ps_notable_ns || (n && ns >> n);
+}
+
 PS_INLINE void ps_pool_mark(struct ps_pool *p, __u32 flags)
 {
 	if ((p->flags & flags) != flags)
@@ -436,7 +444,7 @@ PS_INLINE void ps_on_acquired(struct ps_pool *p, const struct ps_event *e)
 	if (waited < 0)
 		return;
 	ps_hist_add(&e->pool, PS_HIST_WAIT, (__u64)waited);
-	if ((__u64)waited >= ps_notable_ns) {
+	if (ps_is_notable(p, PS_POOL_NOTABLE_WAIT, (__u64)waited)) {
 		struct ps_story_about about = {
 			.pool = &e->pool,
 			.item = e->arg[1],
@@ -508,7 +516,7 @@ PS_INLINE void ps_on_released(struct ps_pool *p, const struct ps_event *e)
 		__sync_fetch_and_add(&p->released_broken, 1);
 	ps_pool_level(p, e->now);
 	ps_hist_add(&e->pool, PS_HIST_HOLD, held);
-	if (held >= ps_notable_ns) {
+	if (ps_is_notable(p, PS_POOL_NOTABLE_HOLD, held)) {
 		struct ps_story_about about = {
 			.pool = &e->pool,
 			.item = e->arg[1],

@@ -129,14 +129,21 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	return detect_tick(a->detect, s, flight_thread_facts, a->flight);
 }
 
-/* Of pools with which something may be wrong more is kept of where their items are taken. */
+#define NOTABLE_TOLD_PER_TICK 500	/* some us each; the others are told by the next ticks */
+
+/* Of pools with which something may be wrong more is kept of where their items are taken; and of each the slowest waits and holds are told. */
 static void tell_suspicions(struct agent *a, const struct snapshot *s)
 {
+	unsigned int n_told = 0;
+
 	for (size_t i = 0; i < s->n_pools; i++) {
 		const struct pool_row *p = &s->pools[i];
 
-		if (p->key.proc.tgid && p->is_doubted != p->is_suspected)
-			kernel_suspect(a->kernel, &p->key, p->is_doubted);
+		if (!p->key.proc.tgid)
+			continue;
+		if (p->is_doubted != p->is_suspected ||
+		    (p->notable != p->notable_told && n_told++ < NOTABLE_TOLD_PER_TICK))
+			kernel_suspect(a->kernel, &p->key, p->is_doubted, p->notable);
 	}
 }
 

@@ -136,6 +136,52 @@ static int rows_of(const struct record_exemplar *all, const struct snapshot *s,
 	return 0;
 }
 
+/* ---- which ones are to be told ---------------------------------------------------------------------------------------- */
+
+#define TOLD_PER_SECOND 4	/* at most, as it has been so far */
+#define NOTABLE_LEAST 16	/* 65 us */
+#define NOTABLE_MOST 26		/* 67 ms; what is longer is told anyway (ps_notable_ns) */
+
+/* The n of the shortest durations of 2^n ns that so few have reached; 0 = not even those of NOTABLE_MOST are so few. */
+static uint32_t notable_exponent(const struct hist *h, double seconds)
+{
+	double left = TOLD_PER_SECOND * (seconds > 1 ? seconds : 1);
+	uint32_t n = 0;
+
+	if (!h || !h->count)
+		return 0;
+	for (uint32_t e = NOTABLE_MOST; e >= NOTABLE_LEAST; e--) {
+		unsigned int from = hist_bucket_ns(1ull << e), to = hist_bucket_ns(1ull << (e + 1));
+
+		if (e == NOTABLE_MOST)
+			to = PS_HIST_BUCKETS;
+		for (unsigned int i = from; i < to; i++)
+			left -= (double)hist_get(h, i);
+		if (left < 0)
+			break;
+		n = e;
+	}
+	return n;
+}
+
+/* One less than what was told is as good, and is not worth telling. */
+static uint32_t notable_of(const struct hist *h, double seconds, uint32_t told)
+{
+	uint32_t n = notable_exponent(h, seconds);
+
+	return n && n + 1 == told ? told : n;
+}
+
+uint32_t exemplars_notable(const struct hist *wait, const struct hist *hold, double seconds,
+			   uint32_t told)
+{
+	uint32_t told_wait = told >> PS_POOL_NOTABLE_WAIT & PS_POOL_NOTABLE_BITS;
+	uint32_t told_hold = told >> PS_POOL_NOTABLE_HOLD & PS_POOL_NOTABLE_BITS;
+
+	return notable_of(wait, seconds, told_wait) << PS_POOL_NOTABLE_WAIT |
+	       notable_of(hold, seconds, told_hold) << PS_POOL_NOTABLE_HOLD;
+}
+
 int exemplars_rows(const struct pool *p, const struct snapshot *s, struct pool_row *row)
 {
 	if (!p->slow)

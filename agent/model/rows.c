@@ -211,6 +211,7 @@ static int pool_row_fill(const struct model *m, struct pool *p, const struct sna
 	row->id = p->id;
 	row->key = p->key;
 	row->is_suspected = p->books.flags & PS_POOL_SUSPECTED;
+	row->notable_told = p->books.flags & PS_POOL_NOTABLE;
 	row->library = p->library;
 	if (p->joined_ticks >= JOIN_TICKS)
 		row_join(m, p, endpoint, row);
@@ -229,6 +230,10 @@ static int pool_row_fill(const struct model *m, struct pool *p, const struct sna
 				     : "the pool's own probe points";
 	row->untrusted_why = pool_doubt(p);
 	row->trusted = !row->untrusted_why;
+	if (!p->is_light)
+		row->notable = exemplars_notable(row->wait, row->hold,
+						 (double)(m->now_ns - row->since_ns) / 1e9,
+						 row->notable_told);
 	if (row_keep(row, arena) || exemplars_rows(p, s, row) ||
 	    row_saturated_by(m, &p->key.proc, &p->recent, row->pending_s, row, arena) ||
 	    refs_rows(&p->holders, m->now_ns, tgid, arena, name_thread, context, &row->holders,

@@ -131,6 +131,8 @@ struct pool_row {
 	const char *verdict;	/* "healthy", or the most severe finding's text */
 	bool is_doubted;	/* it has an open finding, or an item that is out for very long */
 	bool is_suspected;	/* the same, as the kernel side was told */
+	uint32_t notable;	/* which waits and holds are to be told one by one (PS_POOL_NOTABLE), */
+	uint32_t notable_told;	/* and as the kernel side was told */
 	const char *saturated_by;	/* NULL; or that stalls explain why it was full lately, a sentence */
 	int64_t silent;	/* connections that did not move while others went from hand to hand: somebody has them */
 	int64_t leaked;	/* items that a finding says are leaked */

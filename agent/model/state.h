@@ -319,6 +319,9 @@ int exemplars_feed(struct model *m, const struct ps_pool_key *key,
 void exemplars_tell(const struct model *m, struct pool *p);
 /* Into the pool's row, as far as the histograms that they belong to are in it. 0 or -ENOMEM. */
 int exemplars_rows(const struct pool *p, const struct snapshot *s, struct pool_row *row);
+/* PS_POOL_NOTABLE of a pool with these histograms (NULL = unknown) after so many seconds: a few are to be told a second. `told` is what holds now. */
+uint32_t exemplars_notable(const struct hist *wait, const struct hist *hold, double seconds,
+			   uint32_t told);
 
 /* ---- labels.c: labels and counters of a row, all borrowed: the name from `name`, the rest from the model ---------------- */
 

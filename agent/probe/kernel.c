@@ -320,9 +320,12 @@ uint32_t kernel_clear_taken(struct kernel *k)
 	return __atomic_load_n(n, __ATOMIC_RELAXED);
 }
 
-int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_suspected)
+int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_suspected,
+		   uint32_t notable)
 {
-	struct ps_suspicion told = { .pool = *pool, .is_suspected = is_suspected };
+	struct ps_suspicion told = { .pool = *pool,
+				     .is_suspected = is_suspected,
+				     .notable = notable };
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &told,
 			    .ctx_size_in = sizeof(told));
 

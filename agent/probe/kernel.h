@@ -169,8 +169,9 @@ int kernel_tell_still(struct kernel *k, const struct ps_proc_key *proc, int64_t 
 /* Where items were taken (bpf/taken.h): drops what is of no use, and returns how much is kept. After leases of the dead are dropped. */
 uint32_t kernel_clear_taken(struct kernel *k);
 
-/* More is kept of a pool that is suspected. 0 or negative errno. */
-int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_suspected);
+/* More is kept of a pool that is suspected; notable: which of its waits and holds are told one by one (PS_POOL_NOTABLE). 0 or negative errno. */
+int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_suspected,
+		   uint32_t notable);
 
 /* Processes with books that have ended, so far; wraps. */
 uint32_t kernel_n_gone(const struct kernel *k);

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "model/model.h"
 #include "model/retired.h"
+#include "model/state.h"
 
 #define S 1000000000ll
 #define POOL_AT 0x7f00deadb000
@@ -2053,6 +2054,30 @@ static void of_slow_waits_the_newest_of_each_classic_bucket_is_kept(void **state
 	model_free(m);
 }
 
+static void the_slowest_waits_and_holds_of_a_pool_are_to_be_told(void **state)
+{
+	struct hist wait = { 0 }, hold = { 0 };
+
+	(void)state;
+	assert_int_equal(exemplars_notable(NULL, &hold, 10, 0), 0);
+	hist_add(&wait, hist_bucket_ns(3000000), 1000); /* 2^21.5 ns */
+	hist_add(&wait, hist_bucket_ns(5000000), 100); /* 2^22.3 */
+	hist_add(&hold, hist_bucket_ns(1), 5);
+	assert_int_equal(exemplars_notable(&wait, &hold, 10, 0),
+			 23u << PS_POOL_NOTABLE_WAIT | 16u << PS_POOL_NOTABLE_HOLD);
+	/* the hundred are few in 25 s */
+	assert_int_equal(exemplars_notable(&wait, NULL, 25, 0), 22u << PS_POOL_NOTABLE_WAIT);
+	assert_int_equal(exemplars_notable(&wait, NULL, 25, 23u << PS_POOL_NOTABLE_WAIT),
+			 23u << PS_POOL_NOTABLE_WAIT);
+	assert_int_equal(exemplars_notable(&wait, NULL, 275, 23u << PS_POOL_NOTABLE_WAIT),
+			 16u << PS_POOL_NOTABLE_WAIT);
+	/* too many are so long that they are told by the general limit alone */
+	hist_add(&wait, PS_HIST_BUCKETS - 1, 1000);
+	assert_int_equal(exemplars_notable(&wait, NULL, 10, 23u << PS_POOL_NOTABLE_WAIT), 0);
+	hist_done(&wait);
+	hist_done(&hold);
+}
+
 static void waits_that_failed_and_waits_nobody_counts_are_no_exemplars(void **state)
 {
 	struct ps_story timeout = { .kind = PS_STORY_WAIT,
@@ -2152,6 +2177,7 @@ int main(void)
 		cmocka_unit_test(a_process_without_a_row_is_not_told),
 		cmocka_unit_test(attributes_of_all_have_a_limit),
 		cmocka_unit_test(of_slow_waits_the_newest_of_each_classic_bucket_is_kept),
+		cmocka_unit_test(the_slowest_waits_and_holds_of_a_pool_are_to_be_told),
 		cmocka_unit_test(waits_that_failed_and_waits_nobody_counts_are_no_exemplars),
 		cmocka_unit_test(a_thousand_ticks_of_coming_and_going_never_let_a_sum_fall),
 	};

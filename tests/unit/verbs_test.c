@@ -1031,6 +1031,20 @@ static void buckets_are_powers_of_the_eighth_root_of_two_seconds(void **state)
 	assert_int_equal(ps_hist_bucket(~0ull), PS_HIST_BUCKETS - 1);
 }
 
+static void what_is_notable_of_a_pool_is_said_by_the_agent(void **state)
+{
+	struct ps_pool p = { .flags = PS_POOL_DESCRIBED };
+
+	(void)state;
+	assert_true(ps_is_notable(&p, PS_POOL_NOTABLE_WAIT, ps_notable_ns));
+	assert_false(ps_is_notable(&p, PS_POOL_NOTABLE_WAIT, ps_notable_ns - 1));
+	p.flags |= 20u << PS_POOL_NOTABLE_WAIT | 63u << PS_POOL_NOTABLE_HOLD;
+	assert_true(ps_is_notable(&p, PS_POOL_NOTABLE_WAIT, 1 << 20));
+	assert_false(ps_is_notable(&p, PS_POOL_NOTABLE_WAIT, (1 << 20) - 1));
+	assert_false(ps_is_notable(&p, PS_POOL_NOTABLE_HOLD, ps_notable_ns - 1));
+	assert_true(ps_is_notable(&p, PS_POOL_NOTABLE_HOLD, ps_notable_ns));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1102,6 +1116,7 @@ int main(void)
 						reset),
 		cmocka_unit_test_setup_teardown(random_verbs_agree_with_a_slow_reference_model,
 						reset, reset),
+		cmocka_unit_test(what_is_notable_of_a_pool_is_said_by_the_agent),
 		cmocka_unit_test(buckets_are_powers_of_the_eighth_root_of_two_seconds),
 	};
 
