@@ -49,13 +49,24 @@ static void send_all(struct otlp *o, enum otlp_signal signal, struct otlp_reques
 	otlp_requests_free(requests, n);
 }
 
+struct sending {
+	struct otlp_push *push;
+	int64_t now_ns;
+};
+
+static void send_one(void *context, struct otlp_request *request)
+{
+	struct sending *to = context;
+
+	otlp_push_add(to->push, &request->body, request->n_items, to->now_ns);
+}
+
+/* One by one: the queue holds them compressed, and all of ten thousand pools at once are 80 MB. */
 static void send_metrics(struct otlp *o, const struct snapshot *s)
 {
-	struct otlp_request *requests;
-	size_t n;
+	struct sending to = { o->sender[OTLP_METRICS].push, s->t_ns };
 
-	if (!otlp_encode_metrics(o->encoder, s, &requests, &n))
-		send_all(o, OTLP_METRICS, requests, n, s->t_ns);
+	otlp_encode_metrics_each(o->encoder, s, send_one, &to);
 }
 
 static void send_logs(struct otlp *o, const struct snapshot *s)
