@@ -4,6 +4,7 @@
  * probe is detached in the ordinary way; after SIGKILL the kernel does it, for nothing is pinned.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,12 @@ static int check_config(const struct invocation *in)
  */
 #define PRIORITY -15
 
+/*
+ * Blocks as large go back to the system when they are freed. glibc raises its own threshold to the largest block that was ever freed, and what a snapshot or
+ * an answer leaves then stays in the heap as holes: with 10 000 pools 20 of 173 MiB; ticks are no longer for it (2026-11).
+ */
+#define MMAP_FROM_BYTES (256 << 10)
+
 int command_run(const struct invocation *in)
 {
 	const struct agent_options options = {
@@ -94,6 +101,7 @@ int command_run(const struct invocation *in)
 
 	if (in->is_check_config)
 		return check_config(in);
+	mallopt(M_MMAP_THRESHOLD, MMAP_FROM_BYTES);
 	if (agent_new(&options, &running, &d))
 		return complain(in, &d);
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
