@@ -804,7 +804,10 @@ int state_begin(struct state *st, const struct snapshot *s)
 			item->proc = proc_get(st, s, &row);
 		}
 		item->member = item->proc ? member_get(st, item) : NULL;
-		r = item->member ? member_place(st, s, item) : -ENOMEM;
+		if (!item->member)
+			r = -ENOMEM;
+		else if (item->member->seen != st->n) /* a pid can be there twice, before and after an exec: one counts */
+			r = member_place(st, s, item);
 	}
 	if (!r)
 		r = drop_members(st);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -627,6 +628,40 @@ static void explicit_buckets_are_cut_exactly(void **state)
 		n += d->bucket_counts[i];
 	assert_int_equal(n, d->count);
 	export_done(&x);
+	otlp_encoder_free(e);
+	snapshot_unref(s);
+}
+
+/* A process that executes another program while it is read has its pid twice in one snapshot: what was and what is. */
+static void a_pid_that_is_there_twice_ends(void **state)
+{
+	struct otlp_encoder *e = cumulative();
+	struct snapshot *s = fixture_full();
+	struct lock_row locks[2] = { s->locks[0], s->locks[0] };
+	struct stall_row stalls[2];
+	struct export x;
+
+	(void)state;
+	stalls[0] = stalls[1] = (struct stall_row){ .pid = 4242,
+						    .process = "orders",
+						    .cause = PS_STALL_gc,
+						    .length = s->locks->wait,
+						    .n = 5,
+						    .sum_s = s->locks->wait->sum_s };
+	s->locks = locks;
+	s->n_locks = 2;
+	s->stalls = stalls;
+	s->n_stalls = 2;
+	alarm(20); /* a list of members that leads into itself has no end */
+	for (int i = 0; i < 2; i++) {
+		x = encode(e, s);
+		assert_true(get_of(&x, "poolscope.lock.wait_duration").value == 5);
+		assert_true(get_of(&x, "poolscope.stall.duration").value == 5);
+		export_done(&x);
+		s->wall_ns += 1000000000;
+		s->t_ns += 1000000000;
+	}
+	alarm(0);
 	otlp_encoder_free(e);
 	snapshot_unref(s);
 }
@@ -1728,6 +1763,7 @@ int main(void)
 		cmocka_unit_test(an_instance_id_that_two_processes_have_is_of_one_of_them),
 		cmocka_unit_test(a_pool_has_all_its_families_with_unit_type_and_labels),
 		cmocka_unit_test(the_agent_the_findings_and_the_locks_are_told),
+		cmocka_unit_test(a_pid_that_is_there_twice_ends),
 		cmocka_unit_test(what_is_unknown_has_no_point),
 		cmocka_unit_test(exponential_buckets_are_the_kernels_own),
 		cmocka_unit_test(explicit_buckets_are_cut_exactly),
