@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "exporters/otlp.pb-c.h"
 #include "exporters/otlp_encode.h"
+#include "exporters/otlp_series.h"
 #include "snapshot_fixture.h"
 
 #define SECOND_NS 1000000000
@@ -630,6 +631,16 @@ static void explicit_buckets_are_cut_exactly(void **state)
 	export_done(&x);
 	otlp_encoder_free(e);
 	snapshot_unref(s);
+}
+
+/* A hole in a table, which a number of its enum skips, is a name that is NULL; the agent would end there with the first process. */
+static void every_series_has_its_name(void **state)
+{
+	(void)state;
+	for (int i = 0; i < S_POOL_COUNT; i++)
+		assert_true(pool_series()[i].name && pool_series()[i].unit);
+	for (int i = 0; i < A_COUNT; i++)
+		assert_true(agent_series[i].name && agent_series[i].unit);
 }
 
 /* A process that executes another program while it is read has its pid twice in one snapshot: what was and what is. */
@@ -1763,6 +1774,7 @@ int main(void)
 		cmocka_unit_test(an_instance_id_that_two_processes_have_is_of_one_of_them),
 		cmocka_unit_test(a_pool_has_all_its_families_with_unit_type_and_labels),
 		cmocka_unit_test(the_agent_the_findings_and_the_locks_are_told),
+		cmocka_unit_test(every_series_has_its_name),
 		cmocka_unit_test(a_pid_that_is_there_twice_ends),
 		cmocka_unit_test(what_is_unknown_has_no_point),
 		cmocka_unit_test(exponential_buckets_are_the_kernels_own),
