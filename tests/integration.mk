@@ -14,4 +14,4 @@ $(B)/tests/storm: tests/integration/hostile/storm.c
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE $< -o $@
 
-check-integration: $(B)/tests/hostile $(B)/tests/storm $(RECEIVERS)
+check-integration: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/hostile $(B)/tests/storm $(RECEIVERS)

@@ -142,26 +142,36 @@ static int rows_of(const struct record_exemplar *all, const struct snapshot *s,
 #define NOTABLE_LEAST 16	/* 65 us */
 #define NOTABLE_MOST 26		/* 67 ms; what is longer is told anyway (ps_notable_ns) */
 
+/* The bucket of 2^n ns; asked for all pools at each tick. */
+static unsigned int bucket_of_exponent(uint32_t n)
+{
+	static uint16_t bucket[NOTABLE_MOST + 1];
+
+	if (!bucket[n])
+		bucket[n] = (uint16_t)hist_bucket_ns(1ull << n);
+	return bucket[n];
+}
+
 /* The n of the shortest durations of 2^n ns that so few have reached; 0 = not even those of NOTABLE_MOST are so few. */
 static uint32_t notable_exponent(const struct hist *h, double seconds)
 {
 	double left = TOLD_PER_SECOND * (seconds > 1 ? seconds : 1);
-	uint32_t n = 0;
+	uint32_t n = NOTABLE_LEAST;
+	unsigned int i;
 
 	if (!h || !h->count)
 		return 0;
-	for (uint32_t e = NOTABLE_MOST; e >= NOTABLE_LEAST; e--) {
-		unsigned int from = hist_bucket_ns(1ull << e), to = hist_bucket_ns(1ull << (e + 1));
-
-		if (e == NOTABLE_MOST)
-			to = PS_HIST_BUCKETS;
-		for (unsigned int i = from; i < to; i++)
-			left -= (double)hist_get(h, i);
+	for (i = h->n; i > 0; i--) {
+		left -= (double)h->bucket[i - 1];
 		if (left < 0)
 			break;
-		n = e;
 	}
-	return n;
+	if (!i)
+		return n;
+	i += h->first - 1u; /* too many are as long as those in this bucket */
+	while (n <= NOTABLE_MOST && bucket_of_exponent(n) <= i)
+		n++;
+	return n <= NOTABLE_MOST ? n : 0;
 }
 
 /* One less than what was told is as good, and is not worth telling. */

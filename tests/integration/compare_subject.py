@@ -15,7 +15,8 @@ neither are their releases: it knows a task only by its beginning.
   sums of wait and hold                  within --percent (1), or within --event-us (20) for each operation when that is more: two probes and
                                          their bookkeeping lie between the subject's clock and the agent's, and where they
                                          are seldom hit each finds cold caches and takes 3 to 6 us, one that is single-stepped
-                                         10 to 16 us more. With --books-wait
+                                         10 to 16 us more; that is what a trap takes on an ordinary machine, and $TRAP_TIMES
+                                         as much here (trap-times). With --books-wait
                                          the wait is the library's own (books.wait_sum_ms, with those that gave up), not the
                                          log's, in which opening a connection is waiting, too
   p50 and p99 of wait and hold           within 10 %, or within 0.5 ms when that is more: the subject's clock is read outside the
@@ -30,6 +31,7 @@ Prints a table; ends with 1 when anything does not match.
 import argparse
 import json
 import math
+import os
 import sys
 
 FLOOR_S = 0.0005
@@ -87,7 +89,7 @@ def rows_of(truth, row, options):
             if what + "_ms" not in truth or what in options.skip:
                 continue
             want, got = truth[what + "_ms"] / 1e3, h.get(key + "_seconds")
-            floor = options.event_us / 1e6 * (truth.get("acquires") or 0) if key == "sum" else FLOOR_S
+            floor = options.event_us * float(os.environ.get("TRAP_TIMES") or 1) / 1e6 * (truth.get("acquires") or 0) if key == "sum" else FLOOR_S
             if what == "wait_sum" and options.books_wait and not options.ops:
                 want, got = truth["books"]["wait_sum_ms"] / 1e3, got + (row["wait_failed"]["sum_seconds"] or 0)
             low = high = want

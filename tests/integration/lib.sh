@@ -33,6 +33,7 @@ begin() {
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	[ "$(id -u)" = 0 ] || skip "it loads BPF programs: needs root"
+	export TRAP_TIMES=${TRAP_TIMES:-$("$LIB/trap-times")}
 }
 
 # Ends one process that the test started: SIGTERM, after 10 s SIGKILL. The result is its exit status.
