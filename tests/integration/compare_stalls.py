@@ -8,13 +8,14 @@ TRUTH.json is the object of the subject's TRUTH line; BEFORE.json and NOW.json a
 from after it. Compared are the stalls that the runtime calls gc:
 
   count   equal
-  sum     within N percent (5), and N ms (0) for each of them
+  sum     within N percent (5), and N ms (0) for each of them, for the traps at its ends; $TRAP_TIMES as much where those take longer (trap-times)
   p99     as a quantile of the agent's histogram, whose buckets are 9 % wide, so within N percent and 9 more; or N ms (0.2), in which a
           runtime's log and the points around may differ, as its threads are told to go on in between
   max     within N percent, or N ms
 """
 import argparse
 import json
+import os
 import sys
 
 
@@ -38,7 +39,7 @@ def main():
         sys.exit("too many stalls before the load: %d" % before["count"])
     rows = [("count", truth["count"], now["count"] - before["count"], 0, 0),
             ("sum_ms", truth["pause_sum_ms"], (now["sum_seconds"] - before["sum_seconds"]) * 1e3, options.percent,
-             truth["count"] * options.each_ms),
+             truth["count"] * options.each_ms * float(os.environ.get("TRAP_TIMES") or 1)),
             ("p99_ms", truth["pause_p99_ms"], now["p99_seconds"] * 1e3, options.percent + 9, options.ms),
             ("max_ms", truth["pause_max_ms"], now["max_seconds"] * 1e3, options.percent, options.ms),
             ("goes_on_s", 0, now["lasts_seconds"], 0, 0)]
