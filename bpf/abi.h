@@ -253,8 +253,7 @@ struct ps_taken {
 	__u64 begun_ns;
 };
 
-/* The agent says whether something may be wrong with a pool. */
-/* What the agent says of a pool. */
+/* What the agent says of a pool: whether something may be wrong with it, and what is notable. */
 struct ps_suspicion {
 	struct ps_pool_key pool;
 	__u32 is_suspected;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+/* out of memory in a hash table is an error here, not an exit; the element is then not in the table */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #define S 1000000000ll
@@ -81,6 +83,10 @@ static struct resource_look *look_get(struct resources *r, const struct ps_proc_
 	v->key = *key;
 	v->met_ns = v->next_ns = r->now_ns;
 	HASH_ADD(hh, r->table, key, sizeof(v->key), v);
+	if (!v->hh.tbl) {
+		free(v);
+		return NULL;
+	}
 	return v;
 }
 

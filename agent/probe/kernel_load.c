@@ -238,7 +238,6 @@ static bool is_of_traffic(const struct kernel *k, const struct bpf_program *p)
 	return false;
 }
 
-/* An iterator over a map's elements; NULL = it cannot be, and nobody needs it. */
 int kernel_attach_hooks(struct kernel *k)
 {
 	struct {
