@@ -81,7 +81,7 @@ def judge_page(form, samples, truth, rows, max_series):
     others = [l for l, _ in acquires if l["process"] == "other"]
     judge(form + ": there is one series of all others", len(others), 1)
     judge(form + ": acquires of all series", sum(v for _, v in acquires), truth["acquires"])
-    judge(form + ": holds of all series", sum(v for l, v in values("poolscope_pool_hold_seconds_count") if l["process"] in ("many-pools", "other")), truth["acquires"])
+    judge(form + ": holds of all series", sum(v for l, v in values("poolscope_pool_hold_duration_seconds_count") if l["process"] in ("many-pools", "other")), truth["acquires"])
     overflow = values("poolscope_agent_series_overflow")[0][1]
     all_sets = {tuple(sorted(l.items())) for n, l, _ in samples if n == "poolscope_pool_info" or n == "poolscope_pool_trusted"}
     judge(form + ": pools that have a series of their own, and those that are counted as too many", len({s for s in all_sets if ("process", "other") not in s}) + overflow, rows)
