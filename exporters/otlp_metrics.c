@@ -63,25 +63,18 @@ struct merged {
 	double sum_s;
 	uint64_t max_ns;
 	unsigned int first, end;
-	uint64_t bucket[PS_HIST_BUCKETS];	/* first to end */
+	uint64_t bucket[PS_HIST_BUCKETS];	/* zero but from first to end */
 };
-
-static void widen(struct merged *m, const struct hist *h)
-{
-	if (!h->n)
-		return;
-	if (m->first == m->end) {
-		m->first = h->first;
-		m->end = (unsigned int)h->first + h->n;
-	}
-	m->first = h->first < m->first ? h->first : m->first;
-	m->end = (unsigned int)h->first + h->n > m->end ? (unsigned int)h->first + h->n : m->end;
-}
 
 static void add_hist(struct merged *m, const struct hist *h)
 {
-	for (unsigned int i = 0; i < h->n; i++)
-		m->bucket[h->first + i] += h->bucket[i];
+	for (struct hist_walk w = hist_walk(h); hist_next(&w);) {
+		if (m->first == m->end)
+			m->first = m->end = w.bucket;
+		m->bucket[w.bucket] += w.n;
+		m->first = w.bucket < m->first ? w.bucket : m->first;
+		m->end = w.bucket >= m->end ? w.bucket + 1 : m->end;
+	}
 	m->count += h->count;
 	m->sum_s += h->sum_s;
 	m->max_ns = h->max_ns > m->max_ns ? h->max_ns : m->max_ns;
@@ -106,28 +99,17 @@ static void merge(const struct state *st, const struct set *s, int which, struct
 	struct hist now;
 	uint64_t n = 0;
 
-	ret->is_known = false;
-	ret->count = ret->max_ns = 0;
-	ret->sum_s = 0;
-	ret->first = ret->end = 0;
+	*ret = (struct merged){ 0 };
 	for (const struct member *m = s->members; m; m = m->next) {
 		if (!member_hist(m, (size_t)which, &now))
 			continue;
-		widen(ret, &now);
 		ret->is_known = true;
-	}
-	if (!ret->is_known)
-		return;
-	if (s->offset_hist)
-		widen(ret, &s->offset_hist[which]);
-	memset(ret->bucket + ret->first, 0, (ret->end - ret->first) * sizeof(*ret->bucket));
-	for (const struct member *m = s->members; m; m = m->next) {
-		if (!member_hist(m, (size_t)which, &now))
-			continue;
 		add_hist(ret, &now);
 		if (st->is_delta && m->is_sent)
 			take_off(ret, &m->hist[which]);
 	}
+	if (!ret->is_known)
+		return;
 	if (s->offset_hist)
 		add_hist(ret, &s->offset_hist[which]);
 	for (unsigned int i = ret->first; i < ret->end; i++)

@@ -157,8 +157,8 @@ static int member_reserve(const struct state *st, struct member *m)
 
 		if (!member_hist(m, i, &now))
 			continue;
-		for (unsigned int b = 0; b < now.n; b++)
-			n += now.bucket[b] != 0;
+		for (struct hist_walk w = hist_walk(&now); hist_next(&w);)
+			n++;
 		if (n <= k->size)
 			continue;
 		more = reallocarray(k->bucket, n, sizeof(*more));
@@ -178,11 +178,8 @@ static void kept_set(struct kept *k, const struct hist *now, bool has_buckets)
 	k->sum_s = now->sum_s;
 	k->max_ns = now->max_ns;
 	k->n = 0;
-	for (unsigned int i = 0; has_buckets && i < now->n && k->n < k->size; i++) {
-		if (now->bucket[i])
-			k->bucket[k->n++] = (uint64_t)(now->first + i) << KEPT_SHIFT |
-					    KEPT_COUNT(now->bucket[i]);
-	}
+	for (struct hist_walk w = hist_walk(now); has_buckets && k->n < k->size && hist_next(&w);)
+		k->bucket[k->n++] = (uint64_t)w.bucket << KEPT_SHIFT | KEPT_COUNT(w.n);
 }
 
 /* -ENOMEM leaves the sum without a part of it. */

@@ -38,24 +38,20 @@ void summed_clear(struct summed *h)
 
 void summed_add(struct summed *h, const struct hist *other)
 {
-	unsigned int n;
-
 	if (!other)
 		return;
 	h->is_known = true;
 	h->count += other->count;
 	h->sum_s += other->sum_s;
-	if (other->first >= PS_HIST_BUCKETS || !other->n)
-		return;
-	n = other->n < PS_HIST_BUCKETS - other->first ? other->n : PS_HIST_BUCKETS - other->first;
-	if (h->end == h->first)
-		h->first = h->end = other->first;
-	for (unsigned int i = 0; i < n; i++)
-		h->bucket[other->first + i] += other->bucket[i];
-	if (other->first < h->first)
-		h->first = other->first;
-	if (other->first + n > h->end)
-		h->end = other->first + n;
+	for (struct hist_walk w = hist_walk(other); hist_next(&w);) {
+		if (h->end == h->first)
+			h->first = h->end = w.bucket;
+		h->bucket[w.bucket] += w.n;
+		if (w.bucket < h->first)
+			h->first = w.bucket;
+		if (w.bucket >= h->end)
+			h->end = w.bucket + 1;
+	}
 }
 
 void summed_add_exemplars(struct summed *h, const struct exemplar_row *rows, size_t n, int32_t pid)

@@ -53,16 +53,16 @@ static void window_done(struct window *w)
 /* Adds what came to `after` since `before`; either may be NULL. */
 static int add_since(const struct hist *before, const struct hist *after, struct hist *ret)
 {
-	for (unsigned int i = 0; after && i < after->n; i++) {
-		uint64_t n = after->bucket[i];
-		uint64_t had = before ? hist_get(before, after->first + i) : 0;
-		int r = hist_add(ret, after->first + i, n > had ? n - had : 0);
+	if (!after)
+		return 0;
+	for (struct hist_walk w = hist_walk(after); hist_next(&w);) {
+		uint64_t had = before ? hist_get(before, w.bucket) : 0;
+		int r = hist_add(ret, w.bucket, w.n > had ? w.n - had : 0);
 
 		if (r)
 			return r;
 	}
-	if (after)
-		ret->sum_s += fmax(0, after->sum_s - (before ? before->sum_s : 0));
+	ret->sum_s += fmax(0, after->sum_s - (before ? before->sum_s : 0));
 	return 0;
 }
 

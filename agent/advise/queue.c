@@ -51,8 +51,8 @@ static double mean_by_buckets(const struct hist *h)
 {
 	double sum = 0;
 
-	for (unsigned int i = 0; i < h->n; i++)
-		sum += (double)h->bucket[i] * bucket_mean_s(h->first + i);
+	for (struct hist_walk w = hist_walk(h); hist_next(&w);)
+		sum += (double)w.n * bucket_mean_s(w.bucket);
 	return h->count ? sum / (double)h->count : NAN;
 }
 
@@ -66,12 +66,10 @@ static void holds_init(struct holds *ret, const struct hist *h)
 	double seen = 0;
 
 	ret->n = 0;
-	for (unsigned int i = 0; i < h->n; i++) {
-		if (!h->bucket[i])
-			continue;
-		seen += (double)h->bucket[i];
+	for (struct hist_walk w = hist_walk(h); hist_next(&w);) {
+		seen += (double)w.n;
 		ret->until[ret->n] = seen / (double)h->count;
-		ret->bucket[ret->n++] = (uint16_t)(h->first + i);
+		ret->bucket[ret->n++] = (uint16_t)w.bucket;
 	}
 	ret->scale = queue_mean_s(h) / mean_by_buckets(h);
 }

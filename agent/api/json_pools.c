@@ -200,22 +200,20 @@ json_t *encode_pools(const struct snapshot *s)
 /* To a histogram that is in the object: [[upper bound in seconds, count], ...] of its buckets but the empty ones; null = no bound. */
 static void set_buckets(struct object *o, const char *key, const struct hist *h)
 {
-	json_t *buckets = json_array();
+	json_t *buckets;
 
-	for (unsigned int i = 0; h && i < h->n; i++) {
-		double upper_s = hist_upper_s(h->first + i);
-		json_t *pair;
+	if (!h)
+		return;
+	buckets = json_array();
+	for (struct hist_walk w = hist_walk(h); hist_next(&w);) {
+		double upper_s = hist_upper_s(w.bucket);
+		json_t *pair = json_array();
 
-		if (!h->bucket[i])
-			continue;
-		pair = json_array();
 		array_add(&pair, isfinite(upper_s) ? json_real(upper_s) : json_null());
-		array_add(&pair, json_integer((json_int_t)h->bucket[i]));
+		array_add(&pair, json_integer((json_int_t)w.n));
 		array_add(&buckets, pair);
 	}
-	if (!h)
-		json_decref(buckets);
-	else if (json_object_set_new_nocheck(json_object_get(o->json, key), "buckets", buckets))
+	if (json_object_set_new_nocheck(json_object_get(o->json, key), "buckets", buckets))
 		o->has_failed = true;
 }
 

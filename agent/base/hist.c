@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hist.c - see hist.h. The buckets held are one run, grown in steps of eight (one power of two). The surprise: a quantile
- * answers the logarithmic middle of its bucket and does not interpolate by rank, because only the middle is never more than
- * half a bucket off; a rank inside a bucket says nothing about where in it the values lie.
+ * hist.c - see hist.h. A bucket that holds something is two numbers, seven bits a byte, the lowest first: how many empty buckets lie before
+ * it, and its count. The surprise: a quantile answers the logarithmic middle of its bucket and does not interpolate by rank, because only
+ * the middle is never more than half a bucket off; a rank inside a bucket says nothing about where in it the values lie.
  */
 #include "base/hist.h"
 
@@ -11,61 +11,119 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/abi.h"
 #include "bpf/hist.h"
 
-#define GROW_STEP 8u
 #define LAST_BUCKET (PS_HIST_BUCKETS - 1u)
+#define PAIR_MOST 12u	/* bytes: 2 of 7 bits for the gap, 10 for the count */
+#define PACKED_MOST (PS_HIST_BUCKETS * PAIR_MOST)
+#define ROOM_STEP 16u	/* bytes: malloc's own, so that what grows a little stays where it is */
+
+_Static_assert(PS_HIST_BUCKETS < 1 << 14, "a gap does not fit");
+_Static_assert(PACKED_MOST <= UINT16_MAX, "the bytes of a histogram do not fit");
 
 void hist_done(struct hist *h)
 {
-	free(h->bucket);
+	free(h->packed);
 	*h = (struct hist){ 0 };
 }
 
-/* Makes h hold [first, end), and perhaps more. */
-static int hold(struct hist *h, unsigned int first, unsigned int end)
-{
-	uint64_t *bucket;
+/* ---- packed -------------------------------------------------------------------------------------------------------------- */
 
-	if (h->n) {
-		if (first >= h->first && end <= (unsigned int)h->first + h->n)
-			return 0;
-		if (first > h->first)
-			first = h->first;
-		if (end < (unsigned int)h->first + h->n)
-			end = (unsigned int)h->first + h->n;
+static unsigned char *number_put(unsigned char *at, uint64_t n)
+{
+	for (; n > 127; n >>= 7)
+		*at++ = (unsigned char)(n | 128);
+	*at++ = (unsigned char)n;
+	return at;
+}
+
+/* Only what number_put() wrote is read. */
+static const unsigned char *number_get(const unsigned char *at, uint64_t *ret)
+{
+	unsigned int shift = 7;
+
+	*ret = *at & 127;
+	for (; *at++ > 127; shift += 7)
+		*ret |= (uint64_t)(*at & 127) << shift;
+	return at;
+}
+
+struct hist_walk hist_walk(const struct hist *h)
+{
+	return (struct hist_walk){ .bucket = UINT32_MAX, /* one before the first */
+				   .at = h->packed,
+				   .end = h->packed ? h->packed + h->n_packed : NULL };
+}
+
+bool hist_next(struct hist_walk *w)
+{
+	uint64_t gap;
+
+	if (w->at == w->end)
+		return false;
+	w->at = number_get(number_get(w->at, &gap), &w->n);
+	w->bucket += (unsigned int)gap + 1;
+	return true;
+}
+
+void hist_unpack(const struct hist *h, uint64_t ret[PS_HIST_BUCKETS])
+{
+	memset(ret, 0, PS_HIST_BUCKETS * sizeof(*ret));
+	for (struct hist_walk w = hist_walk(h); hist_next(&w);)
+		ret[w.bucket] = w.n;
+}
+
+static size_t room(size_t n)
+{
+	return (n + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP;
+}
+
+int hist_pack(struct hist *h, const uint64_t bucket[PS_HIST_BUCKETS])
+{
+	unsigned char packed[PACKED_MOST], *at = packed, *copy = h->packed;
+	unsigned int next = 0;
+	uint64_t count = 0;
+	size_t n;
+
+	for (unsigned int i = 0; i < PS_HIST_BUCKETS; i++) {
+		if (!bucket[i])
+			continue;
+		at = number_put(number_put(at, i - next), bucket[i]);
+		next = i + 1;
+		count += bucket[i];
 	}
-	first = first / GROW_STEP * GROW_STEP;
-	end = (end + GROW_STEP - 1) / GROW_STEP * GROW_STEP;
-	if (end > PS_HIST_BUCKETS)
-		end = PS_HIST_BUCKETS;
-	bucket = calloc(end - first, sizeof(*bucket));
-	if (!bucket)
-		return -ENOMEM;
-	if (h->n)
-		memcpy(bucket + (h->first - first), h->bucket, h->n * sizeof(*bucket));
-	free(h->bucket);
-	h->bucket = bucket;
-	h->first = (uint16_t)first;
-	h->n = (uint16_t)(end - first);
+	n = (size_t)(at - packed);
+	if (n && room(n) != room(h->n_packed)) {
+		copy = realloc(h->packed, room(n));
+		if (!copy)
+			return -ENOMEM;
+	} else if (!n) {
+		free(h->packed);
+		copy = NULL;
+	}
+	if (n)
+		memcpy(copy, packed, n);
+	h->packed = copy;
+	h->n_packed = (uint16_t)n;
+	h->count = count;
 	return 0;
 }
 
+/* ---- values -------------------------------------------------------------------------------------------------------------- */
+
 int hist_add(struct hist *h, unsigned int bucket, uint64_t n)
 {
+	uint64_t all[PS_HIST_BUCKETS], count = h->count + n;
 	int r;
 
 	if (!n)
 		return 0;
-	if (bucket > LAST_BUCKET)
-		bucket = LAST_BUCKET;
-	r = hold(h, bucket, bucket + 1);
-	if (r)
-		return r;
-	h->bucket[bucket - h->first] += n;
-	h->count += n;
-	return 0;
+	hist_unpack(h, all);
+	all[bucket < LAST_BUCKET ? bucket : LAST_BUCKET] += n;
+	r = hist_pack(h, all);
+	if (!r)
+		h->count = count; /* there may be values of which no bucket is known */
+	return r;
 }
 
 int hist_record_ns(struct hist *h, uint64_t ns)
@@ -82,16 +140,16 @@ int hist_record_ns(struct hist *h, uint64_t ns)
 
 int hist_merge(struct hist *h, const struct hist *other)
 {
-	int r;
+	uint64_t all[PS_HIST_BUCKETS], count = h->count + other->count;
 
-	if (other->n) {
-		r = hold(h, other->first, (unsigned int)other->first + other->n);
-		if (r)
-			return r;
-		for (unsigned int i = 0; i < other->n; i++)
-			h->bucket[other->first + i - h->first] += other->bucket[i];
+	if (other->n_packed) {
+		hist_unpack(h, all);
+		for (struct hist_walk w = hist_walk(other); hist_next(&w);)
+			all[w.bucket] += w.n;
+		if (hist_pack(h, all))
+			return -ENOMEM;
 	}
-	h->count += other->count;
+	h->count = count;
 	h->sum_s += other->sum_s;
 	if (other->max_ns > h->max_ns)
 		h->max_ns = other->max_ns;
@@ -106,9 +164,12 @@ int hist_copy(const struct hist *h, struct hist *ret)
 
 uint64_t hist_get(const struct hist *h, unsigned int bucket)
 {
-	if (bucket < h->first || bucket >= (unsigned int)h->first + h->n)
-		return 0;
-	return h->bucket[bucket - h->first];
+	struct hist_walk w = hist_walk(h);
+
+	while (hist_next(&w))
+		if (w.bucket >= bucket)
+			return w.bucket == bucket ? w.n : 0;
+	return 0;
 }
 
 /* The logarithmic middle of a bucket. */
@@ -120,17 +181,16 @@ static double middle_s(unsigned int bucket)
 double hist_quantile_s(const struct hist *h, double q)
 {
 	double rank, max_s = (double)h->max_ns / 1e9;
+	struct hist_walk w = hist_walk(h);
 	uint64_t seen = 0;
 	unsigned int bucket = 0;
 
-	if (!h->count || !h->n || isnan(q)) /* no buckets: count and sum are all that is known */
+	if (!h->count || !h->n_packed || isnan(q)) /* no buckets: count and sum are all that is known */
 		return NAN;
 	rank = ceil(fmin(fmax(q, 0), 1) * (double)h->count);
-	for (unsigned int i = 0; i < h->n; i++) {
-		if (!h->bucket[i])
-			continue;
-		bucket = h->first + i;
-		seen += h->bucket[i];
+	while (hist_next(&w)) {
+		bucket = w.bucket;
+		seen += w.n;
 		if ((double)seen >= rank)
 			break;
 	}

@@ -147,6 +147,15 @@ static void tell_suspicions(struct agent *a, const struct snapshot *s)
 	}
 }
 
+/* Takes it over; NULL = there is none now. */
+static void set_snapshot(struct agent *a, const struct snapshot *s)
+{
+	snapshot_unref(a->snapshot);
+	a->snapshot = s;
+	if (a->server)
+		server_set_snapshot(a->server, s);
+}
+
 /* ---- the tick ---------------------------------------------------------------------------------------------------------- */
 
 static void tick(struct agent *a)
@@ -164,15 +173,13 @@ static void tick(struct agent *a)
 		return; /* out of memory: the old snapshot stays */
 	}
 	s->arena = arena;
+	set_snapshot(a, NULL); /* of many pools two at once would be the most that the agent needs */
 	if (fill_snapshot(a, s, now_ns)) {
 		arena_free(arena);
-		return;
+		return; /* out of memory: there is none until the next tick, and who asks is told so */
 	}
 	flight_tick_end(a->flight, s);
-	snapshot_unref(a->snapshot);
-	a->snapshot = s;
-	if (a->server)
-		server_set_snapshot(a->server, s);
+	set_snapshot(a, s);
 	evidence_want_findings(a->stacks, s, now_ns);
 	tell_suspicions(a, s);
 	otlp_tick(a->otlp, s);

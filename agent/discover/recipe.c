@@ -580,6 +580,18 @@ static void cleanup_recipe(struct recipe **r)
 	recipe_free(*r);
 }
 
+/* Most have a few of the many that there may be; where it cannot be made smaller it stays as it is. */
+static void fit(struct recipe *x)
+{
+	struct recipe_probe *probe = realloc(x->probe, (x->n_probes + 1) * sizeof(*probe));
+	struct recipe_offset *offset = realloc(x->offset, (x->n_offsets + 1) * sizeof(*offset));
+
+	if (probe)
+		x->probe = probe;
+	if (offset)
+		x->offset = offset;
+}
+
 int recipe_parse(const char *name, const char *text, size_t n, struct recipe **ret, struct diag *d)
 {
 	CLEANUP(cleanup_recipe) struct recipe *x = calloc(1, sizeof(*x));
@@ -609,6 +621,7 @@ int recipe_parse(const char *name, const char *text, size_t n, struct recipe **r
 	}
 	if (r.error)
 		return r.error;
+	fit(x);
 	*ret = TAKE(x);
 	return 0;
 }

@@ -155,21 +155,18 @@ static unsigned int bucket_of_exponent(uint32_t n)
 /* The n of the shortest durations of 2^n ns that so few have reached; 0 = not even those of NOTABLE_MOST are so few. */
 static uint32_t notable_exponent(const struct hist *h, double seconds)
 {
-	double left = TOLD_PER_SECOND * (seconds > 1 ? seconds : 1);
+	double few = TOLD_PER_SECOND * (seconds > 1 ? seconds : 1), as_long;
+	unsigned int end = 0; /* too many are as long as those in the bucket before this one */
 	uint32_t n = NOTABLE_LEAST;
-	unsigned int i;
 
 	if (!h || !h->count)
 		return 0;
-	for (i = h->n; i > 0; i--) {
-		left -= (double)h->bucket[i - 1];
-		if (left < 0)
-			break;
+	as_long = (double)h->count;
+	for (struct hist_walk w = hist_walk(h); as_long > few && hist_next(&w);) {
+		end = w.bucket + 1;
+		as_long -= (double)w.n;
 	}
-	if (!i)
-		return n;
-	i += h->first - 1u; /* too many are as long as those in this bucket */
-	while (n <= NOTABLE_MOST && bucket_of_exponent(n) <= i)
+	while (n <= NOTABLE_MOST && bucket_of_exponent(n) < end)
 		n++;
 	return n <= NOTABLE_MOST ? n : 0;
 }

@@ -53,12 +53,16 @@ static struct lock_sum *sum_get(struct model *m, const char *process, const char
 
 void hist_pass_on(const struct hist *h, struct hist *seen, struct hist *sum)
 {
-	for (unsigned int i = 0; i < h->n; i++) {
-		unsigned int bucket = h->first + i;
-		uint64_t more = h->bucket[i] - hist_get(seen, bucket);
+	struct hist more = { 0 };
+	uint64_t now[PS_HIST_BUCKETS];
 
-		if (more && !hist_add(seen, bucket, more))
-			hist_add(sum, bucket, more);
+	if (h->count != seen->count) {
+		hist_unpack(h, now);
+		for (struct hist_walk w = hist_walk(seen); hist_next(&w);)
+			now[w.bucket] -= w.n;
+		if (!hist_pack(&more, now) && !hist_merge(seen, &more))
+			hist_merge(sum, &more);
+		hist_done(&more);
 	}
 	sum->sum_s += h->sum_s - seen->sum_s;
 	seen->sum_s = h->sum_s;

@@ -24,6 +24,41 @@ struct model *model_new(void)
 	return m;
 }
 
+/* ---- who has something, or waits for it --------------------------------------------------------------------------------- */
+
+/* Room for one more, up to the most: nearly all pools have but a few. */
+static int refs_reserve(struct refs *r)
+{
+	size_t size = r->size ? 2 * r->size : 1;
+	struct ref_row *more;
+
+	if (r->n < r->size || r->size == MODEL_REFS_MAX)
+		return 0;
+	more = realloc(r->row, size * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	r->row = more;
+	r->size = size;
+	return 0;
+}
+
+static void refs_clear(struct refs *r)
+{
+	r->n = 0;
+	r->total = 0;
+	r->oldest_since_ns = 0;
+}
+
+/* What the last tick had no use for is given back. */
+static void refs_trim(struct refs *r)
+{
+	if (r->n || !r->row)
+		return;
+	free(r->row);
+	r->row = NULL;
+	r->size = 0;
+}
+
 /* ---- lifetimes --------------------------------------------------------------------------------------------------------- */
 
 static void pool_free(struct model *m, struct pool *p)
@@ -88,9 +123,8 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 		proc->is_fed = proc->has_workers = false;
 	for (p = m->pools; p; p = p->hh.next) {
 		p->is_fed = false;
-		p->holders.n = p->waiters.n = 0;
-		p->holders.total = p->waiters.total = 0;
-		p->holders.oldest_since_ns = p->waiters.oldest_since_ns = 0;
+		refs_clear(&p->holders);
+		refs_clear(&p->waiters);
 	}
 	for (e = m->endpoints; e; e = e->hh.next)
 		e->is_fed = false;
@@ -174,11 +208,8 @@ static int refs_feed(struct refs *r, uint64_t id, uint64_t taker, uint32_t tid, 
 {
 	size_t newest = 0;
 
-	if (!r->row) {
-		r->row = calloc(MODEL_REFS_MAX, sizeof(*r->row));
-		if (!r->row)
-			return -ENOMEM;
-	}
+	if (refs_reserve(r))
+		return -ENOMEM;
 	r->total++;
 	if (!r->oldest_since_ns || since_ns < r->oldest_since_ns)
 		r->oldest_since_ns = since_ns;
@@ -444,6 +475,10 @@ void model_tick_end(struct model *m)
 		if (f->is_fed && !f->is_grouped)
 			family_join(m, f);
 	forget_unfed(m);
+	for (p = m->pools; p; p = p->hh.next) {
+		refs_trim(&p->holders);
+		refs_trim(&p->waiters);
+	}
 	stalls_tick_end(m);
 	stall_sums_tick_end(m);
 	locks_tick_end(m);

@@ -305,14 +305,19 @@ bool model_wants_hists(const struct model *m, const struct ps_pool_key *key)
 /* The kernel's 32-bit counts wrap: the low half of ours equals the one read before. n_nothing: values of 0 that it does not count. */
 int hist_catch_up(struct hist *h, const struct ps_hist *kernel, uint64_t n_nothing)
 {
+	uint64_t bucket[PS_HIST_BUCKETS];
+	uint32_t any = 0;
+
+	hist_unpack(h, bucket);
 	for (unsigned int i = 0; i < PS_HIST_BUCKETS; i++) {
 		uint32_t theirs = kernel->bucket[i] + (i ? 0 : (uint32_t)n_nothing);
-		uint32_t more = theirs - (uint32_t)hist_get(h, i);
-		int error = more ? hist_add(h, i, more) : 0;
+		uint32_t more = theirs - (uint32_t)bucket[i];
 
-		if (error)
-			return error;
+		bucket[i] += more;
+		any |= more;
 	}
+	if (any && hist_pack(h, bucket))
+		return -ENOMEM;
 	h->sum_s = whole_steps((double)kernel->sum_ns / 1e9);
 	h->max_ns = kernel->max_ns;
 	return 0;

@@ -56,11 +56,12 @@ static const size_t hists[] = {
 #define N_SECONDS (sizeof(seconds) / sizeof(*seconds))
 #define N_HISTS (sizeof(hists) / sizeof(*hists))
 
+/* The key of a group: the kind, then process, name and source, each with its NUL. */
+#define LABELS_MOST (sizeof(enum ps_kind) + 3 * TEXT_NAME_BYTES)
+
 struct labels {
-	char process[TEXT_NAME_BYTES];
-	char name[TEXT_NAME_BYTES];
-	char source[TEXT_NAME_BYTES];
-	enum ps_kind kind;
+	size_t n;
+	char bytes[LABELS_MOST];
 };
 
 struct totals {
@@ -69,10 +70,10 @@ struct totals {
 };
 
 struct group {
-	struct labels labels;	/* the key */
 	size_t n_pools;
 	struct totals *totals;	/* NULL = nobody has left it */
 	UT_hash_handle hh;
+	char labels[];	/* the bytes of struct labels */
 };
 
 static void group_free(struct retired *r, struct group *g)
@@ -94,29 +95,30 @@ void retired_done(struct retired *r)
 
 /* ---- joining ----------------------------------------------------------------------------------------------------------- */
 
-static void label_set(char ret[static TEXT_NAME_BYTES], const char *text)
+static void label_add(struct labels *ret, const char *text)
 {
-	text_clean(text, SIZE_MAX, ret, TEXT_NAME_BYTES);
+	text_clean(text, SIZE_MAX, ret->bytes + ret->n, TEXT_NAME_BYTES);
+	ret->n += strlen(ret->bytes + ret->n) + 1;
 }
 
 static void labels_set(struct labels *ret, const struct pool_row *row)
 {
-	memset(ret, 0, sizeof(*ret)); /* it is compared as bytes */
-	label_set(ret->process, row->service ? row->service : row->process);
-	label_set(ret->name, row->name);
-	label_set(ret->source, row->source);
-	ret->kind = row->kind;
+	memcpy(ret->bytes, &row->kind, sizeof(row->kind));
+	ret->n = sizeof(row->kind);
+	label_add(ret, row->service ? row->service : row->process);
+	label_add(ret, row->name);
+	label_add(ret, row->source);
 }
 
 /* NULL when out of memory. */
 static struct group *group_new(struct retired *r, const struct labels *labels)
 {
-	struct group *g = calloc(1, sizeof(*g));
+	struct group *g = calloc(1, sizeof(*g) + labels->n);
 
 	if (!g)
 		return NULL;
-	g->labels = *labels;
-	HASH_ADD(hh, r->groups, labels, sizeof(g->labels), g);
+	memcpy(g->labels, labels->bytes, labels->n);
+	HASH_ADD_KEYPTR(hh, r->groups, g->labels, labels->n, g);
 	if (!g->hh.tbl) {
 		free(g);
 		return NULL;
@@ -130,7 +132,7 @@ struct group *retired_join(struct retired *r, struct group *from, const struct p
 	struct group *g;
 
 	labels_set(&labels, row);
-	HASH_FIND(hh, r->groups, &labels, sizeof(labels), g);
+	HASH_FIND(hh, r->groups, labels.bytes, labels.n, g);
 	if (!g)
 		g = group_new(r, &labels);
 	if (!g || g == from)
@@ -227,10 +229,10 @@ void retired_rows(const struct retired *r, struct pool_row *ret)
 		if (!g->totals)
 			continue;
 		*ret = g->totals->row;
-		ret->process = g->labels.process;
-		ret->name = g->labels.name;
-		ret->source = g->labels.source;
-		ret->kind = g->labels.kind;
+		memcpy(&ret->kind, g->labels, sizeof(ret->kind));
+		ret->process = g->labels + sizeof(ret->kind);
+		ret->name = ret->process + strlen(ret->process) + 1;
+		ret->source = ret->name + strlen(ret->name) + 1;
 		ret++;
 	}
 }

@@ -27,15 +27,13 @@ int hist_keep(const struct hist **h, struct arena *arena)
 
 	if (!*h)
 		return 0;
-	copy = arena_alloc(arena, 1, sizeof(*copy));
+	copy = arena_alloc(arena, 1, sizeof(*copy) + (*h)->n_packed);
 	if (!copy)
 		return -ENOMEM;
 	*copy = **h;
-	if (copy->n) {
-		copy->bucket = arena_alloc(arena, copy->n, sizeof(*copy->bucket));
-		if (!copy->bucket)
-			return -ENOMEM;
-		memcpy(copy->bucket, (*h)->bucket, copy->n * sizeof(*copy->bucket));
+	if (copy->n_packed) {
+		copy->packed = (unsigned char *)(copy + 1);
+		memcpy(copy->packed, (*h)->packed, copy->n_packed);
 	}
 	*h = copy;
 	return 0;

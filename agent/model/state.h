@@ -19,7 +19,7 @@ _Static_assert(NAME_BYTES >= PS_NAME_MAX, "a pool's name does not fit");
 
 struct refs {
 	struct ref_row *row; /* the oldest MODEL_REFS_MAX, unsorted while fed */
-	size_t n;
+	size_t n, size;
 	uint64_t total;
 	int64_t oldest_since_ns; /* 0 = none */
 };

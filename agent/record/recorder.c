@@ -136,16 +136,24 @@ static const struct kept *second_key(const struct recorder *r)
 	return k;
 }
 
+/* For blocks: what the last tick takes lies in the same memory, but for a half of it. */
+static size_t room(const struct recorder *r)
+{
+	size_t known = tick_writer_bytes(r->writer), most = r->limits.keep_bytes;
+
+	return known < most / 2 ? most - known : most / 2;
+}
+
 /* Up to the next key; the last run stays, unless it is too much alone. */
 static void forget_old(struct recorder *r)
 {
 	const struct kept *key;
 
 	while ((key = second_key(r)) &&
-	       (r->bytes > r->limits.keep_bytes || key->t_ns <= r->now_ns - r->limits.keep_ns))
+	       (r->bytes > room(r) || key->t_ns <= r->now_ns - r->limits.keep_ns))
 		while (r->first != key)
 			drop_first(r);
-	if (r->bytes > 2 * r->limits.keep_bytes)
+	if (r->bytes > 2 * room(r))
 		while (r->first)
 			drop_first(r);
 }
@@ -190,6 +198,7 @@ void recorder_settle(struct recorder *r)
 		forget_old(r);
 	}
 	r->raw = NULL;
+	tick_writer_rest(r->writer);
 }
 
 int recorder_tick_end(struct recorder *r, int64_t wall_ns)

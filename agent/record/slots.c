@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slots.c - see slots.h. The surprise: histograms are kept squeezed. They have a kilobyte each and are nearly empty, and a thousand idle pools would
- * take more memory for what they last were than for all else.
+ * slots.c - see slots.h. The surprise: what is large is kept squeezed. Books and histograms of a pool have five kilobytes and are nearly empty,
+ * and a thousand idle pools would take more memory for what they last were than for all else.
  */
 #include "record/slots.h"
 
@@ -11,11 +11,12 @@
 
 #include "record/squeeze.h"
 
-#define LARGE 1024u
+#define LARGE 256u
 
 #define RECORD_NOTHING char[0]
 #define RECORD(number, name, key, value, lives_by, most, text)                                     \
 	_Static_assert(sizeof(value) <= SLOT_VALUE_MOST, #name " is larger than the scratch");     \
+	_Static_assert(SQUEEZED_MOST(sizeof(value)) <= UINT16_MAX, #name " is too large");         \
 	_Static_assert(sizeof(key) < 128, "the key of " #name " is too large");
 #include "model/records.def"
 
@@ -39,10 +40,19 @@ static size_t weight(enum record what)
 	return sizeof(struct slot) + value_size(what) + key_size(what) + 64;
 }
 
+/* What it takes in truth, malloc's own included. */
+static size_t held(const struct slot *slot)
+{
+	size_t kept = is_large(slot->what) ? 0 : value_size(slot->what);
+
+	return sizeof(*slot) + kept + key_size(slot->what) + slot->n_text + slot->n_squeezed + 40;
+}
+
 static void slot_free(struct slots *s, struct slot *slot)
 {
 	HASH_DEL(s->by_id, slot);
 	s->bytes -= weight(slot->what) + slot->n_text;
+	s->held_bytes -= held(slot);
 	free(slot->text);
 	free(slot->squeezed);
 	free(slot);
@@ -143,6 +153,7 @@ struct slot *slots_add(struct slots *s, enum record what, const void *key, bool 
 	slot->key = slot->bytes + kept + 1;
 	HASH_ADD_KEYPTR(hh, s->by_id, slot->key - 1, n, slot);
 	s->bytes += weight(what);
+	s->held_bytes += held(slot);
 	return slot;
 }
 
@@ -174,13 +185,12 @@ const void *slot_value(const struct slot *slot, void *scratch)
 	memset(scratch, 0, value_size(slot->what));
 	if (!slot->squeezed)
 		return scratch;
-	b = (struct bytes){ .at = slot->squeezed,
-			    .end = slot->squeezed + SQUEEZED_MOST(value_size(slot->what)) };
+	b = (struct bytes){ .at = slot->squeezed, .end = slot->squeezed + slot->n_squeezed };
 	unsqueeze(&b, scratch, value_size(slot->what));
 	return scratch;
 }
 
-int slot_set_value(struct slot *slot, const void *value)
+int slot_set_value(struct slots *s, struct slot *slot, const void *value)
 {
 	unsigned char squeezed[SQUEEZED_MOST(SLOT_VALUE_MOST)], *copy;
 	size_t n;
@@ -195,6 +205,8 @@ int slot_set_value(struct slot *slot, const void *value)
 		return -ENOMEM;
 	memcpy(copy, squeezed, n);
 	slot->squeezed = copy;
+	s->held_bytes += n - slot->n_squeezed;
+	slot->n_squeezed = (uint16_t)n;
 	return 0;
 }
 
@@ -209,6 +221,7 @@ int slot_set_text(struct slots *s, struct slot *slot, const char *text, size_t n
 	free(slot->text);
 	slot->text = copy;
 	s->bytes += n - slot->n_text;
+	s->held_bytes += n - slot->n_text;
 	slot->n_text = n;
 	return 0;
 }

@@ -16,6 +16,7 @@
 struct slot {
 	enum record what;
 	uint32_t place;		/* in the order of the last tick that had it */
+	uint16_t n_squeezed;
 	uint64_t tick;
 	char *text;		/* owned; NULL = none */
 	size_t n_text;
@@ -34,7 +35,8 @@ struct slots {
 	struct slot *by_id;
 	struct slot_order last, now;
 	uint64_t tick;
-	size_t bytes;		/* of SLOTS_MOST_BYTES */
+	size_t bytes;		/* of SLOTS_MOST_BYTES, as if nothing were squeezed */
+	size_t held_bytes;	/* what they take */
 	uint32_t count[RECORD_END];	/* in this tick */
 };
 
@@ -58,7 +60,7 @@ int slots_append(struct slots *s, struct slot *slot);
 const void *slot_value(const struct slot *slot, void *scratch);
 
 /* -ENOMEM. */
-int slot_set_value(struct slot *slot, const void *value);
+int slot_set_value(struct slots *s, struct slot *slot, const void *value);
 int slot_set_text(struct slots *s, struct slot *slot, const char *text, size_t n);
 
 #endif

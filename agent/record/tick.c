@@ -25,6 +25,7 @@ enum op {
 };
 
 #define KEY_MOST 128u
+#define REST_BYTES ((size_t)64 << 10)	/* that an ordinary tick needs */
 
 struct last_keys {
 	unsigned char key[RECORD_END][KEY_MOST];
@@ -71,6 +72,18 @@ void tick_writer_begin(struct tick_writer *w, bool is_key)
 	w->out.error = w->error = 0;
 	w->next = 0;
 	w->n_same = 0;
+}
+
+void tick_writer_rest(struct tick_writer *w)
+{
+	if (w->out.size > REST_BYTES)
+		buffer_done(&w->out);
+}
+
+size_t tick_writer_bytes(const struct tick_writer *w)
+{
+	return w->slots.held_bytes + w->out.size +
+	       (w->slots.last.size + w->slots.now.size) * sizeof(struct slot *);
 }
 
 static void add_number(struct tick_writer *w, uint64_t n)
@@ -169,7 +182,7 @@ static void write_record(struct tick_writer *w, struct slot *slot, bool is_new, 
 	}
 	if (op & OP_VALUE) {
 		add_squeezed(w, value, former, n);
-		if (slot_set_value(slot, value))
+		if (slot_set_value(&w->slots, slot, value))
 			w->error = -ENOMEM;
 	}
 	if (op & OP_TEXT) {
@@ -350,7 +363,7 @@ static int read_value(struct reading *in, struct slot *slot)
 	if (former != in->r->scratch)
 		memcpy(in->r->scratch, former, n);
 	unsqueeze(&in->in, in->r->scratch, n);
-	return in->in.is_bad ? -EBADMSG : slot_set_value(slot, in->r->scratch);
+	return in->in.is_bad ? -EBADMSG : slot_set_value(&in->r->slots, slot, in->r->scratch);
 }
 
 static int read_record(struct reading *in, uint64_t op)

@@ -27,6 +27,12 @@ void tick_writer_put(struct tick_writer *w, enum record what, const void *key, c
 /* The bytes, borrowed until the next begin. -ENOMEM: the next tick must be a key. */
 int tick_writer_end(struct tick_writer *w, const void **ret, size_t *ret_n);
 
+/* What tick_writer_end() gave is needed no more: if it was much, it is freed. */
+void tick_writer_rest(struct tick_writer *w);
+
+/* Of memory that it has: what is known of the last tick, above all. */
+size_t tick_writer_bytes(const struct tick_writer *w);
+
 /* So far. */
 uint64_t tick_writer_n_left_out(const struct tick_writer *w);
 

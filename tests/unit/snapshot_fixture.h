@@ -85,18 +85,15 @@ static inline struct hist *fixture_hist(struct arena *a, const uint64_t *ns, siz
 {
 	struct hist *h = arena_alloc(a, 1, sizeof(*h));
 	struct hist heap = { 0 };
-	uint64_t *bucket;
 
 	for (size_t i = 0; i < n; i++) {
 		if (hist_record_ns(&heap, ns[i]))
 			abort();
 	}
 	*h = heap;
-	if (heap.n) {
-		bucket = arena_alloc(a, heap.n, sizeof(*bucket));
-		for (unsigned int i = 0; i < heap.n; i++)
-			bucket[i] = heap.bucket[i];
-		h->bucket = bucket;	/* as the model does: nothing of a snapshot lies outside its arena */
+	if (heap.n_packed) {
+		h->packed = arena_alloc(a, heap.n_packed, 1);
+		memcpy(h->packed, heap.packed, heap.n_packed);	/* as the model does: nothing of a snapshot lies outside its arena */
 	}
 	hist_done(&heap);
 	return h;
