@@ -56,6 +56,11 @@ static void grow_by(struct buffer *b, size_t n)
 
 void buffer_add(struct buffer *b, const void *data, size_t n)
 {
+	if (b->drain && n >= BUFFER_DRAIN_BYTES && !b->error) { /* it need not lie here as well */
+		buffer_flush(b);
+		b->drain(b->context, data, n);
+		return;
+	}
 	if (reserve(b, n))
 		return;
 	if (n)

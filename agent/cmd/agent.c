@@ -27,6 +27,7 @@
 #include "cmd/evidence.h"
 #include "cmd/findings_log.h"
 #include "cmd/flight.h"
+#include "cmd/pages.h"
 #include "cmd/self.h"
 #include "cmd/settings.h"
 #include "probe/watch.h"
@@ -42,6 +43,8 @@
 
 #define DRAIN_MS 100
 #define DRAINS_PER_TICK 10
+#define PAGES_TICKS 60	/* so often pages that only the start needed, or a command, are given back, */
+#define PAGES_FIRST 3	/* and first when all that runs is attached to */
 #define FINISH_MS 2000	/* for what is still to be sent over OTLP at the end */
 
 struct agent {
@@ -185,6 +188,8 @@ static void tick(struct agent *a)
 	otlp_tick(a->otlp, s);
 	if (a->is_logging)
 		findings_log(s);
+	if (a->ticks % PAGES_TICKS == PAGES_FIRST)
+		pages_give_back();
 	a->last_tick_ns = now_ns;
 	a->tick_s = (double)(clock_ns(CLOCK_MONOTONIC) - now_ns) / 1e9;
 	cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;

@@ -40,13 +40,17 @@ struct watched_key {
 	uint64_t about;
 };
 
+struct holding {
+	int64_t held_ns; /* since when what the detector says holds; 0 = it does not */
+	int64_t last_ns; /* when it did last; 0 = never */
+	struct finding *open;
+};
+
 /* One pool, or the stalls of one process and cause. */
 struct watched {
 	struct watched_key key;
 	struct past past;
-	int64_t held_ns[DETECTORS_MAX]; /* since when what the detector says holds; 0 = it does not */
-	int64_t last_ns[DETECTORS_MAX]; /* when it did last; 0 = never */
-	struct finding *open[DETECTORS_MAX];
+	struct holding *holding; /* of each detector; owned, NULL = none has ever had anything to say */
 	int64_t longest_ns;
 	int64_t full_since_ns; /* 0 = it is not */
 	bool is_there;
@@ -116,16 +120,22 @@ int detect_new(const struct detect_limits *limits, struct detect **ret)
 	return 0;
 }
 
+static void watched_free(struct detect *d, struct watched *w)
+{
+	HASH_DEL(d->watched, w);
+	past_done(&w->past);
+	free(w->holding);
+	free(w);
+}
+
 void detect_free(struct detect *d)
 {
 	struct watched *w, *next;
 
 	if (!d)
 		return;
-	HASH_ITER (hh, d->watched, w, next) {
-		HASH_DEL(d->watched, w);
-		free(w);
-	}
+	HASH_ITER (hh, d->watched, w, next)
+		watched_free(d, w);
 	suspects_done(&d->suspects);
 	list_done(&d->open);
 	list_done(&d->closed);
@@ -275,39 +285,58 @@ static void finding_close(struct detect *d, struct finding **f, int64_t until_ns
 static void not_held(struct detect *d, unsigned int i, const struct look *l, struct watched *w)
 {
 	const struct detector *detector = &detectors[i];
-	int64_t now_ns = l->s->t_ns, ago_ns = now_ns - w->last_ns[i];
+	struct holding *h = &w->holding[i];
+	int64_t now_ns = l->s->t_ns, ago_ns = now_ns - h->last_ns;
 	bool is_replaced = detector->is_pressure && l->pressure != PRESSURE_NONE,
 	     is_sure = !l->pool || (l->pool->trusted && !l->deadlock);
 
-	w->held_ns[i] = 0;
-	if (w->open[i] && (ago_ns >= detector->closes_ns || is_replaced))
-		finding_close(d, &w->open[i], l->s->wall_ns - ago_ns,
+	h->held_ns = 0;
+	if (h->open && (ago_ns >= detector->closes_ns || is_replaced))
+		finding_close(d, &h->open, l->s->wall_ns - ago_ns,
 			      is_sure ? detector->ended : NULL);
+}
+
+/* -ENOMEM. */
+static int holding_get(struct watched *w)
+{
+	if (!w->holding)
+		w->holding = calloc(n_detectors, sizeof(*w->holding));
+	return w->holding ? 0 : -ENOMEM;
+}
+
+static struct finding *open_of(const struct watched *w, unsigned int i)
+{
+	return w->holding ? w->holding[i].open : NULL;
 }
 
 static int detector_run(struct detect *d, unsigned int i, struct look *l, struct watched *w)
 {
 	struct told told = { 0 };
 	int64_t now_ns = l->s->t_ns;
+	struct holding *h;
 
-	l->is_open = w->open[i];
+	l->is_open = open_of(w, i);
 	if (!detectors[i].look(l, &told)) {
-		not_held(d, i, l, w);
+		if (w->holding)
+			not_held(d, i, l, w);
 		return 0;
 	}
-	w->last_ns[i] = now_ns;
-	if (!w->held_ns[i])
-		w->held_ns[i] = now_ns;
-	if (!w->open[i] && now_ns - w->held_ns[i] >= detectors[i].opens_ns) {
-		w->open[i] = finding_open(d, l, i, w->held_ns[i]);
-		if (!w->open[i])
+	if (holding_get(w))
+		return -ENOMEM;
+	h = &w->holding[i];
+	h->last_ns = now_ns;
+	if (!h->held_ns)
+		h->held_ns = now_ns;
+	if (!h->open && now_ns - h->held_ns >= detectors[i].opens_ns) {
+		h->open = finding_open(d, l, i, h->held_ns);
+		if (!h->open)
 			return -ENOMEM;
 	}
-	if (!w->open[i])
+	if (!h->open)
 		return 0;
-	if (told.severity < w->open[i]->told.severity)
-		told.severity = w->open[i]->told.severity; /* how bad it was, and not how bad it just is */
-	w->open[i]->told = told;
+	if (told.severity < h->open->told.severity)
+		told.severity = h->open->told.severity; /* how bad it was, and not how bad it just is */
+	h->open->told = told;
 	return 0;
 }
 
@@ -336,7 +365,7 @@ static int run_all(struct detect *d, enum about about, struct look *l, struct wa
 		if (detectors[i].about == about && detector_run(d, i, l, w))
 			return -ENOMEM;
 		if (detectors[i].look == look_endpoint_down)
-			l->down_ns = w->last_ns[i];
+			l->down_ns = w->holding ? w->holding[i].last_ns : 0;
 	}
 	return 0;
 }
@@ -344,7 +373,7 @@ static int run_all(struct detect *d, enum about about, struct look *l, struct wa
 static bool is_told(const struct watched *w, look_fn *what)
 {
 	for (unsigned int i = 0; i < n_detectors; i++)
-		if (detectors[i].look == what && w->open[i])
+		if (detectors[i].look == what && open_of(w, i))
 			return true;
 	return false;
 }
@@ -397,12 +426,11 @@ static void forget_gone(struct detect *d, int64_t wall_ns)
 			continue;
 		}
 		for (unsigned int i = 0; i < n_detectors; i++)
-			if (w->open[i])
-				finding_close(d, &w->open[i], wall_ns,
+			if (open_of(w, i))
+				finding_close(d, &w->holding[i].open, wall_ns,
 					      w->key.about == ABOUT_POOL ? "the pool is gone"
 									 : "the process is gone");
-		HASH_DEL(d->watched, w);
-		free(w);
+		watched_free(d, w);
 	}
 }
 
@@ -453,9 +481,12 @@ static const char *verdict_of(const struct watched *w, struct arena *arena)
 {
 	const struct finding *worst = NULL;
 
-	for (unsigned int i = 0; i < n_detectors; i++)
-		if (w->open[i] && (!worst || w->open[i]->told.severity > worst->told.severity))
-			worst = w->open[i];
+	for (unsigned int i = 0; i < n_detectors; i++) {
+		const struct finding *f = open_of(w, i);
+
+		if (f && (!worst || f->told.severity > worst->told.severity))
+			worst = f;
+	}
 	return worst ? arena_strdup(arena, worst->told.text) : NULL;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * past.c - see past.h. The surprise: a pool that is full says nothing of its usual hold; while it is, the memory stands still.
+ * past.c - see past.h. The surprise: a pool that is full says nothing of its usual hold; while it is, the memory stands still. What is kept of
+ * the ticks is their growth, since that needs half the room of what the counters were, and there is one of these for each pool.
  */
 #include "detect/past.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define USUAL_HOLDS 5000 /* the mean forgets what is older than about so many holds */
@@ -47,39 +49,67 @@ static struct sample sample_of(const struct pool_row *row, int64_t t_ns)
 	return s;
 }
 
-static struct sample growth(const struct sample *a, const struct sample *b)
-{
-	struct sample s = {
-		.t_ns = b->t_ns - a->t_ns,
-		.acquires = b->acquires - a->acquires,
-		.timeouts = b->timeouts - a->timeouts,
-		.rejections = b->rejections - a->rejections,
-		.opened = b->opened - a->opened,
-		.open_failures = b->open_failures - a->open_failures,
-		.closed = b->closed - a->closed,
-		.waits = b->waits - a->waits,
-		.holds = b->holds - a->holds,
-		.saturated_s = b->saturated_s - a->saturated_s,
-		.pending_s = b->pending_s - a->pending_s,
-		.wait_s = b->wait_s - a->wait_s,
-		.hold_s = b->hold_s - a->hold_s,
-		.stalled_s = b->stalled_s - a->stalled_s,
-	};
+/* Counts in the order of struct step. */
+#define COUNTS(X)                                                                                  \
+	X(acquires)                                                                                \
+	X(timeouts)                                                                                \
+	X(rejections)                                                                              \
+	X(opened)                                                                                  \
+	X(open_failures)                                                                           \
+	X(closed)                                                                                  \
+	X(waits)                                                                                   \
+	X(holds)
+#define SECONDS(X)                                                                                 \
+	X(saturated_s)                                                                             \
+	X(pending_s)                                                                               \
+	X(wait_s)                                                                                  \
+	X(hold_s)                                                                                  \
+	X(stalled_s)
 
-	for (int i = 0; i < PS_REJECT_COUNT; i++)
-		s.rejected_by[i] = b->rejected_by[i] - a->rejected_by[i];
-	return s;
+static int32_t in_step(int64_t n)
+{
+	return (int32_t)(n > INT32_MAX ? INT32_MAX : n < -INT32_MAX ? -INT32_MAX : n);
 }
 
-static struct sample *sample_back(struct past *p, uint32_t back)
+static void step_add(struct step *s, const struct sample *a, const struct sample *b)
 {
-	return &p->ring[(p->n - 1 - back) % (LONG_TICKS + 1)];
+	s->t_ns += b->t_ns - a->t_ns;
+#define ADD(id) s->id = in_step(s->id + (b->id - a->id));
+	COUNTS(ADD)
+#undef ADD
+#define ADD(id) s->id += b->id - a->id;
+	SECONDS(ADD)
+#undef ADD
+}
+
+/* Without memory for it the reasons are not told. */
+static void rejected_add(struct past *p, const struct sample *to)
+{
+	uint32_t at = p->n % LONG_TICKS;
+
+	if (!p->rejected_by && to->rejections > p->now.rejections)
+		p->rejected_by = calloc(LONG_TICKS, sizeof(*p->rejected_by));
+	for (int i = 0; p->rejected_by && i < PS_REJECT_COUNT; i++)
+		p->rejected_by[at][i] = in_step(p->rejected_by[at][i] +
+						(to->rejected_by[i] - p->now.rejected_by[i]));
+}
+
+/* `back` ticks before the last one. */
+static uint32_t place(const struct past *p, uint32_t back)
+{
+	return (p->n - back) % LONG_TICKS;
 }
 
 void past_begin(struct past *p)
 {
 	memset(p, 0, sizeof(*p));
 	p->usual_hold_s = NAN;
+}
+
+void past_done(struct past *p)
+{
+	free(p->rejected_by);
+	p->rejected_by = NULL;
 }
 
 static void learn_hold(struct past *p)
@@ -97,38 +127,53 @@ static void learn_hold(struct past *p)
 }
 
 /* A tick that comes early makes the last one longer. True: it is one of its own. */
-static bool begin_tick(struct past *p, int64_t t_ns)
+static bool take(struct past *p, const struct sample *to)
 {
-	bool is_early = p->n > 1 && t_ns - sample_back(p, 1)->t_ns < TICK_NS;
+	bool is_first = !p->n,
+	     is_early = p->n > 1 && to->t_ns - p->now.t_ns + p->ring[place(p, 0)].t_ns < TICK_NS;
 
-	p->n += !is_early;
-	return !is_early && p->n > 1;
+	if (!is_early) {
+		p->n++;
+		p->ring[place(p, 0)] = (struct step){ 0 };
+		if (p->rejected_by)
+			memset(p->rejected_by[place(p, 0)], 0, sizeof(*p->rejected_by));
+	}
+	if (!is_first) {
+		step_add(&p->ring[place(p, 0)], &p->now, to);
+		rejected_add(p, to);
+	}
+	p->now = *to;
+	return !is_early && !is_first;
 }
 
 void past_add(struct past *p, const struct pool_row *row, int64_t t_ns)
 {
-	bool is_whole = begin_tick(p, t_ns);
+	struct sample now = sample_of(row, t_ns);
 
-	*sample_back(p, 0) = sample_of(row, t_ns);
-	if (is_whole)
+	if (take(p, &now))
 		learn_hold(p);
 }
 
 void past_add_stall(struct past *p, const struct stall_row *row, int64_t t_ns)
 {
-	begin_tick(p, t_ns);
-	*sample_back(p, 0) =
-		(struct sample){ .t_ns = t_ns,
-				 .stalled_s = row->sum_s + (double)row->since_ns / 1e9 };
+	take(p, &(struct sample){ .t_ns = t_ns,
+				  .stalled_s = row->sum_s + (double)row->since_ns / 1e9 });
 }
 
 struct sample past_growth(const struct past *p, uint32_t n_ticks)
 {
-	struct past *mine = (struct past *)p; /* only read */
+	struct sample sum = { 0 };
 
-	if (!p->n)
-		return (struct sample){ 0 };
-	if (n_ticks > p->n - 1)
-		n_ticks = p->n - 1;
-	return growth(sample_back(mine, n_ticks), sample_back(mine, 0));
+	for (uint32_t i = 0; i < n_ticks && i < LONG_TICKS && i + 1 < p->n; i++) {
+		const struct step *s = &p->ring[place(p, i)];
+
+		sum.t_ns += s->t_ns;
+#define ADD(id) sum.id += s->id;
+		COUNTS(ADD)
+		SECONDS(ADD)
+#undef ADD
+		for (int k = 0; p->rejected_by && k < PS_REJECT_COUNT; k++)
+			sum.rejected_by[k] += p->rejected_by[place(p, i)][k];
+	}
+	return sum;
 }

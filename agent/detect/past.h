@@ -20,14 +20,24 @@ struct sample {
 	double stalled_s;	/* of pending_s, what came of stalls too; of a process: how long it stood still */
 };
 
+/* The growth in one tick, which fits into less: what does not is told as the most that does. */
+struct step {
+	int64_t t_ns;
+	int32_t acquires, timeouts, rejections, opened, open_failures, closed, waits, holds;
+	double saturated_s, pending_s, wait_s, hold_s, stalled_s;
+};
+
 struct past {
-	struct sample ring[LONG_TICKS + 1];
+	struct sample now;	/* the last one, as it was taken */
+	struct step ring[LONG_TICKS];	/* how it came to that */
+	int32_t (*rejected_by)[PS_REJECT_COUNT];	/* likewise; owned, NULL = nothing was ever rejected */
 	uint32_t n;		/* samples ever taken */
 	double usual_hold_s;	/* mean, while hardly anybody waited; NaN = not known yet */
 	double usual_weight;	/* holds behind it */
 };
 
 void past_begin(struct past *p);
+void past_done(struct past *p);
 
 /* Takes the counters of a row. */
 void past_add(struct past *p, const struct pool_row *row, int64_t t_ns);

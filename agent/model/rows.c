@@ -23,10 +23,15 @@ int string_keep(const char **s, struct arena *arena)
 
 int hist_keep(const struct hist **h, struct arena *arena)
 {
+	static const struct hist empty;
 	struct hist *copy;
 
 	if (!*h)
 		return 0;
+	if (!(*h)->count && !(*h)->n_packed) { /* as that of what never happens is in each pool */
+		*h = &empty;
+		return 0;
+	}
 	copy = arena_alloc(arena, 1, sizeof(*copy) + (*h)->n_packed);
 	if (!copy)
 		return -ENOMEM;
