@@ -83,11 +83,15 @@ static int encode_json(const struct answers *a, const char *path, struct buffer 
 
 	if (!a->snapshot)
 		return -EAGAIN;
-	r = encode_path(a->snapshot, path, &json);
-	if (r)
-		return r;
-	r = json_dump_callback(json, add_json, ret, JSON_COMPACT | API_JSON_FLAGS);
-	json_decref(json);
+	if (!strcmp(path, API_PREFIX "pools")) {
+		r = write_pools(a->snapshot, add_json, ret);
+	} else {
+		r = encode_path(a->snapshot, path, &json);
+		if (r)
+			return r;
+		r = json_dump_callback(json, add_json, ret, JSON_COMPACT | API_JSON_FLAGS);
+		json_decref(json);
+	}
 	buffer_add(ret, "\n", 1);
 	return r ? -ENOMEM : ret->error;
 }
@@ -225,10 +229,12 @@ static struct MHD_Response *make_response(struct answers *a, struct buffer *body
 					  const struct web_config *c)
 {
 	struct body *b = malloc(sizeof(*b));
-	struct MHD_Response *response = b ? MHD_create_response_from_buffer_with_free_callback_cls(
-						    body->n, body->data, free_body, b)
-					  : NULL;
+	struct MHD_Response *response;
 
+	buffer_fit(body);
+	response = b ? MHD_create_response_from_buffer_with_free_callback_cls(body->n, body->data,
+									      free_body, b)
+		     : NULL;
 	if (!response) {
 		free(b);
 		return NULL;

@@ -24,6 +24,9 @@ struct pool_row;
 /* {"pools": [...]}, without holders and waiters. */
 json_t *encode_pools(const struct snapshot *s);
 
+/* The same as text, pool by pool: of very many the whole of it would be eight times its bytes. 0, -ENOMEM, or what `put` returned. */
+int write_pools(const struct snapshot *s, json_dump_callback_t put, void *context);
+
 /* One pool of the snapshot, with "holders", "waiters" and the "buckets" of its histograms. */
 json_t *encode_pool(const struct snapshot *s, const struct pool_row *p);
 

@@ -197,6 +197,36 @@ json_t *encode_pools(const struct snapshot *s)
 	return pools;
 }
 
+static int write_one(const struct snapshot *s, size_t i, struct finding_index *index,
+		     json_dump_callback_t put, void *context)
+{
+	json_t *pool = encode_one_of_pools(s, i, index);
+	int r;
+
+	if (!pool)
+		return -ENOMEM;
+	r = i ? put(",", 1, context) : 0;
+	if (!r)
+		r = json_dump_callback(pool, put, context, JSON_COMPACT | API_JSON_FLAGS);
+	json_decref(pool);
+	return r;
+}
+
+int write_pools(const struct snapshot *s, json_dump_callback_t put, void *context)
+{
+	static const char begin[] = "{\"pools\":[", end[] = "]}";
+	struct finding_index index;
+	int r;
+
+	if (index_findings(s, &index))
+		return -ENOMEM;
+	r = put(begin, sizeof(begin) - 1, context);
+	for (size_t i = 0; i < s->n_pools && !r; i++)
+		r = write_one(s, i, &index, put, context);
+	free(index.row);
+	return r ? r : put(end, sizeof(end) - 1, context);
+}
+
 /* To a histogram that is in the object: [[upper bound in seconds, count], ...] of its buckets but the empty ones; null = no bound. */
 static void set_buckets(struct object *o, const char *key, const struct hist *h)
 {

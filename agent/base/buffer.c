@@ -15,6 +15,16 @@ void buffer_done(struct buffer *b)
 	*b = (struct buffer){ 0 };
 }
 
+void buffer_fit(struct buffer *b)
+{
+	char *data = b->data ? realloc(b->data, b->n + 1) : NULL;
+
+	if (!data)
+		return; /* it stays as it is */
+	b->data = data;
+	b->size = b->n + 1;
+}
+
 /* Makes room for n more bytes and a NUL. */
 static int reserve(struct buffer *b, size_t n)
 {

@@ -28,6 +28,9 @@ void buffer_flush(struct buffer *b);
 /* Frees the bytes and leaves an empty buffer. */
 void buffer_done(struct buffer *b);
 
+/* Gives back what it has grown over its bytes: for one that will be kept. */
+void buffer_fit(struct buffer *b);
+
 void buffer_add(struct buffer *b, const void *data, size_t n);
 void buffer_add_text(struct buffer *b, const char *s);
 __attribute__((format(printf, 2, 3))) void buffer_printf(struct buffer *b, const char *format, ...);

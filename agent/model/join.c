@@ -4,6 +4,7 @@
  * connections as the pool has items, tick after tick, is it. Where two fit, none is guessed. They are found by that number: a process may have
  * thousands of both.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/state.h"
@@ -85,10 +86,23 @@ static void fold_endpoints(struct model *m)
 	for (struct pool *p = m->pools; p; p = p->hh.next) {
 		if (p->joined_ticks < JOIN_TICKS || p->books.flags & PS_POOL_DESTROYED)
 			continue;
-		HASH_FIND(hh, m->endpoints, &p->joined, sizeof(p->joined), e);
+		HASH_FIND(hh, m->endpoints, p->joined, sizeof(*p->joined), e);
 		if (e)
 			e->is_folded = true;
 	}
+}
+
+/* In this tick; NULL = none. Without memory it is not seen. */
+static void pool_seems_to_join(struct pool *p, const struct endpoint *e)
+{
+	if (!e || !p->joined || memcmp(p->joined, &e->key, sizeof(e->key)) != 0)
+		p->joined_ticks = 0;
+	if (e && !p->joined)
+		p->joined = malloc(sizeof(*p->joined));
+	if (!e || !p->joined)
+		return;
+	*p->joined = e->key;
+	p->joined_ticks++;
 }
 
 /* It must look so for JOIN_TICKS ticks in a row; then it holds, as long as the pool does. */
@@ -105,12 +119,7 @@ void join_endpoints(struct model *m)
 		if (p->joined_ticks >= JOIN_TICKS || p->books.kind != PS_KIND_connection || !proc)
 			continue;
 		e = endpoint_of(fits, proc, p);
-		if (!e || memcmp(&p->joined, &e->key, sizeof(e->key)) != 0)
-			p->joined_ticks = 0;
-		if (!e)
-			continue;
-		p->joined = e->key;
-		p->joined_ticks++;
+		pool_seems_to_join(p, e);
 	}
 	HASH_CLEAR(hh_fit, fits);
 	fold_endpoints(m);

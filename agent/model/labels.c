@@ -98,7 +98,7 @@ void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_
 	row->source = p->library ? "recipe" : "usdt";
 	pool_counters(p, row);
 	if (p->is_light) {
-		row->wait = p->first_waits != UNKNOWN ? &p->own_waits : NULL;
+		row->wait = p->own_waits;
 		pool_forget_hot(row);
 		return;
 	}

@@ -29,7 +29,7 @@ struct model *model_new(void)
 /* Room for one more, up to the most: nearly all pools have but a few. */
 static int refs_reserve(struct refs *r)
 {
-	size_t size = r->size ? 2 * r->size : 1;
+	uint32_t size = r->size ? 2 * r->size : 1;
 	struct ref_row *more;
 
 	if (r->n < r->size || r->size == MODEL_REFS_MAX)
@@ -69,6 +69,8 @@ static void pool_free(struct model *m, struct pool *p)
 	free(p->holders.row);
 	free(p->waiters.row);
 	free(p->slow);
+	free(p->own_waits);
+	free(p->joined);
 	free(p->library);
 	free(p);
 }

@@ -183,6 +183,10 @@ static void pool_take_own_waits(struct pool *p, const struct pool_extra *extra)
 {
 	if (extra->counted_waits == UNKNOWN || extra->counted_wait_ns == UNKNOWN)
 		return;
+	if (!p->own_waits)
+		p->own_waits = calloc(1, sizeof(*p->own_waits));
+	if (!p->own_waits)
+		return; /* the next tick tries again */
 	if (p->first_waits == UNKNOWN) {
 		bool is_ours = !(p->books.flags & PS_POOL_IMPLICIT); /* made before our eyes: all of them */
 
@@ -191,8 +195,9 @@ static void pool_take_own_waits(struct pool *p, const struct pool_extra *extra)
 	}
 	if (extra->counted_waits < p->first_waits || extra->counted_wait_ns < p->first_wait_ns)
 		return;
-	p->own_waits.count = (uint64_t)(extra->counted_waits - p->first_waits);
-	p->own_waits.sum_s = whole_steps((double)(extra->counted_wait_ns - p->first_wait_ns) / 1e9);
+	p->own_waits->count = (uint64_t)(extra->counted_waits - p->first_waits);
+	p->own_waits->sum_s =
+		whole_steps((double)(extra->counted_wait_ns - p->first_wait_ns) / 1e9);
 }
 
 /* Its workers are told of: none are inferred beside them (families.c). */

@@ -196,9 +196,9 @@ static void row_join(const struct model *m, const struct pool *p, char name[NAME
 {
 	const struct endpoint *e;
 
-	endpoint_name(&p->joined.addr, name);
+	endpoint_name(&p->joined->addr, name);
 	row->endpoint = name;
-	HASH_FIND(hh, m->endpoints, &p->joined, sizeof(p->joined), e);
+	HASH_FIND(hh, m->endpoints, p->joined, sizeof(*p->joined), e);
 	if (e)
 		endpoint_row_close_wait(e, m->now_ns, row);
 }

@@ -19,7 +19,7 @@ _Static_assert(NAME_BYTES >= PS_NAME_MAX, "a pool's name does not fit");
 
 struct refs {
 	struct ref_row *row; /* the oldest MODEL_REFS_MAX, unsorted while fed */
-	size_t n, size;
+	uint32_t n, size;
 	uint64_t total;
 	int64_t oldest_since_ns; /* 0 = none */
 };
@@ -90,12 +90,12 @@ struct pool {
 	unsigned int drift_ticks;
 	unsigned int n_torn; /* ticks in a row without a whole copy of its books */
 	bool is_partial, is_light, is_waitless;
-	struct ps_endpoint_key joined; /* the endpoint that its connections seem to go to */
+	struct ps_endpoint_key *joined; /* the endpoint that its connections seem to go to; owned, NULL = none yet */
 	unsigned int joined_ticks; /* for so many ticks in a row */
 	int64_t first_waits, first_wait_ns; /* as the library had them when we came; UNKNOWN */
 	int64_t counted_in_use;
 	double sampled_in_use_s, sampled_waiting_s; /* of a light one: by what was read at each tick */
-	struct hist own_waits; /* count and sum alone, no buckets */
+	struct hist *own_waits; /* count and sum alone, no buckets; of a light one, once they are known */
 	struct refs holders, waiters;
 	struct record_exemplars *slow; /* NULL = nothing was told */
 	bool has_slow_news; /* that the tap has not */

@@ -57,6 +57,14 @@ static void drop_first(struct recorder *r)
 	free(k);
 }
 
+/* For blocks: what the last tick takes lies in the same memory, but for a half of it. */
+static size_t room(const struct recorder *r)
+{
+	size_t known = tick_writer_bytes(r->writer), most = r->limits.keep_bytes;
+
+	return known < most / 2 ? most - known : most / 2;
+}
+
 static bool tap_begin(void *context, int64_t now_ns)
 {
 	struct recorder *r = context;
@@ -68,8 +76,7 @@ static bool tap_begin(void *context, int64_t now_ns)
 	if (!r->is_on)
 		return false;
 	r->is_key = r->is_key_wanted || r->is_begun || !was_on || !r->first ||
-		    now_ns - r->key_ns >= KEYS_NS ||
-		    r->bytes_since_key > r->limits.keep_bytes / KEYS_SHARE;
+		    now_ns - r->key_ns >= KEYS_NS || r->bytes_since_key > room(r) / KEYS_SHARE;
 	r->is_begun = true;
 	tick_writer_begin(r->writer, r->is_key);
 	recorder_put(r, RECORD_tick, NULL, &(struct record_tick){ .t_ns = now_ns }, NULL, 0);
@@ -134,14 +141,6 @@ static const struct kept *second_key(const struct recorder *r)
 	while (k && !k->is_key)
 		k = k->next;
 	return k;
-}
-
-/* For blocks: what the last tick takes lies in the same memory, but for a half of it. */
-static size_t room(const struct recorder *r)
-{
-	size_t known = tick_writer_bytes(r->writer), most = r->limits.keep_bytes;
-
-	return known < most / 2 ? most - known : most / 2;
 }
 
 /* Up to the next key; the last run stays, unless it is too much alone. */

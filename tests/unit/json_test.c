@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "api/json.h"
+#include "base/buffer.h"
 #include "snapshot_fixture.h"
 
 /* Writes it and reads it back, strictly. */
@@ -155,6 +156,54 @@ static void an_empty_histogram_has_a_count_and_no_quantiles(void **state)
 	assert_true(json_is_null(json_object_get(wait, "p99_seconds")));
 	assert_true(json_is_null(json_object_get(wait, "max_seconds")));
 	json_decref(answer);
+	snapshot_unref(s);
+}
+
+struct pieces {
+	struct buffer text;
+	size_t most;	/* then it says no */
+};
+
+static int take_piece(const char *data, size_t n, void *context)
+{
+	struct pieces *p = context;
+
+	if (p->text.n + n > p->most)
+		return -1;
+	buffer_add(&p->text, data, n);
+	return 0;
+}
+
+static void assert_written_as_one(const struct snapshot *s)
+{
+	json_t *tree = encode_pools(s);
+	char *whole = json_dumps(tree, JSON_COMPACT | API_JSON_FLAGS);
+	struct pieces p = { .most = SIZE_MAX / 2 };
+
+	assert_int_equal(write_pools(s, take_piece, &p), 0);
+	assert_string_equal(p.text.data, whole);
+	for (p.most = 0; p.most < strlen(whole); p.most += 1 + p.most / 23) {
+		buffer_done(&p.text);
+		assert_int_not_equal(write_pools(s, take_piece, &p), 0);
+	}
+	buffer_done(&p.text);
+	free(whole);
+	json_decref(tree);
+}
+
+static void pools_are_written_one_by_one_as_they_are_in_one_object(void **state)
+{
+	struct pool_row *pools;
+	struct snapshot *s = fixture_full();
+
+	(void)state;
+	assert_written_as_one(s);
+	snapshot_unref(s);
+	s = fixture_new(3, &pools);
+	assert_written_as_one(s);
+	snapshot_unref(s);
+	s = fixture_new(0, &pools);
+	assert_written_as_one(s);
 	snapshot_unref(s);
 }
 
@@ -460,6 +509,7 @@ int main(void)
 		cmocka_unit_test(a_pool_has_all_keys_of_the_contract),
 		cmocka_unit_test(what_is_unknown_is_null_and_never_0),
 		cmocka_unit_test(an_empty_histogram_has_a_count_and_no_quantiles),
+		cmocka_unit_test(pools_are_written_one_by_one_as_they_are_in_one_object),
 		cmocka_unit_test(one_pool_comes_with_its_holders_and_waiters),
 		cmocka_unit_test(where_an_item_was_taken_stands_with_its_holder),
 		cmocka_unit_test(a_holder_has_the_stack_that_is_its_own),
