@@ -101,7 +101,7 @@ static __attribute__((noinline, unused)) int ps_wakes_end(struct task_struct *wa
 	w->caller = 0;
 	if (!by || !ps_broadcast_is_open(&by->broadcast))
 		return 0;
-	ps_proc_key_of(waker, &proc);
+	ps_proc_key_read(waker, &proc);
 	ps_broadcast_ends(&by->broadcast, w, &proc);
 	return 0;
 }
@@ -113,7 +113,7 @@ static __attribute__((noinline, unused)) int ps_wakes_judge(struct task_struct *
 
 	if (!ps_barrier_is_known(w, bpf_ktime_get_ns()))
 		return 0;
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	ps_barrier_judge(w, &proc);
 	return 0;
 }
@@ -126,7 +126,7 @@ static __attribute__((noinline, unused)) int ps_wakes_exits(struct task_struct *
 
 	if (!w->asked_ns || w->tgid != (__u32)task->tgid || task->signal->live.counter > 1)
 		return 0;
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	ps_barrier_judge(w, &proc);
 	return 0;
 }
@@ -158,7 +158,7 @@ static __attribute__((noinline, unused)) int ps_wakes_third(struct task_struct *
 	b = &by->broadcast;
 	w->caller = (__u32)waker->pid;
 	bpf_probe_read_user(&b->value_now, sizeof(b->value_now), (void *)b->word);
-	ps_proc_key_of(waker, &proc);
+	ps_proc_key_read(waker, &proc);
 	ps_broadcast_opens(b, w, &proc);
 	if (!ps_broadcast_is_long(b))
 		return 0;

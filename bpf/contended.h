@@ -51,7 +51,7 @@ static __attribute__((noinline, unused)) __u32 ps_lock_place_of(struct task_stru
 {
 	struct ps_proc_key proc;
 
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	return ps_lock_place(&proc, word);
 }
 
@@ -75,8 +75,8 @@ PS_INLINE void ps_contended_sleeps(struct task_struct *task, struct ps_thread *t
 	w = ps_lock_wait_here();
 	if (place >= PS_LOCKS || !w)
 		return;
-	if (ps_lock_blocks(t, (__u32)task->pid, place, sign, value, (__u32)task->signal->nr_threads,
-			   w, now))
+	if (ps_lock_blocks(t, (__u32)task->pid, place, sign, value,
+			   (__u32)BPF_CORE_READ(task, signal, nr_threads), w, now))
 		bpf_probe_read_user(ps_lock_at(place)->stack, sizeof(ps_locks[0].stack),
 				    (void *)sp);
 }
@@ -97,7 +97,7 @@ PS_INLINE void ps_contended_runs(struct task_struct *task, struct ps_thread *t, 
 
 	if (w)
 		ps_lock_runs(t, (__u32)task->pid, t->has_timeout && !t->is_woken,
-			     (__u32)task->signal->nr_threads, w, now);
+			     (__u32)BPF_CORE_READ(task, signal, nr_threads), w, now);
 }
 
 static __attribute__((noinline, unused)) int ps_lock_judge_here(struct ps_thread *t, __u64 word,

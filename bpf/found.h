@@ -40,7 +40,7 @@ static __attribute__((noinline, unused)) int ps_found_by_files(struct ps_found *
 	struct ps_proc_key proc;
 
 	ps_holding_of(task, &h);
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	if (ps_is_select(found->call) || ps_is_poll(found->call))
 		ps_polls(task, &h, &at);
 	if (at.n_listeners) {
@@ -105,7 +105,7 @@ static __attribute__((noinline, unused)) int ps_found_asleep(struct ps_found *fo
 	ps_call_args(task, args);
 	if (ps_is_accept(found->call)) {
 		listener = ps_inode_of(task, args[0]);
-		ps_proc_key_of(task, &proc);
+		ps_proc_key_read(task, &proc);
 		if (listener)
 			ps_acceptor_sleeps(w, listener, &proc, bpf_ktime_get_ns());
 	} else if (ps_is_epoll(found->call)) {
@@ -125,7 +125,7 @@ static __attribute__((noinline, unused)) int ps_found_beside(struct ps_found *fo
 
 	if (!first || !first->listener || !first->is_polling)
 		return 0;
-	ps_proc_key_of(found->task, &proc);
+	ps_proc_key_read(found->task, &proc);
 	ps_poller_sibling(w, first, found->word, &proc, bpf_ktime_get_ns());
 	return 0;
 }
@@ -139,7 +139,7 @@ static __attribute__((noinline, unused)) int ps_found_count(struct ps_found *fou
 				.is_unrecorded = (__u32)is_unrecorded };
 	struct ps_proc_key proc;
 
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	bpf_probe_read_kernel(c.comm, sizeof(c.comm), task->comm);
 	bpf_probe_read_kernel(c.leader, sizeof(c.leader), leader->comm);
 	ps_worker_count(w, &proc, &c, bpf_ktime_get_ns());

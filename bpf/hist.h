@@ -43,8 +43,8 @@ PS_INLINE __u32 ps_log2(__u64 v)
 	return e + (__u32)(v >> 1);
 }
 
-/* The index into struct ps_hist.bucket of a duration. */
-PS_INLINE __u32 ps_hist_bucket(__u64 ns)
+/* The index into struct ps_hist.bucket of a duration. Global: its branches multiply with those of each caller, where it is inlined. */
+PS_GLOBAL __u32 ps_hist_bucket(__u64 ns)
 {
 	__u64 units, mantissa;
 	__u32 e, eighth;
@@ -80,7 +80,7 @@ PS_INLINE void ps_hist_put(struct ps_hist *h, __u64 ns)
 	__u32 bucket = ps_hist_bucket(ns);
 
 	if (bucket >= PS_HIST_BUCKETS)
-		bucket = PS_HIST_BUCKETS - 1; /* it never is; the verifier does not follow the logarithm */
+		bucket = PS_HIST_BUCKETS - 1; /* it never is; of a global function the verifier knows no range */
 	__sync_fetch_and_add(&h->bucket[bucket], 1);
 	__sync_fetch_and_add(&h->sum_ns, ns);
 	if (ns > h->max_ns)

@@ -174,16 +174,24 @@ PS_INLINE void ps_word_learn(const struct ps_proc_key *proc, __u64 word, __u64 w
 	}
 }
 
-/* Digits do not count: "worker-1" and "worker-2" do the same. FNV-1a. */
-PS_INLINE __u32 ps_name_hash(const char comm[PS_COMM_MAX])
+struct ps_comm {
+	char name[PS_COMM_MAX];
+};
+
+/* Digits do not count: "worker-1" and "worker-2" do the same. FNV-1a, without a branch: the verifier would follow both ways of each character. */
+PS_GLOBAL __u32 ps_name_hash(const struct ps_comm *comm)
 {
-	__u32 h = 2166136261u, i;
+	__u32 h = 2166136261u, is_named = 1, i;
+
+	if (!comm)
+		return 0;
 
 	for (i = 0; i < PS_COMM_MAX; i++) {
-		if (!comm[i])
-			break;
-		if (comm[i] < '0' || comm[i] > '9')
-			h = (h ^ (unsigned char)comm[i]) * 16777619u;
+		__u32 c = (unsigned char)comm->name[i],
+		      is_digit = 1 ^ (9 - ((c - '0') & 0xff)) >> 31;
+
+		is_named &= (c + 0xff) >> 8; /* no end of it yet */
+		h ^= (h ^ (h ^ c) * 16777619u) & -(is_named & ~is_digit);
 	}
 	return h;
 }

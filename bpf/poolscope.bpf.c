@@ -69,12 +69,12 @@ static __attribute__((noinline)) int ps_gives_up(struct task_struct *task, struc
 {
 	int is_in_vain = how == PS_GIVE_UP_IN_VAIN;
 	struct ps_proc_key proc;
-	char name[PS_COMM_MAX];
+	struct ps_comm comm;
 
-	ps_proc_key_of(task, &proc);
-	bpf_probe_read_kernel(name, sizeof(name), task->comm);
+	ps_proc_key_read(task, &proc);
+	bpf_probe_read_kernel(&comm, sizeof(comm), task->comm);
 	ps_thread_gave_up(t, how,
-			  ps_given_up_add(&proc, ps_name_hash(name),
+			  ps_given_up_add(&proc, ps_name_hash(&comm),
 					  is_in_vain ? t->vain_word : t->word,
 					  is_in_vain ? t->vain_ns : t->given_up_ns, how));
 	return 0;
@@ -84,7 +84,7 @@ static __attribute__((noinline)) __u64 ps_task_stood_long(struct task_struct *ta
 {
 	struct ps_proc_key proc;
 
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	return ps_stood_of(&proc, now);
 }
 
@@ -172,11 +172,12 @@ int BPF_PROG(ps_switch, int is_preempted, struct task_struct *prev, struct task_
 	struct ps_futex_call call;
 	struct ps_thread *t;
 	__u64 slice, now = 0; /* to read the clock takes longer than the rest */
+	int is_among = ps_is_among_threads(prev);
 
 	ps_ran_leaves((__u32)prev->tgid, is_preempted ? 0 : prev_state);
 	ps_standing_leaves(prev, is_preempted ? 0 : prev_state);
 	ps_standing_comes(next);
-	if (ps_is_among_threads(prev)) {
+	if (is_among) {
 		slice = ps_leaves(prev);
 		if (prev_state & PS_TASK_INTERRUPTIBLE && !is_preempted) /* nor ended or stopped in the call */
 			now = ps_sleeps(prev, slice);

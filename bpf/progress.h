@@ -130,7 +130,7 @@ PS_INLINE enum ps_still ps_still_of(__u32 state, int is_on_cpu, int is_frozen_by
 
 struct ps_unread {
 	__u64 files;
-	__u64 n; /* of its first sockets with something that was not read */
+	__u64 is_any; /* of its first sockets with something that was not read; no count, each of which the verifier would look at */
 };
 
 static long ps_unread_step(__u32 i, struct ps_unread *u)
@@ -144,24 +144,26 @@ static long ps_unread_step(__u32 i, struct ps_unread *u)
 	sk = ps_sock_of(file);
 	if (!sk)
 		return 0;
-	u->n += BPF_CORE_READ(sk, sk_receive_queue.qlen) > 0 ||
-		(BPF_CORE_READ(sk, __sk_common.skc_state) == PS_TCP_LISTEN &&
-		 BPF_CORE_READ(sk, sk_ack_backlog) > 0);
-	return u->n > 0;
+	u->is_any = BPF_CORE_READ(sk, sk_receive_queue.qlen) > 0 ||
+		    (BPF_CORE_READ(sk, __sk_common.skc_state) == PS_TCP_LISTEN &&
+		     BPF_CORE_READ(sk, sk_ack_backlog) > 0);
+	return u->is_any;
 }
 
-static __attribute__((noinline, unused)) int ps_has_unread(struct task_struct *task)
+PS_GLOBAL int ps_is_unread(__u64 files, __u32 n)
+{
+	struct ps_unread u = { .files = files };
+
+	bpf_loop(n < PS_HELD_FILES ? n : PS_HELD_FILES, ps_unread_step, &u, 0);
+	return u.is_any;
+}
+
+PS_INLINE int ps_has_unread(struct task_struct *task)
 {
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct ps_unread u = {};
-	__u32 n;
 
-	if (!table)
-		return 0;
-	u.files = (__u64)(unsigned long)BPF_CORE_READ(table, fd);
-	n = BPF_CORE_READ(table, max_fds);
-	bpf_loop(n < PS_HELD_FILES ? n : PS_HELD_FILES, ps_unread_step, &u, 0);
-	return u.n > 0;
+	return table && ps_is_unread((__u64)(unsigned long)BPF_CORE_READ(table, fd),
+				     BPF_CORE_READ(table, max_fds));
 }
 
 /*

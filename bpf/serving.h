@@ -373,7 +373,7 @@ static __attribute__((noinline, unused)) int ps_serving_loops(struct task_struct
 		ps_poller_loops(w, bpf_ktime_get_ns());
 		return 0;
 	}
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	ps_server_loops(w, &proc, bpf_ktime_get_ns());
 	return 0;
 }
@@ -446,7 +446,7 @@ static __attribute__((noinline, unused)) int ps_serving_exits(struct task_struct
 		return 0;
 	if (w->listener)
 		ps_acceptor_leaves(w, bpf_ktime_get_ns());
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	ps_server_leaves(w, &proc, bpf_ktime_get_ns());
 	if (w->is_counted)
 		__sync_fetch_and_add(&ps_n_workers, -1);

@@ -22,7 +22,7 @@ static __attribute__((noinline, unused)) int ps_stops(struct task_struct *task)
 
 	if (task->signal->group_stop_count > 0)
 		return 0;
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	if (bpf_map_lookup_elem(&ps_procs, &proc))
 		ps_stop_begins(&proc, bpf_ktime_get_ns());
 	return 0;
@@ -32,7 +32,7 @@ static __attribute__((noinline, unused)) int ps_goes_on(struct task_struct *task
 {
 	struct ps_proc_key proc;
 
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	ps_stop_ends(&proc, bpf_ktime_get_ns());
 	return 0;
 }
@@ -84,7 +84,7 @@ static __attribute__((noinline, unused)) int ps_leaves_cpu(struct task_struct *t
 
 	if (!t)
 		return 0;
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	ps_quota_leaves(&proc, t, is_runnable, ps_throttled_of(task), bpf_ktime_get_ns());
 	return 0;
 }
@@ -96,7 +96,7 @@ static __attribute__((noinline, unused)) int ps_gets_cpu(struct task_struct *tas
 
 	if (!t)
 		return 0;
-	ps_proc_key_of(task, &proc);
+	ps_proc_key_read(task, &proc);
 	ps_quota_comes(&proc, t, ps_throttled_of(task), bpf_ktime_get_ns());
 	return 0;
 }

@@ -296,7 +296,6 @@ PS_GLOBAL int ps_watch_select(__u64 n, __u64 fds, struct ps_watched *w)
 /* ---- all files of a process, by a pass ------------------------------------------------------------------------------------------ */
 
 struct ps_holding {
-	__u64 files; /* where its table of them is */
 	__u64 listener[PS_LISTENERS]; /* struct sock, and: */
 	__u64 gate[PS_LISTENERS];
 	__u64 inode[PS_LISTENERS];
@@ -355,14 +354,20 @@ PS_INLINE __u64 ps_conn_read(struct sock *sk)
 	       BPF_CORE_READ(sk, __sk_common.skc_dport);
 }
 
-static long ps_held_step(__u32 i, struct ps_holding *h)
+struct ps_held_walk {
+	__u64 files; /* where the table of them is */
+	struct ps_holding *holding;
+};
+
+static long ps_held_step(__u32 i, struct ps_held_walk *walk)
 {
+	struct ps_holding *h = walk->holding;
 	struct file *file = 0;
 	struct sock *sk;
 	__u64 gate, inode;
 	__u32 n = h->n_listeners;
 
-	if (bpf_probe_read_kernel(&file, sizeof(file), (const void *)(h->files + i * 8ull)) ||
+	if (bpf_probe_read_kernel(&file, sizeof(file), (const void *)(walk->files + i * 8ull)) ||
 	    !file)
 		return 0;
 	sk = ps_sock_of(file);
@@ -388,17 +393,24 @@ static long ps_held_step(__u32 i, struct ps_holding *h)
 	return 0;
 }
 
+PS_GLOBAL int ps_hold_files(__u64 files, __u32 n, struct ps_holding *h)
+{
+	struct ps_held_walk walk = { .files = files, .holding = h };
+
+	if (!h)
+		return 0;
+	bpf_loop(n < PS_HELD_FILES ? n : PS_HELD_FILES, ps_held_step, &walk, 0);
+	return 0;
+}
+
 /* Which sockets the process has that matter here; the lower numbers come first, and what listens was opened first. */
 PS_INLINE void ps_holding_of(struct task_struct *task, struct ps_holding *h)
 {
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	__u32 n;
 
-	if (!table)
-		return;
-	h->files = (__u64)(unsigned long)BPF_CORE_READ(table, fd);
-	n = BPF_CORE_READ(table, max_fds);
-	bpf_loop(n < PS_HELD_FILES ? n : PS_HELD_FILES, ps_held_step, h, 0);
+	if (table)
+		ps_hold_files((__u64)(unsigned long)BPF_CORE_READ(table, fd),
+			      BPF_CORE_READ(table, max_fds), h);
 }
 
 #endif

@@ -12,32 +12,38 @@
 
 /* ---- who takes requests that others accepted ------------------------------------------------------------------------------ */
 
-/* What numbers a thread at the end of its name: "exec-12", "pool-1-thread-3", "worker #4", "worker/u8:2", "[7]". */
-PS_INLINE int ps_is_numbering(char c)
-{
-	return (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '#' || c == ':' || c == ' ' ||
-	       c == '.' || c == '/' || c == '[' || c == ']' || c == '(' || c == ')';
-}
+/* What numbers a thread at the end of its name: "exec-12", "pool-1-thread-3", "worker #4", "worker/u8:2", "[7]". A bit for each from ' ' to '_'. */
+#define PS_NUMBER(c) (1ull << ((c) - ' '))
+#define PS_NUMBERING                                                                               \
+	(PS_NUMBER(' ') | PS_NUMBER('#') | PS_NUMBER('(') | PS_NUMBER(')') | PS_NUMBER('-') |      \
+	 PS_NUMBER('.') | PS_NUMBER('/') | 1023 * PS_NUMBER('0') | PS_NUMBER(':') |                \
+	 PS_NUMBER('[') | PS_NUMBER(']') | PS_NUMBER('_'))
 
-struct ps_comm {
-	char name[PS_COMM_MAX];
-};
+/* 0 or 1, without a branch: the verifier would follow both ways of each of a name's characters. */
+PS_INLINE __u32 ps_is_numbering(unsigned char c)
+{
+	__u32 i = ((__u32)c - ' ') & 0xff, is_within = 1 ^ (63 - i) >> 31;
+
+	return (__u32)(PS_NUMBERING >> (i & 63)) & is_within;
+}
 
 /* The family's name, and its hash (FNV-1a); a name of nothing but numbers is one. Global as ps_family_answered() is. */
 PS_GLOBAL int ps_family_hash(const struct ps_comm *comm, struct ps_comm *ret)
 {
-	__u32 h = 2166136261u, i, end = 0;
+	__u32 h = 2166136261u, i, is_named = 1, kept = 0; /* kept: a bit for each character */
 
 	if (!comm || !ret)
 		return 0;
 	for (i = 0; i < PS_COMM_MAX - 1; i++) {
-		if (!comm->name[i])
-			break;
-		if (!ps_is_numbering(comm->name[i]))
-			end = i + 1;
+		is_named &= ((unsigned char)comm->name[i] + 0xffu) >> 8; /* no end of it yet */
+		kept |= (is_named & ~ps_is_numbering((unsigned char)comm->name[i])) << i;
 	}
+	kept |= kept >> 1; /* and all before the last of them */
+	kept |= kept >> 2;
+	kept |= kept >> 4;
+	kept |= kept >> 8;
 	for (i = 0; i < PS_COMM_MAX; i++) {
-		ret->name[i] = i < end ? comm->name[i] : 0;
+		ret->name[i] = (char)(comm->name[i] & -(kept >> i & 1));
 		h = (h ^ (unsigned char)ret->name[i]) * 16777619u;
 	}
 	return h ? (int)h : 1;

@@ -132,7 +132,8 @@ static void gives_up(int t, enum ps_give_up how)
 	int is_in_vain = how == PS_GIVE_UP_IN_VAIN;
 
 	ps_thread_gave_up(it, how,
-			  ps_given_up_add(&the_process, ps_name_hash(thread_name[t]),
+			  ps_given_up_add(&the_process,
+					  ps_name_hash((const struct ps_comm *)thread_name[t]),
 					  is_in_vain ? it->vain_word : it->word,
 					  is_in_vain ? it->vain_ns : it->given_up_ns, how));
 }
@@ -1174,7 +1175,7 @@ static uint32_t name_hash(const char *name)
 	char comm[PS_COMM_MAX] = "";
 
 	memcpy(comm, name, strnlen(name, PS_COMM_MAX));
-	return ps_name_hash(comm);
+	return ps_name_hash((const struct ps_comm *)comm);
 }
 
 /* NULL = none of that name and length. */
@@ -1228,7 +1229,7 @@ static void digits_do_not_count_in_a_name(void **state)
 	assert_int_not_equal(name_hash("worker-1"), name_hash("mailer-1"));
 	assert_int_not_equal(name_hash("ab"), name_hash("ba"));
 	/* what stands behind the end is no part of it; a name without an end is whole */
-	assert_int_equal(ps_name_hash(followed), name_hash("a"));
+	assert_int_equal(ps_name_hash((const struct ps_comm *)followed), name_hash("a"));
 	assert_int_not_equal(name_hash("0123456789abcdeg"), name_hash("0123456789abcdef"));
 }
 
