@@ -93,7 +93,7 @@ int hist_pack(struct hist *h, const uint64_t bucket[PS_HIST_BUCKETS])
 		count += bucket[i];
 	}
 	n = (size_t)(at - packed);
-	if (n && room(n) != room(h->n_packed)) {
+	if (n && (!copy || room(n) != room(h->n_packed))) {
 		copy = realloc(h->packed, room(n));
 		if (!copy)
 			return -ENOMEM;
