@@ -9,17 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/classic.h"
 #include "base/cleanup.h"
 #include "exporters/otlp.pb-c.h"
 #include "exporters/otlp_encoder.h"
 #include "exporters/otlp_resource.h"
 
 #define NO_RECORDED_VALUE 1
-
-/* Boundaries of explicit buckets, those of /metrics: 2^LE_FIRST_EXP, then every LE_STEP_EXP powers of two (1 us, 4 us, … 64 s, 256 s). */
-#define LE_FIRST_EXP (-20)
-#define LE_STEP_EXP 2
-#define N_LE 15
 
 struct writer {
 	struct otlp_encoder *e;
@@ -215,24 +211,19 @@ static void put_exponential(struct writer *w, const struct merged *m, const stru
 	requests_add(w->to, &p.base, 1, a, label);
 }
 
-/* Each boundary is the upper bound of one of the histogram's own buckets, so nothing is interpolated. */
-static void cut(const struct merged *m, uint64_t ret[static N_LE + 1])
+/* The explicit buckets are those of /metrics. */
+static void cut(const struct merged *m, uint64_t ret[static N_CLASSIC])
 {
-	const unsigned int first = 8 * (LE_FIRST_EXP - PS_HIST_MIN_EXP), step = 8 * LE_STEP_EXP;
-
-	memset(ret, 0, (N_LE + 1) * sizeof(*ret));
-	for (unsigned int i = m->first; i < m->end; i++) {
-		unsigned int le = i <= first ? 0 : (i - first + step - 1) / step;
-
-		ret[le < N_LE ? le : N_LE] += m->bucket[i];
-	}
+	memset(ret, 0, N_CLASSIC * sizeof(*ret));
+	for (unsigned int i = m->first; i < m->end; i++)
+		ret[classic_of_bucket(i)] += m->bucket[i];
 }
 
 static void put_explicit(struct writer *w, const struct merged *m, const struct attributes *a,
 			 const struct attributes *label, int64_t start_ns, struct exemplars *x)
 {
 	Otlp__HistogramDataPoint p = OTLP__HISTOGRAM_DATA_POINT__INIT;
-	uint64_t counts[N_LE + 1];
+	uint64_t counts[N_CLASSIC];
 	double bounds[N_LE];
 
 	p.start_time_unix_nano = (uint64_t)start_ns;
@@ -242,9 +233,9 @@ static void put_explicit(struct writer *w, const struct merged *m, const struct 
 	p.sum = m->sum_s;
 	if (m->has_buckets) {
 		cut(m, counts);
-		for (int i = 0; i < N_LE; i++)
-			bounds[i] = exp2(LE_FIRST_EXP + i * LE_STEP_EXP);
-		p.n_bucket_counts = N_LE + 1;
+		for (unsigned int i = 0; i < N_LE; i++)
+			bounds[i] = classic_bound(i);
+		p.n_bucket_counts = N_CLASSIC;
 		p.bucket_counts = counts;
 		p.n_explicit_bounds = N_LE;
 		p.explicit_bounds = bounds;

@@ -14,17 +14,9 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/classic.h"
 #include "exporters/series.h"
 #include "model/snapshot.h"
-
-/* Boundaries of the classic buckets: 2^LE_FIRST_EXP, then every LE_STEP_EXP powers of two (1 us, 4 us, … 64 s, 256 s). */
-#define LE_FIRST_EXP (-20)
-#define LE_STEP_EXP 2
-#define N_LE 15
-#define N_CLASSIC (N_LE + 1)	/* the last is without a bound */
-
-/* Upper bound of a classic bucket in seconds; infinity for the last. */
-double classic_bound(unsigned int i);
 
 /* One wait or hold of a process; row is NULL where there is none. */
 struct exemplar {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prometheus_summed.c - see prometheus_form.h. The surprise: classic buckets are exact, not interpolated, as each boundary is a power of two
- * seconds and so the upper bound of one of the histogram's own buckets.
+ * prometheus_summed.c - see prometheus_form.h. The surprise: what is known by number and sum alone is in no bucket, so the last of the
+ * classic ones is the count and not what the others add up to.
  */
 #include <math.h>
 #include <stdio.h>
@@ -9,11 +9,6 @@
 
 #include "base/text.h"
 #include "exporters/prometheus_form.h"
-
-double classic_bound(unsigned int i)
-{
-	return i < N_LE ? exp2(LE_FIRST_EXP + (int)i * LE_STEP_EXP) : INFINITY;
-}
 
 struct exemplar_text exemplar_text(const struct exemplar *e)
 {
@@ -57,12 +52,11 @@ void summed_add(struct summed *h, const struct hist *other)
 void summed_add_exemplars(struct summed *h, const struct exemplar_row *rows, size_t n, int32_t pid)
 {
 	for (size_t i = 0; i < n; i++) {
-		unsigned int at = 0;
+		unsigned int at;
 
 		if (!(rows[i].value_s >= 0) || isinf(rows[i].value_s))
 			continue;
-		while (at < N_LE && rows[i].value_s > classic_bound(at))
-			at++;
+		at = classic_of_s(rows[i].value_s);
 		if (!h->exemplar[at].row || h->exemplar[at].row->wall_ns < rows[i].wall_ns)
 			h->exemplar[at] = (struct exemplar){ &rows[i], pid };
 	}
@@ -70,15 +64,13 @@ void summed_add_exemplars(struct summed *h, const struct exemplar_row *rows, siz
 
 void summed_cut(const struct summed *h, uint64_t ret[N_CLASSIC])
 {
-	/* the bucket whose upper bound is 2^e is number 8 * (e - PS_HIST_MIN_EXP) */
-	unsigned int at = h->first, bound = 8 * (LE_FIRST_EXP - PS_HIST_MIN_EXP);
+	unsigned int at = h->first;
 	uint64_t n = 0;
 
 	for (unsigned int i = 0; i < N_LE; i++) {
-		for (; at <= bound && at < h->end; at++)
+		for (; at < h->end && classic_of_bucket(at) <= i; at++)
 			n += h->bucket[at];
 		ret[i] = n;
-		bound += 8 * LE_STEP_EXP;
 	}
 	ret[N_LE] = h->count;
 }

@@ -8,20 +8,13 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/classic.h"
 #include "base/text.h"
 #include "model/state.h"
 
-/* The classic bucket of a duration (exporters/prometheus.c): the first bound 2^(2i - 20) s that is not below it. */
 static unsigned int classic_bucket(uint64_t ns)
 {
-	unsigned int i = 0;
-	double bound_ns = 1e9 / (1 << 20);
-
-	while ((double)ns > bound_ns) {
-		bound_ns *= 4;
-		i++;
-	}
-	return i;
+	return classic_of_s((double)ns / 1e9);
 }
 
 /* The place of the one it takes over from: of its bucket, or a free one, or the one that is oldest. */
