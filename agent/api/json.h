@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+struct pool_choice;
 struct snapshot;
 struct pool_row;
 
@@ -23,6 +24,9 @@ struct pool_row;
 
 /* {"pools": [...]}, without holders and waiters. */
 json_t *encode_pools(const struct snapshot *s);
+
+/* Likewise, but those of the choice, with how many there are ("total"), how many are chosen, and how many of these come before the first one here. */
+json_t *encode_pools_chosen(const struct snapshot *s, const struct pool_choice *c);
 
 /* One pool of the snapshot, with "holders", "waiters" and the "buckets" of its histograms. */
 json_t *encode_pool(const struct snapshot *s, const struct pool_row *p);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/choice.h"
 #include "api/json.h"
 #include "api/json_parts.h"
 #include "api/object.h"
@@ -30,12 +31,6 @@ static const char *const reject_reasons[] = {
 #include "bpf/verbs.def"
 };
 
-/* The open findings of a snapshot in the order of their pools. */
-struct finding_index {
-	const struct finding_row **row;
-	size_t n;
-};
-
 static int compare_pool_ids(const void *a, const void *b)
 {
 	const struct finding_row *const *f = a, *const *g = b;
@@ -45,7 +40,7 @@ static int compare_pool_ids(const void *a, const void *b)
 	return (int)(*g)->severity - (int)(*f)->severity;
 }
 
-static int index_findings(const struct snapshot *s, struct finding_index *ret)
+int index_findings(const struct snapshot *s, struct finding_index *ret)
 {
 	ret->n = 0;
 	ret->row = calloc(s->n_findings ? s->n_findings : 1, sizeof(struct finding_row *));
@@ -59,10 +54,8 @@ static int index_findings(const struct snapshot *s, struct finding_index *ret)
 	return 0;
 }
 
-/* Brief: the findings answer has them in full. */
-static json_t *encode_pool_findings(const struct finding_index *index, uint64_t pool_id)
+size_t index_find(const struct finding_index *index, uint64_t pool_id)
 {
-	json_t *array = json_array();
 	size_t low = 0, high = index->n;
 
 	while (low < high) {
@@ -73,8 +66,24 @@ static json_t *encode_pool_findings(const struct finding_index *index, uint64_t 
 		else
 			high = middle;
 	}
-	for (; low < index->n && index->row[low]->pool_id == pool_id; low++) {
-		const struct finding_row *f = index->row[low];
+	return low < index->n && index->row[low]->pool_id == pool_id ? low : index->n;
+}
+
+int index_severity(const struct finding_index *index, uint64_t pool_id)
+{
+	size_t i = index_find(index, pool_id);
+
+	return i < index->n ? (int)index->row[i]->severity : -1;
+}
+
+/* Brief: the findings answer has them in full. */
+static json_t *encode_pool_findings(const struct finding_index *index, uint64_t pool_id)
+{
+	json_t *array = json_array();
+
+	for (size_t i = index_find(index, pool_id);
+	     i < index->n && index->row[i]->pool_id == pool_id; i++) {
+		const struct finding_row *f = index->row[i];
 		struct object o = object_begin();
 
 		object_set_total(&o, "id", f->id);
@@ -195,6 +204,33 @@ json_t *encode_pools(const struct snapshot *s)
 	pools = encode_array("pools", s->n_pools, encode_one_of_pools, s, &index);
 	free(index.row);
 	return pools;
+}
+
+json_t *encode_pools_chosen(const struct snapshot *s, const struct pool_choice *c)
+{
+	struct finding_index index;
+	struct pools_chosen chosen;
+	json_t *array = json_array();
+	struct object o;
+
+	if (index_findings(s, &index) || choice_make(c, s, &chosen)) {
+		free(index.row);
+		json_decref(array);
+		return NULL;
+	}
+	for (size_t i = 0; i < chosen.n; i++) {
+		struct object pool = begin_pool(s, chosen.row[i], &index);
+
+		array_add(&array, object_end(&pool));
+	}
+	o = object_begin();
+	object_set(&o, "pools", array);
+	object_set_total(&o, "first", chosen.first);
+	object_set_total(&o, "chosen", chosen.n_chosen);
+	object_set_total(&o, "total", s->n_pools);
+	pools_chosen_done(&chosen);
+	free(index.row);
+	return object_end(&o);
 }
 
 /* To a histogram that is in the object: [[upper bound in seconds, count], ...] of its buckets but the empty ones; null = no bound. */

@@ -32,9 +32,8 @@ struct top {
 	const char *sort_key;	/* NULL = worst */
 	bool is_reversed;
 	int first_row;		/* scrolled to */
-	json_t *answer;		/* owned; the newest that came */
+	json_t *pools;		/* owned; the newest that came */
 	json_t *status;		/* likewise */
-	json_t *pools;		/* owned; chosen and ordered from `answer` */
 	struct diag problem;	/* why nothing newer came; empty = all is well */
 	struct screen *screen;	/* owned; NULL = it prints */
 	struct frame frame;	/* owned */
@@ -43,7 +42,6 @@ struct top {
 static void top_done(struct top *t)
 {
 	json_decref(t->pools);
-	json_decref(t->answer);
 	json_decref(t->status);
 	source_close(t->source);
 	screen_close(t->screen);
@@ -55,31 +53,47 @@ static double interval(const struct invocation *in)
 	return in->interval_s > 0 ? in->interval_s : INTERVAL_S;
 }
 
-static void reorder(struct top *t)
+static int get_pools(struct top *t, json_t **ret)
 {
-	json_decref(t->pools);
-	t->pools = pools_select(t->in, t->answer, t->sort_key, t->is_reversed);
+	struct pool_choice choice = pools_choice(t->in);
+
+	choice.order = t->sort_key;
+	choice.is_reversed = t->is_reversed;
+	return source_get_pools(t->source, &choice, ret, &t->problem);
 }
 
 /* On failure what came before stays, and t->problem says why. */
 static int refresh_answers(struct top *t)
 {
-	json_t *answer = NULL, *status = NULL;
-	int r = source_get(t->source, API_PREFIX "pools", &answer, &t->problem);
+	json_t *pools = NULL, *status = NULL;
+	int r = get_pools(t, &pools);
 
 	if (!r)
 		r = source_get(t->source, API_PREFIX "status", &status, &t->problem);
 	if (r) {
-		json_decref(answer);
+		json_decref(pools);
 		return r;
 	}
-	json_decref(t->answer);
+	json_decref(t->pools);
 	json_decref(t->status);
-	t->answer = answer;
+	t->pools = pools;
 	t->status = status;
 	t->problem.text[0] = '\0';
-	reorder(t);
 	return 0;
+}
+
+static const char *next_order(const char *key)
+{
+	static const char *const words[] = {
+#define WORD(word) word,
+		POOL_ORDERS(WORD)
+#undef WORD
+	};
+	size_t i, n = sizeof(words) / sizeof(words[0]);
+
+	for (i = 0; key && i < n && strcmp(key, words[i]) != 0; i++)
+		;
+	return words[(i + 1) % n];
 }
 
 static void format_header(const struct top *t, char *ret, size_t size)
@@ -215,7 +229,7 @@ static bool take_key(struct top *t, int key)
 	case 'Q':
 		return false;
 	case 's':
-		t->sort_key = pools_next_sort_key(t->sort_key);
+		t->sort_key = next_order(t->sort_key);
 		break;
 	case 'r':
 		t->is_reversed = !t->is_reversed;
@@ -243,7 +257,7 @@ static bool take_key(struct top *t, int key)
 	default:
 		break;
 	}
-	reorder(t);
+	refresh_answers(t);
 	draw(t);
 	return true;
 }
