@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/choice.h"
 #include "api/json.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -386,6 +387,64 @@ static int send_metrics(const struct question *q)
 	return (int)MHD_queue_response(q->connection, MHD_HTTP_OK, *kept);
 }
 
+/* ---- some of the pools ----------------------------------------------------------------------------------------------------- */
+
+struct asked {
+	struct pool_choice choice;
+	bool is_wrong;
+};
+
+static enum MHD_Result ask(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct asked *asked = cls;
+
+	(void)kind;
+	if (!value || choice_set(&asked->choice, key, value))
+		asked->is_wrong = true;
+	return MHD_YES;
+}
+
+static int encode_chosen(const struct answers *a, const struct pool_choice *c, struct buffer *ret)
+{
+	int r = write_pools_chosen(a->snapshot, c, add_json, ret);
+
+	buffer_add(ret, "\n", 1);
+	return r ? -ENOMEM : ret->error;
+}
+
+/* Nobody else asks for just these, so the answer is not kept. */
+static int send_chosen(const struct question *q)
+{
+	CLEANUP(buffer_done) struct buffer body = { 0 };
+	struct MHD_Response *response;
+	struct asked asked = { 0 };
+	int r;
+
+	MHD_get_connection_values(q->connection, MHD_GET_ARGUMENT_KIND, ask, &asked);
+	if (asked.is_wrong)
+		return send_error(
+			q, MHD_HTTP_BAD_REQUEST,
+			"pools cannot be chosen like this; poolscope(1) has how they can");
+	if (!q->a->snapshot)
+		return send_failure(q, -EAGAIN);
+	r = q->a->n_bytes > ANSWERS_MAX_BYTES ? -EBUSY : encode_chosen(q->a, &asked.choice, &body);
+	if (r)
+		return send_failure(q, r);
+	response = make_response(q->a, &body, TYPE_JSON, q->web);
+	if (!response)
+		return MHD_NO;
+	r = (int)MHD_queue_response(q->connection, MHD_HTTP_OK, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+static bool has_question(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > 0;
+}
+
+/* ---- all answers ----------------------------------------------------------------------------------------------------------- */
+
 /* The question behind the '?' of a pool's path. */
 static void wants_stacks(const struct answers *a, struct MHD_Connection *connection,
 			 const char *url)
@@ -415,6 +474,8 @@ int answers_send(struct answers *a, struct MHD_Connection *connection, enum list
 		return send_error(&q, MHD_HTTP_NOT_FOUND, "there is nothing under this path");
 	if (route->is_metrics)
 		return send_metrics(&q);
+	if (!strcmp(route->path, API_PREFIX "pools") && has_question(connection))
+		return send_chosen(&q);
 	wants_stacks(a, connection, url);
 	return send_route(&q, route, url);
 }

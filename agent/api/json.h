@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+struct pool_choice;
 struct snapshot;
 struct pool_row;
 
@@ -24,8 +25,13 @@ struct pool_row;
 /* {"pools": [...]}, without holders and waiters. */
 json_t *encode_pools(const struct snapshot *s);
 
-/* The same as text, pool by pool: of very many the whole of it would be eight times its bytes. 0, -ENOMEM, or what `put` returned. */
+/* Likewise, but those of the choice, with how many there are ("total"), how many are chosen, and how many of these come before the first one here. */
+json_t *encode_pools_chosen(const struct snapshot *s, const struct pool_choice *c);
+
+/* The same two as text, pool by pool: of very many the whole of it would be eight times its bytes. 0, -ENOMEM, or what `put` returned. */
 int write_pools(const struct snapshot *s, json_dump_callback_t put, void *context);
+int write_pools_chosen(const struct snapshot *s, const struct pool_choice *c,
+		       json_dump_callback_t put, void *context);
 
 /* One pool of the snapshot, with "holders", "waiters" and the "buckets" of its histograms. */
 json_t *encode_pool(const struct snapshot *s, const struct pool_row *p);

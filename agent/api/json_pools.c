@@ -2,9 +2,11 @@
 /* json_pools.c - pools, in rows and in full; see json.h. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/choice.h"
 #include "api/json.h"
 #include "api/json_parts.h"
 #include "api/object.h"
@@ -30,12 +32,6 @@ static const char *const reject_reasons[] = {
 #include "bpf/verbs.def"
 };
 
-/* The open findings of a snapshot in the order of their pools. */
-struct finding_index {
-	const struct finding_row **row;
-	size_t n;
-};
-
 static int compare_pool_ids(const void *a, const void *b)
 {
 	const struct finding_row *const *f = a, *const *g = b;
@@ -45,7 +41,7 @@ static int compare_pool_ids(const void *a, const void *b)
 	return (int)(*g)->severity - (int)(*f)->severity;
 }
 
-static int index_findings(const struct snapshot *s, struct finding_index *ret)
+int index_findings(const struct snapshot *s, struct finding_index *ret)
 {
 	ret->n = 0;
 	ret->row = calloc(s->n_findings ? s->n_findings : 1, sizeof(struct finding_row *));
@@ -59,10 +55,8 @@ static int index_findings(const struct snapshot *s, struct finding_index *ret)
 	return 0;
 }
 
-/* Brief: the findings answer has them in full. */
-static json_t *encode_pool_findings(const struct finding_index *index, uint64_t pool_id)
+size_t index_find(const struct finding_index *index, uint64_t pool_id)
 {
-	json_t *array = json_array();
 	size_t low = 0, high = index->n;
 
 	while (low < high) {
@@ -73,8 +67,24 @@ static json_t *encode_pool_findings(const struct finding_index *index, uint64_t 
 		else
 			high = middle;
 	}
-	for (; low < index->n && index->row[low]->pool_id == pool_id; low++) {
-		const struct finding_row *f = index->row[low];
+	return low < index->n && index->row[low]->pool_id == pool_id ? low : index->n;
+}
+
+int index_severity(const struct finding_index *index, uint64_t pool_id)
+{
+	size_t i = index_find(index, pool_id);
+
+	return i < index->n ? (int)index->row[i]->severity : -1;
+}
+
+/* Brief: the findings answer has them in full. */
+static json_t *encode_pool_findings(const struct finding_index *index, uint64_t pool_id)
+{
+	json_t *array = json_array();
+
+	for (size_t i = index_find(index, pool_id);
+	     i < index->n && index->row[i]->pool_id == pool_id; i++) {
+		const struct finding_row *f = index->row[i];
 		struct object o = object_begin();
 
 		object_set_total(&o, "id", f->id);
@@ -197,34 +207,90 @@ json_t *encode_pools(const struct snapshot *s)
 	return pools;
 }
 
-static int write_one(const struct snapshot *s, size_t i, struct finding_index *index,
-		     json_dump_callback_t put, void *context)
+json_t *encode_pools_chosen(const struct snapshot *s, const struct pool_choice *c)
 {
-	json_t *pool = encode_one_of_pools(s, i, index);
+	struct finding_index index;
+	struct pools_chosen chosen;
+	json_t *array = json_array();
+	struct object o;
+
+	if (index_findings(s, &index) || choice_make(c, s, &chosen)) {
+		free(index.row);
+		json_decref(array);
+		return NULL;
+	}
+	for (size_t i = 0; i < chosen.n; i++) {
+		struct object pool = begin_pool(s, chosen.row[i], &index);
+
+		array_add(&array, object_end(&pool));
+	}
+	o = object_begin();
+	object_set(&o, "pools", array);
+	object_set_total(&o, "first", chosen.first);
+	object_set_total(&o, "chosen", chosen.n_chosen);
+	object_set_total(&o, "total", s->n_pools);
+	pools_chosen_done(&chosen);
+	free(index.row);
+	return object_end(&o);
+}
+
+/* ---- the same, pool by pool ------------------------------------------------------------------------------------------------ */
+
+static int write_one(const struct snapshot *s, const struct pool_row *p, bool is_first,
+		     const struct finding_index *index, json_dump_callback_t put, void *context)
+{
+	struct object o = begin_pool(s, p, index);
+	json_t *pool = object_end(&o);
 	int r;
 
 	if (!pool)
 		return -ENOMEM;
-	r = i ? put(",", 1, context) : 0;
+	r = is_first ? 0 : put(",", 1, context);
 	if (!r)
 		r = json_dump_callback(pool, put, context, JSON_COMPACT | API_JSON_FLAGS);
 	json_decref(pool);
 	return r;
 }
 
+static int write_text(const char *text, json_dump_callback_t put, void *context)
+{
+	return put(text, strlen(text), context);
+}
+
 int write_pools(const struct snapshot *s, json_dump_callback_t put, void *context)
 {
-	static const char begin[] = "{\"pools\":[", end[] = "]}";
 	struct finding_index index;
 	int r;
 
 	if (index_findings(s, &index))
 		return -ENOMEM;
-	r = put(begin, sizeof(begin) - 1, context);
+	r = write_text("{\"pools\":[", put, context);
 	for (size_t i = 0; i < s->n_pools && !r; i++)
-		r = write_one(s, i, &index, put, context);
+		r = write_one(s, &s->pools[i], !i, &index, put, context);
 	free(index.row);
-	return r ? r : put(end, sizeof(end) - 1, context);
+	return r ? r : write_text("]}", put, context);
+}
+
+int write_pools_chosen(const struct snapshot *s, const struct pool_choice *c,
+		       json_dump_callback_t put, void *context)
+{
+	struct pools_chosen chosen;
+	struct finding_index index;
+	char end[96];
+	int r;
+
+	if (index_findings(s, &index))
+		return -ENOMEM;
+	r = choice_make(c, s, &chosen);
+	if (!r)
+		r = write_text("{\"pools\":[", put, context);
+	for (size_t i = 0; i < chosen.n && !r; i++)
+		r = write_one(s, chosen.row[i], !i, &index, put, context);
+	snprintf(end, sizeof(end), "],\"first\":%zu,\"chosen\":%zu,\"total\":%zu}", chosen.first,
+		 chosen.n_chosen, s->n_pools);
+	pools_chosen_done(&chosen);
+	free(index.row);
+	return r ? r : write_text(end, put, context);
 }
 
 /* To a histogram that is in the object: [[upper bound in seconds, count], ...] of its buckets but the empty ones; null = no bound. */

@@ -228,25 +228,58 @@ const char *text_format_bytes(double n, char ret[static TEXT_NUMBER_BYTES])
 	return ret;
 }
 
+const char *text_next(const char *s, uint32_t *ret, int *ret_width)
+{
+	size_t left = strnlen(s, 4), length;
+
+	if (!left)
+		return NULL;
+	*ret = '?';
+	length = decode(s, left, ret);
+	*ret_width = length ? wcwidth((wchar_t)*ret) : 1;
+	if (*ret_width < 0)
+		*ret_width = 1;
+	return s + (length ? length : 1);
+}
+
+size_t text_put(uint32_t c, char ret[static 4])
+{
+	if (c < 0x80) {
+		ret[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		ret[0] = (char)(0xc0 | c >> 6);
+		ret[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		ret[0] = (char)(0xe0 | c >> 12);
+		ret[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		ret[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	ret[0] = (char)(0xf0 | (c >> 18 & 7));
+	ret[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	ret[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	ret[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
 size_t text_fit(const char *s, size_t columns, size_t *ret_width)
 {
-	size_t left = strlen(s), at = 0, width = 0;
+	const char *at = s, *next;
+	size_t width = 0;
+	uint32_t c;
+	int w;
 
-	while (at < left) {
-		uint32_t c = '?';
-		size_t length = decode(s + at, left - at, &c);
-		int w = length ? wcwidth((wchar_t)c) : 1;
-
-		if (w < 0)
-			w = 1;
-		if (width + (size_t)w > columns)
-			break;
+	while ((next = text_next(at, &c, &w)) && width + (size_t)w <= columns) {
 		width += (size_t)w;
-		at += length ? length : 1;
+		at = next;
 	}
 	if (ret_width)
 		*ret_width = width;
-	return at;
+	return (size_t)(at - s);
 }
 
 size_t text_width(const char *s)

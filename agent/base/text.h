@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define TEXT_NAME_BYTES 128	/* room for a cleaned name, NUL included */
 #define TEXT_NUMBER_BYTES 32	/* room for any number formatted here */
@@ -36,6 +37,12 @@ const char *text_format_percent(double ratio, char ret[static TEXT_NUMBER_BYTES]
 
 /* Bytes in binary units: "4.7MiB". NaN gives "-". Returns ret. */
 const char *text_format_bytes(double n, char ret[static TEXT_NUMBER_BYTES]);
+
+/* The first character of a clean string, and the columns that it takes (0 to 2); returns what follows, or NULL at the end. */
+const char *text_next(const char *s, uint32_t *ret, int *ret_width);
+
+/* Appends a character as UTF-8, at most four bytes; returns how many. */
+size_t text_put(uint32_t c, char ret[static 4]);
 
 /* Columns that a clean string takes on a terminal. */
 size_t text_width(const char *s);

@@ -217,17 +217,16 @@ static int watch_begin(const struct invocation *in, struct source *source, struc
 		       struct diag *d)
 {
 	struct invocation by_name = *in;
-	CLEANUP(cleanup_json) json_t *answer = NULL;
 	CLEANUP(cleanup_json) json_t *pools = NULL;
 	const json_t *pool;
 	size_t i;
-	int r = source_get(source, API_PREFIX "pools", &answer, d);
+	int r;
 
-	if (r)
-		return r;
 	if (in->argument)
 		by_name.pool = in->argument;
-	pools = pools_select(&by_name, answer, in->sort, false);
+	r = pools_get(&by_name, in->sort, source, &pools, d);
+	if (r)
+		return r;
 	json_array_foreach (field_array(pools, "pools"), i, pool) {
 		struct watched *p = &w->pool[w->n];
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/choice.h"
 #include "api/server.h"
 #include "model/snapshot.h"
 
@@ -114,8 +115,11 @@ static const char kind_words[] =
 	;
 #define KINDS (kind_words + 1)
 
-#define POOL_SORT_KEYS                                                                             \
-	"worst process pid pool kind in-use pending utilization acquires wait hold timeouts"
+/* Likewise, the words that pools can be ordered by. */
+#define ORDER(word) " " word
+static const char order_words[] = POOL_ORDERS(ORDER);
+#undef ORDER
+#define POOL_SORT_KEYS (order_words + 1)
 
 /* The first is what `poolscope` alone runs. */
 static const struct command commands[] = {

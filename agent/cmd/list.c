@@ -2,8 +2,8 @@
 /* list.c - `poolscope list`: one row per pool, the worst first. No surprise. */
 #include <stdio.h>
 
-#include "api/json.h"
 #include "base/cleanup.h"
+#include "base/diag.h"
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/pools.h"
@@ -12,23 +12,23 @@
 
 int command_list(const struct invocation *in)
 {
-	CLEANUP(cleanup_json) json_t *answer = NULL;
+	CLEANUP(cleanup_source) struct source *source = NULL;
 	CLEANUP(cleanup_json) json_t *pools = NULL;
 	CLEANUP(table_done) struct table table = { 0 };
-	int r = source_get_once(in, API_PREFIX "pools", &answer);
+	struct diag d = { 0 };
 
-	if (r)
-		return r;
-	pools = pools_select(in, answer, in->sort, false);
-	if (!pools)
-		return command_fail(in, "out of memory");
+	if (source_open(in, &source, &d) || pools_get(in, in->sort, source, &pools, &d))
+		return command_fail(in, "%s", d.text);
 	if (in->is_json) {
+		json_object_del(pools, "first");
+		json_object_del(pools, "chosen");
+		json_object_del(pools, "total");
 		print_json(pools);
 		return EXIT_DONE;
 	}
 	if (!json_array_size(field_array(pools, "pools"))) {
 		printf("No pool %s.\n",
-		       json_array_size(field_array(answer, "pools"))
+		       field_number(pools, "total") > 0
 			       ? "matches"
 			       : "is known; `poolscope doctor` tells whether the agent sees what it should");
 		return EXIT_DONE;

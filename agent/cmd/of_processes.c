@@ -46,7 +46,6 @@ int of_processes_get(const struct invocation *in, struct source *source, const c
 		     struct diag *d)
 {
 	CLEANUP(cleanup_json) json_t *answer = NULL;
-	CLEANUP(cleanup_json) json_t *all_pools = NULL;
 	CLEANUP(cleanup_json) json_t *pools = NULL;
 	AUTO_FREE struct rank *ranks = NULL;
 	json_t *all, *row;
@@ -56,10 +55,8 @@ int of_processes_get(const struct invocation *in, struct source *source, const c
 
 	snprintf(path, sizeof(path), API_PREFIX "%s", what);
 	r = source_get(source, path, &answer, d);
-	if (!r && (in->pool || in->kind)) {
-		r = source_get(source, API_PREFIX "pools", &all_pools, d);
-		pools = pools_select(in, all_pools, NULL, false);
-	}
+	if (!r && (in->pool || in->kind))
+		r = pools_get(in, NULL, source, &pools, d);
 	if (r)
 		return r;
 	all = field_array(answer, what);

@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pools.c - see pools.h. The surprise: "worst" is not one number. A pool with a finding comes before any without, then those
- * where callers wait, then by how full they are; so the first line of the table is where to look.
+ * pools.c - see pools.h. The surprise: whoever has the pools chooses and orders them, not the command; see choice.h.
  */
 #include "cmd/pools.h"
 
-#include <fnmatch.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/field.h"
-#include "cmd/rank.h"
+#include "cmd/source.h"
 #include "cmd/table.h"
 #include "model/snapshot.h"
-
-#define FULL_NAME_BYTES (2 * TEXT_NAME_BYTES + 1)
 
 int severity_rank(const char *severity)
 {
@@ -33,132 +27,47 @@ int severity_rank(const char *severity)
 
 /* ---- choosing -------------------------------------------------------------------------------------------------------------- */
 
-static void format_full_name(const json_t *pool, char ret[static FULL_NAME_BYTES])
+struct pool_choice pools_choice(const struct invocation *in)
 {
-	snprintf(ret, FULL_NAME_BYTES, "%s/%s", field_text_or(pool, "process", ""),
-		 field_text_or(pool, "name", ""));
+	return (struct pool_choice){
+		.pid = in->pid,
+		.kind = in->kind,
+		.pool = in->pool,
+	};
 }
 
-static bool has_id(const json_t *pool, const char *word)
+int pools_get(const struct invocation *in, const char *order, struct source *source, json_t **ret,
+	      struct diag *d)
 {
-	char id[24];
+	struct pool_choice choice = pools_choice(in);
 
-	snprintf(id, sizeof(id), "%" JSON_INTEGER_FORMAT,
-		 json_integer_value(json_object_get(pool, "id")));
-	return !strcmp(id, word);
+	choice.order = order;
+	return source_get_pools(source, &choice, ret, d);
+}
+
+static uint64_t id_of(const json_t *pool)
+{
+	return (uint64_t)json_integer_value(json_object_get(pool, "id"));
+}
+
+bool pool_has_id(const json_t *pool, const char *word)
+{
+	return choice_names(word, id_of(pool), NULL, NULL);
 }
 
 bool pool_is_named(const json_t *pool, const char *word)
 {
-	char full[FULL_NAME_BYTES];
-
-	format_full_name(pool, full);
-	return has_id(pool, word) || !strcmp(field_text_or(pool, "name", ""), word) ||
-	       !strcmp(full, word);
+	return choice_names(word, id_of(pool), field_text(pool, "process"),
+			    field_text(pool, "name"));
 }
 
 bool pool_is_chosen(const struct invocation *in, const json_t *pool)
 {
-	char full[FULL_NAME_BYTES];
+	const struct pool_choice choice = pools_choice(in);
 
-	if (in->pid && field_number(pool, "pid") != in->pid)
-		return false;
-	if (in->kind && strcmp(field_text_or(pool, "kind", ""), in->kind) != 0)
-		return false;
-	if (!in->pool || pool_is_named(pool, in->pool))
-		return true;
-	format_full_name(pool, full);
-	return !fnmatch(in->pool, field_text_or(pool, "name", ""), 0) ||
-	       !fnmatch(in->pool, full, 0);
-}
-
-/* ---- ordering -------------------------------------------------------------------------------------------------------------- */
-
-static const struct order {
-	const char *key;
-	const char *field;	/* NULL = "worst" */
-	bool is_text;		/* rising; numbers fall, unknown ones last */
-} orders[] = {
-	{ "worst", NULL, false },
-	{ "process", "process", true },
-	{ "pid", "pid", false },
-	{ "pool", "name", true },
-	{ "kind", "kind", true },
-	{ "in-use", "in_use", false },
-	{ "pending", "pending", false },
-	{ "utilization", "utilization", false },
-	{ "acquires", "acquires_per_second", false },
-	{ "wait", "wait.p99_seconds", false },
-	{ "hold", "hold.p99_seconds", false },
-	{ "timeouts", "timeouts", false },
-};
-
-#define N_ORDERS (sizeof(orders) / sizeof(orders[0]))
-
-static const struct order *find_order(const char *key)
-{
-	for (size_t i = 0; key && i < N_ORDERS; i++) {
-		if (!strcmp(key, orders[i].key))
-			return &orders[i];
-	}
-	return &orders[0];
-}
-
-const char *pools_next_sort_key(const char *key)
-{
-	size_t i = (size_t)(find_order(key) - orders);
-
-	return orders[(i + 1) % N_ORDERS].key;
-}
-
-static double worst_severity(const json_t *pool)
-{
-	const json_t *finding;
-	int worst = 0;
-	size_t i;
-
-	json_array_foreach (field_array(pool, "findings"), i, finding) {
-		int rank = severity_rank(field_text(finding, "severity"));
-
-		worst = rank > worst ? rank : worst;
-	}
-	return worst;
-}
-
-static struct rank rank_pool(json_t *pool, const struct order *order)
-{
-	struct rank r = { .item = pool, .text = "" };
-
-	if (!order->field) {
-		r.number[0] = worst_severity(pool);
-		r.number[1] = field_number(pool, "pending");
-		r.number[2] = field_number(pool, "timeouts_per_second");
-		r.number[3] = field_number(pool, "utilization");
-		r.number[4] = field_number(pool, "acquires_per_second");
-	} else if (order->is_text) {
-		r.text = field_text_or(pool, order->field, "");
-	} else {
-		r.number[0] = field_number(pool, order->field);
-	}
-	r.number[RANK_NUMBERS - 1] = -field_number(pool, "id");
-	return r;
-}
-
-json_t *pools_select(const struct invocation *in, const json_t *answer, const char *sort_key,
-		     bool is_reversed)
-{
-	const struct order *order = find_order(sort_key);
-	json_t *all = field_array(answer, "pools"), *pool;
-	AUTO_FREE struct rank *rank = calloc(json_array_size(all) + 1, sizeof(*rank));
-	size_t i, n = 0;
-
-	if (!rank)
-		return NULL;
-	json_array_foreach (all, i, pool) {
-		if (pool_is_chosen(in, pool))
-			rank[n++] = rank_pool(pool, order);
-	}
-	return rank_list("pools", rank, n, is_reversed);
+	return choice_fits(
+		&choice, id_of(pool), (int32_t)json_integer_value(json_object_get(pool, "pid")),
+		field_text(pool, "kind"), field_text(pool, "process"), field_text(pool, "name"));
 }
 
 /* ---- tabulating ------------------------------------------------------------------------------------------------------------ */

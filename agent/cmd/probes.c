@@ -137,7 +137,6 @@ static int add_mapped_files(int pid, json_t *set, struct diag *d)
 static int get_files(const struct invocation *in, struct source *source, json_t **ret,
 		     struct diag *d)
 {
-	CLEANUP(cleanup_json) json_t *answer = NULL;
 	CLEANUP(cleanup_json) json_t *pools = NULL;
 	CLEANUP(cleanup_json) json_t *files = json_object();
 	const json_t *pool;
@@ -152,11 +151,10 @@ static int get_files(const struct invocation *in, struct source *source, json_t 
 			return r;
 	}
 	if (in->pool || in->kind) {
-		r = source_get(source, API_PREFIX "pools", &answer, d);
+		r = pools_get(in, NULL, source, &pools, d);
 		if (r)
 			return r;
 		json_object_clear(files);
-		pools = pools_select(in, answer, NULL, false);
 		json_array_foreach (field_array(pools, "pools"), i, pool) {
 			/* a process may be gone by now */
 			add_mapped_files((int)field_number(pool, "pid"), files, NULL);

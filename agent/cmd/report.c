@@ -165,7 +165,6 @@ static int gather_pools(const struct invocation *in, struct source *source, json
 			struct diag *d)
 {
 	CLEANUP(cleanup_json) json_t *findings = NULL;
-	CLEANUP(cleanup_json) json_t *answer = NULL;
 	CLEANUP(cleanup_json) json_t *pools = NULL;
 	CLEANUP(cleanup_json) json_t *full = NULL;
 	json_int_t id[FULL_MAX];
@@ -181,10 +180,9 @@ static int gather_pools(const struct invocation *in, struct source *source, json
 		cut_refs(pool, "waiters", STACKS_MAX);
 	}
 	keep(report, "pools_in_full", full, FULL_MAX);
-	r = source_get(source, API_PREFIX "pools", &answer, d);
+	r = pools_get(in, NULL, source, &pools, d);
 	if (r)
 		return r;
-	pools = pools_select(in, answer, NULL, false);
 	count_more_with_findings(report, field_array(pools, "pools"));
 	keep(report, "pools", field_array(pools, "pools"), 40);
 	return 0;

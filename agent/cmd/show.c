@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show.c - `poolscope show POOL`: one pool in full. The surprise: the pool is looked for in the list of all, so that a name that
- * fits several can be answered with the candidates.
+ * show.c - `poolscope show POOL`: one pool in full. The surprise: the pool is looked for first and asked for then, so that a name that fits
+ * several can be answered with the candidates.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -68,36 +68,37 @@ static int fail_ambiguous(const struct invocation *in, const char *word, const j
 	return EXIT_FAILED;
 }
 
-/* The pools that the word names, best meaning first: id, then name, then pattern. A new array. */
-static json_t *find_pools(const struct invocation *in, const char *word, const json_t *answer)
+/* Of those that the word may mean, the ones that it names best: by id, then by name, then as a pattern. A new array. */
+static json_t *best_named(const char *word, const json_t *answer)
 {
-	const struct invocation by_pattern = { .pid = in->pid, .kind = in->kind, .pool = word };
-	const struct invocation others = { .pid = in->pid, .kind = in->kind };
-	json_t *named = json_array(), *matching = json_array(), *pool;
+	json_t *all = field_array(answer, "pools"), *named = json_array(), *pool;
 	size_t i;
 
-	json_array_foreach (field_array(answer, "pools"), i, pool) {
-		char id[24];
-
-		if (!pool_is_chosen(&others, pool))
-			continue;
-		snprintf(id, sizeof(id), "%" JSON_INTEGER_FORMAT, id_of(pool));
-		if (!strcmp(id, word)) {
+	json_array_foreach (all, i, pool) {
+		if (pool_has_id(pool, word)) {
 			json_array_clear(named);
 			json_array_append(named, pool);
-			break;
+			return named;
 		}
 		if (pool_is_named(pool, word))
 			json_array_append(named, pool);
-		if (pool_is_chosen(&by_pattern, pool))
-			json_array_append(matching, pool);
 	}
-	if (json_array_size(named)) {
-		json_decref(matching);
+	if (json_array_size(named))
 		return named;
-	}
 	json_decref(named);
-	return matching;
+	return json_incref(all);
+}
+
+static int find_pools(const struct invocation *in, struct source *source, const char *word,
+		      json_t **ret, struct diag *d)
+{
+	const struct invocation named = { .pid = in->pid, .kind = in->kind, .pool = word };
+	CLEANUP(cleanup_json) json_t *answer = NULL;
+	int r = pools_get(&named, NULL, source, &answer, d);
+
+	if (!r)
+		*ret = best_named(word, answer);
+	return r;
 }
 
 /* ---- printing -------------------------------------------------------------------------------------------------------------- */
@@ -441,7 +442,6 @@ static int get_with_stacks(const struct invocation *in, struct source *source, c
 int command_show(const struct invocation *in)
 {
 	CLEANUP(cleanup_source) struct source *source = NULL;
-	CLEANUP(cleanup_json) json_t *answer = NULL;
 	CLEANUP(cleanup_json) json_t *found = NULL;
 	CLEANUP(cleanup_json) json_t *pool = NULL;
 	const char *word = in->argument ? in->argument : in->pool;
@@ -451,9 +451,8 @@ int command_show(const struct invocation *in)
 	if (!word)
 		return command_misused(
 			in, "which pool? give its name or id; `poolscope list` shows them");
-	if (source_open(in, &source, &d) || source_get(source, API_PREFIX "pools", &answer, &d))
+	if (source_open(in, &source, &d) || find_pools(in, source, word, &found, &d))
 		return command_fail(in, "%s", d.text);
-	found = find_pools(in, word, answer);
 	if (!json_array_size(found))
 		return command_fail(in, "no pool '%s' is known; `poolscope list` shows them", word);
 	if (json_array_size(found) > 1)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "api/client.h"
+#include "api/choice.h"
 #include "api/json.h"
 #include "api/server.h"
 #include "base/buffer.h"
@@ -250,6 +251,27 @@ int source_get(struct source *s, const char *path, json_t **ret, struct diag *d)
 		else if (r)
 			diag_set(d, r, "out of memory");
 	}
+	if (!r)
+		clean_strings(*ret);
+	return r;
+}
+
+int source_get_pools(struct source *s, const struct pool_choice *c, json_t **ret, struct diag *d)
+{
+	CLEANUP(buffer_done) struct buffer path = { 0 };
+	int r = 0;
+
+	if (s->player || s->agent) {
+		*ret = encode_pools_chosen(
+			s->player ? player_snapshot(s->player) : agent_snapshot(s->agent), c);
+		r = *ret ? 0 : -ENOMEM;
+	} else {
+		buffer_add_text(&path, API_PREFIX "pools");
+		choice_write(c, &path);
+		r = path.error ? path.error : client_get(s->socket_path, path.data, ret, d);
+	}
+	if (r == -ENOMEM)
+		diag_set(d, r, "out of memory");
 	if (!r)
 		clean_strings(*ret);
 	return r;

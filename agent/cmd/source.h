@@ -13,6 +13,7 @@
 struct buffer;
 struct diag;
 struct invocation;
+struct pool_choice;
 struct source;
 
 /*
@@ -26,6 +27,9 @@ void source_close(struct source *s);
 
 /* GET of an API path, such as "/api/v1/pools"; *ret is a new reference. -ENODATA: there is no such thing. */
 int source_get(struct source *s, const char *path, json_t **ret, struct diag *d);
+
+/* The pools of the choice, as encode_pools_chosen() has them. */
+int source_get_pools(struct source *s, const struct pool_choice *c, json_t **ret, struct diag *d);
 
 /* Lets time pass; the in-process agent works meanwhile, and a recording plays on, in no time where it need not be watched. */
 int source_wait(struct source *s, int ms, struct diag *d);

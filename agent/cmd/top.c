@@ -3,7 +3,7 @@
  * top.c - `poolscope top`: the table of `list`, live. On a terminal it takes the whole screen; else, or with --once or --count, it
  * prints. The surprise: keys are looked for only every KEY_MS, because between them an in-process agent has to do its work.
  */
-#include <ncurses.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,8 @@
 #include "cmd/pools.h"
 #include "cmd/source.h"
 #include "cmd/table.h"
+#include "term/frame.h"
+#include "term/screen.h"
 
 #define INTERVAL_S 2.0
 #define KEY_MS 100
@@ -30,18 +32,20 @@ struct top {
 	const char *sort_key;	/* NULL = worst */
 	bool is_reversed;
 	int first_row;		/* scrolled to */
-	json_t *answer;		/* owned; the newest that came */
+	json_t *pools;		/* owned; the newest that came */
 	json_t *status;		/* likewise */
-	json_t *pools;		/* owned; chosen and ordered from `answer` */
 	struct diag problem;	/* why nothing newer came; empty = all is well */
+	struct screen *screen;	/* owned; NULL = it prints */
+	struct frame frame;	/* owned */
 };
 
 static void top_done(struct top *t)
 {
 	json_decref(t->pools);
-	json_decref(t->answer);
 	json_decref(t->status);
 	source_close(t->source);
+	screen_close(t->screen);
+	frame_done(&t->frame);
 }
 
 static double interval(const struct invocation *in)
@@ -49,31 +53,47 @@ static double interval(const struct invocation *in)
 	return in->interval_s > 0 ? in->interval_s : INTERVAL_S;
 }
 
-static void reorder(struct top *t)
+static int get_pools(struct top *t, json_t **ret)
 {
-	json_decref(t->pools);
-	t->pools = pools_select(t->in, t->answer, t->sort_key, t->is_reversed);
+	struct pool_choice choice = pools_choice(t->in);
+
+	choice.order = t->sort_key;
+	choice.is_reversed = t->is_reversed;
+	return source_get_pools(t->source, &choice, ret, &t->problem);
 }
 
 /* On failure what came before stays, and t->problem says why. */
 static int refresh_answers(struct top *t)
 {
-	json_t *answer = NULL, *status = NULL;
-	int r = source_get(t->source, API_PREFIX "pools", &answer, &t->problem);
+	json_t *pools = NULL, *status = NULL;
+	int r = get_pools(t, &pools);
 
 	if (!r)
 		r = source_get(t->source, API_PREFIX "status", &status, &t->problem);
 	if (r) {
-		json_decref(answer);
+		json_decref(pools);
 		return r;
 	}
-	json_decref(t->answer);
+	json_decref(t->pools);
 	json_decref(t->status);
-	t->answer = answer;
+	t->pools = pools;
 	t->status = status;
 	t->problem.text[0] = '\0';
-	reorder(t);
 	return 0;
+}
+
+static const char *next_order(const char *key)
+{
+	static const char *const words[] = {
+#define WORD(word) word,
+		POOL_ORDERS(WORD)
+#undef WORD
+	};
+	size_t i, n = sizeof(words) / sizeof(words[0]);
+
+	for (i = 0; key && i < n && strcmp(key, words[i]) != 0; i++)
+		;
+	return words[(i + 1) % n];
 }
 
 static void format_header(const struct top *t, char *ret, size_t size)
@@ -130,24 +150,7 @@ static int print_times(struct top *t, int n)
 
 /* ---- the screen ------------------------------------------------------------------------------------------------------------ */
 
-enum { COLOR_CRITICAL = 1, COLOR_WARNING };
-
-static void init_screen(void)
-{
-	cbreak();
-	noecho();
-	nodelay(stdscr, true);
-	keypad(stdscr, true);
-	curs_set(0);
-	if (has_colors()) {
-		start_color();
-		use_default_colors();
-		init_pair(COLOR_CRITICAL, COLOR_RED, -1);
-		init_pair(COLOR_WARNING, COLOR_YELLOW, -1);
-	}
-}
-
-static attr_t row_attributes(const json_t *pools, size_t row)
+static enum meaning row_meaning(const json_t *pools, size_t row)
 {
 	const json_t *pool = json_array_get(field_array(pools, "pools"), row), *finding;
 	int worst = 0;
@@ -159,23 +162,22 @@ static attr_t row_attributes(const json_t *pools, size_t row)
 		worst = rank > worst ? rank : worst;
 	}
 	if (worst == 3)
-		return (attr_t)COLOR_PAIR(COLOR_CRITICAL) | A_BOLD;
-	return worst == 2 ? (attr_t)COLOR_PAIR(COLOR_WARNING) : A_NORMAL;
+		return MEANS_CRITICAL;
+	return worst == 2 ? MEANS_WARNING : MEANS_PLAIN;
 }
 
-static void draw_line(int y, const char *text, attr_t attributes, bool is_bar)
+static void draw_line(struct frame *f, int y, const char *text, enum meaning meaning, bool is_bar)
 {
-	attrset(attributes);
+	frame_text(f, y, 0, f->width, meaning, text);
 	if (is_bar)
-		mvhline(y, 0, ' ' | attributes, COLS);
-	mvaddnstr(y, 0, text, (int)text_fit(text, (size_t)COLS, NULL));
-	attrset(A_NORMAL);
+		frame_mean(f, y, 0, f->width, meaning);
 }
 
 /* Lines 0 and 1 are the header and the titles, the last one is for help. */
 static void draw_rows(struct top *t, char *lines)
 {
-	int n_rows = (int)json_array_size(field_array(t->pools, "pools")), n_visible = LINES - 3;
+	int n_rows = (int)json_array_size(field_array(t->pools, "pools"));
+	int n_visible = t->frame.height - 3;
 	char *next = lines;
 
 	if (t->first_row > n_rows - n_visible)
@@ -186,10 +188,10 @@ static void draw_rows(struct top *t, char *lines)
 		char *line = strsep(&next, "\n");
 
 		if (i < 0)
-			draw_line(1, line, A_REVERSE, true);
+			draw_line(&t->frame, 1, line, MEANS_HEAD, true);
 		else if (i >= t->first_row && i - t->first_row < n_visible)
-			draw_line(2 + i - t->first_row, line, row_attributes(t->pools, (size_t)i),
-				  false);
+			draw_line(&t->frame, 2 + i - t->first_row, line,
+				  row_meaning(t->pools, (size_t)i), false);
 	}
 }
 
@@ -197,24 +199,26 @@ static void draw(struct top *t)
 {
 	CLEANUP(table_done) struct table table = { 0 };
 	CLEANUP(buffer_done) struct buffer text = { 0 };
+	struct frame *f = &t->frame;
 	char header[512];
 
-	erase();
+	if (screen_begin(t->screen, f))
+		return; /* the picture before stays */
 	format_header(t, header, sizeof(header));
-	draw_line(0, header, A_BOLD, false);
+	draw_line(f, 0, header, MEANS_STRONG, false);
 	pools_tabulate(&table, t->pools);
-	if (!table_write(&table, (size_t)COLS, &text))
+	if (!table_write(&table, (size_t)f->width, &text))
 		draw_rows(t, text.data);
 	if (t->problem.text[0])
-		draw_line(LINES - 1, t->problem.text, A_REVERSE | A_BOLD, true);
+		draw_line(f, f->height - 1, t->problem.text, MEANS_HEAD, true);
 	else
 		draw_line(
-			LINES - 1,
+			f, f->height - 1,
 			source_is_over(t->source)
 				? "the recording ends here   q quit   s order   r reverse   arrows scroll"
 				: "q quit   s order   r reverse   arrows scroll",
-			A_DIM, false);
-	refresh();
+			MEANS_DIM, false);
+	screen_show(t->screen, f);
 }
 
 /* Returns false for the end. */
@@ -225,35 +229,35 @@ static bool take_key(struct top *t, int key)
 	case 'Q':
 		return false;
 	case 's':
-		t->sort_key = pools_next_sort_key(t->sort_key);
+		t->sort_key = next_order(t->sort_key);
 		break;
 	case 'r':
 		t->is_reversed = !t->is_reversed;
 		break;
-	case KEY_UP:
+	case KEY_IS_UP:
 	case 'k':
 		t->first_row--;
 		break;
-	case KEY_DOWN:
+	case KEY_IS_DOWN:
 	case 'j':
 		t->first_row++;
 		break;
-	case KEY_PPAGE:
-		t->first_row -= LINES - 3;
+	case KEY_IS_PAGE_UP:
+		t->first_row -= t->frame.height - 3;
 		break;
-	case KEY_NPAGE:
-		t->first_row += LINES - 3;
+	case KEY_IS_PAGE_DOWN:
+		t->first_row += t->frame.height - 3;
 		break;
-	case KEY_HOME:
+	case KEY_IS_HOME:
 		t->first_row = 0;
 		break;
-	case KEY_END:
+	case KEY_IS_END:
 		t->first_row = (int)json_array_size(field_array(t->pools, "pools"));
 		break;
 	default:
 		break;
 	}
-	reorder(t);
+	refresh_answers(t);
 	draw(t);
 	return true;
 }
@@ -270,7 +274,7 @@ static int watch(struct top *t)
 
 			if (source_wait(t->source, ms < KEY_MS ? ms : KEY_MS, &t->problem))
 				return EXIT_FAILED;
-			while ((key = getch()) != ERR) {
+			while ((key = screen_key(t->screen)) != KEY_IS_NONE) {
 				if (!take_key(t, key))
 					return EXIT_DONE;
 			}
@@ -281,19 +285,18 @@ static int watch(struct top *t)
 
 static int run_screen(struct top *t)
 {
-	SCREEN *screen = newterm(NULL, stdout, stdin);
-	int r;
+	int r = screen_open(&t->screen);
 
-	if (!screen)
+	if (r == -ENOMEM)
+		return command_fail(t->in, "out of memory");
+	if (r)
 		return command_fail(
 			t->in,
 			"the terminal '%s' is not known; `poolscope top --once` prints without it",
 			getenv("TERM") ? getenv("TERM") : "");
-	set_term(screen);
-	init_screen();
 	r = watch(t);
-	endwin();
-	delscreen(screen);
+	screen_close(t->screen);
+	t->screen = NULL;
 	return r == EXIT_DONE ? r : command_fail(t->in, "%s", t->problem.text);
 }
 

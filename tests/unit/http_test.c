@@ -248,6 +248,13 @@ static void the_unix_socket_serves_the_api(void **state)
 	const struct fixture *f = *state;
 
 	assert_answer(connect_unix(f), "GET", API_PREFIX "pools", "200", "\"name\":\"main-db\"");
+	assert_answer(connect_unix(f), "GET",
+		      API_PREFIX "pools?kind=connection&limit=1&pool=m%61in%2Ddb", "200",
+		      "\"chosen\":1,\"total\":1}");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools?text=none", "200",
+		      "{\"pools\":[],\"first\":0,\"chosen\":0,\"total\":1}");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools?sort=beauty", "400", "{\"error\":");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools?limit", "400", "{\"error\":");
 	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/1", "200", "\"holders\":");
 	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/1?stacks", "200",
 		      "\"state\":\"wanted\"");

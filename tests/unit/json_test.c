@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "api/choice.h"
 #include "api/json.h"
 #include "base/buffer.h"
 #include "snapshot_fixture.h"
@@ -191,6 +192,22 @@ static void assert_written_as_one(const struct snapshot *s)
 	json_decref(tree);
 }
 
+static void assert_chosen_are_written_as_one(const struct snapshot *s, struct pool_choice c)
+{
+	json_t *tree = encode_pools_chosen(s, &c);
+	char *whole = json_dumps(tree, JSON_COMPACT | API_JSON_FLAGS);
+	struct pieces p = { .most = SIZE_MAX / 2 };
+
+	assert_int_equal(write_pools_chosen(s, &c, take_piece, &p), 0);
+	assert_string_equal(p.text.data, whole);
+	p.most = strlen(whole) - 1;
+	p.text.n = 0;
+	assert_int_not_equal(write_pools_chosen(s, &c, take_piece, &p), 0);
+	buffer_done(&p.text);
+	free(whole);
+	json_decref(tree);
+}
+
 static void pools_are_written_one_by_one_as_they_are_in_one_object(void **state)
 {
 	struct pool_row *pools;
@@ -198,6 +215,9 @@ static void pools_are_written_one_by_one_as_they_are_in_one_object(void **state)
 
 	(void)state;
 	assert_written_as_one(s);
+	assert_chosen_are_written_as_one(s, (struct pool_choice){ 0 });
+	assert_chosen_are_written_as_one(s, (struct pool_choice){ .first = 1, .limit = 1 });
+	assert_chosen_are_written_as_one(s, (struct pool_choice){ .text = "nonesuch" });
 	snapshot_unref(s);
 	s = fixture_new(3, &pools);
 	assert_written_as_one(s);
