@@ -24,6 +24,7 @@ PS_INLINE void ps_proc_key_of(struct task_struct *task, struct ps_proc_key *ret)
 	ret->incarnation = ps_incarnation(leader->start_boottime, leader->self_exec_id);
 }
 
+#ifdef __bpf__
 /*
  * The same where it is asked for seldom: by calls, some ns more. For each pointer that a program follows itself the verifier looks for five
  * names in the whole of the kernel's BTF, which takes ms, and again for each state in which it comes there.
@@ -36,6 +37,7 @@ PS_INLINE void ps_proc_key_read(struct task_struct *task, struct ps_proc_key *re
 	ret->incarnation = ps_incarnation(BPF_CORE_READ(leader, start_boottime),
 					  BPF_CORE_READ(leader, self_exec_id));
 }
+#endif
 
 /* The record of a process, made if need be; NULL when the table is full (counted). */
 PS_INLINE struct ps_proc *ps_proc_get(const struct ps_proc_key *key, __u64 now)

@@ -52,6 +52,7 @@ class Reader:
         buckets = point.pop("buckets", None)
         if buckets:
             last = round(math.log2(buckets[-1][0]) * 2**SCALE) - 1
+            point["scale"] = SCALE
             point["positive"] = {"offset": last - len(buckets) + 1, "bucketCounts": [n for _, n in buckets]}
         if self.metric and not {"asInt", "asDouble"} & set(point) and not int(point.get("count", 0)) and self.kind in ("gauge", "sum"):
             point["flags"] = 1
