@@ -185,33 +185,28 @@ static char letter_of(const struct cell *cell)
 	return letter == ' ' ? '=' : (char)toupper((unsigned char)letter);
 }
 
-static void print_characters(const struct frame *f, int y, struct buffer *ret)
+static void print_characters(const struct cell *line, int end, struct buffer *ret)
 {
-	int end = f->width;
 	char bytes[4];
 
-	while (end && at(f, y, end - 1)->character == ' ')
+	while (end && line[end - 1].character == ' ')
 		end--;
 	for (int x = 0; x < end; x++) {
-		uint32_t c = at(f, y, x)->character;
-
-		if (c)
-			buffer_add(ret, bytes, text_put(c, bytes));
+		if (line[x].character)
+			buffer_add(ret, bytes, text_put(line[x].character, bytes));
 	}
 	buffer_add_text(ret, "\n");
 }
 
-static void print_letters(const struct frame *f, int y, struct buffer *ret)
+static void print_letters(const struct cell *line, int end, struct buffer *ret)
 {
-	int end = f->width;
-
-	while (end && letter_of(at(f, y, end - 1)) == ' ')
+	while (end && letter_of(&line[end - 1]) == ' ')
 		end--;
 	if (!end)
 		return;
 	buffer_add_text(ret, ":");
 	for (int x = 0; x < end; x++) {
-		char letter = letter_of(at(f, y, x));
+		char letter = letter_of(&line[x]);
 
 		buffer_add(ret, &letter, 1);
 	}
@@ -220,11 +215,13 @@ static void print_letters(const struct frame *f, int y, struct buffer *ret)
 
 void frame_print(const struct frame *f, bool with_meanings, struct buffer *ret)
 {
-	for (int y = 0; y < f->height; y++) {
+	const struct cell *line = f->cell;
+
+	for (int y = 0; y < f->height; y++, line += f->width) {
 		if (with_meanings)
 			buffer_add_text(ret, "|");
-		print_characters(f, y, ret);
+		print_characters(line, f->width, ret);
 		if (with_meanings)
-			print_letters(f, y, ret);
+			print_letters(line, f->width, ret);
 	}
 }
