@@ -33,7 +33,8 @@ begin() {
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	[ "$(id -u)" = 0 ] || skip "it loads BPF programs: needs root"
-	export TRAP_TIMES=${TRAP_TIMES:-$("$LIB/trap-times")}
+	export TRAP_TIMES=${TRAP_TIMES:-$("$LIB/trap-times")} # of this test: on a shared host it was 1.6 now and 3 an hour before
+	[ "$TRAP_TIMES" = 1.00 ] || echo "    a trap takes $TRAP_TIMES times as long here as where the tolerances were found"
 }
 
 # Ends one process that the test started: SIGTERM, after 10 s SIGKILL. The result is its exit status.
