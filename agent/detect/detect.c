@@ -402,7 +402,7 @@ static int pool_run(struct detect *d, const struct snapshot *s, struct pool_row 
 	l.is_open = is_told(w, look_leak);
 	if (pool->silent != UNKNOWN)
 		pool->leaked = l.is_open ? pool->silent : 0;
-	else if (pool->n_holders || pool->in_use == 0)
+	else if (pool->n_holders || pool->in_use == 0 || pool->hold) /* who holds for a moment may be in the books alone */
 		pool->leaked = l.is_open ? (int64_t)n_holders_that(&l, is_leaked, &oldest_ns) : 0;
 	return error;
 }

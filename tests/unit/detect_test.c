@@ -367,6 +367,21 @@ static void an_old_lease_may_be_a_leak_and_of_a_dead_thread_it_is(void **state)
 	assert_int_equal(story.last->pools[0].leaked, 0);
 }
 
+/* The books are read at one moment, who holds at another. */
+static void what_is_out_for_a_moment_has_not_leaked(void **state)
+{
+	(void)state;
+	calm(3);
+	story.pool.n_holders = 0;
+	story.pool.in_use = 1;
+	calm(1);
+	assert_int_equal(story.last->pools[0].leaked, 0);
+	story.pool.hold = NULL; /* nobody knows who holds what */
+	story.pool.leaked = UNKNOWN;
+	calm(1);
+	assert_int_equal(story.last->pools[0].leaked, UNKNOWN);
+}
+
 static void a_leak_says_who_took_its_items_and_which_they_are(void **state)
 {
 	static const struct stack_row stacks[] = {
@@ -897,6 +912,8 @@ int main(void)
 			nothing_is_said_of_the_size_of_a_pool_that_is_not_trusted, begin, end),
 		cmocka_unit_test_setup_teardown(
 			an_old_lease_may_be_a_leak_and_of_a_dead_thread_it_is, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_out_for_a_moment_has_not_leaked, begin,
+						end),
 		cmocka_unit_test_setup_teardown(a_leak_says_who_took_its_items_and_which_they_are,
 						begin, end),
 		cmocka_unit_test_setup_teardown(who_sleeps_or_computes_since_is_slow_and_no_leak,
