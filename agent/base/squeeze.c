@@ -61,20 +61,23 @@ static uint64_t held_bytes(uint64_t word)
 	return (held >> 7) * 0x0102040810204080 >> 56;
 }
 
+static uint64_t word_at(const unsigned char *bytes, unsigned int i)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes + 8 * i, sizeof(word));
+	return word;
+}
+
 /* The same of BLOCK bytes of a XOR b. */
 static uint64_t held_of_block(const unsigned char *a, const unsigned char *b)
 {
-	uint64_t word[BLOCK / 8], other[BLOCK / 8], any = 0, held = 0;
+	uint64_t any = 0, held = 0;
 
-	memcpy(word, a, BLOCK);
-	if (b)
-		memcpy(other, b, BLOCK);
-	for (unsigned int i = 0; i < BLOCK / 8; i++) {
-		word[i] ^= b ? other[i] : 0;
-		any |= word[i];
-	}
+	for (unsigned int i = 0; i < BLOCK / 8; i++)
+		any |= word_at(a, i) ^ word_at(b, i);
 	for (unsigned int i = 0; any && i < BLOCK / 8; i++)
-		held |= held_bytes(le64toh(word[i])) << 8 * i;
+		held |= held_bytes(le64toh(word_at(a, i) ^ word_at(b, i))) << 8 * i;
 	return held;
 }
 
@@ -84,8 +87,7 @@ static uint64_t held_of_rest(const unsigned char *a, const unsigned char *b, siz
 	unsigned char x[BLOCK] = { 0 }, y[BLOCK] = { 0 };
 
 	memcpy(x, a, n);
-	if (b)
-		memcpy(y, b, n);
+	memcpy(y, b, n);
 	return held_of_block(x, y);
 }
 
@@ -128,12 +130,13 @@ static void take_block(struct squeezing *s, size_t from, uint64_t held)
 size_t squeeze(const void *a, const void *b, size_t n, unsigned char *ret)
 {
 	struct squeezing s = { .a = a, .b = b, .at = ret + 3 /* room for the length */ };
+	static const unsigned char zeros[BLOCK];
 	size_t i, length, end;
 
 	for (i = 0; i + BLOCK <= n; i += BLOCK)
-		take_block(&s, i, held_of_block(s.a + i, b ? s.b + i : NULL));
+		take_block(&s, i, held_of_block(s.a + i, b ? s.b + i : zeros));
 	if (i < n)
-		take_block(&s, i, held_of_rest(s.a + i, b ? s.b + i : NULL, n - i));
+		take_block(&s, i, held_of_rest(s.a + i, b ? s.b + i : zeros, n - i));
 	write_run(&s);
 	length = (size_t)(s.at - ret) - 3;
 	end = number_write(length, ret);

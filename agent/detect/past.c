@@ -77,7 +77,7 @@ static void step_add(struct step *s, const struct sample *a, const struct sample
 #define ADD(id) s->id = in_step(s->id + (b->id - a->id));
 	COUNTS(ADD)
 #undef ADD
-#define ADD(id) s->id += b->id - a->id;
+#define ADD(id) s->id += (float)(b->id - a->id);
 	SECONDS(ADD)
 #undef ADD
 }
@@ -170,6 +170,8 @@ struct sample past_growth(const struct past *p, uint32_t n_ticks)
 		sum.t_ns += s->t_ns;
 #define ADD(id) sum.id += s->id;
 		COUNTS(ADD)
+#undef ADD
+#define ADD(id) sum.id += (double)s->id;
 		SECONDS(ADD)
 #undef ADD
 		for (int k = 0; p->rejected_by && k < PS_REJECT_COUNT; k++)

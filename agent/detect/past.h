@@ -24,7 +24,7 @@ struct sample {
 struct step {
 	int64_t t_ns;
 	int32_t acquires, timeouts, rejections, opened, open_failures, closed, waits, holds;
-	double saturated_s, pending_s, wait_s, hold_s, stalled_s;
+	float saturated_s, pending_s, wait_s, hold_s, stalled_s;
 };
 
 struct past {

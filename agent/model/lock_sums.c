@@ -103,8 +103,7 @@ int lock_sums_snapshot(struct model *m, struct snapshot *s)
 		rows[n] = (struct lock_sum_row){ .process = sum->key.process,
 						 .lock = sum->key.lock,
 						 .wait = &sum->wait };
-		if (string_keep(&rows[n].process, s->arena) ||
-		    string_keep(&rows[n].lock, s->arena))
+		if (string_keep(&rows[n].process, s->arena) || string_keep(&rows[n].lock, s->arena))
 			return -ENOMEM;
 		n++;
 	}

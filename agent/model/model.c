@@ -234,7 +234,8 @@ int model_feed_lease(struct model *m, const struct ps_ref_key *key, const struct
 {
 	struct pool *p = pool_find(m, &key->pool);
 
-	if (!p || lease->state != PS_LEASE_HELD || lease->since_ns <= (uint64_t)p->books.destroyed_ns)
+	if (!p || lease->state != PS_LEASE_HELD ||
+	    lease->since_ns <= (uint64_t)p->books.destroyed_ns)
 		return 0;
 	tap_put(m, RECORD_lease, key, lease);
 	return refs_feed(&p->holders, key->id, lease->waiter, lease->tid, (int64_t)lease->since_ns);

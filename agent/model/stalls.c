@@ -61,8 +61,8 @@ void stalls_tick_end(struct model *m)
 
 static bool pool_has_work(const struct pool *p)
 {
-	return p->books.is_busy || pool_before_out(p) > 0 ||
-	       p->counted_in_use > 0 || p->counted_waiting > 0;
+	return p->books.is_busy || pool_before_out(p) > 0 || p->counted_in_use > 0 ||
+	       p->counted_waiting > 0;
 }
 
 bool model_has_work(const struct model *m, const struct ps_proc_key *proc)

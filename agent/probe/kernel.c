@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -374,6 +375,21 @@ uint32_t kernel_n_serving(const struct kernel *k)
 
 /* ---- connections over Unix sockets -------------------------------------------------------------------------------------- */
 
+/* Sets bits of a variable that is not mapped here (kernel_load.c). */
+static int set_far(struct kernel *k, const __u64 *word, __u64 bits)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t at = (size_t)((const char *)word - (const char *)k->skel->bss);
+	char *mapped = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    bpf_map__fd(k->skel->maps.bss), (off_t)(at / page * page));
+
+	if (mapped == MAP_FAILED)
+		return -errno;
+	__atomic_fetch_or((__u64 *)(void *)(mapped + at % page), bits, __ATOMIC_RELAXED);
+	munmap(mapped, page);
+	return 0;
+}
+
 int kernel_follow_unix(struct kernel *k, const struct ps_endpoint_key *key, uint64_t *ret_wire)
 {
 	struct poolscope_bpf__bss *bss = k->skel->bss;
@@ -393,8 +409,11 @@ int kernel_follow_unix(struct kernel *k, const struct ps_endpoint_key *key, uint
 		return -E2BIG;
 	}
 	__atomic_add_fetch(&bss->ps_unix_gen, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_or(&bss->ps_followed[key->proc.tgid / 32],
-			  (uint64_t)PS_FOLLOWED << (key->proc.tgid % 32 * 2), __ATOMIC_RELAXED);
+	if (set_far(k, &bss->ps_followed[key->proc.tgid / 32],
+		    (__u64)PS_FOLLOWED << (key->proc.tgid % 32 * 2))) {
+		kernel_forget_unix(k, key, u.wire);
+		return -E2BIG;
+	}
 	*ret_wire = u.wire;
 	return 0;
 }

@@ -18,6 +18,7 @@
 #define BLOCK_MAGIC 0x4b4c4253u /* "SBLK" */
 #define VERSION_BYTES 24u
 #define KIND_BYTES 12u
+#define BLOCK_ROOM ((size_t)16 << 10)
 /* lengths may be longer than zlib ever makes them, by this */
 #define DEFLATED_MOST (TICK_MOST_BYTES + (TICK_MOST_BYTES >> 10) + 64)
 
@@ -197,31 +198,44 @@ void deflater_free(struct deflater *d)
 	free(d);
 }
 
+/* Makes room for more behind what is deflated. -ENOMEM leaves the block. */
+static int block_grow(struct deflater *d, unsigned char **block, size_t *room)
+{
+	size_t n = (size_t)(d->z.next_out ? d->z.next_out - *block : BLOCK_HEAD_BYTES);
+	unsigned char *more = realloc(*block, *room + *room / 2 + BLOCK_ROOM);
+
+	if (!more)
+		return -ENOMEM;
+	*block = more;
+	*room += *room / 2 + BLOCK_ROOM;
+	d->z.next_out = more + n;
+	d->z.avail_out = (uInt)(*room - n);
+	return 0;
+}
+
 int block_make(struct deflater *d, struct block_head *h, const void *data, size_t n,
 	       unsigned char **ret, size_t *ret_n)
 {
-	size_t most = deflateBound(&d->z, n), n_all;
-	unsigned char *block, *smaller;
+	unsigned char *block = NULL, *smaller;
+	size_t room = 0, n_all;
 
 	if (n > TICK_MOST_BYTES)
-		return -ENOMEM;
-	block = malloc(BLOCK_HEAD_BYTES + most);
-	if (!block)
 		return -ENOMEM;
 	deflateReset(&d->z);
 	d->z.next_in = (unsigned char *)data;
 	d->z.avail_in = (uInt)n;
-	d->z.next_out = block + BLOCK_HEAD_BYTES;
-	d->z.avail_out = (uInt)most;
-	if (deflate(&d->z, Z_FINISH) != Z_STREAM_END) {
-		free(block);
-		return -ENOMEM;
-	}
+	d->z.next_out = NULL;
+	do {
+		if (block_grow(d, &block, &room)) {
+			free(block);
+			return -ENOMEM;
+		}
+	} while (deflate(&d->z, Z_FINISH) != Z_STREAM_END);
+	n_all = (size_t)(d->z.next_out - block);
 	h->n_raw = (uint32_t)n;
-	h->n_deflated = (uint32_t)(most - d->z.avail_out);
+	h->n_deflated = (uint32_t)(n_all - BLOCK_HEAD_BYTES);
 	h->crc = checksum(block + BLOCK_HEAD_BYTES, h->n_deflated);
 	block_head_format(h, block);
-	n_all = BLOCK_HEAD_BYTES + h->n_deflated;
 	smaller = realloc(block, n_all);
 	*ret = smaller ? smaller : block;
 	*ret_n = n_all;

@@ -222,6 +222,6 @@ int slot_set_text(struct slots *s, struct slot *slot, const char *text, size_t n
 	slot->text = copy;
 	s->bytes += n - slot->n_text;
 	s->held_bytes += n - slot->n_text;
-	slot->n_text = n;
+	slot->n_text = (uint32_t)n;
 	return 0;
 }

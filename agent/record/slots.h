@@ -16,10 +16,10 @@
 struct slot {
 	enum record what;
 	uint32_t place;		/* in the order of the last tick that had it */
+	uint32_t tick;
+	uint32_t n_text;
 	uint16_t n_squeezed;
-	uint64_t tick;
 	char *text;		/* owned; NULL = none */
-	size_t n_text;
 	unsigned char *squeezed;	/* owned: a large value; NULL = it is in `bytes` */
 	const unsigned char *key;	/* in `bytes`, behind the value and the kind */
 	UT_hash_handle hh;
@@ -34,7 +34,7 @@ struct slot_order {
 struct slots {
 	struct slot *by_id;
 	struct slot_order last, now;
-	uint64_t tick;
+	uint32_t tick;
 	size_t bytes;		/* of SLOTS_MOST_BYTES, as if nothing were squeezed */
 	size_t held_bytes;	/* what they take */
 	uint32_t count[RECORD_END];	/* in this tick */
