@@ -28,13 +28,14 @@ struct writer {
 /* ---- points ---------------------------------------------------------------------------------------------------------------- */
 
 /* The attributes of a series among those of its set: the reason, the outcome. */
-static const struct attributes *label_of(const struct writer *w, const struct series *s, int id)
+static const struct attributes *label_of(const struct writer *w, const struct series_def *s, int id)
 {
 	return s->label ? &w->e->label[id] : NULL;
 }
 
-static void put_number(struct writer *w, const struct series *series, const struct attributes *a,
-		       const struct attributes *label, int64_t start_ns, double value)
+static void put_number(struct writer *w, const struct series_def *series,
+		       const struct attributes *a, const struct attributes *label, int64_t start_ns,
+		       double value)
 {
 	Otlp__NumberDataPoint p = OTLP__NUMBER_DATA_POINT__INIT;
 
@@ -262,7 +263,7 @@ static void put_hist_end(struct writer *w, bool is_exponential, const struct att
 
 /* ---- series of sets --------------------------------------------------------------------------------------------------------- */
 
-static double merge_gauge(double a, double b, const struct series *series)
+static double merge_gauge(double a, double b, const struct series_def *series)
 {
 	if (isnan(a) || isnan(b))
 		return isnan(a) ? b : a;
@@ -281,7 +282,7 @@ static double counted(const struct state *st, const struct member *m, int last, 
 
 static void set_values(const struct writer *w, const struct set *s, double ret[S_POOL_COUNT])
 {
-	const struct series *series = pool_series();
+	const struct series_def *series = pool_series();
 	const struct state *st = &w->e->state;
 	double one[S_POOL_COUNT];
 
@@ -321,14 +322,14 @@ static bool is_baseline(const struct writer *w, const struct set *s)
 	return w->e->state.is_delta && !s->sent_ns && !s->start_ns;
 }
 
-static const struct attributes *attributes_for(const struct set *s, const struct series *series)
+static const struct attributes *attributes_for(const struct set *s, const struct series_def *series)
 {
 	return series->convention ? s->by_convention : &s->attributes;
 }
 
 static void write_number(struct writer *w, struct set *s, int id, double value)
 {
-	const struct series *series = &pool_series()[id];
+	const struct series_def *series = &pool_series()[id];
 	bool had = set_had(s, id);
 	int64_t start = 0;
 
@@ -347,7 +348,7 @@ static void write_number(struct writer *w, struct set *s, int id, double value)
 }
 
 /* One histogram of a set; those that are bucketless only when it is their turn. True when there is one whose turn it is not. */
-static bool write_hist(struct writer *w, struct set *s, const struct series *series, int id,
+static bool write_hist(struct writer *w, struct set *s, const struct series_def *series, int id,
 		       bool is_exponential, bool is_bucketless)
 {
 	const struct attributes *a = attributes_for(s, series);
@@ -379,7 +380,7 @@ static bool write_hist(struct writer *w, struct set *s, const struct series *ser
 	return false;
 }
 
-static void open_metric(struct writer *w, const struct series *series, enum metric_kind kind)
+static void open_metric(struct writer *w, const struct series_def *series, enum metric_kind kind)
 {
 	requests_metric(w->to,
 			&(struct metric){
@@ -395,7 +396,7 @@ static void open_metric(struct writer *w, const struct series *series, enum metr
 
 /* Histograms first..last of one metric, of all sets of a class. */
 static void write_hists(struct writer *w, struct proc *p, enum member_class class,
-			const struct series *series, int first, int last)
+			const struct series_def *series, int first, int last)
 {
 	bool has_more = true;
 
@@ -414,7 +415,7 @@ static void write_hists(struct writer *w, struct proc *p, enum member_class clas
 
 static void write_numbers(struct writer *w, struct proc *p, int first, int last)
 {
-	const struct series *series = pool_series();
+	const struct series_def *series = pool_series();
 	const double *values = (const double *)(const void *)w->values.data;
 
 	open_metric(w, &series[first],
@@ -430,7 +431,7 @@ static void write_numbers(struct writer *w, struct proc *p, int first, int last)
 
 static void write_proc(struct writer *w, struct proc *p)
 {
-	const struct series *series = pool_series();
+	const struct series_def *series = pool_series();
 	int last;
 
 	requests_resource(w->to, &p->resource);
@@ -595,7 +596,7 @@ static void take_agent(struct writer *w)
 	take(w, A_series_overflow, (double)overflow, LABELS(NULL));
 }
 
-static void write_single(struct writer *w, const struct series *series, struct single *s)
+static void write_single(struct writer *w, const struct series_def *series, struct single *s)
 {
 	bool is_delta = w->e->state.is_delta && series->type == SERIES_counter;
 	int64_t start = 0;

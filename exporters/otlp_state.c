@@ -204,7 +204,7 @@ static void member_commit(const struct state *st, struct member *m)
 	struct hist now;
 
 	if (m->last) {
-		const struct series *series = pool_series();
+		const struct series_def *series = pool_series();
 
 		pool_values(m->row, values);
 		for (int i = 0; i < S_OWN_COUNT; i++) {
@@ -272,7 +272,7 @@ static int start_anew(struct set *s, size_t which)
 /* Where others count too, what was there stays in the sum; else the series begins anew. Either way nothing is left that could have fallen. */
 static int counters_take_falls(struct state *st, struct member *m, bool is_shared)
 {
-	const struct series *series = pool_series();
+	const struct series_def *series = pool_series();
 	double values[S_POOL_COUNT];
 
 	if (!m->last)
@@ -312,7 +312,7 @@ static int hists_take_falls(struct state *st, struct member *m, bool is_shared)
 
 static bool has_fallen(const struct member *m)
 {
-	const struct series *series = pool_series();
+	const struct series_def *series = pool_series();
 	double values[S_POOL_COUNT];
 	struct hist now;
 	bool has = false;
