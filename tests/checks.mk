@@ -71,7 +71,7 @@ KEEPS_POINTERS := \
 	$(addprefix agent/model/,families join lock_sums locks model pools processes retired saturated_by stall_sums stalls) \
 	$(addprefix agent/probe/,target targets) \
 	$(addprefix agent/record/,recorder slots) \
-	$(addprefix exporters/,otlp_state) \
+	$(addprefix exporters/,otlp_counted otlp_state) \
 	$(addprefix tools/sim/,pool)
 $(KEEPS_POINTERS:%=$(B)/analyze/%.o): ANALYZER += -Wno-analyzer-malloc-leak
 $(B)/analyze/agent/discover/mapped.o: ANALYZER += -Wno-analyzer-use-of-uninitialized-value
