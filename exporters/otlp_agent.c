@@ -127,6 +127,9 @@ static void take_agent(struct writer *w)
 		take(w, A_table_entries, (double)t->used, LABELS("table", t->name));
 		take(w, A_table_limit, (double)t->limit, LABELS("table", t->name));
 	}
+	for (int i = 0; i < HTTP_OUTCOME_COUNT; i++)
+		take(w, A_http_requests, (double)a->http_requests[i],
+		     LABELS("outcome", http_outcome_name((enum http_outcome)i)));
 	write_pushes(w);
 	take(w, A_targets, a->n_targets, LABELS("state", "attached"));
 	take(w, A_targets, a->n_targets_failed, LABELS("state", "failed"));
