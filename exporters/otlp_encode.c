@@ -11,7 +11,7 @@
 int otlp_encoder_new(const struct otlp_encode_options *options, struct otlp_encoder **ret)
 {
 	struct otlp_encoder *e = calloc(1, sizeof(*e));
-	const struct series *series = pool_series();
+	const struct series_def *series = pool_series();
 
 	if (!e)
 		return -ENOMEM;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * otlp_encoder.h - the inside of the encoder, for its parts: otlp_metrics.c and otlp_logs.c write, otlp_encode.c makes and frees.
+ * otlp_encoder.h - the inside of the encoder, for its parts: otlp_metrics.c (with otlp_hists.c and otlp_agent.c) and otlp_logs.c write, otlp_encode.c makes and frees.
  */
 #ifndef POOLSCOPE_EXPORTERS_OTLP_ENCODER_H
 #define POOLSCOPE_EXPORTERS_OTLP_ENCODER_H

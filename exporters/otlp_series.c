@@ -49,28 +49,28 @@ const char *const story_names[PS_STORY_COUNT] = {
 	[PS_STORY_HOLD] = "hold",
 };
 
-bool series_is_int(const struct series *s)
+bool series_is_int(const struct series_def *s)
 {
 	return s->unit[0] == '{' || !strcmp(s->unit, "By");
 }
 
 /* ---- pools ----------------------------------------------------------------------------------------------------------------- */
 
-static void add_reasons(struct series *at, const char *name, const char *unit, const char *help,
+static void add_reasons(struct series_def *at, const char *name, const char *unit, const char *help,
 			const char *label, const char *const *names, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		at[i] = (struct series){ .name = name,
-					 .unit = unit,
-					 .help = help,
-					 .type = SERIES_counter,
-					 .label = label };
+		at[i] = (struct series_def){ .name = name,
+					     .unit = unit,
+					     .help = help,
+					     .type = SERIES_counter,
+					     .label = label };
 		snprintf(at[i].label_value, sizeof(at[i].label_value), "%s", names[i]);
 	}
 }
 
 /* Labels as metrics.def has them: key="value", one at most. */
-static void set_label(struct series *s, const char *labels)
+static void set_label(struct series_def *s, const char *labels)
 {
 	const char *from = strchr(labels, '"'), *to = from ? strchr(from + 1, '"') : NULL;
 
@@ -80,24 +80,24 @@ static void set_label(struct series *s, const char *labels)
 	snprintf(s->label_value, sizeof(s->label_value), "%.*s", (int)(to - from - 1), from + 1);
 }
 
-static size_t fill(struct series table[S_POOL_COUNT])
+static size_t fill(struct series_def table[S_POOL_COUNT])
 {
 	size_t n_last = 0;
 
 #define POOL_VALUE(id, n, otlp, u, t, m, value, h)                                                 \
-	table[S_##id] = (struct series){ .name = "poolscope.pool." otlp,                           \
-					 .unit = u,                                                \
-					 .help = h,                                                \
-					 .type = SERIES_##t,                                       \
-					 .merge = MERGE(m) };
+	table[S_##id] = (struct series_def){ .name = "poolscope.pool." otlp,                       \
+					     .unit = u,                                            \
+					     .help = h,                                            \
+					     .type = SERIES_##t,                                   \
+					     .merge = MERGE(m) };
 #define POOL_REASONS(id, n, otlp, u, label, member, names, count, h)                               \
 	add_reasons(&table[S_##id], "poolscope.pool." otlp, u, h, label, names, count);
 #define POOL_HISTOGRAM(id, n, otlp, u, labels, member, h)                                          \
-	table[S_##id] = (struct series){ .name = "poolscope.pool." otlp,                           \
-					 .unit = u,                                                \
-					 .help = h,                                                \
-					 .type = SERIES_histogram,                                 \
-					 .hist = H_##id };                                         \
+	table[S_##id] = (struct series_def){ .name = "poolscope.pool." otlp,                       \
+					     .unit = u,                                            \
+					     .help = h,                                            \
+					     .type = SERIES_histogram,                             \
+					     .hist = H_##id };                                     \
 	set_label(&table[S_##id], labels);
 #include "exporters/metrics.def"
 	for (int i = 0; i < S_OWN_COUNT; i++) {
@@ -105,24 +105,25 @@ static size_t fill(struct series table[S_POOL_COUNT])
 		table[i].last = table[i].type == SERIES_counter ? (int)n_last++ : -1;
 	}
 #define CONVENTION(id, is, n, u, t, l, v, from, h)                                                 \
-	table[S_##id] = (struct series){ .name = n,                                                \
-					 .unit = u,                                                \
-					 .help = h,                                                \
-					 .type = SERIES_##t,                                       \
-					 .source = S_##from,                                       \
-					 .hist = table[S_##from].hist,                             \
-					 .convention = CONVENTION_##is,                            \
-					 .last = table[S_##from].name ? table[S_##from].last : -1, \
-					 .label = l,                                               \
-					 .label_value = v };
+	table[S_##id] =                                                                            \
+		(struct series_def){ .name = n,                                                    \
+				     .unit = u,                                                    \
+				     .help = h,                                                    \
+				     .type = SERIES_##t,                                           \
+				     .source = S_##from,                                           \
+				     .hist = table[S_##from].hist,                                 \
+				     .convention = CONVENTION_##is,                                \
+				     .last = table[S_##from].name ? table[S_##from].last : -1,     \
+				     .label = l,                                                   \
+				     .label_value = v };
 #include "exporters/otlp_conventions.def"
 	return n_last;
 }
 
-static struct series pool_table[S_POOL_COUNT];
+static struct series_def pool_table[S_POOL_COUNT];
 static size_t n_pool_last;
 
-const struct series *pool_series(void)
+const struct series_def *pool_series(void)
 {
 	if (!n_pool_last)
 		n_pool_last = fill(pool_table);
@@ -167,7 +168,7 @@ void pool_hists(const struct pool_row *p, const struct hist *ret[static H_COUNT]
 
 /* ---- what is not of pools ------------------------------------------------------------------------------------------------- */
 
-const struct series agent_series[A_COUNT] = {
+const struct series_def agent_series[A_COUNT] = {
 #define AGENT_VALUE(id, n, otlp, u, t, v, h)                                                       \
 	[A_##id] = { .name = "poolscope.agent." otlp, .unit = u, .help = h, .type = SERIES_##t },
 #define AGENT_FAMILY(id, n, otlp, u, t, h)                                                         \

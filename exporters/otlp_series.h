@@ -44,7 +44,7 @@ enum hist_id {
 
 #define SERIES_BITS_WORDS (S_POOL_COUNT / 64 + 1)
 
-struct series {
+struct series_def {
 	const char *name, *unit, *help;
 	enum series_type type;
 	enum { MERGE_SUM, MERGE_MAX, MERGE_MIN } merge;	/* of gauges */
@@ -57,10 +57,10 @@ struct series {
 };
 
 /* Whether its numbers go out as integers: whole things, not seconds and ratios. */
-bool series_is_int(const struct series *s);
+bool series_is_int(const struct series_def *s);
 
 /* All series of a pool; made at the first call, the same ever after. */
-const struct series *pool_series(void);
+const struct series_def *pool_series(void);
 
 /* How many values of counters are to be kept for a pool. */
 size_t pool_series_n_last(void);
@@ -78,7 +78,7 @@ enum agent_id {
 };
 
 /* Those that are histograms are of processes: of locks, of stalls. */
-extern const struct series agent_series[A_COUNT];
+extern const struct series_def agent_series[A_COUNT];
 
 /* The values of AGENT_VALUE; NaN for all others. */
 void agent_values(const struct agent_row *a, double ret[static A_COUNT]);

@@ -131,11 +131,6 @@ int state_begin(struct state *st, const struct snapshot *s);
 /* What was written counts as sent at time_ns. */
 void state_commit(struct state *st, int64_t time_ns);
 
-size_t member_n_hist(const struct member *m);
-
-/* A histogram of the member's row, as it is now; false when it is unknown. Buckets are borrowed. */
-bool member_hist(const struct member *m, size_t which, struct hist *ret);
-
 static inline bool set_had(const struct set *s, int series)
 {
 	return s->had[series / 64] >> (series % 64) & 1;

@@ -413,6 +413,13 @@ static void agent_targets(struct writer *w, const struct page *page)
 	write_labelled(w, "state", "failed", page->snapshot->agent.n_targets_failed);
 }
 
+static void agent_http_requests(struct writer *w, const struct page *page)
+{
+	for (int i = 0; i < HTTP_OUTCOME_COUNT; i++)
+		write_labelled(w, "outcome", http_outcome_name((enum http_outcome)i),
+			       (double)page->snapshot->agent.http_requests[i]);
+}
+
 static void write_push(struct writer *w, const struct push_row *row, const char *label, int outcome,
 		       double v)
 {

@@ -69,9 +69,9 @@ KEEPS_POINTERS := \
 	$(addprefix agent/discover/,resolve) \
 	$(addprefix agent/ingest/,inventory jvms resources) \
 	$(addprefix agent/model/,families join lock_sums locks model pools processes retired saturated_by stall_sums stalls) \
-	$(addprefix agent/probe/,target targets) \
+	$(addprefix agent/probe/,target targets watch) \
 	$(addprefix agent/record/,recorder slots) \
-	$(addprefix exporters/,otlp_state) \
+	$(addprefix exporters/,otlp_agent otlp_counted otlp_state) \
 	$(addprefix tools/sim/,pool)
 $(KEEPS_POINTERS:%=$(B)/analyze/%.o): ANALYZER += -Wno-analyzer-malloc-leak
 $(B)/analyze/agent/discover/mapped.o: ANALYZER += -Wno-analyzer-use-of-uninitialized-value

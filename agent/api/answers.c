@@ -47,6 +47,7 @@ struct answers {
 	const struct snapshot *snapshot;	/* owned reference; NULL = none yet */
 	struct kept kept[N_LISTENERS];	/* apart, for those over TCP bear the headers of the web configuration */
 	size_t n_bytes;	/* of all answers that are kept or being sent */
+	uint64_t requests[HTTP_OUTCOME_COUNT];
 };
 
 /* ---- what can be asked for --------------------------------------------------------------------------------------------------- */
@@ -250,19 +251,28 @@ static struct MHD_Response *make_response(struct answers *a, struct buffer *body
 	return response;
 }
 
+/* Each request comes here once. NULL = there is no memory for its answer. */
+static int queue(struct answers *a, struct MHD_Connection *connection, unsigned int status,
+		 enum http_outcome outcome, struct MHD_Response *response)
+{
+	enum MHD_Result r = response ? MHD_queue_response(connection, status, response) : MHD_NO;
+
+	a->requests[r == MHD_YES ? outcome : HTTP_failed]++;
+	return (int)r;
+}
+
 int answers_send_error(struct answers *a, struct MHD_Connection *connection,
-		       const struct web_config *c, unsigned int status, const char *text)
+		       const struct web_config *c, unsigned int status, enum http_outcome outcome,
+		       const char *text)
 {
 	CLEANUP(buffer_done) struct buffer body = { 0 };
 	struct MHD_Response *response;
-	enum MHD_Result r;
+	int r;
 
 	buffer_printf(&body, "{\"error\":\"%s\"}\n", text);
-	if (body.error)
-		return MHD_NO;
-	response = make_response(a, &body, TYPE_JSON, c);
+	response = body.error ? NULL : make_response(a, &body, TYPE_JSON, c);
 	if (!response)
-		return MHD_NO;
+		return queue(a, connection, status, outcome, NULL);
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 	if (status == MHD_HTTP_UNAUTHORIZED)
@@ -270,7 +280,7 @@ int answers_send_error(struct answers *a, struct MHD_Connection *connection,
 					"Basic realm=\"poolscope\"");
 	if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-	r = MHD_queue_response(connection, status, response);
+	r = queue(a, connection, status, outcome, response);
 	MHD_destroy_response(response);
 	return r;
 }
@@ -283,9 +293,16 @@ struct question {
 	const struct web_config *web;
 };
 
-static int send_error(const struct question *q, unsigned int status, const char *text)
+static int send_error(const struct question *q, unsigned int status, enum http_outcome outcome,
+		      const char *text)
 {
-	return answers_send_error(q->a, q->connection, q->web, status, text);
+	return answers_send_error(q->a, q->connection, q->web, status, outcome, text);
+}
+
+/* NULL = out of memory. */
+static int send_response(const struct question *q, struct MHD_Response *response)
+{
+	return queue(q->a, q->connection, MHD_HTTP_OK, HTTP_answered, response);
 }
 
 /* What an encoder returned, as an answer. */
@@ -293,20 +310,23 @@ static int send_failure(const struct question *q, int r)
 {
 	switch (r) {
 	case -EAGAIN:
-		return send_error(q, MHD_HTTP_SERVICE_UNAVAILABLE,
+		return send_error(q, MHD_HTTP_SERVICE_UNAVAILABLE, HTTP_not_ready,
 				  "the agent has just started; ask again in a second");
 	case -EBUSY:
-		return send_error(q, MHD_HTTP_SERVICE_UNAVAILABLE,
+		return send_error(q, MHD_HTTP_SERVICE_UNAVAILABLE, HTTP_sending_full,
 				  "too much is being sent to others; ask again in a second");
 	case -ESRCH:
-		return send_error(q, MHD_HTTP_NOT_FOUND, "there is nothing under this path");
+		return send_error(q, MHD_HTTP_NOT_FOUND, HTTP_not_found,
+				  "there is nothing under this path");
 	case -ESTALE:
-		return send_error(q, MHD_HTTP_GONE,
+		return send_error(q, MHD_HTTP_GONE, HTTP_not_found,
 				  "this part of the recording is not kept any more");
 	case -ENOENT:
-		return send_error(q, MHD_HTTP_NOT_FOUND, "there is no pool with this id");
+		return send_error(q, MHD_HTTP_NOT_FOUND, HTTP_not_found,
+				  "there is no pool with this id");
 	default:
-		return send_error(q, MHD_HTTP_INTERNAL_SERVER_ERROR, "the agent is out of memory");
+		return send_error(q, MHD_HTTP_INTERNAL_SERVER_ERROR, HTTP_failed,
+				  "the agent is out of memory");
 	}
 }
 
@@ -322,13 +342,11 @@ static int send_route(const struct question *q, const struct route *route, const
 		if (r)
 			return send_failure(q, r);
 		response = make_response(q->a, &body, route->type, q->web);
-		if (!response)
-			return MHD_NO;
 		if (!is_folder(route))
 			*kept = response;
 	}
-	r = (int)MHD_queue_response(q->connection, MHD_HTTP_OK, response);
-	if (is_folder(route))
+	r = send_response(q, response);
+	if (response && is_folder(route))
 		MHD_destroy_response(response);
 	return r;
 }
@@ -379,12 +397,12 @@ static int send_metrics(const struct question *q)
 			return send_failure(q, r);
 		*kept = make_response(q->a, &body, prometheus_content_type(format), q->web);
 		if (!*kept)
-			return MHD_NO;
+			return send_response(q, NULL);
 		MHD_add_response_header(*kept, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
 		if (is_gzip)
 			MHD_add_response_header(*kept, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
 	}
-	return (int)MHD_queue_response(q->connection, MHD_HTTP_OK, *kept);
+	return send_response(q, *kept);
 }
 
 /* ---- some of the pools ----------------------------------------------------------------------------------------------------- */
@@ -423,7 +441,7 @@ static int send_chosen(const struct question *q)
 	MHD_get_connection_values(q->connection, MHD_GET_ARGUMENT_KIND, ask, &asked);
 	if (asked.is_wrong)
 		return send_error(
-			q, MHD_HTTP_BAD_REQUEST,
+			q, MHD_HTTP_BAD_REQUEST, HTTP_bad_request,
 			"pools cannot be chosen like this; poolscope(1) has how they can");
 	if (!q->a->snapshot)
 		return send_failure(q, -EAGAIN);
@@ -431,10 +449,9 @@ static int send_chosen(const struct question *q)
 	if (r)
 		return send_failure(q, r);
 	response = make_response(q->a, &body, TYPE_JSON, q->web);
-	if (!response)
-		return MHD_NO;
-	r = (int)MHD_queue_response(q->connection, MHD_HTTP_OK, response);
-	MHD_destroy_response(response);
+	r = send_response(q, response);
+	if (response)
+		MHD_destroy_response(response);
 	return r;
 }
 
@@ -465,13 +482,15 @@ int answers_send(struct answers *a, struct MHD_Connection *connection, enum list
 	const struct route *route;
 
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return send_error(&q, MHD_HTTP_METHOD_NOT_ALLOWED,
+		return send_error(&q, MHD_HTTP_METHOD_NOT_ALLOWED, HTTP_bad_request,
 				  "only GET and HEAD are known here");
 	if (strnlen(url, URL_BYTES) == URL_BYTES)
-		return send_error(&q, MHD_HTTP_URI_TOO_LONG, "the path is too long");
+		return send_error(&q, MHD_HTTP_URI_TOO_LONG, HTTP_bad_request,
+				  "the path is too long");
 	route = find_route(url, listener);
 	if (!route)
-		return send_error(&q, MHD_HTTP_NOT_FOUND, "there is nothing under this path");
+		return send_error(&q, MHD_HTTP_NOT_FOUND, HTTP_not_found,
+				  "there is nothing under this path");
 	if (route->is_metrics)
 		return send_metrics(&q);
 	if (!strcmp(route->path, API_PREFIX "pools") && has_question(connection))
@@ -507,4 +526,9 @@ void answers_set_snapshot(struct answers *a, const struct snapshot *snapshot)
 	a->snapshot = snapshot ? snapshot_ref(snapshot) : NULL;
 	snapshot_unref(old);
 	answers_drop(a);
+}
+
+const uint64_t *answers_requests(const struct answers *a)
+{
+	return a->requests;
 }

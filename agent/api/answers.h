@@ -12,11 +12,11 @@
 #include <stdint.h>
 
 #include "exporters/prometheus.h"
+#include "model/snapshot.h"
 
 struct answers;
 struct buffer;
 struct MHD_Connection;
-struct snapshot;
 struct web_config;
 
 enum listener { ON_TCP, ON_UNIX, N_LISTENERS };
@@ -48,6 +48,10 @@ int answers_send(struct answers *a, struct MHD_Connection *connection, enum list
 
 /* Likewise an error, whose text has no quotes in it. */
 int answers_send_error(struct answers *a, struct MHD_Connection *connection,
-		       const struct web_config *c, unsigned int status, const char *text);
+		       const struct web_config *c, unsigned int status, enum http_outcome outcome,
+		       const char *text);
+
+/* How many answers were queued, or could not be, by enum http_outcome. Borrowed. */
+const uint64_t *answers_requests(const struct answers *a);
 
 #endif

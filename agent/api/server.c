@@ -28,6 +28,7 @@
 #include "api/web.h"
 #include "base/diag.h"
 #include "exporters/web_config.h"
+#include "model/snapshot.h"
 
 #define TIMEOUT_S 10u			/* of a connection on which nothing moves */
 #define REQUEST_BYTES ((size_t)16 << 10)	/* for the head of a request */
@@ -52,7 +53,6 @@ struct server {
 	struct web *web;	/* NULL = everybody is let in */
 	struct auth *auth;	/* of web */
 	struct MHD_Connection *suspended[HASHER_JOBS];	/* by the id of what they wait for; NULL = free */
-	struct server_refused refused;
 };
 
 /* ---- who is let in --------------------------------------------------------------------------------------------------------- */
@@ -149,10 +149,10 @@ static void resume(struct server *s)
 }
 
 static int refuse(struct server *s, struct MHD_Connection *connection, unsigned int status,
-		  const char *text, uint64_t *counter)
+		  enum http_outcome outcome, const char *text)
 {
-	++*counter;
-	return answers_send_error(s->answers, connection, web_config(s->web), status, text);
+	return answers_send_error(s->answers, connection, web_config(s->web), status, outcome,
+				  text);
 }
 
 /* How far a request has come; NULL = it has just begun. */
@@ -164,13 +164,11 @@ static int admit(struct server *s, struct MHD_Connection *connection, const char
 {
 	look_at_web(s);
 	if (!web_config(s->web))
-		return refuse(s, connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
-			      "the web configuration cannot be used; the agent's log says why",
-			      &s->refused.bad_config);
+		return refuse(s, connection, MHD_HTTP_INTERNAL_SERVER_ERROR, HTTP_bad_config,
+			      "the web configuration cannot be used; the agent's log says why");
 	if (*state != &is_counted && !web_is_in_rate(s->web, now_ns()))
-		return refuse(s, connection, MHD_HTTP_TOO_MANY_REQUESTS,
-			      "there are more requests than rate_limit allows",
-			      &s->refused.over_rate);
+		return refuse(s, connection, MHD_HTTP_TOO_MANY_REQUESTS, HTTP_over_rate,
+			      "there are more requests than rate_limit allows");
 	*state = &is_counted;
 	switch (check_password(s, connection)) {
 	case AUTH_YES:
@@ -178,12 +176,11 @@ static int admit(struct server *s, struct MHD_Connection *connection, const char
 	case AUTH_WAITS:
 		return MHD_YES;
 	case AUTH_BUSY:
-		return refuse(s, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-			      "too many passwords are being compared; ask again in a second",
-			      &s->refused.busy);
+		return refuse(s, connection, MHD_HTTP_SERVICE_UNAVAILABLE, HTTP_passwords_busy,
+			      "too many passwords are being compared; ask again in a second");
 	case AUTH_NO:
-		return refuse(s, connection, MHD_HTTP_UNAUTHORIZED,
-			      "a user and a password are needed", &s->refused.unauthorized);
+		return refuse(s, connection, MHD_HTTP_UNAUTHORIZED, HTTP_unauthorized,
+			      "a user and a password are needed");
 	}
 	return answers_send(s->answers, connection, ON_TCP, web_config(s->web), method, url);
 }
@@ -451,9 +448,9 @@ uint16_t server_port(const struct server *s, unsigned int n)
 	return 0;
 }
 
-struct server_refused server_refused(const struct server *s)
+const uint64_t *server_requests(const struct server *s)
 {
-	return s->refused;
+	return answers_requests(s->answers);
 }
 
 int server_check_web_config(const char *path, struct diag *d)

@@ -39,14 +39,6 @@ struct server_options {
 	void *context;
 };
 
-/* Requests over TCP that were not answered, since the start. */
-struct server_refused {
-	uint64_t unauthorized;	/* no password, or a wrong one */
-	uint64_t over_rate;
-	uint64_t busy;	/* too many passwords were being compared */
-	uint64_t bad_config;	/* the web configuration could not be used */
-};
-
 /*
  * Listens. -EADDRINUSE: another program has the port, or a live agent the socket; -EINVAL: a bad address; else errno of the call
  * that failed. d says which, with file and line where it is the web configuration. The socket of a dead agent is replaced.
@@ -71,7 +63,8 @@ void server_run(struct server *s);
 /* The TCP port of the nth address, 0 = there is none. */
 uint16_t server_port(const struct server *s, unsigned int n);
 
-struct server_refused server_refused(const struct server *s);
+/* How many requests there were since the start, by enum http_outcome; HTTP_OUTCOME_COUNT of them, borrowed. What libmicrohttpd itself refuses is not among them. */
+const uint64_t *server_requests(const struct server *s);
 
 /* Whether a web configuration can be used, with all the files that it names. 0, or as server_new(). */
 int server_check_web_config(const char *path, struct diag *d);

@@ -62,10 +62,12 @@ static void fill_agent_row(const struct self *self, struct snapshot *s)
 	row->losses[PS_LOSS_suspects_full] += detect_n_refused(self->detect);
 	row->losses[PS_LOSS_records_left_out] += flight_n_left_out(self->flight);
 	if (self->server) {
-		struct server_refused refused = server_refused(self->server);
-
-		row->http_unauthorized = refused.unauthorized;
-		row->http_refused = refused.over_rate + refused.busy + refused.bad_config;
+		memcpy(row->http_requests, server_requests(self->server),
+		       sizeof(row->http_requests));
+		row->http_unauthorized = row->http_requests[HTTP_unauthorized];
+		row->http_refused = row->http_requests[HTTP_over_rate] +
+				    row->http_requests[HTTP_passwords_busy] +
+				    row->http_requests[HTTP_bad_config];
 	}
 	row->probe_hits = targets_gone_hits(self->targets);
 	for (size_t i = 0; i < s->n_probes; i++)

@@ -12,6 +12,9 @@
 #include <time.h>
 
 #include <bpf/bpf.h>
+
+/* out of memory in a hash table is an error here, not an exit; the element is then not in the table */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #define SOCKETS_MAX 200000
@@ -121,7 +124,11 @@ static struct place *place_get(struct inventory *v, const struct ps_inventory *r
 	p->books.since_ns = (uint64_t)v->now_ns;
 	p->queue = p->backlog = p->drops = p->opened_before = UNKNOWN;
 	HASH_ADD(hh, v->places, key, sizeof(p->key), p);
-	return p;
+	if (p->hh.tbl)
+		return p;
+	free(p);
+	v->refused++;
+	return NULL;
 }
 
 /*
@@ -173,7 +180,11 @@ static struct listener *listener_get(struct inventory *v, const struct ps_invent
 	l->owner_pass = v->pass;
 	l->now.addr = r->addr;
 	HASH_ADD(hh, v->listeners, inode, sizeof(l->inode), l);
-	return l;
+	if (l->hh.tbl)
+		return l;
+	free(l);
+	v->refused++;
+	return NULL;
 }
 
 /* True when the record is of the process whose row it is; when that one is gone it is another's from the next pass on. */
@@ -229,6 +240,11 @@ static void take(void *context, const struct ps_inventory *r)
 		s->inode = r->inode;
 		s->place = p;
 		HASH_ADD(hh, v->sockets, inode, sizeof(s->inode), s);
+		if (!s->hh.tbl) {
+			free(s);
+			v->refused++;
+			return;
+		}
 		p->books.open++;
 		if (v->pass == 1)
 			p->books.found++;

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* out of memory in a hash table is an error here, not an exit; the element is then not in the table */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #define TRIES 10 /* ticks; a JVM that starts fills its counters in a second, one with -XX:-UsePerfData never */
@@ -97,7 +99,10 @@ static struct jvm *jvm_get(struct jvms *j, const struct ps_proc_key *key)
 		return NULL;
 	v->key = *key;
 	HASH_ADD(hh, j->table, key, sizeof(v->key), v);
-	return v;
+	if (v->hh.tbl)
+		return v;
+	free(v);
+	return NULL;
 }
 
 /* ---- what it says ------------------------------------------------------------------------------------------------------- */

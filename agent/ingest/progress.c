@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* out of memory in a hash table is an error here, not an exit; the element is then not in the table */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 struct suspect {
@@ -110,6 +112,10 @@ static void take(void *context, const struct ps_still_thread *t)
 			return; /* in the next tick, maybe */
 		s->key = t->proc;
 		HASH_ADD(hh, p->table, key, sizeof(s->key), s);
+		if (!s->hh.tbl) {
+			free(s);
+			return; /* likewise */
+		}
 	}
 	if (s)
 		standing_add(&s->standing, t);

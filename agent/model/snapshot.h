@@ -322,6 +322,37 @@ struct table_row {
 	uint64_t limit;
 };
 
+/* What came of a request over HTTP; X(id). */
+#define HTTP_OUTCOMES(X)                                                                           \
+	X(answered)                                                                                \
+	X(bad_request) /* a method, a path or a question that cannot be: 400, 405, 414 */          \
+	X(unauthorized) /* without the right password: 401 */                                      \
+	X(not_found) /* nothing is there, or not any more: 404, 410 */                             \
+	X(over_rate) /* beyond rate_limit: 429 */                                                  \
+	X(passwords_busy) /* beyond the passwords that are compared at one time: 503 */            \
+	X(sending_full) /* beyond what is sent at one time: 503 */                                 \
+	X(not_ready) /* before there was a snapshot: 503 */                                        \
+	X(bad_config) /* while the web configuration could not be used: 500 */                     \
+	X(failed)		/* out of memory: 500, or no answer at all */
+
+enum http_outcome {
+#define HTTP_OUTCOME(id) HTTP_##id,
+	HTTP_OUTCOMES(HTTP_OUTCOME)
+#undef HTTP_OUTCOME
+		HTTP_OUTCOME_COUNT
+};
+
+static inline const char *http_outcome_name(enum http_outcome outcome)
+{
+	static const char *const names[HTTP_OUTCOME_COUNT] = {
+#define HTTP_OUTCOME(id) #id,
+		HTTP_OUTCOMES(HTTP_OUTCOME)
+#undef HTTP_OUTCOME
+	};
+
+	return names[outcome];
+}
+
 /* How a request over OTLP may end; X(id). All but `retry` are ends. */
 #define PUSH_OUTCOMES(X)                                                                                 \
 	X(success) /* all of it was taken */                                                             \
@@ -388,6 +419,7 @@ struct agent_row {
 	uint64_t ticks;
 	uint64_t http_unauthorized;	/* requests over TCP without the right password */
 	uint64_t http_refused;	/* for another cause of the web configuration's */
+	uint64_t http_requests[HTTP_OUTCOME_COUNT];	/* those two among them */
 };
 
 struct snapshot {

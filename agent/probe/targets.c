@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* out of memory in a hash table is an error here, not an exit; the element is then not in the table */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/arena.h"
@@ -288,7 +290,10 @@ static struct file *file_find(struct targets *t, const struct stat *st)
 	f->size = (uint64_t)st->st_size;
 	f->modified_ns = modified_ns(st);
 	HASH_ADD(hh, t->files, id, sizeof(f->id), f);
-	return f;
+	if (f->hh.tbl)
+		return f;
+	free(f);
+	return NULL;
 }
 
 static bool is_jvm(const char *path)

@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* out of memory in a hash table is an error here, not an exit; the element is then not in the table */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/cleanup.h"
@@ -103,6 +105,11 @@ static void user_add(struct watch *w, uint32_t pid)
 		return;
 	}
 	HASH_ADD(hh, w->users, pid, sizeof(u->pid), u);
+	if (u->hh.tbl)
+		return;
+	close(u->pidfd);
+	free(u);
+	targets_leave(w->targets, pid, UINT64_MAX); /* nobody would say when it ends */
 }
 
 static void look_at(struct watch *w, uint32_t pid)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -40,6 +41,7 @@ struct fixture {
 	uint16_t ports[2];	/* of its two addresses */
 	uint16_t port;	/* the one to ask */
 	pid_t pid;
+	volatile uint64_t *requests;	/* what the server has counted, by enum http_outcome; it writes there */
 };
 
 static volatile sig_atomic_t is_over;
@@ -62,12 +64,22 @@ static void note_wanted(void *snapshot, uint64_t pool)
 	}
 }
 
-/* Block 7 is four bytes, among them a NUL; older ones are gone. */
+#define HUGE_BYTES ((size_t)33 << 20)	/* two of these and a bit are more than the server sends at one time */
+
+/* Block 7 is four bytes, among them a NUL; older ones are gone; for 8 there is no memory, and 9 is huge. */
 static int note_record(void *unused, const char *what, struct buffer *ret)
 {
 	(void)unused;
 	if (!strcmp(what, "6"))
 		return -ESTALE;
+	if (!strcmp(what, "8"))
+		return -ENOMEM;
+	if (!strcmp(what, "9")) {
+		ret->data = calloc(1, HUGE_BYTES + 1);
+		ret->n = HUGE_BYTES;
+		ret->size = HUGE_BYTES + 1;
+		return ret->data ? 0 : -ENOMEM;
+	}
 	if (strcmp(what, "7") != 0)
 		return -ESRCH;
 	buffer_add(ret, "S\0L\n", 4);
@@ -103,6 +115,8 @@ static void serve(const struct fixture *f, bool has_snapshot, int tell_fd)
 
 		poll(&p, 1, server_timeout_ms(s));
 		server_run(s);
+		for (int i = 0; i < HTTP_OUTCOME_COUNT; i++)
+			f->requests[i] = server_requests(s)[i];
 	}
 	server_free(s);
 	snapshot_unref(snapshot);
@@ -136,6 +150,9 @@ static void begin_with(struct fixture *f, bool has_snapshot, const char *web)
 	}
 	snprintf(f->socket, sizeof(f->socket), "%s/run/p.sock", f->folder);
 	assert_int_equal(pipe(tell), 0);
+	f->requests = mmap(NULL, HTTP_OUTCOME_COUNT * sizeof(*f->requests), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(f->requests != MAP_FAILED);
 	fflush(NULL);
 	f->pid = fork();
 	if (f->pid == 0)
@@ -164,6 +181,7 @@ static int end(void **state)
 	kill(f->pid, SIGTERM);
 	assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	munmap((void *)f->requests, HTTP_OUTCOME_COUNT * sizeof(*f->requests));
 	assert_int_equal(access(f->socket, F_OK), -1);	/* it cleans up */
 	snprintf(folder, sizeof(folder), "%s/run", f->folder);
 	rmdir(folder);
@@ -392,6 +410,19 @@ static void assert_status(const struct fixture *f, const char *headers, const ch
 	buffer_done(&answer);
 }
 
+/* The server counts before it answers, and shows it after. */
+static void assert_counted(const struct fixture *f, const uint64_t expected[HTTP_OUTCOME_COUNT])
+{
+	for (int i = 0; i < HTTP_OUTCOME_COUNT; i++) {
+		for (int wait = 0; wait < 200 && f->requests[i] != expected[i]; wait++)
+			usleep(10000);
+		if (f->requests[i] != expected[i])
+			fail_msg("%s: %lu are counted, not %lu",
+				 http_outcome_name((enum http_outcome)i),
+				 (unsigned long)f->requests[i], (unsigned long)expected[i]);
+	}
+}
+
 /* A change is seen within a tenth of a second. */
 static void let_it_look(void)
 {
@@ -415,6 +446,8 @@ static void over_tcp_a_password_is_needed_and_over_the_socket_none(void **state)
 		assert_answer(connect_tcp(&f), "GET", "/nothing", "401", NULL);
 	}
 	assert_answer(connect_unix(&f), "GET", API_PREFIX "stalls", "200", NULL);
+	assert_counted(&f, (const uint64_t[HTTP_OUTCOME_COUNT]){
+				   [HTTP_answered] = 5, [HTTP_unauthorized] = 8 });
 	end(&p);
 }
 
@@ -450,6 +483,8 @@ static void a_file_that_is_wrong_refuses_all_until_it_is_right(void **state)
 	configure(&f, users_of("secret"));
 	let_it_look();
 	assert_status(&f, AS_SECRET, "200", NULL);
+	assert_counted(&f, (const uint64_t[HTTP_OUTCOME_COUNT]){
+				   [HTTP_answered] = 2, [HTTP_bad_config] = 2 });
 	end(&p);
 }
 
@@ -482,6 +517,8 @@ static void more_than_the_rate_are_told_so(void **state)
 		assert_status(&f, "", "200", NULL);
 	assert_status(&f, "", "429", "\r\nRetry-After: 1\r\n");
 	assert_answer(connect_unix(&f), "GET", API_PREFIX "stalls", "200", NULL);
+	assert_counted(&f, (const uint64_t[HTTP_OUTCOME_COUNT]){
+				   [HTTP_answered] = 6, [HTTP_over_rate] = 1 });
 	end(&p);
 }
 
@@ -515,7 +552,12 @@ static void who_waits_for_a_comparison_holds_up_nobody(void **state)
 	}
 	assert_int_equal(n_denied + n_busy, 23);
 	assert_true(n_denied >= 16);
+	assert_true(n_busy > 0);
 	assert_status(&f, AS_SECRET, "200", NULL);
+	assert_counted(&f, (const uint64_t[HTTP_OUTCOME_COUNT]){
+				   [HTTP_answered] = 3,
+				   [HTTP_unauthorized] = (uint64_t)n_denied,
+				   [HTTP_passwords_busy] = (uint64_t)n_busy });
 	end(&p);
 }
 
@@ -697,6 +739,80 @@ static void before_the_first_snapshot_it_is_healthy_but_not_ready(void **state)
 	end(&p);
 }
 
+static void what_comes_of_a_question_is_counted(void **state)
+{
+	const struct fixture *f = *state;
+	const uint64_t expected[HTTP_OUTCOME_COUNT] = {
+		[HTTP_answered] = 3, [HTTP_bad_request] = 3, [HTTP_not_found] = 4, [HTTP_failed] = 1
+	};
+	char request[2048] = "GET /";
+	struct buffer answer;
+
+	memset(request + 5, 'x', 1100);
+	strcpy(request + 5 + 1100, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	assert_answer(connect_tcp(f), "GET", "/metrics", "200", NULL);
+	assert_answer(connect_tcp(f), "HEAD", "/metrics", "200", NULL);
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools?limit=1", "200", NULL);
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools?limit=nothing", "400", NULL);
+	assert_answer(connect_tcp(f), "POST", "/metrics", "405", NULL);
+	answer = talk(connect_tcp(f), request, strlen(request));
+	assert_memory_equal(answer.data, "HTTP/1.1 414", 12);
+	buffer_done(&answer);
+	assert_answer(connect_tcp(f), "GET", "/nothing", "404", NULL);
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools/999", "404", NULL);
+	assert_answer(connect_unix(f), "GET", API_PREFIX "record/5", "404", NULL);
+	assert_answer(connect_unix(f), "GET", API_PREFIX "record/6", "410", NULL);
+	assert_answer(connect_unix(f), "GET", API_PREFIX "record/8", "500", NULL);
+	assert_counted(f, expected);
+}
+
+static void what_is_asked_before_the_first_snapshot_is_counted(void **state)
+{
+	const uint64_t expected[HTTP_OUTCOME_COUNT] = { [HTTP_answered] = 1, [HTTP_not_ready] = 3 };
+	struct fixture f;
+	void *p = &f;
+
+	(void)state;
+	begin_with(&f, false, NULL);
+	assert_answer(connect_tcp(&f), "GET", "/-/healthy", "200", NULL);
+	assert_answer(connect_tcp(&f), "GET", "/metrics", "503", NULL);
+	assert_answer(connect_unix(&f), "GET", API_PREFIX "pools", "503", NULL);
+	assert_answer(connect_unix(&f), "GET", API_PREFIX "pools?limit=1", "503", NULL);
+	assert_counted(&f, expected);
+	end(&p);
+}
+
+/* Two answers of 33 MiB lie in the server while nobody reads them; what is kept, and what need not be encoded, is still answered. */
+static void while_too_much_is_being_sent_others_are_told_so_and_counted(void **state)
+{
+	static const char huge[] =
+		"GET " API_PREFIX "record/9 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	const struct fixture *f = *state;
+	uint64_t expected[HTTP_OUTCOME_COUNT] = { [HTTP_answered] = 3, [HTTP_sending_full] = 4 };
+	int fd[2];
+
+	assert_answer(connect_tcp(f), "GET", "/metrics", "200", NULL);
+	for (int i = 0; i < 2; i++) {
+		char first;
+
+		fd[i] = connect_unix(f);
+		send(fd[i], huge, strlen(huge), MSG_NOSIGNAL);
+		assert_int_equal(recv(fd[i], &first, 1, 0), 1);
+	}
+	assert_answer(connect_unix(f), "GET", API_PREFIX "record/7", "503", "Retry-After: 1");
+	assert_answer(connect_unix(f), "GET", API_PREFIX "stalls", "503", NULL);
+	assert_answer(connect_unix(f), "GET", API_PREFIX "pools?limit=1", "503", NULL);
+	assert_answer(connect_unix(f), "GET", "/metrics", "503", NULL);
+	assert_counted(f, expected);
+	assert_answer(connect_tcp(f), "GET", "/metrics", "200", NULL);
+	for (int i = 0; i < 2; i++)
+		close(fd[i]);
+	usleep(100000);
+	assert_answer(connect_unix(f), "GET", API_PREFIX "record/7", "200", NULL);
+	expected[HTTP_answered] += 2;
+	assert_counted(f, expected);
+}
+
 static void a_second_agent_is_told_that_one_runs(void **state)
 {
 	const struct fixture *f = *state;
@@ -795,6 +911,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			requests_come_in_pieces_and_silent_connections_block_nobody, begin, end),
 		cmocka_unit_test(before_the_first_snapshot_it_is_healthy_but_not_ready),
+		cmocka_unit_test_setup_teardown(what_comes_of_a_question_is_counted, begin, end),
+		cmocka_unit_test(what_is_asked_before_the_first_snapshot_is_counted),
+		cmocka_unit_test_setup_teardown(
+			while_too_much_is_being_sent_others_are_told_so_and_counted, begin, end),
 		cmocka_unit_test_setup_teardown(a_second_agent_is_told_that_one_runs, begin, end),
 		cmocka_unit_test(a_dead_agents_socket_is_replaced_and_other_files_are_not),
 		cmocka_unit_test(bad_addresses_are_refused_with_a_sentence),

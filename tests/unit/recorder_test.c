@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * recorder_test.c - how much memory the recorder leaves for blocks; what it does with them is in record_test.c. The surprise: it includes recorder.c
+ * itself, for what the last tick takes is told to it by the test.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "record/tick.h"
+
+static size_t n_known;
+
+static size_t told_bytes(const struct tick_writer *unused)
+{
+	(void)unused;
+	return n_known;
+}
+
+#define tick_writer_bytes told_bytes
+#include "record/recorder.c"
+#undef tick_writer_bytes
+
+static size_t room_of(size_t keep_bytes, size_t known)
+{
+	const struct recorder r = { .limits.keep_bytes = keep_bytes };
+
+	n_known = known;
+	return room(&r);
+}
+
+static void what_the_last_tick_takes_is_not_there_for_blocks(void **state)
+{
+	(void)state;
+	assert_int_equal(room_of(1000, 0), 1000);
+	assert_int_equal(room_of(1000, 101), 899);
+	assert_int_equal(room_of(1000, 499), 501);
+	assert_int_equal(room_of((size_t)8 << 30, (size_t)1 << 30), (size_t)7 << 30);
+}
+
+static void but_a_half_is_there_whatever_the_tick_takes(void **state)
+{
+	(void)state;
+	assert_int_equal(room_of(1000, 500), 500);
+	assert_int_equal(room_of(1000, 501), 500);
+	assert_int_equal(room_of(1000, 1000), 500);
+	assert_int_equal(room_of(1000, SIZE_MAX), 500);
+}
+
+static void of_next_to_nothing_it_is_never_more_than_that(void **state)
+{
+	(void)state;
+	assert_int_equal(room_of(0, 0), 0);
+	assert_int_equal(room_of(0, 23), 0);
+	assert_int_equal(room_of(1, 0), 0);
+	for (size_t most = 0; most < 50; most++) {
+		for (size_t known = 0; known < 101; known++) {
+			assert_true(room_of(most, known) <= most);
+			assert_true(room_of(most, known) >= most / 2);
+		}
+	}
+}
+
+static void fill(struct recorder *r, size_t n_blocks, size_t bytes, size_t key_each)
+{
+	for (size_t i = 0; i < n_blocks; i++) {
+		r->now_ns++;
+		r->is_key = i % key_each == 0;
+		assert_int_equal(keep(r, calloc(1, bytes), bytes, r->next_seq++), 0);
+		forget_old(r);
+	}
+}
+
+/* Runs of five blocks: those that are over the room go as a whole, so what is kept is the room and less than a run. */
+static void blocks_give_way_to_what_the_tick_takes(void **state)
+{
+	struct recorder r = { .limits = { .keep_ns = 1000000, .keep_bytes = 10000 },
+			      .next_seq = 1 };
+
+	(void)state;
+	n_known = 0;
+	fill(&r, 200, 100, 5);
+	assert_true(r.bytes > 9000 && r.bytes <= 10500);
+	n_known = 4000;
+	fill(&r, 10, 100, 5);
+	assert_true(r.bytes > 5000 && r.bytes <= 6500);
+	n_known = 1000000;
+	fill(&r, 10, 100, 5);
+	assert_true(r.bytes > 4000 && r.bytes <= 5500);
+	assert_true(r.first->is_key);
+	while (r.first)
+		drop_first(&r);
+	assert_int_equal(r.bytes, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_the_last_tick_takes_is_not_there_for_blocks),
+		cmocka_unit_test(but_a_half_is_there_whatever_the_tick_takes),
+		cmocka_unit_test(of_next_to_nothing_it_is_never_more_than_that),
+		cmocka_unit_test(blocks_give_way_to_what_the_tick_takes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
