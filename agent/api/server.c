@@ -46,6 +46,7 @@ struct server {
 	unsigned int n_ports;
 	int epoll_fd;
 	char *socket_path;	/* owned; NULL = none */
+	const char *not_group;	/* why the group may not connect to it; a literal, NULL = it may */
 	dev_t socket_dev;
 	ino_t socket_ino;
 	struct answers *answers;
@@ -299,6 +300,11 @@ static int open_tcp(struct server *s, const struct server_options *options, unsi
 	return r;
 }
 
+const char *server_group_problem(const struct server *s)
+{
+	return s->not_group;
+}
+
 static int open_unix(struct server *s, const struct server_options *options, unsigned int max,
 		     struct diag *d)
 {
@@ -309,9 +315,11 @@ static int open_unix(struct server *s, const struct server_options *options, uns
 
 	if (!*path)
 		return 0;
-	fd = listen_unix(path, d);
+	fd = listen_unix(path, &s->not_group, d);
 	if (fd < 0)
 		return fd;
+	if (s->not_group && options->tell)
+		options->tell(options->context, server_group_problem(s));
 	s->socket_path = strdup(path);
 	if (s->socket_path && !stat(path, &st)) {
 		s->socket_dev = st.st_dev;
@@ -449,6 +457,11 @@ uint16_t server_port(const struct server *s, unsigned int n)
 			return s->port[i].number;
 	}
 	return 0;
+}
+
+const char *server_socket(const struct server *s)
+{
+	return s->socket_path;
 }
 
 struct server_refused server_refused(const struct server *s)

@@ -73,6 +73,12 @@ uint16_t server_port(const struct server *s, unsigned int n);
 
 struct server_refused server_refused(const struct server *s);
 
+/* The path of the Unix socket; NULL = there is none. */
+const char *server_socket(const struct server *s);
+
+/* Why the group `poolscope` may not ask on it, as was told at start; NULL = it may. */
+const char *server_group_problem(const struct server *s);
+
 /* Whether a web configuration can be used, with all the files that it names. 0, or as server_new(). */
 int server_check_web_config(const char *path, struct diag *d);
 
