@@ -12,6 +12,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -309,6 +310,7 @@ static int open_unix(struct server *s, const struct server_options *options, uns
 		     struct diag *d)
 {
 	const char *path = options->socket_path ? options->socket_path : SERVER_SOCKET_PATH;
+	char text[256];
 	struct port *port;
 	struct stat st;
 	int fd, r;
@@ -318,8 +320,11 @@ static int open_unix(struct server *s, const struct server_options *options, uns
 	fd = listen_unix(path, &s->not_group, d);
 	if (fd < 0)
 		return fd;
-	if (s->not_group && options->tell)
-		options->tell(options->context, server_group_problem(s));
+	if (s->not_group && options->tell) {
+		snprintf(text, sizeof(text), "only this user may ask on %s: %s", path,
+			 s->not_group);
+		options->tell(options->context, text);
+	}
 	s->socket_path = strdup(path);
 	if (s->socket_path && !stat(path, &st)) {
 		s->socket_dev = st.st_dev;

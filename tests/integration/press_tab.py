@@ -108,7 +108,7 @@ def main():
                 before = f"--socket {socket} " + asked["before"]
                 for _ in range(TRIES):
                     calls = terminal.press_tab(before, quote + asked["type"])
-                    last = calls[0][-1].rstrip(" ") if calls else None
+                    last = calls[0][-1].rstrip(" ") if calls and calls[0] else None
                     if last == asked["word"].rstrip(" ") or os.path.exists(os.path.join(home, "PWNED")):
                         break
                 if os.path.exists(os.path.join(home, "PWNED")):
