@@ -71,6 +71,9 @@ install: all
 	install -D -m 644 -t $(DESTDIR)$(ZSH_FOLDER) $(B)/completion/_poolscope
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d $(B)/completion/poolscope.fish
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include $(B)/include/poolscope.h $(B)/include/poolscope-usdt.h
+	install -D -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/libpoolscope-usdt.so.0
+	ln -sf libpoolscope-usdt.so.0 $(DESTDIR)$(PREFIX)/lib/libpoolscope-usdt.so
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pkgconfig $(B)/pkgconfig/poolscope.pc $(B)/pkgconfig/poolscope-usdt.pc
 
 .PHONY: clean
 clean: # remove build/
