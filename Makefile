@@ -55,6 +55,26 @@ deps: # install the packages that are missing (Debian; needs root)
 demo: # install what is missing, build, and show the live view of a simulated load (needs root)
 	@tools/dev/demo
 
+PREFIX := /usr
+DESTDIR :=
+# the folder in which zsh looks; Debian's packages use share/zsh/vendor-completions
+ZSH_FOLDER = $(PREFIX)/share/zsh/site-functions
+MAN_PAGES := $(wildcard packaging/man/*.[1-8])
+
+.PHONY: install
+install: # put program, recipes, pages, completions and the SDK below DESTDIR/PREFIX (/usr); the agent looks for recipes below /usr alone
+install: all
+	install -D -m 755 $(B)/poolscope $(DESTDIR)$(PREFIX)/bin/poolscope
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/poolscope/recipes.d agent/recipes/*.recipe
+	@for p in $(MAN_PAGES); do echo install $$p; install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${p##*.} $$p || exit 1; done
+	install -D -m 644 $(B)/completion/poolscope.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/poolscope
+	install -D -m 644 -t $(DESTDIR)$(ZSH_FOLDER) $(B)/completion/_poolscope
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d $(B)/completion/poolscope.fish
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include $(B)/include/poolscope.h $(B)/include/poolscope-usdt.h
+	install -D -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/libpoolscope-usdt.so.0
+	ln -sf libpoolscope-usdt.so.0 $(DESTDIR)$(PREFIX)/lib/libpoolscope-usdt.so
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pkgconfig $(B)/pkgconfig/poolscope.pc $(B)/pkgconfig/poolscope-usdt.pc
+
 .PHONY: clean
 clean: # remove build/
 	rm -rf $(B)

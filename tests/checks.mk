@@ -36,9 +36,10 @@ check-layers: $(AGENT_OBJS)
 	@tools/dev/check-layers $(B)/obj
 
 .PHONY: check-docs
-check-docs: # every command, option, verb, metric and loss stands in its man page
-check-docs: $(B)/poolscope
+check-docs: # every command, option, verb, metric and loss stands in its man page, and every command and option in the completions
+check-docs: $(B)/poolscope $(COMPLETIONS)
 	@CC='$(CC)' tools/dev/check-docs $(B)/poolscope
+	@tools/dev/check-completion $(B)/poolscope $(B)/completion
 
 .PHONY: check-rules
 check-rules: # dashboards, rules, alerts and their runbook fit each other and the metrics; what must fire does, and nothing else

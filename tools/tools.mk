@@ -45,3 +45,16 @@ $(B)/pkgconfig/%.pc: tools/sdk/%.pc.in Makefile
 	sed 's/@VERSION@/$(VERSION)/' $< > $@
 
 all: $(SHIM) $(SDK_HEADER) $(B)/include/poolscope-usdt.h $(B)/pkgconfig/poolscope.pc $(B)/pkgconfig/poolscope-usdt.pc
+
+# What each shell looks up is printed by the program itself, so no list of commands and options is written twice.
+COMPLETIONS := $(addprefix $(B)/completion/,poolscope.bash _poolscope poolscope.fish)
+$(B)/completion/poolscope.bash $(B)/completion/_poolscope: TABLES := sh
+$(B)/completion/poolscope.fish: TABLES := fish
+
+$(COMPLETIONS): $(B)/completion/%: packaging/completion/% $(B)/poolscope
+	@mkdir -p $(@D)
+	$(B)/poolscope completion $(TABLES) > $@.tables
+	sed -e '/^@TABLES@$$/{r $@.tables' -e 'd}' $< > $@
+	@rm -f $@.tables
+
+all: $(COMPLETIONS)

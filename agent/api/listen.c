@@ -140,16 +140,19 @@ static int check_path(const struct sockaddr_un *addr, bool *ret_is_stale, struct
 			addr->sun_path, strerror(errno));
 }
 
-/* For the group where it exists. Without the right to give it away the socket stays with its owner, which is safe. */
-static void give_to_group(const char *path)
+/* For the group where it exists. Without the right to give it away the socket stays with its owner, which is safe. Returns why it is not the group's. */
+static const char *give_to_group(const char *path)
 {
 	const struct group *group = getgrnam(GROUP);
 
-	if (group && chown(path, (uid_t)-1, group->gr_gid))
-		return;
+	if (!group)
+		return "there is no group `" GROUP "`";
+	if (chown(path, (uid_t)-1, group->gr_gid))
+		return "the socket could not be given to the group `" GROUP "`";
+	return NULL;
 }
 
-int listen_unix(const char *path, struct diag *d)
+int listen_unix(const char *path, const char **ret_not_group, struct diag *d)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	AUTO_CLOSE int fd = -1;
@@ -176,6 +179,6 @@ int listen_unix(const char *path, struct diag *d)
 	umask(mask);
 	if (r)
 		return diag_set(d, r, "cannot make the socket %s: %s", path, strerror(-r));
-	give_to_group(path);
+	*ret_not_group = give_to_group(path);
 	return TAKE_FD(fd);
 }

@@ -12,8 +12,9 @@ int listen_tcp(const char *address, struct diag *d);
 
 /*
  * Makes the folder (0755) if needed, then the socket with mode 0660, for the group `poolscope` where that exists. A socket that
- * nobody listens on is replaced; a live one gives -EADDRINUSE, another kind of file -EEXIST. Returns the fd or -errno.
+ * nobody listens on is replaced; a live one gives -EADDRINUSE, another kind of file -EEXIST. Returns the fd or -errno. *ret_not_group is why the group
+ * may not connect, a literal, or NULL when it may.
  */
-int listen_unix(const char *path, struct diag *d);
+int listen_unix(const char *path, const char **ret_not_group, struct diag *d);
 
 #endif

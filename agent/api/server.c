@@ -12,6 +12,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -47,6 +48,7 @@ struct server {
 	unsigned int n_ports;
 	int epoll_fd;
 	char *socket_path;	/* owned; NULL = none */
+	const char *not_group;	/* why the group may not connect to it; a literal, NULL = it may */
 	dev_t socket_dev;
 	ino_t socket_ino;
 	struct answers *answers;
@@ -296,19 +298,30 @@ static int open_tcp(struct server *s, const struct server_options *options, unsi
 	return r;
 }
 
+const char *server_group_problem(const struct server *s)
+{
+	return s->not_group;
+}
+
 static int open_unix(struct server *s, const struct server_options *options, unsigned int max,
 		     struct diag *d)
 {
 	const char *path = options->socket_path ? options->socket_path : SERVER_SOCKET_PATH;
+	char text[256];
 	struct port *port;
 	struct stat st;
 	int fd, r;
 
 	if (!*path)
 		return 0;
-	fd = listen_unix(path, d);
+	fd = listen_unix(path, &s->not_group, d);
 	if (fd < 0)
 		return fd;
+	if (s->not_group && options->tell) {
+		snprintf(text, sizeof(text), "only this user may ask on %s: %s", path,
+			 s->not_group);
+		options->tell(options->context, text);
+	}
 	s->socket_path = strdup(path);
 	if (s->socket_path && !stat(path, &st)) {
 		s->socket_dev = st.st_dev;
@@ -446,6 +459,11 @@ uint16_t server_port(const struct server *s, unsigned int n)
 			return s->port[i].number;
 	}
 	return 0;
+}
+
+const char *server_socket(const struct server *s)
+{
+	return s->socket_path;
 }
 
 const uint64_t *server_requests(const struct server *s)

@@ -66,6 +66,12 @@ uint16_t server_port(const struct server *s, unsigned int n);
 /* How many requests there were since the start, by enum http_outcome; HTTP_OUTCOME_COUNT of them, borrowed. What libmicrohttpd itself refuses is not among them. */
 const uint64_t *server_requests(const struct server *s);
 
+/* The path of the Unix socket; NULL = there is none. */
+const char *server_socket(const struct server *s);
+
+/* Why the group `poolscope` may not ask on it, as was told at start; NULL = it may. */
+const char *server_group_problem(const struct server *s);
+
 /* Whether a web configuration can be used, with all the files that it names. 0, or as server_new(). */
 int server_check_web_config(const char *path, struct diag *d);
 

@@ -62,12 +62,7 @@ enum opt {
 #define REPLAY (BIT(OPT_SPEED) | BIT(OPT_AT) | BIT(OPT_DAMAGED))
 #define FILTER (BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_SORT))
 
-static const struct option_row {
-	const char *name;
-	char letter;		/* 0 = none */
-	const char *argument;	/* NULL = none */
-	const char *help;
-} option_rows[N_OPTS] = {
+static const struct option_row option_rows[N_OPTS] = {
 	[OPT_HELP] = { "help", 'h', NULL, "print this" },
 	[OPT_VERSION] = { "version", 'V', NULL, "print the version" },
 	[OPT_SOCKET] = { "socket", 0, "PATH", "the agent's socket (" SERVER_SOCKET_PATH ")" },
@@ -196,9 +191,34 @@ static const struct command commands[] = {
 		  BIT(OPT_WEB_LISTEN_ADDRESS) | BIT(OPT_LISTEN_ADDRESS) | BIT(OPT_WEB_CONFIG) |
 		  BIT(OPT_RECIPES),
 	  NULL, 0, 0, command_run, false, 0 },
+	{ "completion", "WHAT [PREFIX]", "what a shell completes words from",
+	  "WHAT is pools or pids: prints those of the running agent that begin with PREFIX,\n"
+	  "one a line, then a tab and what it is; nothing where none runs or none may be\n"
+	  "asked. Or it is sh or fish: prints commands and options as tables for the\n"
+	  "completion of bash and zsh, or of fish.",
+	  ALWAYS | BIT(OPT_SOCKET), NULL, 1, 2, command_completion, false, 0 },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+const struct command *command_at(size_t i)
+{
+	return i < N_COMMANDS ? &commands[i] : NULL;
+}
+
+const struct option_row *command_option(const struct command *c, size_t i)
+{
+	for (int opt = 0; opt < N_OPTS; opt++) {
+		if ((!c || c->options & BIT(opt)) && !i--)
+			return &option_rows[opt];
+	}
+	return NULL;
+}
+
+const char *command_kinds(void)
+{
+	return KINDS;
+}
 
 /* ---- help ------------------------------------------------------------------------------------------------------------------ */
 
@@ -578,6 +598,8 @@ static int take_words(struct invocation *in, int n, char **words, bool is_help)
 				       words[in->command->max_arguments]);
 	if (n)
 		in->argument = words[0];
+	if (n > 1)
+		in->argument2 = words[1];
 	return 0;
 }
 

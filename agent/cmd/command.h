@@ -48,6 +48,7 @@ struct invocation {
 	bool is_anonymous;
 	bool has_command_lines;
 	const char *argument;	/* what follows the command, e.g. the pool; NULL = none */
+	const char *argument2;	/* and what follows that */
 };
 
 struct command {
@@ -62,6 +63,26 @@ struct command {
 	bool is_of_recordings;	/* it can be asked of one, too */
 	double measures_s;	/* it looks for so long before it says something; 0 = it does not */
 };
+
+/*
+ * An option. Its argument and those of commands are words of the usage text, and each such word has one meaning (FILE, POOL, SECONDS …): what can stand
+ * there is completed by it, see completion.c.
+ */
+struct option_row {
+	const char *name;
+	char letter;		/* 0 = none */
+	const char *argument;	/* NULL = none */
+	const char *help;
+};
+
+/* The table, in its order: NULL after the last. */
+const struct command *command_at(size_t i);
+
+/* The options of a command, in the order of its --help; of none (NULL) all that there are. NULL after the last. */
+const struct option_row *command_option(const struct command *c, size_t i);
+
+/* The kinds of pools, separated by blanks. */
+const char *command_kinds(void);
 
 /* The whole program but for the locale. */
 int command_main(int argc, char **argv);
@@ -93,6 +114,7 @@ int command_recipes(const struct invocation *in);
 int command_doctor(const struct invocation *in);
 int command_record(const struct invocation *in);
 int command_report(const struct invocation *in);
+int command_completion(const struct invocation *in);
 int command_run(const struct invocation *in);
 
 #endif

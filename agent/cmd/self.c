@@ -130,6 +130,26 @@ static void add_recipe_check(struct snapshot *s, struct check_row *rows)
 		  n_wrong ? "`poolscope recipes` and `poolscope probes` have the reasons" : NULL);
 }
 
+/* Who may ask. */
+static void add_socket_check(const struct self *self, struct snapshot *s, struct check_row *rows)
+{
+	const char *path = self->server ? server_socket(self->server) : NULL, *problem;
+
+	if (!path)
+		return;
+	problem = server_group_problem(self->server);
+	if (problem)
+		add_check(
+			s, rows, "who may ask", CHECK_NOTE,
+			arena_printf(s->arena, "the agent's user alone, on %s: %s", path, problem),
+			"`groupadd --system poolscope`, `usermod -aG poolscope USER`, then start the agent again");
+	else
+		add_check(s, rows, "who may ask", CHECK_OK,
+			  arena_printf(s->arena, "the agent's user and the group poolscope, on %s",
+				       path),
+			  NULL);
+}
+
 static void add_flight_check(const struct self *self, struct snapshot *s, struct check_row *rows)
 {
 	const char *problem, *state = flight_state(self->flight, s->arena, &problem);
@@ -155,7 +175,7 @@ static int fill_pushes(const struct self *self, struct snapshot *s)
 
 static int fill_checks(const struct self *self, struct snapshot *s)
 {
-	struct check_row *rows = arena_alloc(s->arena, 11, sizeof(*rows));
+	struct check_row *rows = arena_alloc(s->arena, 12, sizeof(*rows));
 	const struct ingest_report *r = ingest_report(self->ingest);
 	size_t failed = targets_n_failed(self->targets);
 	struct utsname uts;
@@ -207,6 +227,7 @@ static int fill_checks(const struct self *self, struct snapshot *s)
 		  total_losses(r) ? "the list below says what each means" : NULL);
 	add_check(s, rows, "socket inventory", CHECK_OK,
 		  arena_printf(s->arena, "a pass takes %.1f ms", r->inventory_s * 1e3), NULL);
+	add_socket_check(self, s, rows);
 	add_flight_check(self, s, rows);
 	otlp_check(self->otlp, s->t_ns, s->arena, &rows[s->n_checks++]);
 	return 0;

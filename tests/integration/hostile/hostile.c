@@ -86,6 +86,58 @@ static void markup(void)
 	poolscope_acquired(&one, 1, 0, 0);
 }
 
+/* What a shell would run, expand, or take for the end of a word, if a completion let it. Each begins with other letters, so that a key completes all of it. */
+static const char *const for_shells[] = {
+	"n01$(touch PWNED)",
+	"n02`touch PWNED`",
+	"n03 two  words ",
+	"n04'; touch PWNED; '",
+	"n05\"; touch PWNED; \"",
+	"n06;touch PWNED",
+	"n07&touch PWNED&",
+	"n08|touch PWNED",
+	"n09>PWNED",
+	"n10\ntouch PWNED\n",
+	"n11\rtouch PWNED\r",
+	"n12\ttab\t",
+	"n13$HOME${HOME}",
+	"n14\\",
+	"n15\\$(touch PWNED)",
+	"n16*?[a-z]",
+	"n17{a,b}",
+	"n18!!",
+	"n19~root",
+	"n20#no",
+	"n21=ls",
+	"n22:a:b=c@d",
+	"n23(touch PWNED)",
+	"n24%F{red}%n",
+	"n25''$(touch PWNED)",
+	"n26'\"'\"$(touch PWNED)",
+	"n27<(touch PWNED)",
+	"n28\x1b[31m\x07",
+	"n29\xc3\xbcn\xc3\xafx\xff",
+	"n30^a^b",
+	"-31$(touch PWNED)",
+	"~32",
+	"=33",
+	"$(touch PWNED)34",
+	"'35'",
+	"#36",
+	"n37\\'$(touch PWNED)",
+	"n38$'\\x24(touch PWNED)'",
+	"n39\xe2\x80\xaex",
+};
+
+static void names_for_shells(void)
+{
+	const size_t n = sizeof(for_shells) / sizeof(for_shells[0]);
+	static struct poolscope_pool pools[64];
+
+	for (size_t i = 0; i < n; i++)
+		poolscope_pool_create(&pools[i], POOLSCOPE_KIND_OBJECT, for_shells[i], 3, 0);
+}
+
 static void odd_releases(void)
 {
 	poolscope_pool_create(&one, POOLSCOPE_KIND_CONNECTION, "odd", 3, 0);
@@ -125,6 +177,8 @@ int main(int argc, char **argv)
 		long_name();
 	else if (!strcmp(mode, "markup"))
 		markup();
+	else if (!strcmp(mode, "shells"))
+		names_for_shells();
 	else if (!strcmp(mode, "odd"))
 		odd_releases();
 	else if (!strcmp(mode, "unmapped"))
