@@ -121,28 +121,26 @@ static size_t first_line(const char *text, size_t columns, size_t *ret_skip)
 	return blank;
 }
 
-void page_wrap(struct page *p, int x, enum meaning meaning, const char *text)
+static void wrap_line(struct page *p, int x, enum meaning meaning, const char *text, size_t n)
 {
-	size_t columns = p->width > x ? (size_t)(p->width - x) : 1, skip;
+	AUTO_FREE char *line = page_is_seen(p) ? strndup(text, n) : NULL;
 
-	for (int i = 0; *text; i++) {
-		size_t n = first_line(text, columns, &skip);
+	if (line)
+		page_text(p, x, INT_MAX, meaning, line);
+	page_next(p);
+}
 
-		if (i == PAGE_WRAPPED_LINES - 1) {
-			page_text(p, x, INT_MAX, meaning, text);
-			page_next(p);
-			return;
+void page_wrap(struct page *p, int x, int indent, int n_max, enum meaning meaning, const char *text)
+{
+	for (int i = 0; i < n_max && (*text || !i);) {
+		size_t columns = p->width > x ? (size_t)(p->width - x) : 1, skip = 0;
+		size_t n = i < n_max - 1 ? first_line(text, columns, &skip) : strlen(text);
+
+		/* no line when all that it would have is too wide for it */
+		if (n || !*text) {
+			wrap_line(p, x, meaning, text, n);
+			x += i++ ? 0 : indent;
 		}
-		if (n && page_is_seen(p)) {
-			AUTO_FREE char *line = strndup(text, n);
-
-			if (line)
-				page_text(p, x, INT_MAX, meaning, line);
-		}
-		if (n)
-			page_next(p);
-		else
-			i--;	/* no line, but a character less */
 		text += n + skip;
 	}
 }

@@ -48,8 +48,12 @@ void page_bar(struct page *p, int x, int width, enum meaning meaning, double sha
 void page_trend(struct page *p, int x, int width, enum meaning meaning, const double *value,
 		size_t n);
 
-/* From x to the right edge, broken at blanks, as many lines as it takes; the line after the last one is next. An empty text takes none. */
-void page_wrap(struct page *p, int x, enum meaning meaning, const char *text);
+/*
+ * From x to the right edge, broken at blanks; lines after the first one begin `indent` columns further right. At most n_max lines, the last one is
+ * cut. The line after the last one is next. An empty text takes one.
+ */
+void page_wrap(struct page *p, int x, int indent, int n_max, enum meaning meaning,
+	       const char *text);
 
 /* Moves `first` by a key that scrolls, within n lines of which so many are visible. Whether it was one. */
 bool page_key(int key, int n_lines, int n_visible, int *first);
