@@ -37,6 +37,7 @@
 #include "exporters/otlp_settings.h"
 #include "ingest/ingest.h"
 #include "model/model.h"
+#include "model/pace.h"
 #include "probe/kernel.h"
 #include "probe/targets.h"
 #include "symbolize/stacks.h"
@@ -70,7 +71,8 @@ struct agent {
 	volatile sig_atomic_t is_reload_wanted;
 	unsigned int drains;
 	uint64_t ticks;
-	int64_t last_tick_ns;
+	int64_t began_ns, last_tick_ns;
+	struct pace_mark pace;
 	double tick_s, longest_tick_s, longest_tick_cpu_s;
 };
 
@@ -129,6 +131,8 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	    targets_recipe_rows(a->targets, s->arena, &s->recipes, &s->n_recipes) ||
 	    fill_self(a, s) || evidence_fill(a->stacks, s, now_ns))
 		return -ENOMEM;
+	pace_fill(&a->pace, s);
+	s->pace.uptime_s = (double)(now_ns - a->began_ns) / 1e9;
 	return detect_tick(a->detect, s, flight_thread_facts, a->flight);
 }
 
@@ -234,6 +238,11 @@ static int watch_for(struct agent *a, int fd)
 	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &interest) ? -errno : 0;
 }
 
+static void unwatch(struct agent *a, int fd)
+{
+	epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 static int open_loop(struct agent *a)
 {
 	struct itimerspec every = { .it_interval.tv_nsec = DRAIN_MS * 1000000,
@@ -280,7 +289,8 @@ static int time_left_ms(int64_t until_ns)
 	return left <= 0 ? 0 : (int)(left / 1000000) + 1;
 }
 
-int agent_run_for(struct agent *a, int ms)
+/* With fd, which is -1 otherwise, an end is what is read there, and a signal. */
+static int run(struct agent *a, int ms, int fd)
 {
 	int64_t until_ns = clock_ns(CLOCK_MONOTONIC) + (int64_t)ms * 1000000;
 	struct epoll_event events[16];
@@ -301,6 +311,8 @@ int agent_run_for(struct agent *a, int ms)
 		n = epoll_wait(a->epoll_fd, events, 16, timeout);
 		if (n < 0 && errno != EINTR)
 			return -errno;
+		if (n < 0 && fd >= 0)
+			a->is_stopped = true;
 		if (a->is_reload_wanted)
 			reload(a);
 		for (int i = 0; i < n; i++) {
@@ -312,11 +324,32 @@ int agent_run_for(struct agent *a, int ms)
 				watch_run(a->watch);
 			else if (events[i].data.fd == otlp_fd(a->otlp))
 				otlp_run(a->otlp, clock_ns(CLOCK_MONOTONIC));
+			else if (events[i].data.fd == fd &&
+				 events[i].events & (EPOLLHUP | EPOLLERR))
+				unwatch(a, fd); /* nobody is there any more: it would be an end again and again */
+			else if (events[i].data.fd == fd)
+				a->is_stopped = true;
 		}
 		if (a->server)
 			server_run(a->server);
 	}
 	return 0;
+}
+
+int agent_run_for(struct agent *a, int ms)
+{
+	return run(a, ms, -1);
+}
+
+int agent_run_for_or(struct agent *a, int ms, int fd)
+{
+	int r;
+
+	if (watch_for(a, fd))
+		return run(a, ms, -1); /* a file: it would never wait */
+	r = run(a, ms, fd);
+	unwatch(a, fd);
+	return r;
 }
 
 void agent_want_stacks(struct agent *a, uint64_t pool)
@@ -506,6 +539,7 @@ int agent_new(const struct agent_options *options, struct agent **ret, struct di
 		return diag_set(d, -ENOMEM, "out of memory");
 	a->epoll_fd = a->timer_fd = a->stop_fd = -1;
 	a->is_logging = options->is_logging;
+	a->began_ns = clock_ns(CLOCK_MONOTONIC);
 	error = config_read(options->config_file, &a->config, d);
 	if (!error)
 		error = read_otlp(a, options, d);

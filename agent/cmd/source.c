@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,24 @@ static void sleep_ms(int ms)
 
 	while (nanosleep(&t, &t) && errno == EINTR)
 		;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Until a key comes, or a signal. A terminal that was hung up would have one for ever, and so would a file. */
+static void wait_key_ms(int ms)
+{
+	struct pollfd in = { .fd = isatty(STDIN_FILENO) ? STDIN_FILENO : -1, .events = POLLIN };
+	int64_t until_ms = now_ms() + ms;
+
+	if (poll(&in, 1, ms) > 0 && in.revents & (POLLHUP | POLLERR | POLLNVAL))
+		sleep_ms((int)(until_ms - now_ms()));
 }
 
 static void clean_strings(json_t *json)
@@ -143,8 +162,6 @@ static int open_recording(const struct invocation *in, struct source *s, struct 
 
 static int play_on(struct source *s, int ms, struct diag *d)
 {
-	if (s->speed > 0)
-		sleep_ms(ms);
 	s->to_ns += (int64_t)(ms * 1e6 * (s->speed > 0 ? s->speed : 1));
 	return player_go(s->player, s->to_ns < s->until_ns ? s->to_ns : s->until_ns, d);
 }
@@ -259,8 +276,10 @@ int source_get(struct source *s, const char *path, json_t **ret, struct diag *d)
 int source_get_pools(struct source *s, const struct pool_choice *c, json_t **ret, struct diag *d)
 {
 	CLEANUP(buffer_done) struct buffer path = { 0 };
-	int r = 0;
+	int r = choice_check(c);
 
+	if (r)
+		return diag_set(d, r, "pools cannot be chosen like this");
 	if (s->player || s->agent) {
 		*ret = encode_pools_chosen(
 			s->player ? player_snapshot(s->player) : agent_snapshot(s->agent), c);
@@ -279,15 +298,30 @@ int source_get_pools(struct source *s, const struct pool_choice *c, json_t **ret
 
 int source_wait(struct source *s, int ms, struct diag *d)
 {
-	int r;
+	int r = 0;
 
+	if (s->agent)
+		r = agent_run_for(s->agent, ms);
+	else if (!s->player || s->speed > 0)
+		sleep_ms(ms);
 	if (s->player)
 		return play_on(s, ms, d);
-	if (!s->agent) {
-		sleep_ms(ms);
-		return 0;
-	}
-	r = agent_run_for(s->agent, ms);
+	return r < 0 ? diag_set(d, r, "the agent stopped: %s", strerror(-r)) : 0;
+}
+
+int source_wait_key(struct source *s, int ms, struct diag *d)
+{
+	int64_t begin_ms = now_ms();
+	bool has_key = isatty(STDIN_FILENO);
+	int r = 0;
+
+	if (s->agent)
+		r = has_key ? agent_run_for_or(s->agent, ms, STDIN_FILENO)
+			    : agent_run_for(s->agent, ms);
+	else if (!s->player || s->speed > 0)
+		wait_key_ms(ms);
+	if (s->player)
+		return play_on(s, s->speed > 0 ? (int)(now_ms() - begin_ms) : ms, d);
 	return r < 0 ? diag_set(d, r, "the agent stopped: %s", strerror(-r)) : 0;
 }
 
