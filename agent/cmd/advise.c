@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * advise.c - `poolscope advise`: how large a pool should be. It looks at the pools, lets some seconds pass, looks again, and computes
- * from the difference. The surprise: that is done here and not in the agent, whose loop has no time for it; so the rows of a snapshot
- * are made again from the JSON that has come of them.
+ * from the difference. The surprise: that is done here and not in the agent, whose loop has no time for it.
  */
 #include <errno.h>
 #include <math.h>
@@ -18,108 +17,21 @@
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/pools.h"
+#include "cmd/sizing.h"
 #include "cmd/source.h"
 #include "cmd/table.h"
-#include "model/snapshot.h"
 
 #define INTERVAL_S 10.0
 #define LOOK_S 1.0	/* between two looks at who is there; the agent's peaks are those since its tick before */
 #define POOLS_MAX 32	/* the worst ones */
 #define TICKS_MAX 5	/* to wait for a second snapshot */
 
-/* ---- a row from JSON ------------------------------------------------------------------------------------------------------- */
-
-struct look {
-	struct pool_row row;	/* its strings are the JSON's, its histograms these */
-	struct hist wait, wait_failed, hold;
-	double at_s;
-};
-
-static void look_done(struct look *l)
-{
-	hist_done(&l->wait);
-	hist_done(&l->wait_failed);
-	hist_done(&l->hold);
-}
-
-static int64_t count_of(const json_t *p, const char *key)
-{
-	double n = field_number(p, key);
-
-	return isnan(n) ? UNKNOWN : (int64_t)n;
-}
-
-static enum ps_kind kind_of(const json_t *p)
-{
-	static const char *const names[] = {
-#define KIND(id, name, text) [id] = #name,
-#include "bpf/verbs.def"
-	};
-	const char *kind = field_text_or(p, "kind", "");
-
-	for (int i = 0; i < PS_KIND_COUNT; i++)
-		if (!strcmp(kind, names[i]))
-			return i;
-	return PS_KIND_unknown;
-}
-
-/* The buckets of "wait", "hold" ...: a bound is the end of its bucket, and what is a little shorter lies inside. NULL when unknown. */
-static int read_hist(const json_t *p, const char *key, struct hist *h, const struct hist **ret)
-{
-	const json_t *hist = json_object_get(p, key), *pair;
-	size_t i;
-
-	*ret = NULL;
-	if (!json_is_array(json_object_get(hist, "buckets")))
-		return 0;
-	json_array_foreach (field_array(hist, "buckets"), i, pair) {
-		const json_t *upper = json_array_get(pair, 0), *n = json_array_get(pair, 1);
-		unsigned int bucket = PS_HIST_BUCKETS - 1;
-
-		if (json_is_number(upper))
-			bucket = hist_bucket_ns((uint64_t)(0.96e9 * json_number_value(upper)));
-		if (!json_is_integer(n) || json_integer_value(n) < 0)
-			return -EPROTO;
-		if (hist_add(h, bucket, (uint64_t)json_integer_value(n)))
-			return -ENOMEM;
-	}
-	h->sum_s = field_number(hist, "sum_seconds");
-	*ret = h;
-	return 0;
-}
-
-static int look_read(const json_t *p, struct look *ret)
-{
-	struct pool_row *row = &ret->row;
-
-	*row = pool_row_unknown;
-	row->kind = kind_of(p);
-	row->capacity = count_of(p, "capacity");
-	row->capacity_s = field_number(p, "capacity_seconds");
-	row->trusted = field_bool(p, "trusted");
-	row->untrusted_why = field_text(p, "untrusted_why");
-	row->pending = count_of(p, "pending");
-	row->rejections = count_of(p, "rejections");
-	row->timeouts = count_of(p, "timeouts");
-	row->in_use_s = field_number(p, "in_use_seconds");
-	row->pending_s = field_number(p, "pending_seconds");
-	row->stalled_s = field_number(p, "stalled_seconds");
-	row->backlog_s = field_number(p, "stall_backlog_seconds");
-	ret->at_s = field_number(p, "since_monotonic_seconds") + field_number(p, "since_seconds");
-	if (read_hist(p, "wait", &ret->wait, &row->wait) ||
-	    read_hist(p, "wait_failed", &ret->wait_failed, &row->wait_failed) ||
-	    read_hist(p, "hold", &ret->hold, &row->hold))
-		return -ENOMEM;
-	return 0;
-}
-
 /* ---- looking --------------------------------------------------------------------------------------------------------------- */
 
 struct watched {
 	json_int_t id;
-	json_t *first, *last;	/* owned; NULL last = it is gone */
-	json_t *threads, *waiters;	/* owned: objects whose keys are those that were seen */
-	double most_at_once;
+	struct sizing seen;
+	bool is_gone;
 };
 
 struct watch {
@@ -129,56 +41,13 @@ struct watch {
 
 static void watch_done(struct watch *w)
 {
-	for (size_t i = 0; i < w->n; i++) {
-		json_decref(w->pool[i].first);
-		json_decref(w->pool[i].last);
-		json_decref(w->pool[i].threads);
-		json_decref(w->pool[i].waiters);
-	}
-}
-
-static void note(json_t *seen, const json_t *refs, const char *key)
-{
-	const json_t *ref;
-	size_t i;
-
-	json_array_foreach (refs, i, ref) {
-		const json_t *id = json_object_get(ref, key);
-		char number[32];
-
-		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(id));
-		if (json_is_integer(id) || json_is_string(id))
-			json_object_set_new(seen,
-					    json_is_string(id) ? json_string_value(id) : number,
-					    json_true());
-	}
-}
-
-/*
- * Callers are threads, or what the library says that waits: goroutines, tasks. The peaks of in use and of waiting are not added: who has
- * been handed an item and does not run yet still waits, while the item is in use no more.
- */
-static void note_callers(struct watched *w)
-{
-	double at_once = field_number(w->last, "in_use") + field_number(w->last, "pending");
-
-	w->most_at_once = fmax(w->most_at_once, at_once); /* of a number and NaN the number */
-	note(w->threads, field_array(w->last, "holders"), "tid");
-	note(w->threads, field_array(w->last, "waiters"), "tid");
-	note(w->waiters, field_array(w->last, "waiters"), "waiter");
-}
-
-static uint32_t most_callers(const struct watched *w)
-{
-	double most =
-		fmax((double)json_object_size(w->threads), (double)json_object_size(w->waiters));
-
-	return (uint32_t)fmax(w->most_at_once, most);
+	for (size_t i = 0; i < w->n; i++)
+		sizing_done(&w->pool[i].seen);
 }
 
 static int look_at(struct source *source, struct watched *w, struct diag *d)
 {
-	json_t *pool = NULL;
+	CLEANUP(cleanup_json) json_t *pool = NULL;
 	char path[64];
 	int r;
 
@@ -186,30 +55,19 @@ static int look_at(struct source *source, struct watched *w, struct diag *d)
 	r = source_get(source, path, &pool, d);
 	if (r && r != -ENODATA)
 		return r;
-	json_decref(w->last);
-	w->last = r ? NULL : pool;
-	return 0;
+	w->is_gone = r;
+	return r ? 0 : sizing_feed(&w->seen, pool);
 }
 
 static int look_at_all(struct source *source, struct watch *w, struct diag *d)
 {
 	for (size_t i = 0; i < w->n; i++) {
-		int r = w->pool[i].last ? look_at(source, &w->pool[i], d) : 0;
+		int r = w->pool[i].is_gone ? 0 : look_at(source, &w->pool[i], d);
 
 		if (r)
 			return r;
-		if (w->pool[i].last)
-			note_callers(&w->pool[i]);
 	}
 	return 0;
-}
-
-/* Such as nobody asks about without naming them. */
-static bool has_no_size(const json_t *pool)
-{
-	const enum ps_kind kind = kind_of(pool);
-
-	return kind == PS_KIND_listener || kind == PS_KIND_lock;
 }
 
 /* The first look. Whoever was at its peak before it is of no interest. */
@@ -230,20 +88,17 @@ static int watch_begin(const struct invocation *in, struct source *source, struc
 	json_array_foreach (field_array(pools, "pools"), i, pool) {
 		struct watched *p = &w->pool[w->n];
 
-		if (!by_name.pool && !in->kind && has_no_size(pool))
+		if (!by_name.pool && !in->kind && !sizing_is_usual(pool))
 			continue;
 		if (w->n == POOLS_MAX) {
 			w->n_left_out++;
 			continue;
 		}
-		*p = (struct watched){ .id = json_integer_value(json_object_get(pool, "id")),
-				       .threads = json_object(),
-				       .waiters = json_object() };
+		*p = (struct watched){ .id = json_integer_value(json_object_get(pool, "id")) };
 		w->n++;
 		r = look_at(source, p, d);
 		if (r)
 			return r;
-		p->first = json_incref(p->last);
 	}
 	return 0;
 }
@@ -251,8 +106,7 @@ static int watch_begin(const struct invocation *in, struct source *source, struc
 static bool has_second_snapshot(const struct watch *w)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (w->pool[i].last && field_number(w->pool[i].last, "since_seconds") <=
-					       field_number(w->pool[i].first, "since_seconds"))
+		if (!w->pool[i].is_gone && !sizing_has_both(&w->pool[i].seen))
 			return false;
 	return true;
 }
@@ -277,15 +131,9 @@ static int watch_for(struct source *source, struct watch *w, double seconds, str
 
 static int advise_watched(const struct watched *w, struct advice *ret)
 {
-	CLEANUP(look_done) struct look before = { 0 };
-	CLEANUP(look_done) struct look after = { 0 };
-	int r = look_read(w->first, &before);
+	int r = sizing_advise(&w->seen, ret);
 
-	if (!r)
-		r = look_read(w->last ? w->last : w->first, &after);
-	if (!r)
-		r = advise(&before.row, &after.row, after.at_s - before.at_s, most_callers(w), ret);
-	if (!r && !w->last) {
+	if (!r && w->is_gone) {
 		ret->is_declined = true;
 		snprintf(ret->text, sizeof(ret->text), "it ended meanwhile.");
 	}
@@ -358,49 +206,9 @@ static json_t *encode_advice(const json_t *pool, const struct advice *a)
 
 /* ---- text ------------------------------------------------------------------------------------------------------------------ */
 
-static void add_answer(struct table *t, const char *what, const struct queue_answer *a,
-		       bool is_at_most)
-{
-	const double waits[] = { a->p50_s, a->p90_s, a->p99_s };
-	const char *mark = is_at_most ? "≤" : "";
-	char number[TEXT_NUMBER_BYTES], cell[TEXT_NUMBER_BYTES + 8];
-
-	table_add(t, what);
-	snprintf(cell, sizeof(cell), "%s%s", mark, text_format_percent(a->utilization, number));
-	table_add(t, cell);
-	snprintf(cell, sizeof(cell), "%s%s", mark, text_format_count(a->per_s, number));
-	table_add(t, cell);
-	for (int i = 0; i < 3; i++) {
-		text_format_duration(waits[i], number);
-		snprintf(cell, sizeof(cell), "%s%s", waits[i] > 0 ? mark : "", number);
-		table_add(t, a->is_stable ? cell : "no bound");
-	}
-	table_add(t, text_format_percent(a->timeout_ratio, number));
-}
-
-static int print_rows(const struct advice *a)
-{
-	static const struct column columns[] = {
-		{ "CAPACITY", false, 0, 0 }, { "UTIL", true, 0, 0 },	 { "REQ/s", true, 0, 0 },
-		{ "WAIT p50", true, 0, 0 },  { "WAIT p90", true, 0, 0 }, { "WAIT p99", true, 0, 0 },
-		{ "GAVE UP", true, 0, 0 },
-	};
-	CLEANUP(table_done) struct table t = { 0 };
-	char what[32];
-
-	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
-	t.indent = 2;
-	snprintf(what, sizeof(what), "%u, measured", a->capacity);
-	add_answer(&t, what, &a->measured, false);
-	for (size_t i = 0; i < a->n_rows; i++) {
-		snprintf(what, sizeof(what), "%u", a->row[i].capacity);
-		add_answer(&t, what, &a->row[i].wait, a->row[i].is_at_most);
-	}
-	return table_print(&t);
-}
-
 static int print_advice(const json_t *pool, const struct advice *a, bool is_next)
 {
+	CLEANUP(table_done) struct table t = { 0 };
 	char number[TEXT_NUMBER_BYTES], hold[TEXT_NUMBER_BYTES], seconds[TEXT_NUMBER_BYTES];
 	char callers[TEXT_NUMBER_BYTES];
 	int r = 0;
@@ -414,7 +222,9 @@ static int print_advice(const json_t *pool, const struct advice *a, bool is_next
 		       text_format_duration(a->hold_s, hold),
 		       text_format_count(a->callers ? a->callers : NAN, callers),
 		       text_format_duration(a->seconds, seconds));
-		r = print_rows(a);
+		sizing_tabulate(&t, a);
+		t.indent = 2;
+		r = table_print(&t);
 		printf("\n");
 	}
 	printf("  %s%s\n", a->is_declined ? "No advice: " : "", a->text);
@@ -431,14 +241,14 @@ static int answer(const struct invocation *in, const struct watch *w)
 	for (size_t i = 0; i < w->n; i++) {
 		struct advice a;
 
-		if (!w->pool[i].last && !in->argument && !in->pool)
+		if (w->pool[i].is_gone && !in->argument && !in->pool)
 			continue; /* a row of sockets that became another one's, or short-lived */
 		if (advise_watched(&w->pool[i], &a))
 			return command_fail(in, "out of memory");
 		if (in->is_json)
 			json_array_append_new(json_object_get(all, "advice"),
-					      encode_advice(w->pool[i].first, &a));
-		else if (print_advice(w->pool[i].first, &a, n++ > 0))
+					      encode_advice(w->pool[i].seen.first, &a));
+		else if (print_advice(w->pool[i].seen.first, &a, n++ > 0))
 			return command_fail(in, "out of memory");
 	}
 	if (in->is_json)
