@@ -73,7 +73,7 @@ void again_draw(struct buffer *ret, const char *text, size_t width, size_t heigh
 		size_t n = strcspn(text, "\n");
 
 		draw_line(ret, text, n, width);
-		buffer_add_text(ret, i + 1 < height ? "\033[K\r\n" : "\033[K");
+		buffer_add_text(ret, i + 1 < height ? "\033[K\n" : "\033[K");
 		text += n + (text[n] == '\n');
 	}
 	if (n_shown < n_lines) {

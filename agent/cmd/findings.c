@@ -213,15 +213,17 @@ static void print_none(struct source *source)
 {
 	CLEANUP(cleanup_json) json_t *status = NULL;
 	struct diag d = { 0 };
+	char text[160] = "No findings.";
 	double ticks = NAN;
 
 	if (!source_get(source, API_PREFIX "status", &status, &d))
 		ticks = field_number(json_object_get(status, "agent"), "ticks");
 	if (ticks < YOUNG_TICKS)
-		printf("No findings yet: the agent has looked for %.0f seconds; most need a few, a leak a minute.\n",
-		       ticks);
-	else
-		printf("No findings.\n");
+		snprintf(
+			text, sizeof(text),
+			"No findings yet: the agent has looked for %.0f seconds; most need a few, a leak a minute.",
+			ticks);
+	prose_print("", 0, text);
 }
 
 static int print_all(const struct invocation *in, struct source *source, const json_t *findings)

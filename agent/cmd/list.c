@@ -8,6 +8,7 @@
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/pools.h"
+#include "cmd/prose.h"
 #include "cmd/source.h"
 #include "cmd/table.h"
 
@@ -27,10 +28,11 @@ static int look(const struct invocation *in, struct source *source)
 		return EXIT_DONE;
 	}
 	if (!json_array_size(field_array(pools, "pools"))) {
-		printf("No pool %s.\n",
-		       field_number(pools, "total") > 0
-			       ? "matches"
-			       : "is known; `poolscope doctor` tells whether the agent sees what it should");
+		prose_print(
+			"", 0,
+			field_number(pools, "total") > 0
+				? "No pool matches."
+				: "No pool is known; `poolscope doctor` tells whether the agent sees what it should.");
 		return EXIT_DONE;
 	}
 	pools_tabulate(&table, pools);

@@ -87,16 +87,16 @@ static void assert_drawn(const char *text, size_t width, size_t height, const ch
 static void an_output_is_drawn_over_the_one_before_and_leaves_nothing_of_it(void **state)
 {
 	(void)state;
-	assert_drawn("one\ntwo\n", 80, 24, "\033[Hone\033[K\r\ntwo\033[K\r\n\033[J");
+	assert_drawn("one\ntwo\n", 80, 24, "\033[Hone\033[K\ntwo\033[K\n\033[J");
 	assert_drawn("", 80, 24, "\033[H\033[J");
 }
 
 static void what_does_not_fit_on_the_screen_is_cut_and_told(void **state)
 {
 	(void)state;
-	assert_drawn("1\n2\n3\n4\n", 80, 3, "\033[H1\033[K\r\n2\033[K\r\n(2 lines more)\033[J");
-	assert_drawn("1\n2\n3\n", 80, 3, "\033[H1\033[K\r\n2\033[K\r\n3\033[K\033[J");
-	assert_drawn("日本語日本語\n", 7, 3, "\033[H日本語…\033[K\r\n\033[J");
+	assert_drawn("1\n2\n3\n4\n", 80, 3, "\033[H1\033[K\n2\033[K\n(2 lines more)\033[J");
+	assert_drawn("1\n2\n3\n", 80, 3, "\033[H1\033[K\n2\033[K\n3\033[K\033[J");
+	assert_drawn("日本語日本語\n", 7, 3, "\033[H日本語…\033[K\n\033[J");
 	assert_drawn("1\n2\n", 4, 1, "\033[H(2 …\033[J");
 }
 
