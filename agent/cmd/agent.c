@@ -176,15 +176,12 @@ static void tick(struct agent *a)
 
 	watch_tick(a->watch);
 	targets_sweep(a->targets);
+	set_snapshot(a, NULL); /* its histograms change; and of many pools two at once would be the most that the agent needs */
 	ingest_tick(a->ingest, now_ns);
 	a->ticks++;
-	if (!s) {
-		arena_free(arena);
-		return; /* out of memory: the old snapshot stays */
-	}
-	s->arena = arena;
-	set_snapshot(a, NULL); /* of many pools two at once would be the most that the agent needs */
-	if (fill_snapshot(a, s, now_ns)) {
+	if (s)
+		s->arena = arena;
+	if (!s || fill_snapshot(a, s, now_ns)) {
 		arena_free(arena);
 		return; /* out of memory: there is none until the next tick, and who asks is told so */
 	}

@@ -243,6 +243,17 @@ void source_close(struct source *s)
 	free(s);
 }
 
+/* Of the agent or the recording in this process. */
+static const struct snapshot *newest(const struct source *s, struct diag *d)
+{
+	const struct snapshot *snapshot =
+		s->player ? player_snapshot(s->player) : agent_snapshot(s->agent);
+
+	if (!snapshot)
+		diag_set(d, -ENODATA, "there is no tick that could be read");
+	return snapshot;
+}
+
 static int get_recorded(struct source *s, const char *path, json_t **ret, struct diag *d)
 {
 	AUTO_FREE char *bare = strndup(path, strcspn(path, "?"));
@@ -254,24 +265,32 @@ static int get_recorded(struct source *s, const char *path, json_t **ret, struct
 	    !strcmp(bare, API_PREFIX "config"))
 		return diag_set(d, -ENODATA, "a recording does not have %s",
 				bare + strlen(API_PREFIX));
-	r = encode_path(player_snapshot(s->player), bare, ret);
+	if (!newest(s, d))
+		return -ENODATA;
+	r = encode_path(newest(s, d), bare, ret);
 	if (r == -ENOENT)
 		return diag_set(d, -ENODATA, "there is nothing under %s", path);
 	return r ? diag_set(d, r, "out of memory") : 0;
 }
 
 /* As the server does it. */
-static int get_in_process(struct source *s, const char *path, json_t **ret)
+static int get_in_process(struct source *s, const char *path, json_t **ret, struct diag *d)
 {
 	size_t n = strcspn(path, "?");
 	AUTO_FREE char *bare = strndup(path, n);
 	uint64_t pool;
+	int r;
 
 	if (!bare)
-		return -ENOMEM;
+		return diag_set(d, -ENOMEM, "out of memory");
+	if (!newest(s, d))
+		return -ENODATA;
 	if (!strcmp(path + n, "?stacks") && path_is_pool(agent_snapshot(s->agent), bare, &pool))
 		agent_want_stacks(s->agent, pool);
-	return encode_path(agent_snapshot(s->agent), bare, ret);
+	r = encode_path(newest(s, d), bare, ret);
+	if (r == -ENOENT)
+		return diag_set(d, -ENODATA, "there is nothing under %s", path);
+	return r ? diag_set(d, r, "out of memory") : 0;
 }
 
 int source_get(struct source *s, const char *path, json_t **ret, struct diag *d)
@@ -284,11 +303,7 @@ int source_get(struct source *s, const char *path, json_t **ret, struct diag *d)
 	} else if (s->socket_path) {
 		r = client_get(s->socket_path, path, ret, d);
 	} else {
-		r = get_in_process(s, path, ret);
-		if (r == -ENOENT)
-			r = diag_set(d, -ENODATA, "there is nothing under %s", path);
-		else if (r)
-			diag_set(d, r, "out of memory");
+		r = get_in_process(s, path, ret, d);
 	}
 	if (!r)
 		clean_strings(*ret);
@@ -301,8 +316,9 @@ int source_get_pools(struct source *s, const struct pool_choice *c, json_t **ret
 	int r = 0;
 
 	if (s->player || s->agent) {
-		*ret = encode_pools_chosen(
-			s->player ? player_snapshot(s->player) : agent_snapshot(s->agent), c);
+		if (!newest(s, d))
+			return -ENODATA;
+		*ret = encode_pools_chosen(newest(s, d), c);
 		r = *ret ? 0 : -ENOMEM;
 	} else {
 		buffer_add_text(&path, API_PREFIX "pools");
