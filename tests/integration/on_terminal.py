@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""on_terminal.py run OUT ROWS COLUMNS SECONDS COMMAND... - runs a command on a terminal of that size, gives it Ctrl-C after so long, keeps what it wrote, and
+"""on_terminal.py run OUT ROWS COLUMNS SECONDS COMMAND... - runs a command on a terminal of that size, gives it Ctrl-C so long after its first output, keeps what it wrote, and
 prints how it ended.
 
 on_terminal.py judge OUT ROWS COLUMNS - whether that was several pictures, each drawn from the first line on, in no more lines and columns than there are, with
@@ -25,7 +25,7 @@ def run(out, rows, columns, seconds, *command):
         os.environ.update(TERM="xterm", LC_ALL="C.UTF-8")
         os.execv(command[0], command)
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", int(rows), int(columns), 0, 0))
-    data, end = b"", time.monotonic() + float(seconds)
+    data, end = b"", time.monotonic() + 30  # should there be no output at all
     while True:
         if end and time.monotonic() > end:
             os.write(fd, b"\x03")
@@ -38,6 +38,8 @@ def run(out, rows, columns, seconds, *command):
             break
         if not chunk:
             break
+        if not data:
+            end = time.monotonic() + float(seconds)
         data += chunk
     with open(out, "wb") as f:
         f.write(data)
