@@ -182,11 +182,11 @@ static void describe_sender(const struct otlp *o, int signal, int64_t now_ns, st
 		buffer_printf(b, ", %" PRIu64 " wait to be sent again", stats.row.queued_requests);
 	is_old = now_ns - stats.last_success_ns > BAD_AFTER_NS;
 	if (stats.last_error_outcome == PUSH_retry)
-		worsen(ret, !stats.last_success_ns || is_old ? CHECK_BAD : CHECK_NOTE,
+		worsen(ret, !stats.last_success_ns || is_old ? CHECK_BAD : CHECK_LOOK,
 		       "it goes on by itself once a receiver of OTLP answers there: is one up, can this host reach it, is the protocol its own?");
 	else
 		worsen(ret,
-		       stats.last_error_outcome == PUSH_partial_success ? CHECK_NOTE : CHECK_BAD,
+		       stats.last_error_outcome == PUSH_partial_success ? CHECK_LOOK : CHECK_BAD,
 		       "the receiver does not want it: look at endpoint, protocol and headers (OTLP in poolscope.conf(5)), and at the receiver's own log");
 }
 
@@ -205,6 +205,9 @@ void otlp_check(const struct otlp *o, int64_t now_ns, struct arena *a, struct ch
 			       "set it right (OTLP in poolscope.conf(5)), and start the agent again");
 		}
 	}
+	if (ret->state != CHECK_OK)
+		ret->costs =
+			"what the receiver has is older than what is so; what waits for longer than max_age_seconds is thrown away";
 	ret->found = arena_strdup(a, b.n ? b.data : "off: no endpoint is set");
 }
 

@@ -35,7 +35,7 @@ static const struct {
 
 static const char *const check_states[] = {
 	[CHECK_OK] = "ok",
-	[CHECK_NOTE] = "note",
+	[CHECK_LOOK] = "look",
 	[CHECK_BAD] = "bad",
 };
 
@@ -255,7 +255,9 @@ static json_t *encode_checks(const struct snapshot *s)
 			&o, "state",
 			check_states[(unsigned int)c->state <= CHECK_BAD ? c->state : CHECK_BAD]);
 		object_set_text(&o, "found", c->found);
-		object_set_text(&o, "advice", c->advice);
+		object_set_text(&o, "costs", c->costs);
+		object_set_text(&o, "do", c->advice);
+		object_set_text(&o, "advice", c->advice); /* as it was called before */
 		array_add(&array, object_end(&o));
 	}
 	return array;
@@ -276,15 +278,19 @@ static json_t *encode_tables(const struct snapshot *s)
 	return array;
 }
 
-static json_t *encode_losses(const struct agent_row *a)
+static json_t *encode_losses(const struct snapshot *s)
 {
+	const struct loss_time *times = s->loss_times;
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < PS_LOSS_COUNT; i++) {
 		struct object o = object_begin();
 
 		object_set_name(&o, "kind", losses[i].name);
-		object_set_total(&o, "count", a->losses[i]);
+		object_set_total(&o, "count", s->agent.losses[i]);
+		object_set_ns(&o, "since",
+			      times && times[i].first_ns ? times[i].first_ns : UNKNOWN);
+		object_set_ns(&o, "last", times && times[i].last_ns ? times[i].last_ns : UNKNOWN);
 		object_set_text(&o, "text", losses[i].text);
 		array_add(&array, object_end(&o));
 	}
@@ -305,10 +311,12 @@ json_t *encode_status(const struct snapshot *s)
 	object_set_real(&o, "window_seconds", s->window_s);
 	object_set_total(&o, "pools", s->n_pools);
 	object_set_total(&o, "findings_open", n_open);
+	object_set_count(&o, "agent_pid", s->agent_pid ? s->agent_pid : UNKNOWN);
+	object_set_text(&o, "config_file", s->config_file);
 	object_set(&o, "agent", encode_agent(&s->agent));
 	object_set(&o, "checks", encode_checks(s));
 	object_set(&o, "tables", encode_tables(s));
-	object_set(&o, "losses", encode_losses(&s->agent));
+	object_set(&o, "losses", encode_losses(s));
 	return object_end(&o);
 }
 

@@ -23,6 +23,7 @@
 #include "api/server.h"
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/meter.h"
 #include "base/text.h"
 #include "cmd/evidence.h"
 #include "cmd/findings_log.h"
@@ -74,6 +75,9 @@ struct agent {
 	int64_t began_ns, last_tick_ns;
 	struct pace_mark pace;
 	double tick_s, longest_tick_s, longest_tick_cpu_s;
+	struct loss_time loss_times[PS_LOSS_COUNT];
+	uint64_t losses_before[PS_LOSS_COUNT];
+	const char *config_file; /* borrowed */
 };
 
 static int64_t clock_ns(clockid_t which)
@@ -107,6 +111,9 @@ static int fill_self(struct agent *a, struct snapshot *s)
 		.tick_s = a->tick_s,
 		.longest_tick_s = a->longest_tick_s,
 		.longest_tick_cpu_s = a->longest_tick_cpu_s,
+		.loss_times = a->loss_times,
+		.losses_before = a->losses_before,
+		.config_file = a->config_file,
 	};
 
 	return self_fill(&self, s);
@@ -489,6 +496,7 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 	struct kernel_limits in_effect;
 	int error = open_server(a, o, d); /* first: a second agent on this host must not attach anything */
 
+	meter_tell(o->meter, "loading the kernel side", 0, 0);
 	if (!error)
 		error = kernel_load(&limits, &a->kernel, d);
 	if (error)
@@ -521,7 +529,7 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 	if (!error)
 		error = open_otlp(a);
 	if (!error)
-		error = watch_new(a->targets, &a->watch);
+		error = watch_new(a->targets, o->meter, &a->watch);
 	if (!error)
 		error = open_loop(a);
 	return error ? diag_set(d, error, "starting failed: %s", strerror(-error)) : 0;
@@ -537,6 +545,7 @@ int agent_new(const struct agent_options *options, struct agent **ret, struct di
 	a->epoll_fd = a->timer_fd = a->stop_fd = -1;
 	a->is_logging = options->is_logging;
 	a->began_ns = clock_ns(CLOCK_MONOTONIC);
+	a->config_file = options->config_file ? options->config_file : CONFIG_FILE;
 	error = config_read(options->config_file, &a->config, d);
 	if (!error)
 		error = read_otlp(a, options, d);

@@ -12,6 +12,7 @@
 struct agent;
 struct buffer;
 struct diag;
+struct meter;
 struct snapshot;
 
 struct agent_options {
@@ -21,6 +22,7 @@ struct agent_options {
 	const char *socket_path;	/* NULL = default, "" = none */
 	const char *recipe_folders;	/* NULL = default, "" = none */
 	bool is_logging;	/* each finding that opens or ends, on stderr */
+	struct meter *meter;	/* is told how far it is with beginning; NULL = nobody is */
 	bool in_process;		/* for a read command: no signals, no notify */
 };
 

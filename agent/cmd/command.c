@@ -60,6 +60,7 @@ enum opt {
 #define ALWAYS (BIT(OPT_HELP) | BIT(OPT_VERSION))
 #define READ (BIT(OPT_SOCKET) | BIT(OPT_JSON))
 #define REPLAY (BIT(OPT_SPEED) | BIT(OPT_AT) | BIT(OPT_DAMAGED))
+#define AGAIN (BIT(OPT_WATCH) | BIT(OPT_COUNT))
 #define FILTER (BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_SORT))
 
 static const struct option_row option_rows[N_OPTS] = {
@@ -72,13 +73,13 @@ static const struct option_row option_rows[N_OPTS] = {
 	[OPT_KIND] = { "kind", 0, "KIND", "only pools of this kind" },
 	[OPT_SORT] = { "sort", 's', "KEY", "the order of the rows" },
 	[OPT_ONCE] = { "once", '1', NULL, "print once and end" },
-	[OPT_COUNT] = { "count", 'n', "N", "print N times and end" },
+	[OPT_COUNT] = { "count", 'n', "N", "end after printing N times" },
 	[OPT_INTERVAL] = { "interval", 'i', "SECONDS",
 			   "time between updates (2); advise: of a look (10)" },
 	[OPT_HOLDERS] = { "holders", 0, NULL, "list all who hold an item" },
 	[OPT_WAITERS] = { "waiters", 0, NULL, "list all who wait" },
 	[OPT_FOLLOW] = { "follow", 'f', NULL, "go on, and print what opens and closes" },
-	[OPT_WATCH] = { "watch", 'w', NULL, "go on, and print again and again" },
+	[OPT_WATCH] = { "watch", 'w', "N", "print again every N seconds, until Ctrl-C" },
 	[OPT_AVAILABLE] = { "available", 0, "PATH", "list the USDT points that a file offers" },
 	[OPT_CONFIG] = { "config", 'c', "FILE", "configuration (/etc/poolscope/poolscope.conf)" },
 	[OPT_CHECK_CONFIG] = { "check-config", 0, NULL, "check the configuration and end" },
@@ -123,48 +124,52 @@ static const struct command commands[] = {
 	  "the order, r turns it round, arrows scroll. Without a terminal it prints the\n"
 	  "table once, or --count times.",
 	  ALWAYS | READ | FILTER | BIT(OPT_ONCE) | BIT(OPT_COUNT) | BIT(OPT_INTERVAL),
-	  POOL_SORT_KEYS, 0, 0, command_top, true, 0 },
+	  POOL_SORT_KEYS, 0, 0, command_top, true, 0, false },
 	{ "list", "", "one row per pool, the worst first",
 	  "A dash is a number that cannot be known, never zero. UTIL is the use over the\n"
 	  "capacity in the last window.",
-	  ALWAYS | READ | FILTER, POOL_SORT_KEYS, 0, 0, command_list, true, 0 },
+	  ALWAYS | READ | AGAIN | FILTER, POOL_SORT_KEYS, 0, 0, command_list, true, 0, false },
 	{ "show", "POOL", "one pool in full",
 	  "POOL is an id, a name, or PROCESS/NAME. Of holders and waiters the oldest three\n"
 	  "are shown, unless --holders or --waiters asks for all.",
-	  ALWAYS | READ | BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_SORT) |
+	  ALWAYS | READ | AGAIN | BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_SORT) |
 		  BIT(OPT_HOLDERS) | BIT(OPT_WAITERS),
-	  "age tid", 0, 1, command_show, true, 0 },
+	  "age tid", 0, 1, command_show, true, 0, false },
 	{ "findings", "", "what is wrong, since when, and what to do",
 	  "Open findings first, the most severe on top, then those that ended recently.",
-	  ALWAYS | READ | FILTER | BIT(OPT_FOLLOW), "severity since process type", 0, 0,
-	  command_findings, true, 0 },
+	  ALWAYS | READ | AGAIN | FILTER | BIT(OPT_FOLLOW), "severity since process type", 0, 0,
+	  command_findings, true, 0, false },
 	{ "advise", "[POOL]", "size: what wait to expect at other capacities",
 	  "Measures arrivals, holds and waits for --interval seconds and computes what\n"
 	  "follows. The first two rows are what was measured and what follows for the same\n"
 	  "capacity; where these differ there is no advice.",
 	  ALWAYS | READ | FILTER | BIT(OPT_INTERVAL), POOL_SORT_KEYS, 0, 1, command_advise, true,
-	  11 },
+	  11, false },
 	{ "stalls", "", "processes that stood still, by cause",
 	  "A stall is a time in which a process with work to do made no progress.",
-	  ALWAYS | READ | FILTER, "sum max count process", 0, 0, command_stalls, true, 0 },
+	  ALWAYS | READ | AGAIN | FILTER, "sum max count process", 0, 0, command_stalls, true, 0,
+	  false },
 	{ "locks", "", "locks at which threads wait",
 	  "A lock is a futex word of a process that has connections. What lies in no file\n"
 	  "has its address for a name. WAITING is how many threads waited, on average; AT\n"
 	  "is a function in which they did, and --json has more of the stack.",
-	  ALWAYS | READ | FILTER | BIT(OPT_WATCH) | BIT(OPT_COUNT) | BIT(OPT_INTERVAL),
-	  "wait waits now longest process", 0, 0, command_locks, true, 0 },
+	  ALWAYS | READ | AGAIN | FILTER, "wait waits now longest process", 0, 0, command_locks,
+	  true, 0, false },
 	{ "probes", "", "what is attached where, its hits and its cost",
 	  "With --available it reads the file and asks no agent. With --pid, --pool or\n"
 	  "--kind it shows the files that those processes map.",
-	  ALWAYS | READ | FILTER | BIT(OPT_AVAILABLE), "file hits errors verb", 0, 0,
-	  command_probes, false, 0 },
+	  ALWAYS | READ | AGAIN | FILTER | BIT(OPT_AVAILABLE), "file hits errors verb", 0, 0,
+	  command_probes, false, 0, false },
 	{ "recipes", "", "the libraries known by data, and who uses them",
 	  "With --check it reads one recipe and says by line what is wrong; it asks\n"
 	  "no agent. An agent reads its recipes again on SIGHUP.",
-	  ALWAYS | READ | BIT(OPT_SORT) | BIT(OPT_CHECK), "name processes", 0, 0, command_recipes,
-	  false, 0 },
-	{ "doctor", "", "whether the agent sees all it should, and what it costs",
-	  "Exits with 1 when a check is bad.", ALWAYS | READ, NULL, 0, 0, command_doctor, true, 0 },
+	  ALWAYS | READ | AGAIN | BIT(OPT_SORT) | BIT(OPT_CHECK), "name processes", 0, 0,
+	  command_recipes, false, 0, false },
+	{ "doctor", "", "what is fine, what is not, and what mends it",
+	  "Each check has what was found, whether that is ok, wants a look or is bad, what\n"
+	  "it costs to leave it, and what mends it. Where no agent runs, and this user may\n"
+	  "not run one, it checks the machine. Exits with 1 when a check is bad.",
+	  ALWAYS | READ | AGAIN | BIT(OPT_CONFIG), NULL, 0, 0, command_doctor, true, 0, true },
 	{ "report", "", "one text about an incident, safe to paste",
 	  "What is wrong on top, with evidence and stacks, then all pools, stalls, locks,\n"
 	  "the agent itself and its configuration; at most 60 kB, and what was cut is told.\n"
@@ -172,31 +177,32 @@ static const struct command commands[] = {
 	  "hosts, addresses, processes and pools are in it, unless --anonymous is given.",
 	  ALWAYS | READ | BIT(OPT_PID) | BIT(OPT_POOL) | BIT(OPT_KIND) | BIT(OPT_OUTPUT) |
 		  BIT(OPT_FORCE) | BIT(OPT_ANONYMOUS) | BIT(OPT_COMMAND_LINES),
-	  NULL, 0, 0, command_report, true, 0 },
+	  NULL, 0, 0, command_report, true, 0, false },
 	{ "record", "-o FILE", "keeps what the agent sees, for `replay`",
 	  "Until it is told to end by SIGINT or SIGTERM, or for --seconds. With --flight it\n"
 	  "writes what the agent's flight recorder holds, the last minutes, and ends.",
 	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_OUTPUT) | BIT(OPT_FORCE) | BIT(OPT_SECONDS) |
 		  BIT(OPT_FLIGHT),
-	  NULL, 0, 0, command_record, false, 0 },
+	  NULL, 0, 0, command_record, false, 0, false },
 	{ "replay", "FILE [COMMAND]", "looks at a recording with the other commands",
 	  "COMMAND is top, list, show, findings, advise, stalls, locks, report or doctor,\n"
 	  "with its own options. It sees the end of the recording, or what --at says; top\n"
-	  "plays it as it was, and findings --follow or locks --watch at once, unless\n"
-	  "--speed is given. Without a command it is top at a terminal, else findings.",
-	  ALWAYS | REPLAY, NULL, 1, 2, NULL, false, 0 },
+	  "plays it as it was, and so does --watch at a terminal; else --watch and\n"
+	  "findings --follow go through it at once, unless --speed is given. Without a\n"
+	  "command it is top at a terminal, else findings.",
+	  ALWAYS | REPLAY, NULL, 1, 2, NULL, false, 0, false },
 	{ "run", "", "the agent, in the foreground",
 	  "Watches until it is told to end by SIGINT or SIGTERM.",
 	  ALWAYS | BIT(OPT_SOCKET) | BIT(OPT_CONFIG) | BIT(OPT_CHECK_CONFIG) |
 		  BIT(OPT_WEB_LISTEN_ADDRESS) | BIT(OPT_LISTEN_ADDRESS) | BIT(OPT_WEB_CONFIG) |
 		  BIT(OPT_RECIPES),
-	  NULL, 0, 0, command_run, false, 0 },
+	  NULL, 0, 0, command_run, false, 0, false },
 	{ "completion", "WHAT [PREFIX]", "what a shell completes words from",
 	  "WHAT is pools or pids: prints those of the running agent that begin with PREFIX,\n"
 	  "one a line, then a tab and what it is; nothing where none runs or none may be\n"
 	  "asked. Or it is sh or fish: prints commands and options as tables for the\n"
 	  "completion of bash and zsh, or of fish.",
-	  ALWAYS | BIT(OPT_SOCKET), NULL, 1, 2, command_completion, false, 0 },
+	  ALWAYS | BIT(OPT_SOCKET), NULL, 1, 2, command_completion, false, 0, false },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -471,8 +477,7 @@ static int take_option(struct invocation *in, enum opt opt, const char *value)
 		in->is_followed = true;
 		return 0;
 	case OPT_WATCH:
-		in->is_watched = true;
-		return 0;
+		return take_seconds(in, "watch", value, &in->watch_s);
 	case OPT_AVAILABLE:
 		in->available = value;
 		return 0;
@@ -611,7 +616,7 @@ bool command_is_screen(const struct invocation *in)
 
 bool command_goes_on(const struct invocation *in)
 {
-	return command_is_screen(in) || in->is_followed || in->is_watched || in->count > 1;
+	return command_is_screen(in) || in->is_followed || in->watch_s > 0 || in->count > 1;
 }
 
 static int check(const struct invocation *in, uint64_t given)
@@ -623,6 +628,8 @@ static int check(const struct invocation *in, uint64_t given)
 	if (wrong)
 		return command_misused(in, "it has no option --%s",
 				       option_rows[__builtin_ctzll(wrong)].name);
+	if (in->is_followed && (in->watch_s > 0 || in->count))
+		return command_misused(in, "--follow goes on by itself: no --watch or --count");
 	if (in->sort && !is_word_of(in->command->sort_keys, in->sort))
 		return command_misused(in, "--sort: '%s' is none of: %s", in->sort,
 				       in->command->sort_keys);

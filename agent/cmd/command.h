@@ -37,12 +37,12 @@ struct invocation {
 	int32_t pid;		/* 0 = all */
 	int count;		/* 0 = not given */
 	double interval_s;	/* 0 = not given */
+	double watch_s;		/* it prints again every so many seconds; 0 = once, or `count` times */
 	bool is_json;
 	bool is_once;
 	bool has_holders;
 	bool has_waiters;
 	bool is_followed;
-	bool is_watched;
 	bool is_check_config;
 	bool is_forced;
 	bool is_anonymous;
@@ -62,6 +62,7 @@ struct command {
 	int (*run)(const struct invocation *in);	/* returns an exit status */
 	bool is_of_recordings;	/* it can be asked of one, too */
 	double measures_s;	/* it looks for so long before it says something; 0 = it does not */
+	bool is_verdict;	/* EXIT_FAILED is what it has found, and no end of --watch */
 };
 
 /*

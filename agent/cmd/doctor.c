@@ -1,145 +1,144 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * doctor.c - `poolscope doctor`: whether the agent sees all it should, what it lost, what it costs, and what to do. The surprise:
- * losses and full tables are notes, not failures, since counts stay right; only a bad check makes the exit status 1.
+ * doctor.c - `poolscope doctor`: a person's first aid. Each check has what was found, whether that is fine, what it costs to leave it, and what mends
+ * it. The surprise: that no agent can be asked is a finding like others, so there is always an answer.
  */
-#include <math.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/json.h"
 #include "base/cleanup.h"
+#include "base/diag.h"
 #include "base/text.h"
+#include "cmd/again.h"
+#include "cmd/checks.h"
 #include "cmd/command.h"
 #include "cmd/field.h"
+#include "cmd/host.h"
 #include "cmd/source.h"
 #include "cmd/views.h"
 
-#define FULL_RATIO 0.9
-
-static void print_mark(const char *state, const char *name)
-{
-	printf("  %-5s %-22s ", !strcmp(state, "bad") ? "BAD" : state, name);
-}
-
-static void print_advice(const char *advice)
-{
-	if (advice)
-		printf("        %-22s → %s\n", "", advice);
-}
-
-/* Returns how many are bad. */
-static size_t print_checks(const json_t *status)
-{
-	const json_t *check;
-	size_t i, n_bad = 0;
-
-	json_array_foreach (field_array(status, "checks"), i, check) {
-		const char *state = field_text_or(check, "state", "bad");
-
-		n_bad += !strcmp(state, "bad");
-		print_mark(state, field_text_or(check, "name", "-"));
-		printf("%s\n", field_text_or(check, "found", "-"));
-		print_advice(field_text(check, "advice"));
-	}
-	return n_bad;
-}
-
-static void print_tables(const json_t *status)
-{
-	const json_t *table;
-	size_t i;
-
-	printf("\nTables (entries of the limit)\n");
-	json_array_foreach (field_array(status, "tables"), i, table) {
-		double used = field_number(table, "used"), limit = field_number(table, "limit");
-
-		print_mark(used >= FULL_RATIO * limit ? "note" : "ok",
-			   field_text_or(table, "name", "-"));
-		printf("%.0f of %.0f\n", used, limit);
-	}
-}
-
-static void print_losses(const json_t *status)
-{
-	const json_t *loss;
-	bool is_any = false;
-	size_t i;
-
-	printf("\nLosses\n");
-	json_array_foreach (field_array(status, "losses"), i, loss) {
-		if (field_number(loss, "count") == 0)
-			continue;
-		is_any = true;
-		print_mark("note", field_text_or(loss, "kind", "-"));
-		printf("%.0f: %s\n", field_number(loss, "count"), field_text_or(loss, "text", "-"));
-	}
-	if (!is_any) {
-		print_mark("ok", "none");
-		printf("nothing was lost or refused\n");
-	}
-}
-
-static void print_cost(const json_t *status)
-{
-	const json_t *agent = json_object_get(status, "agent");
-	double hits = field_number(agent, "probe_hits"),
-	       bpf = field_number(agent, "bpf_run_seconds");
-	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES];
-
-	printf("\nOwn cost since the agent started\n");
-	print_mark("", "cpu");
-	printf("%s user, %s system; the last tick took ",
-	       text_format_duration(field_number(agent, "cpu_user_seconds"), a),
-	       text_format_duration(field_number(agent, "cpu_system_seconds"), b));
-	printf("%s, the longest %s\n", text_format_duration(field_number(agent, "tick_seconds"), a),
-	       text_format_duration(field_number(agent, "longest_tick_seconds"), b));
-	print_mark("", "memory");
-	printf("%s resident\n", text_format_bytes(field_number(agent, "rss_bytes"), a));
-	print_mark("", "probes");
-	printf("%s hits", text_format_count(hits, a));
-	if (isnan(bpf))
-		printf("; their time is not known (sysctl kernel.bpf_stats_enabled=1 measures it, for a small cost)\n");
-	else
-		printf(", %s in our programs, %s each\n", text_format_duration(bpf, a),
-		       text_format_duration(hits > 0 ? bpf / hits : NAN, b));
-}
-
 size_t status_print(const json_t *status)
 {
-	size_t n_bad;
+	CLEANUP(cleanup_json) json_t *checks = checks_of_status(status, NULL);
 
-	printf("Checks\n");
-	n_bad = print_checks(status);
-	print_tables(status);
-	print_losses(status);
-	print_cost(status);
-	return n_bad;
+	checks_print(checks);
+	return checks_count(checks, "bad");
+}
+
+/* What runs, or why nothing can be asked. */
+static void check_agent(json_t *checks, const json_t *status, int error, const char *why)
+{
+	const json_t *agent = json_object_get(status, "agent");
+	char processes[TEXT_NUMBER_BYTES], pools[TEXT_NUMBER_BYTES], age[TEXT_NUMBER_BYTES];
+
+	if (status) {
+		text_format_count(field_number(agent, "processes"), processes);
+		text_format_count(field_number(status, "pools"), pools);
+		text_format_duration(field_number(agent, "ticks"), age);
+		checks_add(
+			checks, "ok", "agent", NULL, NULL,
+			"poolscope %s on %s has looked for %s: %s processes followed, %s pools, %.0f open findings",
+			field_text_or(status, "version", "-"), field_text_or(status, "host", "-"),
+			age, processes, pools, field_number(status, "findings_open"));
+	} else if ((error == -EPERM || error == -EACCES) && geteuid()) {
+		checks_add(
+			checks, "look", "agent",
+			"hooks, targets, losses, tables and exporters could not be checked",
+			"sudo poolscope doctor; or start the agent (sudo systemctl start poolscope) and be in its group (sudo usermod -aG poolscope USER)",
+			"%s", why);
+	} else {
+		checks_add(
+			checks, "bad", "agent",
+			"nothing is watched; hooks, targets, losses, tables and exporters could not be checked",
+			"mend what is said here and above, then: sudo systemctl restart poolscope; journalctl -u poolscope has its last words",
+			"%s", why);
+	}
+}
+
+/* A new array. status is NULL when there is no agent. */
+static json_t *all_checks(const struct invocation *in, const json_t *status, const json_t *probes,
+			  int error, const char *why)
+{
+	const struct host host = {
+		.proc = "/proc",
+		.sys = "/sys",
+		.agent_pid = (int32_t)json_integer_value(json_object_get(status, "agent_pid")),
+		.is_agent = status != NULL,
+		.config = in->config ? in->config : field_text(status, "config_file"),
+	};
+	/* a recording may be of another machine, and of another day */
+	json_t *checks = in->recording ? json_array() : host_checks(&host);
+
+	check_agent(checks, status, error, why);
+	if (status) {
+		CLEANUP(cleanup_json) json_t *more = checks_of_status(status, probes);
+
+		checks_join(checks, more);
+	}
+	return checks;
+}
+
+static void print_result(const json_t *checks)
+{
+	size_t n_bad = checks_count(checks, "bad"), n_look = checks_count(checks, "look");
+
+	checks_print(checks);
+	printf("\n%zu checks: ", json_array_size(checks));
+	if (n_bad || n_look)
+		printf("%zu bad, %zu to look at\n", n_bad, n_look);
+	else
+		printf("all is fine\n");
+}
+
+static int print_checks(const struct invocation *in, json_t *status, const json_t *probes,
+			int error, const char *why)
+{
+	CLEANUP(cleanup_json) json_t *checks = all_checks(in, status, probes, error, why);
+	CLEANUP(cleanup_json) json_t *document = status ? json_incref(status) : json_object();
+
+	if (in->is_json) {
+		json_object_set(document, "checks", checks);
+		print_document(in, document);
+	} else {
+		print_result(checks);
+	}
+	return checks_count(checks, "bad") ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int look(const struct invocation *in, struct source *source)
+{
+	CLEANUP(cleanup_json) json_t *status = NULL;
+	CLEANUP(cleanup_json) json_t *probes = NULL;
+	struct diag d = { 0 }, unused = { 0 };
+	int error = source_get(source, API_PREFIX "status", &status, &d);
+
+	if (!error)
+		source_get(source, API_PREFIX "probes", &probes, &unused); /* a recording has none */
+	return print_checks(in, error ? NULL : status, probes, error, d.text);
+}
+
+/* Each time it tries again, for an agent may have been started. */
+static int look_without(const struct invocation *in, struct source *none)
+{
+	CLEANUP(cleanup_source) struct source *source = NULL;
+	struct diag d = { 0 };
+	int error = source_open(in, &source, &d);
+
+	(void)none;
+	return error ? print_checks(in, NULL, NULL, error, d.text) : look(in, source);
 }
 
 int command_doctor(const struct invocation *in)
 {
-	CLEANUP(cleanup_json) json_t *status = NULL;
-	char number[TEXT_NUMBER_BYTES];
-	const json_t *agent, *check;
-	size_t i, n_bad = 0;
-	int r = source_get_once(in, API_PREFIX "status", &status);
+	CLEANUP(cleanup_source) struct source *source = NULL;
+	struct diag d = { 0 };
 
-	if (r)
-		return r;
-	if (in->is_json) {
-		json_array_foreach (field_array(status, "checks"), i, check)
-			n_bad += !strcmp(field_text_or(check, "state", "bad"), "bad");
-		print_json(status);
-		return n_bad ? EXIT_FAILED : EXIT_DONE;
-	}
-	agent = json_object_get(status, "agent");
-	printf("poolscope %s on %s: %s processes followed, ", field_text_or(status, "version", "-"),
-	       field_text_or(status, "host", "-"),
-	       text_format_count(field_number(agent, "processes"), number));
-	printf("%s pools, ", text_format_count(field_number(status, "pools"), number));
-	printf("%s open findings\n\n",
-	       text_format_count(field_number(status, "findings_open"), number));
-	n_bad = status_print(status);
-	return n_bad ? EXIT_FAILED : EXIT_DONE;
+	if (!source_open(in, &source, &d))
+		return again_go_on(in, source, look);
+	if (in->recording)
+		return command_fail(in, "%s", d.text);
+	return again_go_on(in, NULL, look_without);
 }

@@ -14,15 +14,18 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/text.h"
+#include "cmd/again.h"
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/pools.h"
+#include "cmd/prose.h"
 #include "cmd/rank.h"
 #include "cmd/source.h"
 #include "cmd/views.h"
 #include "cmd/words.h"
 
 #define FOLLOW_MS 1000
+#define INDENT 10	/* of what is said of a finding below its first line */
 #define YOUNG_TICKS 60 /* of a second each */
 
 /* ---- choosing and ordering ------------------------------------------------------------------------------------------------- */
@@ -143,6 +146,14 @@ static const char *text_of(const struct buffer *b)
 	return b->error || !b->n ? "-" : b->data;
 }
 
+static void print_labelled(const char *label, const char *text)
+{
+	char head[32];
+
+	snprintf(head, sizeof(head), "%*s%s: ", INDENT, "", label);
+	prose_print(head, INDENT, text);
+}
+
 void finding_print(const json_t *f, size_t n_frames)
 {
 	double since = field_number(f, "since"), until = field_number(f, "until");
@@ -165,13 +176,13 @@ void finding_print(const json_t *f, size_t n_frames)
 		printf(", %s to %s (%s), ended\n", text_of(&from), text_of(&to),
 		       text_format_duration(until - since, lasted));
 	}
-	printf("          %s\n", field_text_or(f, "text", "-"));
+	prose_print("", INDENT, field_text_or(f, "text", "-"));
 	if (field_text(f, "evidence"))
-		printf("          evidence: %s\n", field_text(f, "evidence"));
+		print_labelled("evidence", field_text(f, "evidence"));
 	json_array_foreach (field_array(f, "holders"), i, holder)
 		print_holder(holder, n_frames);
 	if (field_text(f, "advice"))
-		printf("          advice: %s\n", field_text(f, "advice"));
+		print_labelled("advice", field_text(f, "advice"));
 }
 
 /* What takes time to show cannot have shown yet. */
@@ -179,15 +190,17 @@ static void print_none(struct source *source)
 {
 	CLEANUP(cleanup_json) json_t *status = NULL;
 	struct diag d = { 0 };
+	char text[160] = "No findings.";
 	double ticks = NAN;
 
 	if (!source_get(source, API_PREFIX "status", &status, &d))
 		ticks = field_number(json_object_get(status, "agent"), "ticks");
 	if (ticks < YOUNG_TICKS)
-		printf("No findings yet: the agent has looked for %.0f seconds; most need a few, a leak a minute.\n",
-		       ticks);
-	else
-		printf("No findings.\n");
+		snprintf(
+			text, sizeof(text),
+			"No findings yet: the agent has looked for %.0f seconds; most need a few, a leak a minute.",
+			ticks);
+	prose_print("", 0, text);
 }
 
 static int print_all(const struct invocation *in, struct source *source, const json_t *findings)
@@ -196,7 +209,7 @@ static int print_all(const struct invocation *in, struct source *source, const j
 	size_t i;
 
 	if (in->is_json) {
-		print_json(findings);
+		print_document(in, findings);
 		return EXIT_DONE;
 	}
 	if (!json_array_size(field_array(findings, "findings")))
@@ -250,17 +263,17 @@ static int follow(const struct invocation *in, struct source *source)
 	}
 }
 
-int command_findings(const struct invocation *in)
+static int look(const struct invocation *in, struct source *source)
 {
-	CLEANUP(cleanup_source) struct source *source = NULL;
 	CLEANUP(cleanup_json) json_t *findings = NULL;
 	struct diag d = { 0 };
 
-	if (source_open(in, &source, &d))
-		return command_fail(in, "%s", d.text);
-	if (in->is_followed)
-		return follow(in, source);
 	if (findings_get(in, source, &findings, &d))
 		return command_fail(in, "%s", d.text);
 	return print_all(in, source, findings);
+}
+
+int command_findings(const struct invocation *in)
+{
+	return again_run(in, in->is_followed ? follow : look);
 }

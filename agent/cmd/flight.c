@@ -181,7 +181,7 @@ static void put_snapshot(struct flight *f, const struct snapshot *s)
 
 		put_strings(f, RECORD_check, &(struct record_number){ .n = i },
 			    &(struct record_check){ .state = c->state },
-			    (const char *const[]){ c->name, c->found, c->advice }, 3);
+			    (const char *const[]){ c->name, c->found, c->advice, c->costs }, 4);
 	}
 	for (size_t i = 0; i < s->n_stacks; i++)
 		put_stack(f, s, &s->stacks[i]);

@@ -6,14 +6,13 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/text.h"
+#include "cmd/again.h"
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/of_processes.h"
 #include "cmd/table.h"
 #include "cmd/views.h"
 #include "cmd/words.h"
-
-#define INTERVAL_S 2.0
 
 /* Without an order those first at which most is waited now, then those at which most was. */
 static struct rank rank_lock(json_t *lock, const char *sort)
@@ -33,10 +32,10 @@ static struct rank rank_lock(json_t *lock, const char *sort)
 int locks_print(const json_t *locks)
 {
 	static const struct column columns[] = {
-		{ "PROCESS", false, 0, 0 }, { "PID", true, 0, 0 },	{ "LOCK", false, 0, 40 },
-		{ "WAITS/S", true, 0, 0 },  { "WAITING", true, 0, 0 },	{ "WAITS", true, 0, 0 },
-		{ "WAIT", true, 0, 0 },	    { "P99", true, 0, 0 },	{ "MAX", true, 0, 0 },
-		{ "NOW", true, 0, 0 },	    { "LONGEST", true, 0, 0 }, { "TIMEOUTS", true, 1, 0 },
+		{ "PROCESS", false, 0, 16 }, { "PID", true, 0, 0 },	{ "LOCK", false, 0, 20 },
+		{ "WAITS/s", true, 2, 0 },  { "WAITING", true, 0, 0 },	{ "WAITS", true, 3, 0 },
+		{ "WAIT", true, 0, 0 },	    { "p99", true, 0, 0 },	{ "MAX", true, 4, 0 },
+		{ "NOW", true, 0, 0 },	    { "LONGEST", true, 1, 0 }, { "TIMEOUTS", true, 5, 0 },
 		{ "AT", false, 0, 0 },
 	};
 	static const char *const durations[] = { "wait.sum_seconds", "wait.p99_seconds",
@@ -78,7 +77,7 @@ int locks_get(const struct invocation *in, struct source *source, json_t **ret, 
 	return of_processes_get(in, source, "locks", rank_lock, ret, d);
 }
 
-static int print_once(const struct invocation *in, struct source *source)
+static int look(const struct invocation *in, struct source *source)
 {
 	CLEANUP(cleanup_json) json_t *locks = NULL;
 	struct diag d = { 0 };
@@ -86,31 +85,15 @@ static int print_once(const struct invocation *in, struct source *source)
 	if (locks_get(in, source, &locks, &d))
 		return command_fail(in, "%s", d.text);
 	if (in->is_json)
-		print_json(locks);
+		print_document(in, locks);
 	else if (!json_array_size(field_array(locks, "locks")))
 		printf("No thread has waited for a lock.\n");
 	else if (locks_print(locks))
 		return command_fail(in, "out of memory");
-	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+	return EXIT_DONE;
 }
 
 int command_locks(const struct invocation *in)
 {
-	CLEANUP(cleanup_source) struct source *source = NULL;
-	double interval_s = in->interval_s > 0 ? in->interval_s : INTERVAL_S;
-	struct diag d = { 0 };
-	int status;
-
-	if (source_open(in, &source, &d))
-		return command_fail(in, "%s", d.text);
-	for (int n = 1;; n++) {
-		status = print_once(in, source);
-		if (status != EXIT_DONE || (in->count ? n >= in->count : !in->is_watched) ||
-		    source_is_over(source))
-			return status;
-		if (source_wait(source, (int)(interval_s * 1000), &d))
-			return command_fail(in, "%s", d.text);
-		if (!in->is_json)
-			printf("\n");
-	}
+	return again_run(in, look);
 }

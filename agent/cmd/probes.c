@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/text.h"
+#include "cmd/again.h"
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/pools.h"
@@ -209,11 +210,11 @@ int probes_get(const struct invocation *in, struct source *source, json_t **ret,
 void probes_tabulate(struct table *t, const json_t *probes)
 {
 	static const struct column columns[] = {
-		{ "PROBE", false, 0, 32 }, { "VERB", false, 3, 0 }, { "METHOD", false, 4, 0 },
+		{ "PROBE", false, 0, 20 }, { "VERB", false, 3, 0 }, { "METHOD", false, 4, 0 },
 		{ "OFFSET", true, 6, 0 }, { "PROCESSES", true, 7, 0 }, { "HITS", true, 0, 0 },
 		{ "ERRORS", true, 2, 0 }, { "COST", true, 1, 0 }, { "STACKS", true, 8, 0 },
 		{ "EACH", true, 8, 0 }, { "TRAP", false, 5, 0 },
-		{ "SYMBOL", false, 0, 48 }, { "FILE", false, 0, 0 },
+		{ "SYMBOL", false, 0, 16 }, { "FILE", false, 0, 0 },
 	};
 	const json_t *probe;
 	size_t i;
@@ -256,18 +257,15 @@ int probes_print(const json_t *probes)
 	return table_print(&t);
 }
 
-int command_probes(const struct invocation *in)
+static int look(const struct invocation *in, struct source *source)
 {
-	CLEANUP(cleanup_source) struct source *source = NULL;
 	CLEANUP(cleanup_json) json_t *probes = NULL;
 	struct diag d = { 0 };
 
-	if (in->available)
-		return print_available(in);
-	if (source_open(in, &source, &d) || probes_get(in, source, &probes, &d))
+	if (probes_get(in, source, &probes, &d))
 		return command_fail(in, "%s", d.text);
 	if (in->is_json) {
-		print_json(probes);
+		print_document(in, probes);
 		return EXIT_DONE;
 	}
 	if (!json_array_size(field_array(probes, "probes"))) {
@@ -277,4 +275,9 @@ int command_probes(const struct invocation *in)
 		return EXIT_DONE;
 	}
 	return probes_print(probes) ? command_fail(in, "out of memory") : EXIT_DONE;
+}
+
+int command_probes(const struct invocation *in)
+{
+	return in->available ? print_available(in) : again_run(in, look);
 }

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/text.h"
+#include "cmd/again.h"
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/source.h"
@@ -76,7 +77,7 @@ json_t *recipes_sort(const struct invocation *in, const json_t *answer)
 int recipes_print(const json_t *recipes)
 {
 	static const struct column columns[] = {
-		{ "RECIPE", false, 0, 40 }, { "LIBRARY", false, 0, 32 }, { "KIND", false, 2, 0 },
+		{ "RECIPE", false, 0, 16 }, { "LIBRARY", false, 0, 16 }, { "KIND", false, 2, 0 },
 		{ "FILES", true, 3, 0 }, { "PROCESSES", true, 0, 0 }, { "PROBES", true, 0, 0 },
 		{ "ON", false, 0, 0 }, { "PROBLEM", false, 1, 0 },
 	};
@@ -100,20 +101,17 @@ int recipes_print(const json_t *recipes)
 	return table_print(&t);
 }
 
-int command_recipes(const struct invocation *in)
+static int look(const struct invocation *in, struct source *source)
 {
 	CLEANUP(cleanup_json) json_t *answer = NULL;
 	CLEANUP(cleanup_json) json_t *recipes = NULL;
-	int r;
+	struct diag d = { 0 };
 
-	if (in->check)
-		return check_recipe(in);
-	r = source_get_once(in, API_PREFIX "recipes", &answer);
-	if (r)
-		return r;
+	if (source_get(source, API_PREFIX "recipes", &answer, &d))
+		return command_fail(in, "%s", d.text);
 	recipes = recipes_sort(in, answer);
 	if (in->is_json) {
-		print_json(recipes);
+		print_document(in, recipes);
 		return EXIT_DONE;
 	}
 	if (!json_array_size(field_array(recipes, "recipes"))) {
@@ -121,4 +119,9 @@ int command_recipes(const struct invocation *in)
 		return EXIT_DONE;
 	}
 	return recipes_print(recipes) ? command_fail(in, "out of memory") : EXIT_DONE;
+}
+
+int command_recipes(const struct invocation *in)
+{
+	return in->check ? check_recipe(in) : again_run(in, look);
 }

@@ -99,10 +99,18 @@ static int fill_tables(const struct self *self, struct snapshot *s)
 }
 
 static void add_check(struct snapshot *s, struct check_row *rows, const char *name,
-		      enum check_state state, const char *found, const char *advice)
+		      const char *found)
+{
+	rows[s->n_checks++] = (struct check_row){ .name = name, .state = CHECK_OK, .found = found };
+}
+
+/* One that is not fine. */
+static void add_problem(struct snapshot *s, struct check_row *rows, const char *name,
+			enum check_state state, const char *found, const char *costs,
+			const char *advice)
 {
 	rows[s->n_checks++] = (struct check_row){
-		.name = name, .state = state, .found = found, .advice = advice
+		.name = name, .state = state, .found = found, .advice = advice, .costs = costs
 	};
 }
 
@@ -118,16 +126,20 @@ static uint64_t total_losses(const struct ingest_report *r)
 static void add_recipe_check(struct snapshot *s, struct check_row *rows)
 {
 	size_t n_wrong = 0, n_used = 0;
+	const char *found;
 
 	for (size_t i = 0; i < s->n_recipes; i++) {
 		n_wrong += s->recipes[i].problem != NULL;
 		n_used += s->recipes[i].n_files > 0;
 	}
-	add_check(s, rows, "recipes", n_wrong ? CHECK_NOTE : CHECK_OK,
-		  arena_printf(s->arena,
-			       "%zu libraries known, %zu of them in use, %zu with problems",
-			       s->n_recipes, n_used, n_wrong),
-		  n_wrong ? "`poolscope recipes` and `poolscope probes` have the reasons" : NULL);
+	found = arena_printf(s->arena, "%zu libraries known, %zu of them in use, %zu with problems",
+			     s->n_recipes, n_used, n_wrong);
+	if (n_wrong)
+		add_problem(s, rows, "recipes", CHECK_LOOK, found,
+			    "pools of those libraries are not seen by them",
+			    "`poolscope recipes` and `poolscope probes` have the reasons");
+	else
+		add_check(s, rows, "recipes", found);
 }
 
 /* Who may ask. */
@@ -139,15 +151,15 @@ static void add_socket_check(const struct self *self, struct snapshot *s, struct
 		return;
 	problem = server_group_problem(self->server);
 	if (problem)
-		add_check(
-			s, rows, "who may ask", CHECK_NOTE,
+		add_problem(
+			s, rows, "who may ask", CHECK_LOOK,
 			arena_printf(s->arena, "the agent's user alone, on %s: %s", path, problem),
+			"nobody else can look when it is needed",
 			"`groupadd --system poolscope`, `usermod -aG poolscope USER`, then start the agent again");
 	else
-		add_check(s, rows, "who may ask", CHECK_OK,
+		add_check(s, rows, "who may ask",
 			  arena_printf(s->arena, "the agent's user and the group poolscope, on %s",
-				       path),
-			  NULL);
+				       path));
 }
 
 static void add_flight_check(const struct self *self, struct snapshot *s, struct check_row *rows)
@@ -155,11 +167,12 @@ static void add_flight_check(const struct self *self, struct snapshot *s, struct
 	const char *problem, *state = flight_state(self->flight, s->arena, &problem);
 
 	if (problem)
-		add_check(s, rows, "flight recorder", CHECK_NOTE,
-			  arena_printf(s->arena, "%s; %s", state, problem),
-			  "files need [record] flight_folder, see poolscope.conf(5)");
+		add_problem(s, rows, "flight recorder", CHECK_LOOK,
+			    arena_printf(s->arena, "%s; %s", state, problem),
+			    "the minutes before something critical are in no file",
+			    "files need [record] flight_folder, see poolscope.conf(5)");
 	else
-		add_check(s, rows, "flight recorder", CHECK_OK, state, NULL);
+		add_check(s, rows, "flight recorder", state);
 }
 
 static int fill_pushes(const struct self *self, struct snapshot *s)
@@ -173,63 +186,151 @@ static int fill_pushes(const struct self *self, struct snapshot *s)
 	return 0;
 }
 
+static void add_kernel_checks(const struct self *self, struct snapshot *s, struct check_row *rows)
+{
+	const char *hooks = kernel_hook_error(self->kernel),
+		   *traffic = kernel_traffic_tier(self->kernel);
+	struct utsname uts;
+
+	uname(&uts);
+	add_check(s, rows, "kernel", arena_printf(s->arena, "%s, with BTF", uts.release));
+	if (kernel_has_uprobe_multi(self->kernel))
+		add_check(s, rows, "uprobe method",
+			  "uprobe_multi: attach and detach in milliseconds");
+	else
+		add_problem(s, rows, "uprobe method", CHECK_LOOK, "perf uprobes",
+			    "each takes about 0.1 s to detach, also when the agent ends",
+			    "a kernel from 6.6 on has uprobe_multi links");
+	if (!hooks)
+		add_check(s, rows, "sockets and processes", "BTF tracepoints");
+	else
+		add_problem(
+			s, rows, "sockets and processes", CHECK_BAD, arena_strdup(s->arena, hooks),
+			"socket pools are incomplete on this kernel",
+			"boot a kernel from 5.15 on with BTF, and see that no other program denies BPF (lockdown, LSM)");
+	if (traffic)
+		add_check(s, rows, "traffic and waits", traffic);
+	else
+		add_problem(
+			s, rows, "traffic and waits", CHECK_LOOK, "not seen",
+			"who uses a connection, and who waits for one, is not inferred",
+			"a kernel from 6.3 on tells the lengths on sockets; before, it must be able to trace functions (fentry)");
+}
+
+static void add_target_checks(const struct self *self, struct snapshot *s, struct check_row *rows)
+{
+	size_t failed = targets_n_failed(self->targets);
+	const char *found = arena_printf(s->arena, "%zu files attached, %zu failed, %zu processes",
+					 targets_n_attached(self->targets), failed,
+					 watch_n_processes(self->watch));
+
+	if (!watch_problem(self->watch))
+		add_check(s, rows, "library loads", "told by the kernel (perf mmap records)");
+	else
+		add_problem(
+			s, rows, "library loads", CHECK_LOOK,
+			arena_strdup(s->arena, watch_problem(self->watch)),
+			"/proc is looked through every two seconds, and short programs are missed",
+			"give the agent CAP_PERFMON");
+	if (failed)
+		add_problem(s, rows, "targets", CHECK_LOOK, found,
+			    "the pools in those files are not seen by their probes",
+			    "`poolscope probes` has the reasons");
+	else
+		add_check(s, rows, "targets", found);
+}
+
+static void add_loss_check(const struct self *self, struct snapshot *s, struct check_row *rows)
+{
+	uint64_t n = total_losses(ingest_report(self->ingest));
+
+	if (n)
+		add_problem(s, rows, "losses", CHECK_LOOK,
+			    arena_printf(s->arena, "%llu events refused or lost",
+					 (unsigned long long)n),
+			    "what each means is told below",
+			    "the list below says what helps against each");
+	else
+		add_check(s, rows, "losses", "nothing was refused or lost");
+}
+
+static const char *value_of(const struct snapshot *s, const char *section, const char *name)
+{
+	for (size_t i = 0; i < s->n_settings; i++)
+		if (!strcmp(s->settings[i].section, section) && !strcmp(s->settings[i].name, name))
+			return s->settings[i].value;
+	return NULL;
+}
+
+static void add_listener_check(const struct self *self, struct snapshot *s, struct check_row *rows)
+{
+	const char *address = value_of(s, "web", "listen_address"), *found;
+	const uint64_t *n;
+	uint64_t n_refused;
+
+	if (!self->server || !server_port(self->server, 0)) {
+		add_check(s, rows, "prometheus", "off: nothing listens for who scrapes");
+		return;
+	}
+	n = server_requests(self->server);
+	n_refused = n[HTTP_unauthorized] + n[HTTP_over_rate] + n[HTTP_passwords_busy] +
+		    n[HTTP_sending_full] + n[HTTP_bad_config];
+	found = arena_printf(s->arena, "http(s)://%s/metrics, %llu requests refused",
+			     address ? address : "?", (unsigned long long)n_refused);
+	if (n[HTTP_bad_config])
+		add_problem(s, rows, "prometheus", CHECK_BAD, found,
+			    "nobody can scrape: the file of web.config_file cannot be used",
+			    "`poolscope run --check-config` says what is wrong with it");
+	else if (n_refused)
+		add_problem(s, rows, "prometheus", CHECK_LOOK, found,
+			    "who was refused has no metrics",
+			    "compare the password there with the file of web.config_file");
+	else
+		add_check(s, rows, "prometheus", found);
+}
+
+#define CHECKS_MOST 13
+
 static int fill_checks(const struct self *self, struct snapshot *s)
 {
-	struct check_row *rows = arena_alloc(s->arena, 12, sizeof(*rows));
-	const struct ingest_report *r = ingest_report(self->ingest);
-	size_t failed = targets_n_failed(self->targets);
-	struct utsname uts;
+	struct check_row *rows = arena_alloc(s->arena, CHECKS_MOST, sizeof(*rows));
 
 	if (!rows)
 		return -ENOMEM;
 	s->checks = rows;
-	uname(&uts);
-	add_check(s, rows, "kernel", CHECK_OK, arena_printf(s->arena, "%s, with BTF", uts.release),
-		  NULL);
-	if (kernel_has_uprobe_multi(self->kernel))
-		add_check(s, rows, "uprobe method", CHECK_OK,
-			  "uprobe_multi: attach and detach in milliseconds", NULL);
-	else
-		add_check(s, rows, "uprobe method", CHECK_NOTE,
-			  "perf uprobes: each takes about 0.1 s to detach",
-			  "a kernel from 6.6 on has uprobe_multi links");
-	if (!kernel_hook_error(self->kernel))
-		add_check(s, rows, "sockets and processes", CHECK_OK, "BTF tracepoints", NULL);
-	else
-		add_check(s, rows, "sockets and processes", CHECK_BAD,
-			  arena_strdup(s->arena, kernel_hook_error(self->kernel)),
-			  "socket pools are incomplete on this kernel");
-	if (kernel_traffic_tier(self->kernel))
-		add_check(s, rows, "traffic and waits", CHECK_OK, kernel_traffic_tier(self->kernel),
-			  NULL);
-	else
-		add_check(
-			s, rows, "traffic and waits", CHECK_NOTE,
-			"not seen: who uses a connection, and who waits for one, is not inferred",
-			"a kernel from 6.3 on tells the lengths on sockets; before, it must be able to trace functions (fentry)");
-	if (!watch_problem(self->watch))
-		add_check(s, rows, "library loads", CHECK_OK,
-			  "told by the kernel (perf mmap records)", NULL);
-	else
-		add_check(
-			s, rows, "library loads", CHECK_NOTE,
-			arena_strdup(s->arena, watch_problem(self->watch)),
-			"give the agent CAP_PERFMON; until then /proc is looked through every two seconds");
-	add_check(s, rows, "targets", failed ? CHECK_NOTE : CHECK_OK,
-		  arena_printf(s->arena, "%zu files attached, %zu failed, %zu processes",
-			       targets_n_attached(self->targets), failed,
-			       watch_n_processes(self->watch)),
-		  failed ? "`poolscope probes` has the reasons" : NULL);
+	add_kernel_checks(self, s, rows);
+	add_target_checks(self, s, rows);
 	add_recipe_check(s, rows);
-	add_check(s, rows, "losses", total_losses(r) ? CHECK_NOTE : CHECK_OK,
-		  arena_printf(s->arena, "%llu events refused or lost",
-			       (unsigned long long)total_losses(r)),
-		  total_losses(r) ? "the list below says what each means" : NULL);
-	add_check(s, rows, "socket inventory", CHECK_OK,
-		  arena_printf(s->arena, "a pass takes %.1f ms", r->inventory_s * 1e3), NULL);
+	add_loss_check(self, s, rows);
+	add_check(s, rows, "socket inventory",
+		  arena_printf(s->arena, "a pass takes %.1f ms",
+			       ingest_report(self->ingest)->inventory_s * 1e3));
 	add_socket_check(self, s, rows);
 	add_flight_check(self, s, rows);
+	add_listener_check(self, s, rows);
 	otlp_check(self->otlp, s->t_ns, s->arena, &rows[s->n_checks++]);
+	return 0;
+}
+
+/* Of which something is lost since the last tick that was lost about now. */
+static int fill_loss_times(const struct self *self, struct snapshot *s)
+{
+	struct loss_time *times = arena_alloc(s->arena, PS_LOSS_COUNT, sizeof(*times));
+
+	if (!times)
+		return -ENOMEM;
+	for (int i = 0; i < PS_LOSS_COUNT; i++) {
+		struct loss_time *t = &self->loss_times[i];
+
+		if (s->agent.losses[i] > self->losses_before[i]) {
+			t->last_ns = s->wall_ns;
+			if (!t->first_ns)
+				t->first_ns = s->wall_ns;
+		}
+		self->losses_before[i] = s->agent.losses[i];
+		times[i] = *t;
+	}
+	s->loss_times = times;
 	return 0;
 }
 
@@ -241,7 +342,10 @@ int self_fill(const struct self *self, struct snapshot *s)
 		error = fill_pushes(self, s);
 	if (!error)
 		error = fill_checks(self, s);
-	if (!error)
-		fill_agent_row(self, s);
-	return error;
+	if (error)
+		return error;
+	fill_agent_row(self, s);
+	s->agent_pid = (int32_t)getpid();
+	s->config_file = arena_strdup(s->arena, self->config_file);
+	return fill_loss_times(self, s);
 }

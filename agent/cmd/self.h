@@ -11,6 +11,7 @@ struct detect;
 struct flight;
 struct ingest;
 struct kernel;
+struct loss_time;
 struct server;
 struct otlp;
 struct snapshot;
@@ -31,6 +32,9 @@ struct self {
 	const struct otlp *otlp;
 	uint64_t ticks;
 	double tick_s, longest_tick_s, longest_tick_cpu_s;
+	struct loss_time *loss_times;	/* of each loss; brought up to date, as are */
+	uint64_t *losses_before;	/* the losses of the last tick */
+	const char *config_file;
 };
 
 /* Into the agent's row, tables and checks; probes and recipes are in the snapshot already. 0 or -ENOMEM. */

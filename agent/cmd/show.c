@@ -15,14 +15,18 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/text.h"
+#include "cmd/again.h"
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/pools.h"
+#include "cmd/prose.h"
 #include "cmd/source.h"
 #include "cmd/table.h"
 #include "cmd/views.h"
 #include "cmd/words.h"
 
+#define LABEL_WIDTH 15
+#define LINE_BYTES 4096
 #define SHORT_LIST 3	/* holders and waiters without --holders, --waiters */
 #define STACKS 16	/* so many of each the agent looks at (evidence.h) */
 #define TAKEN_AGE_S 1.5	/* of younger ones the agent may not have asked where they were taken */
@@ -116,13 +120,16 @@ static const char *duration(const json_t *p, const char *key, char number[static
 
 static void print_line(const char *label, const char *text)
 {
-	printf("  %-12s %s\n", label, text ? text : "-");
+	char head[32];
+
+	snprintf(head, sizeof(head), "  %-12s ", label);
+	prose_print(head, LABEL_WIDTH, text ? text : "-");
 }
 
 static void print_identity(const json_t *p)
 {
 	const char *service = field_text(p, "service"), *container = field_text(p, "container_id");
-	char number[TEXT_NUMBER_BYTES];
+	char number[TEXT_NUMBER_BYTES], line[LINE_BYTES];
 
 	printf("%s: %s pool of %s (pid %.0f", field_text_or(p, "name", "-"),
 	       field_text_or(p, "kind", "-"), field_text_or(p, "process", "-"),
@@ -133,15 +140,17 @@ static void print_identity(const json_t *p)
 		printf(", container %.12s", container);
 	printf(")\n\n");
 	print_line("verdict", field_text(p, "verdict"));
-	if (!field_bool(p, "trusted"))
-		printf("  %-12s no: %s\n", "trusted",
-		       field_text_or(p, "untrusted_why", "the reason is not known"));
+	if (!field_bool(p, "trusted")) {
+		snprintf(line, sizeof(line), "no: %s",
+			 field_text_or(p, "untrusted_why", "the reason is not known"));
+		print_line("trusted", line);
+	}
 	print_line("endpoint", field_text(p, "endpoint"));
-	printf("  %-12s %s", "source", field_text_or(p, "source", "-"));
-	if (field_text(p, "library"))
-		printf(" (%s)", field_text(p, "library"));
-	printf(", confidence %s: %s\n", field_text_or(p, "confidence", "-"),
-	       field_text_or(p, "evidence", "-"));
+	snprintf(line, sizeof(line), "%s%s%s%s, confidence %s: %s", field_text_or(p, "source", "-"),
+		 field_text(p, "library") ? " (" : "", field_text_or(p, "library", ""),
+		 field_text(p, "library") ? ")" : "", field_text_or(p, "confidence", "-"),
+		 field_text_or(p, "evidence", "-"));
+	print_line("source", line);
 	printf("  %-12s %s; id %" JSON_INTEGER_FORMAT "\n", "counted for",
 	       duration(p, "since_seconds", number), id_of(p));
 }
@@ -162,8 +171,8 @@ static void add_hist_row(struct table *t, const json_t *p, const char *key, cons
 static void print_histograms(const json_t *p)
 {
 	static const struct column columns[] = {
-		{ "", false, 0, 0 }, { "COUNT", true, 0, 0 }, { "P50", true, 0, 0 }, { "P90", true, 0, 0 },
-		{ "P99", true, 0, 0 }, { "MAX", true, 0, 0 }, { "SUM", true, 0, 0 },
+		{ "", false, 0, 0 }, { "COUNT", true, 0, 0 }, { "p50", true, 0, 0 }, { "p90", true, 0, 0 },
+		{ "p99", true, 0, 0 }, { "MAX", true, 0, 0 }, { "SUM", true, 0, 0 },
 	};
 	CLEANUP(table_done) struct table t = { 0 };
 
@@ -192,9 +201,14 @@ static void print_findings(const json_t *p)
 	const json_t *finding;
 	size_t i;
 
-	json_array_foreach (field_array(p, "findings"), i, finding)
-		printf("\n  %s %s: %s\n", field_text_or(finding, "severity", "-"),
-		       field_text_or(finding, "type", "-"), field_text_or(finding, "text", "-"));
+	json_array_foreach (field_array(p, "findings"), i, finding) {
+		char head[128];
+
+		snprintf(head, sizeof(head), "  %s %s: ", field_text_or(finding, "severity", "-"),
+			 field_text_or(finding, "type", "-"));
+		printf("\n");
+		prose_print(head, 4, field_text_or(finding, "text", "-"));
+	}
 }
 
 static int compare_tids(const void *a, const void *b)
@@ -358,19 +372,15 @@ static int get_with_stacks(const struct invocation *in, struct source *source, c
 	return 0;
 }
 
-int command_show(const struct invocation *in)
+static int look(const struct invocation *in, struct source *source)
 {
-	CLEANUP(cleanup_source) struct source *source = NULL;
 	CLEANUP(cleanup_json) json_t *found = NULL;
 	CLEANUP(cleanup_json) json_t *pool = NULL;
 	const char *word = in->argument ? in->argument : in->pool;
 	struct diag d = { 0 };
 	char path[64];
 
-	if (!word)
-		return command_misused(
-			in, "which pool? give its name or id; `poolscope list` shows them");
-	if (source_open(in, &source, &d) || find_pools(in, source, word, &found, &d))
+	if (find_pools(in, source, word, &found, &d))
 		return command_fail(in, "%s", d.text);
 	if (!json_array_size(found))
 		return command_fail(in, "no pool '%s' is known; `poolscope list` shows them", word);
@@ -382,8 +392,16 @@ int command_show(const struct invocation *in)
 	if (get_with_stacks(in, source, path, &pool, &d))
 		return command_fail(in, "%s", d.text);
 	if (in->is_json)
-		print_json(pool);
+		print_document(in, pool);
 	else
 		pool_print(in, pool);
 	return EXIT_DONE;
+}
+
+int command_show(const struct invocation *in)
+{
+	if (!in->argument && !in->pool)
+		return command_misused(
+			in, "which pool? give its name or id; `poolscope list` shows them");
+	return again_run(in, look);
 }

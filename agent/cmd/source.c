@@ -27,6 +27,7 @@
 #include "base/text.h"
 #include "cmd/agent.h"
 #include "cmd/command.h"
+#include "cmd/progress_line.h"
 #include "record/player.h"
 
 #define FIRST_LOOK_MS 1100	/* two ticks: rates need a difference */
@@ -43,7 +44,8 @@ struct source {
 	int64_t until_ns;		/* and in all */
 };
 
-#define ALL_NS INT64_MAX
+#define SECOND_NS 1000000000ull
+#define PLAY_STEP_NS (10 * (int64_t)SECOND_NS)
 
 static void sleep_ms(int ms)
 {
@@ -103,16 +105,20 @@ static int open_running(const char *path, struct diag *d)
 	return r;
 }
 
-static int open_in_process(struct source *s, struct diag *d)
+static int open_in_process(const struct invocation *in, struct source *s, struct diag *d)
 {
+	struct progress_line progress;
 	const struct agent_options options = { .listen_address = "",
 					       .socket_path = "",
+					       .meter = &progress.meter,
 					       .in_process = true };
 	int r;
 
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "No agent runs; watching for a moment …\n");
+	progress_begin(&progress, in);
 	r = agent_new(&options, &s->agent, d);
+	progress_end(&progress);
 	if (!r)
 		r = source_wait(s, FIRST_LOOK_MS, d);
 	if (!r && !agent_snapshot(s->agent))
@@ -132,12 +138,52 @@ static int64_t first_look_ns(const struct invocation *in, int64_t until_ns)
 	return until_ns - (int64_t)(back_s * 1e9);
 }
 
+/* Each output takes the place of the one before. */
+static bool is_seen(const struct invocation *in)
+{
+	return in->watch_s > 0 && !in->is_json && isatty(STDOUT_FILENO);
+}
+
+/* Step by step, the same as at once, so that it can be told how far it is. */
+static int play_to(struct source *s, int64_t to_ns, struct meter *meter, struct diag *d)
+{
+	int64_t at_ns = 0;
+	int r = 0;
+
+	do {
+		at_ns = to_ns - at_ns > PLAY_STEP_NS ? at_ns + PLAY_STEP_NS : to_ns;
+		meter_tell(meter, "playing the recording, seconds", (uint64_t)at_ns / SECOND_NS,
+			   (uint64_t)to_ns / SECOND_NS);
+		r = player_go(s->player, at_ns, d);
+	} while (!r && at_ns < to_ns);
+	return r;
+}
+
+/* Takes the file over. */
+static int begin_to_play(const struct invocation *in, FILE *f, struct source *s, struct diag *d)
+{
+	struct progress_line progress;
+	int r;
+
+	progress_begin(&progress, in);
+	meter_tell(&progress.meter, "reading the recording", 0, 0);
+	r = player_open(f, in->is_damaged, &s->player, d);
+	if (!r) {
+		s->until_ns = in->at_s ? (int64_t)(in->at_s * 1e9) : player_length_ns(s->player);
+		/* a screen is to be watched; what prints again and again is to be read */
+		s->speed = in->has_speed ? in->speed : command_is_screen(in) || is_seen(in) ? 1 : 0;
+		s->to_ns = first_look_ns(in, s->until_ns);
+		r = play_to(s, s->to_ns < 0 ? 0 : s->to_ns, &progress.meter, d);
+	}
+	progress_end(&progress);
+	return r;
+}
+
 static int open_recording(const struct invocation *in, struct source *s, struct diag *d)
 {
 	int fd = open(in->recording, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 	FILE *f;
-	int r;
 
 	if (fd < 0)
 		return diag_set(d, -errno, "cannot be opened: %s", strerror(errno));
@@ -150,14 +196,7 @@ static int open_recording(const struct invocation *in, struct source *s, struct 
 		close(fd);
 		return diag_set(d, -ENOMEM, "out of memory");
 	}
-	r = player_open(f, in->is_damaged, &s->player, d);
-	if (r)
-		return r;
-	s->until_ns = in->at_s ? (int64_t)(in->at_s * 1e9) : player_length_ns(s->player);
-	/* a screen is to be watched; what prints again and again is to be read */
-	s->speed = in->has_speed ? in->speed : command_is_screen(in) ? 1 : 0;
-	s->to_ns = first_look_ns(in, s->until_ns);
-	return player_go(s->player, s->to_ns < 0 ? 0 : s->to_ns, d);
+	return begin_to_play(in, f, s, d);
 }
 
 static int play_on(struct source *s, int ms, struct diag *d)
@@ -202,7 +241,7 @@ int source_open(const struct invocation *in, struct source **ret, struct diag *d
 	r = open_running(s->socket_path, d);
 	if ((r == -ENOENT || r == -ECONNREFUSED) && !in->socket) {
 		s->socket_path = NULL;
-		r = open_in_process(s, d);
+		r = open_in_process(in, s, d);
 	}
 	if (r) {
 		source_close(s);
@@ -368,5 +407,15 @@ int source_get_once(const struct invocation *in, const char *path, json_t **ret)
 void print_json(const json_t *json)
 {
 	json_dumpf(json, stdout, JSON_INDENT(2) | API_JSON_FLAGS);
+	fputc('\n', stdout);
+}
+
+void print_document(const struct invocation *in, const json_t *json)
+{
+	if (in->watch_s <= 0 && in->count <= 1) {
+		print_json(json);
+		return;
+	}
+	json_dumpf(json, stdout, JSON_COMPACT | API_JSON_FLAGS);
 	fputc('\n', stdout);
 }

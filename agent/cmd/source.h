@@ -52,6 +52,9 @@ int source_get_once(const struct invocation *in, const char *path, json_t **ret)
 /* Prints JSON as --json wants it. */
 void print_json(const json_t *json);
 
+/* Likewise, but in one line where more will follow. */
+void print_document(const struct invocation *in, const json_t *json);
+
 static inline void cleanup_source(struct source **s)
 {
 	source_close(*s);

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/text.h"
+#include "cmd/again.h"
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/of_processes.h"
@@ -29,8 +30,8 @@ int stalls_get(const struct invocation *in, struct source *source, json_t **ret,
 void stalls_tabulate(struct table *t, const json_t *stalls)
 {
 	static const struct column columns[] = {
-		{ "PROCESS", false, 0, 0 }, { "PID", true, 0, 0 }, { "COUNT", true, 0, 0 }, { "SUM", true, 0, 0 },
-		{ "P99", true, 0, 0 }, { "MAX", true, 0, 0 }, { "NOW", true, 0, 0 },	{ "CAUSE", false, 0, 0 },
+		{ "PROCESS", false, 0, 16 }, { "PID", true, 0, 0 }, { "COUNT", true, 0, 0 }, { "SUM", true, 0, 0 },
+		{ "p99", true, 0, 0 }, { "MAX", true, 0, 0 }, { "NOW", true, 0, 0 },	{ "CAUSE", false, 0, 0 },
 	};
 	static const char *const durations[] = { "sum_seconds", "p99_seconds", "max_seconds",
 						 "lasts_seconds" };
@@ -60,16 +61,15 @@ int stalls_print(const json_t *stalls)
 	return table_print(&t);
 }
 
-int command_stalls(const struct invocation *in)
+static int look(const struct invocation *in, struct source *source)
 {
-	CLEANUP(cleanup_source) struct source *source = NULL;
 	CLEANUP(cleanup_json) json_t *stalls = NULL;
 	struct diag d = { 0 };
 
-	if (source_open(in, &source, &d) || stalls_get(in, source, &stalls, &d))
+	if (stalls_get(in, source, &stalls, &d))
 		return command_fail(in, "%s", d.text);
 	if (in->is_json) {
-		print_json(stalls);
+		print_document(in, stalls);
 		return EXIT_DONE;
 	}
 	if (!json_array_size(field_array(stalls, "stalls"))) {
@@ -77,4 +77,9 @@ int command_stalls(const struct invocation *in)
 		return EXIT_DONE;
 	}
 	return stalls_print(stalls) ? command_fail(in, "out of memory") : EXIT_DONE;
+}
+
+int command_stalls(const struct invocation *in)
+{
+	return again_run(in, look);
 }

@@ -80,11 +80,9 @@ static size_t total_width(const struct table *t, const struct layout *l, size_t 
 	return total;
 }
 
-static void measure(const struct table *t, size_t line, struct layout *ret)
+static void measure(const struct table *t, struct layout *ret)
 {
 	for (size_t c = 0; c < t->n_columns; c++) {
-		size_t max = line && t->column[c].max_width ? t->column[c].max_width : SIZE_MAX;
-
 		ret->width[c] = text_width(t->column[c].title);
 		for (size_t i = c; i < t->n_cells; i += t->n_columns) {
 			size_t width = text_width(t->cell[i]);
@@ -92,28 +90,60 @@ static void measure(const struct table *t, size_t line, struct layout *ret)
 			if (width > ret->width[c])
 				ret->width[c] = width;
 		}
-		if (ret->width[c] > max)
-			ret->width[c] = max;
 	}
 }
 
-/* Leaves columns out until the line fits with a useful rest of the last column, then cuts that one. */
-static void fit(const struct table *t, size_t line, struct layout *l)
+/* How far a name may be cut: down to its column's limit, or, when nothing else is left, to the least that still tells names apart. */
+static size_t least_of(const struct table *t, const struct layout *l, size_t c, bool is_last_resort)
 {
-	size_t last = t->n_columns - 1, rest;
+	size_t least = is_last_resort && t->column[c].max_width ? TABLE_NAME_WIDTH
+								: t->column[c].max_width;
 
+	if (!t->column[c].max_width || l->width[c] < least)
+		return l->width[c];
+	return least;
+}
+
+/* Cuts names until the line fits with so much of the last column; of several the widest one gives a column. */
+static void cut_names(const struct table *t, size_t line, size_t last, bool is_last_resort,
+		      struct layout *l)
+{
+	for (size_t over = total_width(t, l, last); over > line; over--) {
+		size_t widest = SIZE_MAX;
+
+		for (size_t c = 0; c + 1 < t->n_columns; c++)
+			if (l->width[c] > least_of(t, l, c, is_last_resort) &&
+			    (widest == SIZE_MAX || l->width[c] > l->width[widest]))
+				widest = c;
+		if (widest == SIZE_MAX)
+			return;
+		l->width[widest]--;
+	}
+}
+
+static void leave_columns_out(const struct table *t, size_t line, struct layout *l)
+{
 	while (total_width(t, l, TABLE_LAST_WIDTH) > line) {
 		size_t worst = SIZE_MAX;
 
-		for (size_t c = 0; c < last; c++) {
+		for (size_t c = 0; c + 1 < t->n_columns; c++) {
 			if (l->width[c] && t->column[c].rank &&
 			    (worst == SIZE_MAX || t->column[c].rank > t->column[worst].rank))
 				worst = c;
 		}
 		if (worst == SIZE_MAX)
-			break;
+			return;
 		l->width[worst] = 0;
 	}
+}
+
+static void fit(const struct table *t, size_t line, struct layout *l)
+{
+	size_t last = t->n_columns - 1, rest;
+
+	cut_names(t, line, SIZE_MAX, false, l);
+	leave_columns_out(t, line, l);
+	cut_names(t, line, TABLE_LAST_WIDTH, true, l);
 	rest = total_width(t, l, 0);
 	rest = line > rest + GAP ? line - rest - GAP : 1;
 	if (l->width[last] > rest)
@@ -170,7 +200,7 @@ int table_write(const struct table *t, size_t width, struct buffer *ret)
 		return t->error;
 	if (!t->n_columns || t->n_columns > TABLE_MAX_COLUMNS)
 		return -EINVAL;
-	measure(t, width, &layout);
+	measure(t, &layout);
 	if (width)
 		fit(t, width > t->indent ? width - t->indent : 1, &layout);
 	write_line(t, &layout, 0, true, ret);
@@ -189,10 +219,19 @@ int table_print(const struct table *t)
 	return r;
 }
 
+static size_t given_width = SIZE_MAX;
+
+void terminal_set_width(size_t width)
+{
+	given_width = width;
+}
+
 size_t terminal_width(void)
 {
 	struct winsize size;
 
+	if (given_width != SIZE_MAX)
+		return given_width;
 	if (!isatty(fileno(stdout)) || ioctl(fileno(stdout), TIOCGWINSZ, &size) || !size.ws_col)
 		return 0;
 	return size.ws_col;

@@ -313,13 +313,19 @@ struct setting_row {
 };
 
 /* One check of `doctor`. */
-enum check_state { CHECK_OK, CHECK_NOTE, CHECK_BAD };
+enum check_state { CHECK_OK, CHECK_LOOK, CHECK_BAD };
 
 struct check_row {
 	const char *name;	/* "kernel", "uprobe method" */
 	enum check_state state;
 	const char *found;
-	const char *advice;	/* NULL = nothing to do */
+	const char *advice;	/* what mends it; NULL = nothing to do */
+	const char *costs;	/* what it costs to leave it so; NULL = nothing */
+};
+
+/* When something was lost, CLOCK_REALTIME; 0 = it never was. */
+struct loss_time {
+	int64_t first_ns, last_ns;
 };
 
 /* A table of limited size, in the kernel or in the agent. */
@@ -444,6 +450,8 @@ struct snapshot {
 	double window_s;	/* the time the rates and utilization are over */
 	const char *host;
 	const char *version;
+	int32_t agent_pid;	/* 0 = not known, as of a recording */
+	const char *config_file;	/* that the agent has read, or would have; NULL = not known */
 
 	const struct pool_row *pools;
 	size_t n_pools;
@@ -480,6 +488,7 @@ struct snapshot {
 	size_t n_checks;
 	const struct table_row *tables;
 	size_t n_tables;
+	const struct loss_time *loss_times;	/* of each of agent.losses; NULL = not known */
 	const struct push_row *pushes;	/* of the signals that are sent over OTLP */
 	size_t n_pushes;
 	struct agent_row agent;

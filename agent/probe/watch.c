@@ -20,6 +20,7 @@
 #include <uthash.h>
 
 #include "base/cleanup.h"
+#include "base/meter.h"
 #include "discover/arrivals.h"
 #include "discover/mapped.h"
 
@@ -131,20 +132,43 @@ static void look_at(struct watch *w, uint32_t pid)
 	}
 }
 
-static void look_through_proc(struct watch *w)
+static bool is_process(const struct dirent *e)
+{
+	return isdigit((unsigned char)e->d_name[0]);
+}
+
+static size_t count_processes(DIR *proc)
+{
+	struct dirent *e;
+	size_t n = 0;
+
+	while ((e = readdir(proc)))
+		n += is_process(e);
+	rewinddir(proc);
+	return n;
+}
+
+static void look_through_proc(struct watch *w, struct meter *meter)
 {
 	DIR *proc = opendir("/proc");
+	size_t n_done = 0, n;
 	struct dirent *e;
 
 	if (!proc)
 		return;
-	while ((e = readdir(proc)))
-		if (isdigit((unsigned char)e->d_name[0]))
-			look_at(w, (uint32_t)strtoul(e->d_name, NULL, 10));
+	n = meter ? count_processes(proc) : 0;
+	while ((e = readdir(proc))) {
+		if (!is_process(e))
+			continue;
+		if (n_done < n)
+			n_done++; /* some may have come meanwhile */
+		meter_tell(meter, "looking at processes", n_done, n);
+		look_at(w, (uint32_t)strtoul(e->d_name, NULL, 10));
+	}
 	closedir(proc);
 }
 
-int watch_new(struct targets *t, struct watch **ret)
+int watch_new(struct targets *t, struct meter *meter, struct watch **ret)
 {
 	struct watch *w = calloc(1, sizeof(*w));
 	struct epoll_event interest = { .events = EPOLLIN };
@@ -164,7 +188,7 @@ int watch_new(struct targets *t, struct watch **ret)
 	else
 		snprintf(w->problem, sizeof(w->problem),
 			 "the kernel does not tell of library loads: %s", strerror(-error));
-	look_through_proc(w); /* after the subscription, so that nobody slips between */
+	look_through_proc(w, meter); /* after the subscription, so that nobody slips between */
 	*ret = w;
 	return 0;
 }
@@ -211,18 +235,18 @@ void watch_run(struct watch *w)
 		if (events[i].data.u32)
 			on_exit_of(w, events[i].data.u32);
 	if (w->is_lossy)
-		look_through_proc(w);
+		look_through_proc(w, NULL);
 }
 
 void watch_look_again(struct watch *w)
 {
-	look_through_proc(w);
+	look_through_proc(w, NULL);
 }
 
 void watch_tick(struct watch *w)
 {
 	if (!w->arrivals && ++w->ticks % POLL_TICKS == 0)
-		look_through_proc(w);
+		look_through_proc(w, NULL);
 }
 
 size_t watch_n_processes(const struct watch *w)

@@ -10,10 +10,11 @@
 
 #include "probe/targets.h"
 
+struct meter;
 struct watch;
 
-/* Borrows the targets for its life. Looks through /proc once. */
-int watch_new(struct targets *t, struct watch **ret);
+/* Borrows the targets for its life. Looks through /proc once, and tells the meter (NULL = none) how far it is with that. */
+int watch_new(struct targets *t, struct meter *meter, struct watch **ret);
 void watch_free(struct watch *w);
 
 /* Readable when watch_run() has something to do. */

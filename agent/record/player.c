@@ -105,7 +105,9 @@ static int take_check(struct player *p, const struct record_check *c, const char
 {
 	struct snapshot *s = p->making;
 	const char *at = text, *name = record_text_next(&at, text + n_text),
-		   *found = record_text_next(&at, text + n_text);
+		   *found = record_text_next(&at, text + n_text),
+		   *advice = record_text_next(&at, text + n_text),
+		   *costs = record_text_next(&at, text + n_text); /* older recordings have none */
 
 	if (!rows_get(p, &p->checks, ROWS_MOST, sizeof(*p->checks)))
 		return -ENOMEM;
@@ -115,7 +117,8 @@ static int take_check(struct player *p, const struct record_check *c, const char
 		.name = arena_strdup(s->arena, name),
 		.state = (enum check_state)c->state,
 		.found = arena_strdup(s->arena, found),
-		.advice = arena_strdup(s->arena, record_text_next(&at, text + n_text)),
+		.advice = arena_strdup(s->arena, advice),
+		.costs = arena_strdup(s->arena, costs),
 	};
 	s->checks = p->checks;
 	return 0;

@@ -13,6 +13,8 @@
 #include "base/text.h"
 #include "cmd/table.h"
 
+#define E "e\xcc\x81" /* two characters, one column */
+
 static const struct column columns[] = {
 	{ "NAME", false, 0, 8 },
 	{ "N", true, 2, 0 },
@@ -45,6 +47,37 @@ static void columns_are_as_wide_as_their_widest_cell(void **state)
 		     "größe-日本  1000  -     second\n");
 }
 
+static void names_are_cut_first_and_no_more_than_is_needed(void **state)
+{
+	const char *const cell[] = { "a-very-long-name", "1", "x", "the pool is too small" };
+
+	(void)state;
+	assert_table(cell, 4, 48,
+		     "NAME              N  MORE  TEXT\n"
+		     "a-very-long-name  1  x     the pool is too small\n");
+	assert_table(cell, 4, 46,
+		     "NAME            N  MORE  TEXT\n"
+		     "a-very-long-n…  1  x     the pool is too small\n");
+	assert_table(cell, 4, 40,
+		     "NAME      N  MORE  TEXT\n"
+		     "a-very-…  1  x     the pool is too small\n");
+}
+
+/* A character of two columns is left out where only one is left, and what takes no column stays with what it belongs to. */
+static void wide_and_combining_characters_are_cut_between_characters(void **state)
+{
+	const char *const wide[] = { "日本語日本語日本語", "1", "x", "the pool is too small" };
+	const char *const combining[] = { "n" E E E E E E E E, "1", "x", "the pool is too small" };
+
+	(void)state;
+	assert_table(wide, 4, 40,
+		     "NAME      N  MORE  TEXT\n"
+		     "日本語…   1  x     the pool is too small\n");
+	assert_table(combining, 4, 40,
+		     "NAME      N  MORE  TEXT\n"
+		     "n" E E E E E E "…  1  x     the pool is too small\n");
+}
+
 static void a_narrow_terminal_loses_the_least_important_columns_first(void **state)
 {
 	const char *const cell[] = { "a-long-name", "1", "x",
@@ -58,11 +91,11 @@ static void a_narrow_terminal_loses_the_least_important_columns_first(void **sta
 		     "NAME      TEXT\n"
 		     "a-long-…  a text that is longer tha…\n");
 	assert_table(cell, 4, 20,
-		     "NAME      TEXT\n"
-		     "a-long-…  a text th…\n");
+		     "NAME    TEXT\n"
+		     "a-lon…  a text that…\n");
 	assert_table(cell, 4, 1,
-		     "NAME      …\n"
-		     "a-long-…  …\n");
+		     "NAME    …\n"
+		     "a-lon…  …\n");
 }
 
 static void hostile_cells_cannot_break_lines_or_speak_to_the_terminal(void **state)
@@ -103,6 +136,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(columns_are_as_wide_as_their_widest_cell),
+		cmocka_unit_test(names_are_cut_first_and_no_more_than_is_needed),
+		cmocka_unit_test(wide_and_combining_characters_are_cut_between_characters),
 		cmocka_unit_test(a_narrow_terminal_loses_the_least_important_columns_first),
 		cmocka_unit_test(hostile_cells_cannot_break_lines_or_speak_to_the_terminal),
 		cmocka_unit_test(every_line_keeps_within_the_width),

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * host.c - see host.h. The surprise: the rights that count are those of the agent, not of who asks; so they are read from the agent's own file in
+ * /proc, which anybody may.
+ */
+#include "cmd/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/text.h"
+#include "cmd/checks.h"
+#include "config/config.h"
+
+#define PATH_BYTES 512
+#define LINE_BYTES 4096
+#define TEXT_BYTES (256 << 10)	/* of a file; /proc/mounts of a host with many containers is long */
+#define LEAST_MAJOR 5
+#define LEAST_MINOR 15
+
+/* The beginning of a file; an error is a negative errno. */
+static int read_text(const char *root, const char *name, struct buffer *ret)
+{
+	char path[PATH_BYTES], chunk[LINE_BYTES];
+	AUTO_CLOSE int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	while (ret->n < TEXT_BYTES && (n = read(fd, chunk, sizeof(chunk))) != 0) {
+		if (n < 0)
+			return -errno;
+		buffer_add(ret, chunk, (size_t)n);
+	}
+	buffer_add(ret, "", 0);
+	return ret->error;
+}
+
+/* The first line of one. */
+static int read_line(const char *root, const char *name, char *ret, size_t size)
+{
+	CLEANUP(buffer_done) struct buffer b = { 0 };
+	int r = read_text(root, name, &b);
+
+	if (!r)
+		text_clean(b.n ? b.data : "", b.n ? strcspn(b.data, "\n") : 0, ret, size);
+	return r;
+}
+
+/* What follows the label at the beginning of a line, without blanks; NULL = there is none. Borrowed, to the end of the text. */
+static const char *find_value(const struct buffer *b, const char *label)
+{
+	const char *at = b->n ? b->data : "";
+	size_t n = strlen(label);
+
+	while (*at) {
+		if (!strncmp(at, label, n))
+			return at + n + strspn(at + n, " \t");
+		at += strcspn(at, "\n");
+		at += *at == '\n';
+	}
+	return NULL;
+}
+
+/* Of the agent in /proc, "self" where this process is meant. */
+static void name_in_proc(const struct host *h, const char *file, char *ret, size_t size)
+{
+	if (h->agent_pid)
+		snprintf(ret, size, "%d/%s", h->agent_pid, file);
+	else
+		snprintf(ret, size, "self/%s", file);
+}
+
+/* ---- the kernel ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_before(const char *release, int major, int minor)
+{
+	int a = 0, b = 0;
+
+	return sscanf(release, "%d.%d", &a, &b) == 2 && (a < major || (a == major && b < minor));
+}
+
+static void check_kernel(const struct host *h, json_t *checks)
+{
+	char release[LINE_BYTES];
+
+	if (read_line(h->proc, "sys/kernel/osrelease", release, sizeof(release)))
+		checks_add(checks, "look", "kernel", "it is not known whether it is new enough",
+			   "uname -r: it must be 5.15 or later", "its release cannot be read");
+	else if (is_before(release, LEAST_MAJOR, LEAST_MINOR))
+		checks_add(checks, "bad", "kernel",
+			   "the kernel side does not load, and no pool is seen",
+			   "boot a kernel from 5.15 on", "%s, older than 5.15", release);
+	else if (is_before(release, 6, 6))
+		checks_add(checks, "ok", "kernel", NULL,
+			   "one from 6.6 on attaches faster and with fewer rights", "%s", release);
+	else
+		checks_add(checks, "ok", "kernel", NULL, NULL, "%s", release);
+}
+
+static void check_btf(const struct host *h, json_t *checks)
+{
+	char path[PATH_BYTES], size[TEXT_NUMBER_BYTES];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/kernel/btf/vmlinux", h->sys);
+	if (stat(path, &st))
+		checks_add(
+			checks, "bad", "BTF", "the kernel side does not load, and no pool is seen",
+			"boot a kernel with CONFIG_DEBUG_INFO_BTF=y, as those of the distributions are",
+			"/sys/kernel/btf/vmlinux: %s", strerror(errno));
+	else
+		checks_add(checks, "ok", "BTF", NULL, NULL,
+			   "/sys/kernel/btf/vmlinux, %s: the kernel describes its own types",
+			   text_format_bytes((double)st.st_size, size));
+}
+
+static void check_jit(const struct host *h, json_t *checks)
+{
+	char value[LINE_BYTES];
+	int r = read_line(h->proc, "sys/net/core/bpf_jit_enable", value, sizeof(value));
+
+	if (r == -EACCES || r == -EPERM)
+		checks_add(checks, "ok", "BPF compiler", NULL,
+			   "sudo sysctl net.core.bpf_jit_enable shows it",
+			   "cannot be seen by this user; most kernels always compile");
+	else if (!r && value[0] == '0')
+		checks_add(checks, "look", "BPF compiler",
+			   "each probe takes several times as long in the watched program",
+			   "sudo sysctl net.core.bpf_jit_enable=1",
+			   "off: programs are interpreted");
+	else
+		checks_add(checks, "ok", "BPF compiler", NULL, NULL,
+			   "programs are compiled to machine code");
+}
+
+/* "none [integrity] confidentiality": the one in brackets is in force. */
+static void check_lockdown(const struct host *h, json_t *checks)
+{
+	char line[LINE_BYTES], mode[64] = "?";
+	int r = read_line(h->sys, "kernel/security/lockdown", line, sizeof(line));
+	const char *at;
+
+	if (r == -ENOENT) {
+		checks_add(checks, "ok", "lockdown", NULL, NULL,
+			   "this kernel has none, or none is on");
+		return;
+	}
+	at = r ? NULL : strchr(line, '[');
+	if (!at) {
+		checks_add(checks, "look", "lockdown",
+			   "it is not known whether programs may read the kernel's memory",
+			   "sudo cat /sys/kernel/security/lockdown", "cannot be seen: %s",
+			   r ? strerror(-r) : "it makes no sense");
+		return;
+	}
+	snprintf(mode, sizeof(mode), "%.*s", (int)strcspn(at + 1, "]"), at + 1);
+	if (strcmp(mode, "confidentiality") && strcmp(mode, "integrity") && strcmp(mode, "none"))
+		checks_add(checks, "look", "lockdown",
+			   "it is not known what of the kernel programs may read",
+			   "man 7 kernel_lockdown", "a mode that is not known: %s", mode);
+	else if (!strcmp(mode, "confidentiality"))
+		checks_add(checks, "bad", "lockdown",
+			   "the kernel refuses programs that read its memory: no pool is seen",
+			   "boot with lockdown=integrity, or without lockdown=confidentiality",
+			   "%s", mode);
+	else
+		checks_add(checks, "ok", "lockdown", NULL, NULL,
+			   "%s: nothing that is needed is refused", mode);
+}
+
+/* ---- rights ---------------------------------------------------------------------------------------------------------------- */
+
+/* What each is for, by the numbers of linux/capability.h. */
+static const struct right {
+	unsigned int number;
+	const char *name;
+	const char *without;	/* what is missing without it */
+	bool is_needed;
+} rights[] = {
+	{ 39, "CAP_BPF", "the kernel side cannot be loaded", true },
+	{ 38, "CAP_PERFMON", "no hook and no probe can be attached", true },
+	{ 19, "CAP_SYS_PTRACE", "programs of other users are not looked into", false },
+	{ 2, "CAP_DAC_READ_SEARCH", "files of other users' programs are not read", false },
+	{ 40, "CAP_CHECKPOINT_RESTORE",
+	  "files that were deleted or are in other containers are not read", false },
+};
+#define CAP_SYS_ADMIN_NUMBER 21
+
+/* The missing ones, by name and by what that means; returns whether one is needed. */
+static bool list_missing(uint64_t has, struct buffer *names, struct buffer *means)
+{
+	bool is_needed = false;
+
+	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
+		const struct right *r = &rights[i];
+		/* what CAP_BPF and CAP_PERFMON are for was its part before, and still is */
+		bool is_there = has >> r->number & 1 ||
+				((r->number >= 38) && has >> CAP_SYS_ADMIN_NUMBER & 1);
+
+		if (is_there)
+			continue;
+		is_needed |= r->is_needed;
+		buffer_printf(names, "%s%s", names->n ? ", " : "", r->name);
+		buffer_printf(means, "%s%s", means->n ? "; " : "", r->without);
+	}
+	return is_needed;
+}
+
+static void check_rights(const struct host *h, json_t *checks)
+{
+	CLEANUP(buffer_done) struct buffer status = { 0 };
+	CLEANUP(buffer_done) struct buffer names = { 0 };
+	CLEANUP(buffer_done) struct buffer means = { 0 };
+	const char *whose = h->is_agent ? "the agent" : "this user", *value = NULL;
+	char file[64];
+	bool is_needed;
+
+	name_in_proc(h, "status", file, sizeof(file));
+	if (!read_text(h->proc, file, &status))
+		value = find_value(&status, "CapEff:");
+	if (!value) {
+		checks_add(checks, "look", "capabilities", "what the agent may do is not known",
+			   "ask where the agent runs, or as root", "cannot be seen: %s/%s", h->proc,
+			   file);
+		return;
+	}
+	is_needed = list_missing(strtoull(value, NULL, 16), &names, &means);
+	if (!names.n)
+		checks_add(checks, "ok", "capabilities", NULL, NULL, "%s has all that are needed",
+			   whose);
+	else if (!h->is_agent)
+		checks_add(
+			checks, "look", "capabilities",
+			"commands of this user need an agent that runs",
+			"sudo poolscope doctor, or start the agent: sudo systemctl start poolscope",
+			"%s does not have %s", whose, names.data);
+	else
+		checks_add(checks, is_needed ? "bad" : "look", "capabilities", means.data,
+			   "give it them (AmbientCapabilities= of its unit), or run it as root",
+			   "%s does not have %s", whose, names.data);
+}
+
+static void check_memlock(const struct host *h, json_t *checks)
+{
+	CLEANUP(buffer_done) struct buffer limits = { 0 };
+	char file[64], release[LINE_BYTES] = "", shown[TEXT_NUMBER_BYTES];
+	const char *value = NULL;
+	unsigned long long bytes;
+	bool is_old;
+
+	name_in_proc(h, "limits", file, sizeof(file));
+	if (!read_text(h->proc, file, &limits))
+		value = find_value(&limits, "Max locked memory");
+	read_line(h->proc, "sys/kernel/osrelease", release, sizeof(release));
+	is_old = is_before(release, 5, 11);
+	bytes = value ? strtoull(value, NULL, 10) : 0;
+	if (!value)
+		snprintf(shown, sizeof(shown), "cannot be seen");
+	else if (!strncmp(value, "unlimited", strlen("unlimited")))
+		snprintf(shown, sizeof(shown), "unlimited");
+	else
+		text_format_bytes((double)bytes, shown);
+	if (is_old && strcmp(shown, "unlimited") != 0)
+		checks_add(checks, "bad", "memlock", "the tables of the kernel side find no memory",
+			   "ulimit -l unlimited, or LimitMEMLOCK=infinity in the agent's unit",
+			   "%s; before 5.11 the kernel counts BPF's tables against it", shown);
+	else
+		checks_add(
+			checks, "ok", "memlock", NULL, NULL,
+			"%s; not needed: since 5.11 BPF's tables count as memory of the agent's cgroup",
+			shown);
+}
+
+/* ---- what else ------------------------------------------------------------------------------------------------------------- */
+
+static void check_tracefs(const struct host *h, json_t *checks)
+{
+	CLEANUP(buffer_done) struct buffer mounts = { 0 };
+	bool is_trace = false, is_debug = false;
+
+	if (!read_text(h->proc, "mounts", &mounts) && mounts.n) {
+		is_trace = strstr(mounts.data, " tracefs ");
+		is_debug = strstr(mounts.data, " debugfs ");
+	}
+	checks_add(
+		checks, "ok", "debugfs and tracefs", NULL, NULL,
+		"debugfs is %s, tracefs is %s; not needed: hooks are found by BTF, probes are attached by file and offset",
+		is_debug ? "mounted" : "not mounted", is_trace ? "mounted" : "not mounted");
+}
+
+static bool is_slow_clock(const char *name)
+{
+	static const char *const slow[] = { "hpet", "acpi_pm", "jiffies", "refined-jiffies",
+					    "pit" };
+
+	for (size_t i = 0; i < sizeof(slow) / sizeof(slow[0]); i++)
+		if (!strcmp(name, slow[i]))
+			return true;
+	return false;
+}
+
+static void check_clock(const struct host *h, json_t *checks)
+{
+	char name[LINE_BYTES];
+
+	if (read_line(h->sys, "devices/system/clocksource/clocksource0/current_clocksource", name,
+		      sizeof(name)))
+		checks_add(checks, "ok", "clock", NULL, NULL, "which one cannot be seen here");
+	else if (is_slow_clock(name))
+		checks_add(
+			checks, "look", "clock",
+			"each event takes a microsecond more to be stamped, in the watched program",
+			"if /sys/devices/system/clocksource/clocksource0/available_clocksource has a better one (tsc), write that into current_clocksource; else see dmesg for why it was given up",
+			"%s, which is slow to read", name);
+	else
+		checks_add(checks, "ok", "clock", NULL, NULL, "%s", name);
+}
+
+/* Unix time at which the agent began; 0 = not known. */
+static double began_at(const struct host *h)
+{
+	CLEANUP(buffer_done) struct buffer stat = { 0 };
+	CLEANUP(buffer_done) struct buffer boot = { 0 };
+	unsigned long long ticks = 0;
+	char file[64];
+	const char *at, *btime;
+
+	name_in_proc(h, "stat", file, sizeof(file));
+	if (!h->agent_pid || read_text(h->proc, file, &stat) || !stat.n ||
+	    read_text(h->proc, "stat", &boot))
+		return 0;
+	at = strrchr(stat.data, ')'); /* the name may have blanks and brackets in it */
+	btime = find_value(&boot, "btime");
+	if (!at || !btime ||
+	    sscanf(at + 1,
+		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		   &ticks) != 1)
+		return 0;
+	return strtod(btime, NULL) + (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+static void check_config(const struct host *h, json_t *checks)
+{
+	const char *path = h->config ? h->config : CONFIG_FILE;
+	CLEANUP(config_done) struct config config = { 0 };
+	double began = began_at(h);
+	struct diag d = { 0 };
+	struct stat st;
+	int r;
+
+	if (stat(path, &st)) {
+		bool is_default = !strcmp(path, CONFIG_FILE) && errno == ENOENT;
+
+		checks_add(checks, is_default ? "ok" : "look", "configuration",
+			   is_default ? NULL : "it is not known what holds",
+			   is_default ? NULL : "look at it as root, or give its place by --config",
+			   is_default ? "there is no %s: the defaults hold%s%s"
+				      : "%s cannot be seen%s%s",
+			   path, is_default ? "" : ": ", is_default ? "" : strerror(errno));
+		return;
+	}
+	r = config_read(path, &config, &d);
+	if (r && access(path, R_OK))
+		checks_add(checks, "look", "configuration", "it is not known whether it is right",
+			   "sudo poolscope run --check-config", "%s may not be read by this user",
+			   path);
+	else if (r)
+		checks_add(
+			checks, "bad", "configuration", "an agent that begins with it ends at once",
+			"mend that line; `poolscope run --check-config` tells when it is good; the keys are in poolscope.conf(5)",
+			"%s:%u: %s", path, d.line, d.text[0] ? d.text : strerror(-r));
+	else if (began > 0 && (double)st.st_mtime > began + 1)
+		checks_add(checks, "look", "configuration",
+			   "the agent goes on with what it read when it began",
+			   "sudo systemctl restart poolscope",
+			   "%s has changed since the agent began", path);
+	else
+		checks_add(checks, "ok", "configuration", NULL, NULL, "%s is good", path);
+}
+
+json_t *host_checks(const struct host *h)
+{
+	json_t *checks = json_array();
+
+	check_kernel(h, checks);
+	check_btf(h, checks);
+	check_jit(h, checks);
+	check_lockdown(h, checks);
+	check_rights(h, checks);
+	check_memlock(h, checks);
+	check_tracefs(h, checks);
+	check_clock(h, checks);
+	check_config(h, checks);
+	return checks;
+}
