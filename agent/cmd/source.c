@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,12 +33,14 @@
 #define STARTING_TRIES 15
 #define STARTING_MS 200
 #define STRING_BYTES 4096
+#define SLICE_MS 20	/* an in-process agent works so long, then keys are looked for */
 
 struct source {
 	const char *socket_path;	/* of the running agent; NULL = in-process */
 	struct agent *agent;		/* owned; NULL = none */
 	struct player *player;		/* owned; NULL = no recording is played */
 	double speed;			/* of that; 0 = in no time */
+	bool is_paused;
 	int64_t to_ns;			/* as far as it is to be played by now */
 	int64_t until_ns;		/* and in all */
 };
@@ -141,10 +144,10 @@ static int open_recording(const struct invocation *in, struct source *s, struct 
 	return player_go(s->player, s->to_ns < 0 ? 0 : s->to_ns, d);
 }
 
-static int play_on(struct source *s, int ms, struct diag *d)
+static int play_on(struct source *s, double ms, struct diag *d)
 {
-	if (s->speed > 0)
-		sleep_ms(ms);
+	if (s->is_paused)
+		return 0;
 	s->to_ns += (int64_t)(ms * 1e6 * (s->speed > 0 ? s->speed : 1));
 	return player_go(s->player, s->to_ns < s->until_ns ? s->to_ns : s->until_ns, d);
 }
@@ -281,14 +284,104 @@ int source_wait(struct source *s, int ms, struct diag *d)
 {
 	int r;
 
-	if (s->player)
+	if (s->player) {
+		if (s->speed > 0 || source_is_over(s))
+			sleep_ms(ms);
 		return play_on(s, ms, d);
+	}
 	if (!s->agent) {
 		sleep_ms(ms);
 		return 0;
 	}
 	r = agent_run_for(s->agent, ms);
 	return r < 0 ? diag_set(d, r, "the agent stopped: %s", strerror(-r)) : 0;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* 1 = there is something, or a signal came, such as that of a new size; 0 = nothing within that time. */
+static int wait_for_input(int fd, int ms, struct diag *d)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int r = poll(&p, 1, ms);
+
+	if (r > 0 && !(p.revents & POLLIN))
+		return diag_set(d, -EIO, "the terminal has gone");
+	return r != 0;
+}
+
+static int play_for(struct source *s, int64_t ns, struct diag *d)
+{
+	if (s->speed <= 0 && !s->is_paused)
+		s->to_ns = s->until_ns;
+	return play_on(s, (double)ns / 1e6, d);
+}
+
+int source_wait_for(struct source *s, int fd, int ms, struct diag *d)
+{
+	int64_t begin_ns = now_ns();
+	int r = 0;
+
+	if (!s->agent) {
+		r = wait_for_input(fd, ms, d);
+		if (r >= 0)
+			r = s->player ? play_for(s, now_ns() - begin_ns, d) : 0;
+		return r;
+	}
+	for (; ms > 0 && !r; ms -= SLICE_MS) {
+		r = source_wait(s, ms < SLICE_MS ? ms : SLICE_MS, d);
+		if (!r)
+			r = wait_for_input(fd, 0, d);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* ---- a recording ----------------------------------------------------------------------------------------------------------- */
+
+bool source_is_recording(const struct source *s)
+{
+	return s->player;
+}
+
+double source_speed(const struct source *s)
+{
+	return s->speed > 0 ? s->speed : 1;
+}
+
+void source_play(struct source *s, double speed, bool is_paused)
+{
+	s->speed = speed;
+	s->is_paused = is_paused;
+}
+
+int source_step(struct source *s, struct diag *d)
+{
+	int r;
+
+	if (source_is_over(s))
+		return -ENODATA;
+	r = player_next(s->player, d);
+	if (r == -ENODATA)
+		s->to_ns = s->until_ns;
+	else if (!r)
+		s->to_ns = player_at_ns(s->player);
+	return r;
+}
+
+double source_at_s(const struct source *s)
+{
+	return s->player ? (double)player_at_ns(s->player) / 1e9 : 0;
+}
+
+double source_length_s(const struct source *s)
+{
+	return (double)s->until_ns / 1e9;
 }
 
 int source_record(struct source *s, const char *what, struct buffer *ret, struct diag *d)

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keys.c - see keys.h. The surprise: the help has a section for each view and names a key once, in the first section that is only about its views;
+ * what many views have comes last.
+ */
+#include "top/keys.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "term/screen.h"
+
+static const struct key_row {
+	unsigned int views;
+	int code;
+	const char *name;
+	enum action action;
+	const char *brief, *text;
+} keys[] = {
+#define KEY(views, code, name, action, brief, text)                                                \
+	{ views, code, name, ACTION_##action, brief, text },
+#include "top/keys.def"
+#undef KEY
+};
+
+#define N_KEYS (sizeof(keys) / sizeof(keys[0]))
+#define NAME_WIDTH 9
+
+enum action key_action(enum view view, int code)
+{
+	for (size_t i = 0; i < N_KEYS; i++) {
+		if (keys[i].code == code && keys[i].views & 1u << view)
+			return keys[i].action;
+	}
+	return ACTION_NONE;
+}
+
+void keys_draw_brief(struct frame *f, int y, int x, enum view view)
+{
+	for (size_t i = 0; i < N_KEYS; i++) {
+		const struct key_row *k = &keys[i];
+		int width;
+
+		if (!*k->brief || !(k->views & 1u << view))
+			continue;
+		width = (int)(text_width(k->name) + 1 + text_width(k->brief));
+		if (x + width > f->width)
+			return;
+		x += frame_text(f, y, x, f->width - x, MEANS_STRONG, k->name) + 1;
+		x += frame_text(f, y, x, f->width - x, MEANS_DIM, k->brief) + 2;
+	}
+}
+
+/* ---- help ------------------------------------------------------------------------------------------------------------------ */
+
+/* A key stands in the first section that has all of its views. */
+static const struct {
+	const char *title;
+	unsigned int views;
+} sections[] = {
+	{ "The list of pools", IN_POOLS },
+	{ "A pool", IN_POOL_VIEW },
+	{ "Findings", IN_FINDINGS },
+	{ "The choice of columns", IN_COLUMNS },
+	{ "A pool, findings, stalls and this list", IN_PAGES },
+	{ "Everywhere", IN_ALL },
+};
+
+#define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
+
+static size_t section_of(const struct key_row *k)
+{
+	size_t i = 0;
+
+	while (k->views & ~sections[i].views)
+		i++;
+	return i;
+}
+
+/* A line of the help: a title, a key, or nothing. */
+struct help_line {
+	const char *title;
+	const struct key_row *key;
+};
+
+static int list_help(struct help_line line[static N_KEYS + 2 * N_SECTIONS])
+{
+	int n = 0;
+
+	for (size_t s = 0; s < N_SECTIONS; s++) {
+		if (n)
+			line[n++] = (struct help_line){ 0 };
+		line[n++] = (struct help_line){ .title = sections[s].title };
+		for (size_t i = 0; i < N_KEYS; i++) {
+			if (section_of(&keys[i]) == s)
+				line[n++] = (struct help_line){ .key = &keys[i] };
+		}
+	}
+	return n;
+}
+
+static int within(int first, int n, int n_visible)
+{
+	first = first < n - n_visible ? first : n - n_visible;
+	return first > 0 ? first : 0;
+}
+
+void keys_draw_help(struct frame *f, int top, int bottom, int *first)
+{
+	struct help_line line[N_KEYS + 2 * N_SECTIONS];
+	int n = list_help(line);
+
+	*first = within(*first, n, bottom - top);
+	for (int y = top; y < bottom && *first + y - top < n; y++) {
+		const struct help_line *l = &line[*first + y - top];
+
+		if (l->title)
+			frame_text(f, y, 0, f->width, MEANS_STRONG, l->title);
+		if (!l->key)
+			continue;
+		frame_text(f, y, 2, NAME_WIDTH, MEANS_INFO, l->key->name);
+		frame_text(f, y, 2 + NAME_WIDTH + 1, f->width - NAME_WIDTH - 3, MEANS_PLAIN,
+			   l->key->text);
+	}
+}
+
+void keys_scroll_help(int *first, int code, int n_visible)
+{
+	switch (code) {
+	case KEY_IS_UP:
+	case 'k':
+		*first -= *first > 0;
+		break;
+	case KEY_IS_DOWN:
+	case 'j':
+		++*first;
+		break;
+	case KEY_IS_PAGE_UP:
+		*first = *first > n_visible ? *first - n_visible : 0;
+		break;
+	case KEY_IS_PAGE_DOWN:
+		*first += n_visible;
+		break;
+	case KEY_IS_HOME:
+		*first = 0;
+		break;
+	case KEY_IS_END:
+		*first = (int)(N_KEYS + 2 * N_SECTIONS);
+		break;
+	default:
+		break;
+	}
+}
