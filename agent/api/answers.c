@@ -394,12 +394,15 @@ struct asked {
 	bool is_wrong;
 };
 
-static enum MHD_Result ask(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+/* A NUL within would hide what is behind it. */
+static enum MHD_Result ask(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_n,
+			   const char *value, size_t value_n)
 {
 	struct asked *asked = cls;
 
 	(void)kind;
-	if (!value || choice_set(&asked->choice, key, value))
+	if (!value || strlen(key) != key_n || strlen(value) != value_n ||
+	    choice_set(&asked->choice, key, value))
 		asked->is_wrong = true;
 	return MHD_YES;
 }
@@ -420,8 +423,8 @@ static int send_chosen(const struct question *q)
 	struct asked asked = { 0 };
 	int r;
 
-	MHD_get_connection_values(q->connection, MHD_GET_ARGUMENT_KIND, ask, &asked);
-	if (asked.is_wrong)
+	MHD_get_connection_values_n(q->connection, MHD_GET_ARGUMENT_KIND, ask, &asked);
+	if (asked.is_wrong || choice_check(&asked.choice))
 		return send_error(
 			q, MHD_HTTP_BAD_REQUEST,
 			"pools cannot be chosen like this; poolscope(1) has how they can");

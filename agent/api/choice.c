@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/choice_parts.h"
 #include "api/json_parts.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -27,19 +28,20 @@
 
 /* ---- the question behind a path -------------------------------------------------------------------------------------------- */
 
-static const char *order_word(const char *word)
-{
-	static const char *const words[] = {
 #define WORD(word) word,
-		POOL_ORDERS(WORD)
+static const char *const orders[] = { POOL_ORDERS(WORD) };
+static const char *const groups[] = { POOL_GROUPS(WORD) };
 #undef WORD
-	};
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!strcmp(word, words[i]))
-			return words[i];
+static int read_word(const char *value, const char *const *words, size_t n, const char **ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(value, words[i]) != 0)
+			continue;
+		*ret = words[i];
+		return 0;
 	}
-	return NULL;
+	return -EINVAL;
 }
 
 static int read_number(const char *value, uint64_t most, uint64_t *ret)
@@ -84,8 +86,7 @@ int choice_set(struct pool_choice *c, const char *key, const char *value)
 	} else if (!strcmp(key, "sick")) {
 		r = read_bool(value, &c->is_sick);
 	} else if (!strcmp(key, "sort")) {
-		c->order = order_word(value);
-		r = c->order ? 0 : -EINVAL;
+		r = read_word(value, orders, sizeof(orders) / sizeof(orders[0]), &c->order);
 	} else if (!strcmp(key, "reverse")) {
 		r = read_bool(value, &c->is_reversed);
 	} else if (!strcmp(key, "first")) {
@@ -94,10 +95,31 @@ int choice_set(struct pool_choice *c, const char *key, const char *value)
 		r = read_number(value, UINT64_MAX, &c->limit);
 	} else if (!strcmp(key, "around")) {
 		r = read_number(value, UINT64_MAX, &c->around);
+	} else if (!strcmp(key, "group")) {
+		r = read_word(value, groups, sizeof(groups) / sizeof(groups[0]), &c->group);
+	} else if (!strcmp(key, "folded")) {
+		r = read_bool(value, &c->is_folded);
+	} else if (!strcmp(key, "of")) {
+		c->of = value;
+	} else if (!strcmp(key, "trend")) {
+		r = read_bool(value, &c->with_trend);
+	} else if (!strcmp(key, "summary")) {
+		r = read_bool(value, &c->with_summary);
 	} else {
 		r = -EINVAL;
 	}
 	return r;
+}
+
+int choice_check(const struct pool_choice *c)
+{
+	uint64_t pid;
+
+	if (!c->group)
+		return c->is_folded || c->of ? -EINVAL : 0;
+	if (!c->of || strcmp(c->group, "process") != 0)
+		return 0;
+	return read_number(c->of, INT32_MAX, &pid);
 }
 
 /* RFC 3986, 2.3: all but the unreserved characters are encoded. */
@@ -134,6 +156,11 @@ void choice_write(const struct pool_choice *c, struct buffer *ret)
 	write_number(ret, "first", c->first);
 	write_number(ret, "limit", c->limit);
 	write_number(ret, "around", c->around);
+	write_text(ret, "group", c->group);
+	write_number(ret, "folded", c->is_folded);
+	write_text(ret, "of", c->of);
+	write_number(ret, "trend", c->with_trend);
+	write_number(ret, "summary", c->with_summary);
 	if (!ret->error && ret->n > begin)
 		ret->data[begin] = '?';
 }
@@ -198,7 +225,7 @@ static bool is_chosen(const struct pool_choice *c, const struct pool_row *p, con
 {
 	char process[TEXT_NAME_BYTES], name[TEXT_NAME_BYTES];
 
-	return (!c->is_sick || severity > SEVERITY_INFO) &&
+	return (!c->is_sick || severity > SEVERITY_INFO) && (!c->of || is_in_group(c, p)) &&
 	       choice_fits(c, p->id, p->pid, kind, clean(p->process, process),
 			   clean(p->name, name)) &&
 	       (!c->text || has_text(c, p, kind));
@@ -209,6 +236,7 @@ static bool is_chosen(const struct pool_choice *c, const struct pool_row *p, con
 /* What a pool is compared by: the text rises, then the numbers fall. */
 struct rank {
 	const struct pool_row *row;
+	int severity;
 	const char *text;
 	double number[N_NUMBERS];
 };
@@ -218,11 +246,11 @@ static double of_count(int64_t n)
 	return n == UNKNOWN ? NAN : (double)n;
 }
 
-static void rank_worst(struct rank *r, double severity)
+static void rank_worst(struct rank *r)
 {
 	const struct pool_row *p = r->row;
 
-	r->number[0] = severity;
+	r->number[0] = r->severity;
 	r->number[1] = of_count(p->pending);
 	r->number[2] = p->timeouts_per_s;
 	r->number[3] = p->utilization;
@@ -249,13 +277,13 @@ static double number_of(const struct pool_row *p, const char *order)
 	return of_count(p->timeouts);
 }
 
-static struct rank rank_of(const struct pool_row *p, const char *order, double severity,
+static struct rank rank_of(const struct pool_row *p, const char *order, int severity,
 			   const char *kind)
 {
-	struct rank r = { .row = p, .text = "" };
+	struct rank r = { .row = p, .severity = severity, .text = "" };
 
 	if (!strcmp(order, "worst"))
-		rank_worst(&r, severity);
+		rank_worst(&r);
 	else if (!strcmp(order, "process"))
 		r.text = p->process ? p->process : "";
 	else if (!strcmp(order, "pool"))
@@ -298,47 +326,53 @@ static int compare_backward(const void *a, const void *b)
 
 /* ---- the window ------------------------------------------------------------------------------------------------------------ */
 
-static size_t window_first(const struct pool_choice *c, const struct rank *rank, size_t n)
+struct window window_of(const struct pool_choice *c, size_t n, size_t around)
 {
-	size_t limit = c->limit && c->limit < n ? (size_t)c->limit : n;
-	size_t first = c->first < n - limit ? (size_t)c->first : n - limit;
+	struct window w = { .n = c->limit && c->limit < n ? (size_t)c->limit : n };
 
-	for (size_t i = 0; c->around && i < n; i++) {
-		if (rank[i].row->id != c->around)
-			continue;
-		if (i < first)
-			first = i;
-		if (i >= first + limit)
-			first = i - limit + 1;
-		break;
-	}
-	return first;
+	w.first = c->first < n - w.n ? (size_t)c->first : n - w.n;
+	if (around < n && around < w.first)
+		w.first = around;
+	if (around < n && around >= w.first + w.n)
+		w.first = around - w.n + 1;
+	return w;
 }
 
-static int take_window(const struct pool_choice *c, const struct rank *rank, size_t n,
+size_t window_around(const struct pool_choice *c, const struct ranked *pool, size_t n)
+{
+	size_t i = 0;
+
+	if (!c->around)
+		return n;
+	while (i < n && pool[i].row->id != c->around)
+		i++;
+	return i;
+}
+
+static int take_window(const struct pool_choice *c, const struct ranked *pool, size_t n,
 		       struct pools_chosen *ret)
 {
-	size_t limit = c->limit && c->limit < n ? (size_t)c->limit : n;
+	struct window w = window_of(c, n, window_around(c, pool, n));
 
-	ret->n_chosen = n;
-	ret->first = window_first(c, rank, n);
-	ret->row = calloc(limit + 1, sizeof(struct pool_row *));
+	ret->n_chosen = ret->n_lines = n;
+	ret->first = w.first;
+	ret->row = calloc(w.n + 1, sizeof(struct pool_row *));
 	if (!ret->row)
 		return -ENOMEM;
-	for (; ret->n < limit; ret->n++)
-		ret->row[ret->n] = rank[ret->first + ret->n].row;
+	for (; ret->n < w.n; ret->n++)
+		ret->row[ret->n] = pool[w.first + ret->n].row;
 	return 0;
 }
 
-int choice_make(const struct pool_choice *c, const struct snapshot *s, struct pools_chosen *ret)
+/* Those that are chosen, in their order. -ENOMEM */
+static int rank_pools(const struct pool_choice *c, const struct snapshot *s, struct rank *rank,
+		      size_t *ret_n)
 {
-	AUTO_FREE struct rank *rank = calloc(s->n_pools + 1, sizeof(*rank));
 	const char *order = c->order ? c->order : "worst";
 	struct finding_index index;
 	size_t n = 0;
 
-	*ret = (struct pools_chosen){ 0 };
-	if (!rank || index_findings(s, &index))
+	if (index_findings(s, &index))
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n_pools; i++) {
 		const struct pool_row *p = &s->pools[i];
@@ -350,11 +384,28 @@ int choice_make(const struct pool_choice *c, const struct snapshot *s, struct po
 	}
 	free(index.row);
 	qsort(rank, n, sizeof(*rank), c->is_reversed ? compare_backward : compare_forward);
-	return take_window(c, rank, n, ret);
+	*ret_n = n;
+	return 0;
+}
+
+int choice_make(const struct pool_choice *c, const struct snapshot *s, struct pools_chosen *ret)
+{
+	AUTO_FREE struct rank *rank = calloc(s->n_pools + 1, sizeof(*rank));
+	AUTO_FREE struct ranked *pool = calloc(s->n_pools + 1, sizeof(*pool));
+	size_t n;
+
+	*ret = (struct pools_chosen){ 0 };
+	if (!rank || !pool || rank_pools(c, s, rank, &n))
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		pool[i] = (struct ranked){ rank[i].row, rank[i].severity };
+	return c->group ? take_groups(c, pool, n, ret) : take_window(c, pool, n, ret);
 }
 
 void pools_chosen_done(struct pools_chosen *p)
 {
 	free(p->row);
+	free(p->group);
+	free(p->in);
 	*p = (struct pools_chosen){ 0 };
 }

@@ -32,6 +32,12 @@ struct snapshot;
 	X("hold")                                                                                  \
 	X("timeouts")
 
+/* What pools can be grouped by; X(word). */
+#define POOL_GROUPS(X)                                                                             \
+	X("process")                                                                               \
+	X("service")                                                                               \
+	X("container")
+
 /* Strings are borrowed; those that are NULL choose all. */
 struct pool_choice {
 	int32_t pid;		/* 0 = all */
@@ -41,13 +47,21 @@ struct pool_choice {
 	bool is_sick;		/* it has an open finding that is more than information */
 	const char *order;	/* a word of POOL_ORDERS; NULL = "worst" */
 	bool is_reversed;
-	uint64_t first;		/* of the chosen ones, in this order; beyond the end, the last `limit` */
+	uint64_t first;		/* of the lines of the chosen ones, in this order; beyond the end, the last `limit` */
 	uint64_t limit;		/* 0 = all */
-	uint64_t around;	/* the id of a pool: the window is moved as far as needed for it to be in; 0 = none */
+	uint64_t around;	/* the id of a pool: the window is moved as far as needed for its line to be in; 0 = none */
+	const char *group;	/* a word of POOL_GROUPS; NULL = a line is a pool, and there are no groups */
+	bool is_folded;		/* groups only: the lines are their headings alone */
+	const char *of;		/* groups only: that of this name alone, as it is shown; of a process its pid; "" = those in none */
+	bool with_trend;	/* wanted in the answer: what was used in the last two minutes, */
+	bool with_summary;	/* and how all is, whatever is chosen */
 };
 
 /* One part of the question behind a path: "sort" and "wait". -EINVAL when there is no such part, or the value is not one of it. */
 int choice_set(struct pool_choice *c, const char *key, const char *value);
+
+/* Whether the parts go together: 0 or -EINVAL. */
+int choice_check(const struct pool_choice *c);
 
 /* The whole question, with its "?", to be appended to a path. */
 void choice_write(const struct pool_choice *c, struct buffer *ret);
@@ -59,14 +73,33 @@ bool choice_fits(const struct pool_choice *c, uint64_t id, int32_t pid, const ch
 /* Whether the word is exactly the pool's id, name or PROCESS/NAME. */
 bool choice_names(const char *word, uint64_t id, const char *process, const char *name);
 
+/*
+ * A group's heading is a line, and those of its pools that are chosen follow it. Groups come in the order of their first pools, and within a group
+ * pools in the order of all. Sums are of what is known of the pools that are chosen, UNKNOWN and NaN where nothing is.
+ */
+struct pool_group {
+	const char *name;	/* borrowed, not clean; NULL = the pools that are in none */
+	int32_t pid;		/* of a process; else 0 */
+	ptrdiff_t line;		/* of its heading, in the window; -1 = it is above */
+	size_t n_pools, n_sick;
+	int64_t in_use, capacity, pending, acquires, timeouts;
+	double acquires_per_s, timeouts_per_s;
+	double utilization;	/* of all items of pools of which it is known */
+	int severity;		/* the most severe of open findings; -1 = there is none */
+};
+
 struct pools_chosen {
 	const struct pool_row **row;	/* owned; those of the window */
 	size_t n;
-	size_t first;	/* how many of the chosen ones come before the window */
+	struct pool_group *group;	/* owned; those that have a line in the window, in their order */
+	size_t n_groups;
+	size_t *in;	/* owned; of each row in the window, which of these; NULL = there are no groups */
+	size_t first;	/* how many lines come before the window */
+	size_t n_lines;	/* of all that are chosen; without groups, a pool is a line */
 	size_t n_chosen;
 };
 
-/* -ENOMEM */
+/* -ENOMEM. The choice has passed choice_check(). */
 int choice_make(const struct pool_choice *c, const struct snapshot *s, struct pools_chosen *ret);
 void pools_chosen_done(struct pools_chosen *p);
 

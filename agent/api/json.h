@@ -25,7 +25,10 @@ struct pool_row;
 /* {"pools": [...]}, without holders and waiters. */
 json_t *encode_pools(const struct snapshot *s);
 
-/* Likewise, but those of the choice, with how many there are ("total"), how many are chosen, and how many of these come before the first one here. */
+/*
+ * Likewise, but those of the choice, with how many there are ("total"), how many are chosen, and how many of these come before the first one here; of
+ * lines where pools are grouped, and then there are "chosen_pools" and "groups", too. "trend" and "summary" as the choice wants them.
+ */
 json_t *encode_pools_chosen(const struct snapshot *s, const struct pool_choice *c);
 
 /* The same two as text, pool by pool: of very many the whole of it would be eight times its bytes. 0, -ENOMEM, or what `put` returned. */

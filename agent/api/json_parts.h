@@ -3,6 +3,7 @@
 #ifndef POOLSCOPE_API_JSON_PARTS_H
 #define POOLSCOPE_API_JSON_PARTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,16 @@ size_t index_find(const struct finding_index *index, uint64_t pool_id);
 
 /* Of its most severe one; -1 = it has none. */
 int index_severity(const struct finding_index *index, uint64_t pool_id);
+
+/* As it is among others, without holders and waiters. NULL = out of memory. */
+json_t *encode_pool_row(const struct snapshot *s, const struct pool_row *p,
+			const struct finding_index *index);
+
+/* Takes the pool, and writes it behind the one before. 0, -ENOMEM for NULL, or what `put` returned. */
+int write_pool_row(json_t *pool, bool is_first, json_dump_callback_t put, void *context);
+
+/* How all is: "summary". NULL = out of memory. */
+json_t *encode_summary(const struct snapshot *s, const struct finding_index *index);
 
 /* One who holds an item, with its stacks; all of a pool. NULL = out of memory. */
 json_t *encode_holder(const struct snapshot *s, const struct pool_row *p, const struct ref_row *r);

@@ -2,11 +2,9 @@
 /* json_pools.c - pools, in rows and in full; see json.h. */
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/choice.h"
 #include "api/json.h"
 #include "api/json_parts.h"
 #include "api/object.h"
@@ -188,11 +186,17 @@ static struct object begin_pool(const struct snapshot *s, const struct pool_row 
 	return o;
 }
 
-static json_t *encode_one_of_pools(const struct snapshot *s, size_t i, void *context)
+json_t *encode_pool_row(const struct snapshot *s, const struct pool_row *p,
+			const struct finding_index *index)
 {
-	struct object o = begin_pool(s, &s->pools[i], context);
+	struct object o = begin_pool(s, p, index);
 
 	return object_end(&o);
+}
+
+static json_t *encode_one_of_pools(const struct snapshot *s, size_t i, void *context)
+{
+	return encode_pool_row(s, &s->pools[i], context);
 }
 
 json_t *encode_pools(const struct snapshot *s)
@@ -207,40 +211,10 @@ json_t *encode_pools(const struct snapshot *s)
 	return pools;
 }
 
-json_t *encode_pools_chosen(const struct snapshot *s, const struct pool_choice *c)
-{
-	struct finding_index index;
-	struct pools_chosen chosen;
-	json_t *array = json_array();
-	struct object o;
-
-	if (index_findings(s, &index) || choice_make(c, s, &chosen)) {
-		free(index.row);
-		json_decref(array);
-		return NULL;
-	}
-	for (size_t i = 0; i < chosen.n; i++) {
-		struct object pool = begin_pool(s, chosen.row[i], &index);
-
-		array_add(&array, object_end(&pool));
-	}
-	o = object_begin();
-	object_set(&o, "pools", array);
-	object_set_total(&o, "first", chosen.first);
-	object_set_total(&o, "chosen", chosen.n_chosen);
-	object_set_total(&o, "total", s->n_pools);
-	pools_chosen_done(&chosen);
-	free(index.row);
-	return object_end(&o);
-}
-
 /* ---- the same, pool by pool ------------------------------------------------------------------------------------------------ */
 
-static int write_one(const struct snapshot *s, const struct pool_row *p, bool is_first,
-		     const struct finding_index *index, json_dump_callback_t put, void *context)
+int write_pool_row(json_t *pool, bool is_first, json_dump_callback_t put, void *context)
 {
-	struct object o = begin_pool(s, p, index);
-	json_t *pool = object_end(&o);
 	int r;
 
 	if (!pool)
@@ -252,11 +226,6 @@ static int write_one(const struct snapshot *s, const struct pool_row *p, bool is
 	return r;
 }
 
-static int write_text(const char *text, json_dump_callback_t put, void *context)
-{
-	return put(text, strlen(text), context);
-}
-
 int write_pools(const struct snapshot *s, json_dump_callback_t put, void *context)
 {
 	struct finding_index index;
@@ -264,33 +233,11 @@ int write_pools(const struct snapshot *s, json_dump_callback_t put, void *contex
 
 	if (index_findings(s, &index))
 		return -ENOMEM;
-	r = write_text("{\"pools\":[", put, context);
+	r = put("{\"pools\":[", 10, context);
 	for (size_t i = 0; i < s->n_pools && !r; i++)
-		r = write_one(s, &s->pools[i], !i, &index, put, context);
+		r = write_pool_row(encode_pool_row(s, &s->pools[i], &index), !i, put, context);
 	free(index.row);
-	return r ? r : write_text("]}", put, context);
-}
-
-int write_pools_chosen(const struct snapshot *s, const struct pool_choice *c,
-		       json_dump_callback_t put, void *context)
-{
-	struct pools_chosen chosen;
-	struct finding_index index;
-	char end[96];
-	int r;
-
-	if (index_findings(s, &index))
-		return -ENOMEM;
-	r = choice_make(c, s, &chosen);
-	if (!r)
-		r = write_text("{\"pools\":[", put, context);
-	for (size_t i = 0; i < chosen.n && !r; i++)
-		r = write_one(s, chosen.row[i], !i, &index, put, context);
-	snprintf(end, sizeof(end), "],\"first\":%zu,\"chosen\":%zu,\"total\":%zu}", chosen.first,
-		 chosen.n_chosen, s->n_pools);
-	pools_chosen_done(&chosen);
-	free(index.row);
-	return r ? r : write_text(end, put, context);
+	return r ? r : put("]}", 2, context);
 }
 
 /* To a histogram that is in the object: [[upper bound in seconds, count], ...] of its buckets but the empty ones; null = no bound. */

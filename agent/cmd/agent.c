@@ -37,6 +37,7 @@
 #include "exporters/otlp_settings.h"
 #include "ingest/ingest.h"
 #include "model/model.h"
+#include "model/pace.h"
 #include "probe/kernel.h"
 #include "probe/targets.h"
 #include "symbolize/stacks.h"
@@ -70,7 +71,8 @@ struct agent {
 	volatile sig_atomic_t is_reload_wanted;
 	unsigned int drains;
 	uint64_t ticks;
-	int64_t last_tick_ns;
+	int64_t began_ns, last_tick_ns;
+	struct pace_mark pace;
 	double tick_s, longest_tick_s, longest_tick_cpu_s;
 };
 
@@ -129,6 +131,8 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	    targets_recipe_rows(a->targets, s->arena, &s->recipes, &s->n_recipes) ||
 	    fill_self(a, s) || evidence_fill(a->stacks, s, now_ns))
 		return -ENOMEM;
+	pace_fill(&a->pace, s);
+	s->pace.uptime_s = (double)(now_ns - a->began_ns) / 1e9;
 	return detect_tick(a->detect, s, flight_thread_facts, a->flight);
 }
 
@@ -506,6 +510,7 @@ int agent_new(const struct agent_options *options, struct agent **ret, struct di
 		return diag_set(d, -ENOMEM, "out of memory");
 	a->epoll_fd = a->timer_fd = a->stop_fd = -1;
 	a->is_logging = options->is_logging;
+	a->began_ns = clock_ns(CLOCK_MONOTONIC);
 	error = config_read(options->config_file, &a->config, d);
 	if (!error)
 		error = read_otlp(a, options, d);

@@ -262,8 +262,10 @@ int source_get(struct source *s, const char *path, json_t **ret, struct diag *d)
 int source_get_pools(struct source *s, const struct pool_choice *c, json_t **ret, struct diag *d)
 {
 	CLEANUP(buffer_done) struct buffer path = { 0 };
-	int r = 0;
+	int r = choice_check(c);
 
+	if (r)
+		return diag_set(d, r, "pools cannot be chosen like this");
 	if (s->player || s->agent) {
 		*ret = encode_pools_chosen(
 			s->player ? player_snapshot(s->player) : agent_snapshot(s->agent), c);

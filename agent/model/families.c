@@ -49,6 +49,7 @@ static struct family *family_get(struct model *m, const struct ps_family_key *ke
 		return NULL;
 	f->key = *key;
 	f->id = m->next_id++;
+	trend_init(&f->trend);
 	HASH_ADD(hh, m->families, key, sizeof(f->key), f);
 	return f;
 }

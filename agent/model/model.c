@@ -487,4 +487,5 @@ void model_tick_end(struct model *m)
 	lock_sums_tick_end(m);
 	join_endpoints(m);
 	infer_timeouts(m);
+	trends_tick_end(m);
 }

@@ -55,6 +55,7 @@ static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 	p->before_total = p->before_candidate = UNKNOWN;
 	p->counted_open = p->counted_capacity = p->counted_waiting = p->counted_in_use = UNKNOWN;
 	p->first_waits = p->first_wait_ns = UNKNOWN;
+	trend_init(&p->trend);
 	HASH_ADD(hh, m->pools, key, sizeof(p->key), p);
 	return p;
 }

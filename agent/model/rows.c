@@ -238,6 +238,7 @@ static int pool_row_fill(const struct model *m, struct pool *p, const struct sna
 						 (double)(m->now_ns - row->since_ns) / 1e9,
 						 row->notable_told);
 	if (row_keep(row, arena) || exemplars_rows(p, s, row) ||
+	    trend_keep(m, &p->trend, arena, &row->trend) ||
 	    row_saturated_by(m, &p->key.proc, &p->recent, row->pending_s, row, arena) ||
 	    refs_rows(&p->holders, m->now_ns, tgid, arena, name_thread, context, &row->holders,
 		      &row->n_holders) ||
@@ -314,7 +315,7 @@ static int family_row_fill(const struct model *m, const struct family *f, struct
 	family_row_levels(f, row);
 	row->trusted = f->books.busy >= 0 && f->books.n >= 0;
 	row->untrusted_why = row->trusted ? NULL : "more workers ended than were seen to begin";
-	return row_keep(row, arena);
+	return row_keep(row, arena) || trend_keep(m, &f->trend, arena, &row->trend) ? -ENOMEM : 0;
 }
 
 /* Whether sums of others need its counters, though it is not shown. */

@@ -76,6 +76,7 @@ struct pool_row {
 	int64_t pending_peak;
 	double utilization;	/* over the last window; 0..1 */
 	double mean_in_use;	/* over the last window */
+	const uint8_t *trend;	/* of utilization, TREND_STEPS levels, the oldest first; NULL = all are unknown */
 
 	double in_use_s;	/* integrals since since_ns, in seconds */
 	double capacity_s;
@@ -149,6 +150,12 @@ struct pool_row {
 };
 
 #define SNAPSHOT_REFS_MAX 64
+
+/* A trend is a level for each step of two seconds of the last two minutes, the present one too; 0 to TREND_FULL, which is all. */
+#define TREND_STEPS 60
+#define TREND_STEP_NS 2000000000ll
+#define TREND_FULL 250.0
+#define TREND_UNKNOWN 255
 
 /* What a thread or goroutine did when it was looked at, or when it took an item; found by snapshot_present() and snapshot_taken(). */
 struct stack_row {
@@ -390,6 +397,13 @@ struct agent_row {
 	uint64_t http_refused;	/* for another cause of the web configuration's */
 };
 
+/* What the agent does at present; NaN = unknown. */
+struct pace {
+	double uptime_s;
+	double cpu_share;	/* over the last window, of one CPU */
+	double events_per_s;	/* likewise: hits of probes */
+};
+
 struct snapshot {
 	unsigned int n_refs;
 	uint64_t seq;		/* ticks since the agent began */
@@ -437,6 +451,7 @@ struct snapshot {
 	const struct push_row *pushes;	/* of the signals that are sent over OTLP */
 	size_t n_pushes;
 	struct agent_row agent;
+	struct pace pace;
 
 	struct arena *arena;	/* owns everything above */
 };

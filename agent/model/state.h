@@ -48,6 +48,12 @@ struct window {
 	uint64_t acquires, timeouts;
 };
 
+/* Of utilization: the ring of the steps of the last two minutes, each at its number modulo TREND_STEPS, and what came in the present one. */
+struct trend {
+	uint8_t level[TREND_STEPS];
+	float in_use_s, capacity_s;
+};
+
 /* Integrals as they are told: they never fall, and are whole steps. */
 struct sums {
 	double in_use_s, capacity_s, pending_s, saturated_s, stalled_s, backlog_s, stalled_hold_s;
@@ -100,6 +106,7 @@ struct pool {
 	struct record_exemplars *slow; /* NULL = nothing was told */
 	bool has_slow_news; /* that the tap has not */
 	struct window window, former;
+	struct trend trend;
 	struct recent recent;
 	bool is_fed;
 	UT_hash_handle hh;
@@ -233,6 +240,7 @@ struct family {
 	uint64_t last_integral;
 	double counted_in_use_s, in_use_s, capacity_s; /* the second never falls */
 	struct window window, former;
+	struct trend trend;
 	int64_t covered_ns; /* when a better source had workers in one of its processes; 0 = never */
 	bool is_fed;
 	UT_hash_handle hh;
@@ -252,6 +260,7 @@ struct model {
 	struct retired retired;
 	uint64_t next_id;
 	int64_t now_ns;
+	int64_t trend_step; /* the one that the last tick was in */
 	struct model_tap tap; /* put = NULL: there is none */
 	bool is_all_wanted; /* by the tap, in this tick */
 	bool has_renamed; /* processes, in this tick */
@@ -342,6 +351,15 @@ void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES]);
 
 int string_keep(const char **s, struct arena *arena);
 int hist_keep(const struct hist **h, struct arena *arena);
+
+/* ---- trend.c ----------------------------------------------------------------------------------------------------------- */
+
+void trend_init(struct trend *t);
+/* When all has been fed. */
+void trends_tick_end(struct model *m);
+/* A copy in the arena, the oldest first; NULL where nothing is known. 0 or -ENOMEM. */
+int trend_keep(const struct model *m, const struct trend *t, struct arena *arena,
+	       const uint8_t **ret);
 
 /* ---- stalls.c ---------------------------------------------------------------------------------------------------------- */
 

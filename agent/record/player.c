@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "detect/detect.h"
 #include "model/model.h"
+#include "model/pace.h"
 #include "record/file.h"
 #include "record/tick.h"
 
@@ -26,6 +27,7 @@ struct player {
 	struct detect *detect; /* NULL = the thresholds are not known yet */
 	const struct snapshot *snapshot;
 	int64_t at_ns; /* of the last tick; 0 = none yet */
+	struct pace_mark pace;
 	/* within a tick */
 	struct snapshot *making;
 	struct table_row *tables;
@@ -288,6 +290,8 @@ static int play(struct player *p, const void *data, size_t n, bool is_key, size_
 		error = model_snapshot(p->model, p->making, name_thread, p);
 	if (!error)
 		error = detect_tick(p->detect, p->making, thread_facts, p);
+	if (!error)
+		pace_fill(&p->pace, p->making);
 	return error;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * choice_fuzz.c - any question about pools, "KEY=VALUE" by lines: what is taken of it chooses a window of pools with hostile names that lies within
- * all, each of them once, and written down it is the same question again.
+ * choice_fuzz.c - any question about pools, "KEY=VALUE" by lines: what is taken of it chooses a window of pools with hostile names, and of headings of
+ * their groups, that lies within all, each of them once, and written down it is the same question again.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -70,7 +70,32 @@ static void must_be_written_as_it_is(const struct pool_choice *c)
 	must(again.pid == c->pid && again.is_sick == c->is_sick &&
 	     again.is_reversed == c->is_reversed && again.first == c->first &&
 	     again.limit == c->limit && again.around == c->around);
+	must(is_same(again.group, c->group) && is_same(again.of, c->of) &&
+	     again.is_folded == c->is_folded && again.with_trend == c->with_trend &&
+	     again.with_summary == c->with_summary);
+	must(choice_check(&again) == choice_check(c));
 	buffer_done(&text);
+}
+
+/* Each line of the window is a heading, or a pool of the group before. */
+static void must_lie_within(const struct pool_choice *c, const struct pools_chosen *chosen)
+{
+	size_t n_headings = 0;
+
+	for (size_t k = 0; k < chosen->n_groups; k++) {
+		const struct pool_group *g = &chosen->group[k];
+
+		must(g->n_pools && g->n_pools <= chosen->n_chosen && g->n_sick <= g->n_pools);
+		must(g->line >= 0 || (!k && g->line == -1));
+		must(!k || g->line > g[-1].line);
+		n_headings += g->line >= 0;
+	}
+	must(chosen->first + chosen->n + n_headings <= chosen->n_lines);
+	must(!c->limit || chosen->n + n_headings <= c->limit);
+	for (size_t i = 0; c->group && i < chosen->n; i++) {
+		must(chosen->in[i] < chosen->n_groups);
+		must(!i || chosen->in[i] >= chosen->in[i - 1]);
+	}
 }
 
 static void must_choose(const struct pool_choice *c)
@@ -92,10 +117,15 @@ static void must_choose(const struct pool_choice *c)
 		pools[i].pid = i;
 		pools[i].name = names[i];
 		pools[i].process = names[N_POOLS - 1 - i];
+		pools[i].service = names[i / 2];
+		pools[i].container_id = i ? names[i - 1] : NULL;
 	}
+	if (choice_check(c))
+		return;
 	must(!choice_make(c, &s, &chosen));
-	must(chosen.first + chosen.n <= chosen.n_chosen && chosen.n_chosen <= N_POOLS);
-	must(!c->limit || chosen.n <= c->limit);
+	must(chosen.n <= chosen.n_chosen && chosen.n_chosen <= N_POOLS);
+	must(c->group || (chosen.n_lines == chosen.n_chosen && !chosen.n_groups));
+	must_lie_within(c, &chosen);
 	for (size_t i = 0; i < chosen.n; i++) {
 		must(!(seen >> chosen.row[i]->id & 1));
 		seen |= 1u << chosen.row[i]->id;

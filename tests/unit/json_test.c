@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* json_test.c - the API's answers: all keys are there, unknown is null, hostile text stays text. */
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -218,12 +219,113 @@ static void pools_are_written_one_by_one_as_they_are_in_one_object(void **state)
 	assert_chosen_are_written_as_one(s, (struct pool_choice){ 0 });
 	assert_chosen_are_written_as_one(s, (struct pool_choice){ .first = 1, .limit = 1 });
 	assert_chosen_are_written_as_one(s, (struct pool_choice){ .text = "nonesuch" });
+	assert_chosen_are_written_as_one(s, (struct pool_choice){ .group = "service",
+								  .with_trend = true,
+								  .with_summary = true });
+	assert_chosen_are_written_as_one(
+		s, (struct pool_choice){ .group = "process", .is_folded = true });
 	snapshot_unref(s);
 	s = fixture_new(3, &pools);
 	assert_written_as_one(s);
 	snapshot_unref(s);
 	s = fixture_new(0, &pools);
 	assert_written_as_one(s);
+	snapshot_unref(s);
+}
+
+static void groups_come_beside_their_pools(void **state)
+{
+	static const struct pool_choice c = { .group = "process" };
+	struct snapshot *s = fixture_full();
+	json_t *answer, *group;
+
+	(void)state;
+	answer = round_trip(encode_pools_chosen(s, &c));
+	assert_keys(answer, "pools first chosen chosen_pools total groups");
+	group = first(answer, "groups");
+	assert_keys(group,
+		    "by name pid line pools sick in_use capacity pending utilization acquires "
+		    "timeouts acquires_per_second timeouts_per_second severity");
+	assert_string_equal(json_string_value(json_object_get(group, "name")), "orders");
+	assert_string_equal(json_string_value(json_object_get(group, "severity")), "warning");
+	assert_int_equal(json_integer_value(json_object_get(group, "line")), 0);
+	assert_int_equal(json_integer_value(json_object_get(group, "acquires")), 10007);
+	assert_int_equal(json_integer_value(json_object_get(answer, "chosen")), 2);
+	assert_int_equal(json_integer_value(json_object_get(answer, "chosen_pools")), 1);
+	assert_int_equal(json_integer_value(json_object_get(first(answer, "pools"), "group")), 0);
+	json_decref(answer);
+	answer = round_trip(encode_pools_chosen(s, &(struct pool_choice){ 0 }));
+	assert_null(json_object_get(answer, "groups"));
+	assert_null(json_object_get(answer, "chosen_pools"));
+	assert_null(json_object_get(answer, "summary"));
+	assert_null(json_object_get(first(answer, "pools"), "trend"));
+	json_decref(answer);
+	snapshot_unref(s);
+}
+
+static void a_trend_has_null_where_nothing_is_known(void **state)
+{
+	static const struct pool_choice c = { .with_trend = true };
+	static uint8_t level[TREND_STEPS];
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(2, &pools);
+	json_t *answer, *trend;
+
+	(void)state;
+	memset(level, TREND_UNKNOWN, sizeof(level));
+	level[TREND_STEPS - 3] = 0;
+	level[TREND_STEPS - 2] = 83;
+	level[TREND_STEPS - 1] = 250;
+	pools[0] = fixture_known_pool(1, NULL, NULL);
+	pools[0].trend = level;
+	pools[1] = fixture_unknown_pool(2);
+	answer = round_trip(encode_pools_chosen(s, &c));
+	trend = json_object_get(first(answer, "pools"), "trend");
+	assert_int_equal(json_array_size(trend), TREND_STEPS);
+	assert_true(json_is_null(json_array_get(trend, TREND_STEPS - 4)));
+	assert_true(json_real_value(json_array_get(trend, TREND_STEPS - 3)) == 0);
+	assert_true(json_real_value(json_array_get(trend, TREND_STEPS - 2)) == 0.332);
+	assert_true(json_real_value(json_array_get(trend, TREND_STEPS - 1)) == 1);
+	trend = json_object_get(json_array_get(json_object_get(answer, "pools"), 1), "trend");
+	assert_int_equal(json_array_size(trend), TREND_STEPS);
+	for (size_t i = 0; i < TREND_STEPS; i++)
+		assert_true(json_is_null(json_array_get(trend, i)));
+	json_decref(answer);
+	snapshot_unref(s);
+}
+
+static double number(const json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+static void the_summary_is_of_all_whatever_is_chosen(void **state)
+{
+	static const struct pool_choice c = { .text = "nonesuch", .with_summary = true };
+	struct snapshot *s = fixture_full();
+	json_t *answer, *sum;
+
+	(void)state;
+	s->pace = (struct pace){ .uptime_s = 12.5, .cpu_share = 0.25, .events_per_s = NAN };
+	s->agent.losses[PS_LOSS_stacks_failed] = 4;
+	answer = round_trip(encode_pools_chosen(s, &c));
+	sum = json_object_get(answer, "summary");
+	assert_keys(sum,
+		    "host version time uptime_seconds agent losses findings pools sick processes");
+	assert_true(number(sum, "uptime_seconds") == 12.5);
+	assert_true(number(sum, "time") == 1764000000);
+	assert_true(number(sum, "losses") == 7);
+	assert_true(number(sum, "pools") == 1);
+	assert_true(number(sum, "sick") == 1);
+	assert_true(number(sum, "processes") == 1);
+	assert_true(number(json_object_get(sum, "findings"), "critical") == 0); /* it has ended */
+	assert_true(number(json_object_get(sum, "findings"), "warning") == 1);
+	assert_true(number(json_object_get(sum, "findings"), "info") == 0);
+	assert_true(number(json_object_get(sum, "agent"), "cpu_share") == 0.25);
+	assert_true(number(json_object_get(sum, "agent"), "resident_bytes") == 5 << 20);
+	assert_true(
+		json_is_null(json_object_get(json_object_get(sum, "agent"), "events_per_second")));
+	json_decref(answer);
 	snapshot_unref(s);
 }
 
@@ -501,12 +603,15 @@ static void *failing_malloc(size_t n)
 
 static void each_failing_allocation_gives_null_and_leaks_nothing(void **state)
 {
+	static const struct pool_choice c = { .group = "process",
+					      .with_trend = true,
+					      .with_summary = true };
 	struct snapshot *s = fixture_full();
 	int n_failed = 0;
 
 	(void)state;
 	for (int n = 0; n < 2000; n++) {
-		json_t *pool, *status;
+		json_t *pool, *status, *chosen;
 
 		json_set_alloc_funcs(failing_malloc, free);
 		n_until_failure = n;
@@ -515,11 +620,16 @@ static void each_failing_allocation_gives_null_and_leaks_nothing(void **state)
 			n_failed++;
 		n_until_failure = n;
 		status = encode_status(s);
+		n_until_failure = n;
+		chosen = encode_pools_chosen(s, &c);
+		if (!chosen)
+			n_failed++;
 		json_set_alloc_funcs(malloc, free);
+		json_decref(chosen);
 		json_decref(status);
 		json_decref(pool);
 	}
-	assert_true(n_failed > 100 && n_failed < 1999);
+	assert_true(n_failed > 200 && n_failed < 3999);
 	snapshot_unref(s);
 }
 
@@ -530,6 +640,9 @@ int main(void)
 		cmocka_unit_test(what_is_unknown_is_null_and_never_0),
 		cmocka_unit_test(an_empty_histogram_has_a_count_and_no_quantiles),
 		cmocka_unit_test(pools_are_written_one_by_one_as_they_are_in_one_object),
+		cmocka_unit_test(groups_come_beside_their_pools),
+		cmocka_unit_test(a_trend_has_null_where_nothing_is_known),
+		cmocka_unit_test(the_summary_is_of_all_whatever_is_chosen),
 		cmocka_unit_test(one_pool_comes_with_its_holders_and_waiters),
 		cmocka_unit_test(where_an_item_was_taken_stands_with_its_holder),
 		cmocka_unit_test(a_holder_has_the_stack_that_is_its_own),

@@ -194,6 +194,83 @@ static void leases_from_before_are_believed_when_two_readings_agree(void **state
 	model_free(m);
 }
 
+/* ---- the last two minutes ---------------------------------------------------------------------------------------------- */
+
+/* As many items as it says are out since the tick before. */
+static void use(struct model *m, struct ps_pool *b, int64_t *t_ns, int64_t n, int64_t for_ns)
+{
+	b->acquires += (uint64_t)n;
+	b->use_sum -= (uint64_t)(n * *t_ns);
+	*t_ns += for_ns;
+	b->releases += (uint64_t)n;
+	b->use_sum += (uint64_t)(n * *t_ns);
+	tick_of_one(m, b, &nothing_extra, *t_ns);
+}
+
+static void assert_trend(struct model *m, const int *newest, size_t n)
+{
+	const struct snapshot *s = look(m);
+	const uint8_t *trend = s->pools[0].trend;
+
+	assert_non_null(trend);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(trend[TREND_STEPS - n + i], newest[i]);
+	snapshot_unref(s);
+}
+
+static void a_trend_is_the_share_in_use_in_steps_of_two_seconds(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	int64_t t_ns = 10 * S;
+	const struct snapshot *s;
+
+	(void)state;
+	tick_of_one(m, &b, &nothing_extra, t_ns);
+	s = look(m);
+	assert_null(s->pools[0].trend); /* one tick is no window */
+	snapshot_unref(s);
+	use(m, &b, &t_ns, 4, S); /* 11 s */
+	assert_trend(m, (int[]){ 255, 100 }, 2);
+	use(m, &b, &t_ns, 10, S); /* a new step begins at 12 s */
+	assert_trend(m, (int[]){ 255, 100, 250 }, 3);
+	use(m, &b, &t_ns, 0, S);
+	assert_trend(m, (int[]){ 100, 125 }, 2);
+	use(m, &b, &t_ns, 5, 7 * S); /* the agent was kept from it until 20 s */
+	assert_trend(m, (int[]){ 100, 125, 255, 255, 255, 125 }, 6);
+	for (int i = 0; i < 118; i++)
+		use(m, &b, &t_ns, 3, S);
+	assert_trend(m, (int[]){ 75, 75 }, 2);
+	s = look(m);
+	assert_int_equal(s->pools[0].trend[0], 119); /* at 20 s 35 of 70 s were told, and 3 of 10 a second later */
+	assert_int_equal(s->pools[0].trend[1], 75);
+	snapshot_unref(s);
+	use(m, &b, &t_ns, 3, 500 * S); /* of all that was before nothing is left */
+	assert_trend(m, (int[]){ 255, 255, 75 }, 3);
+	s = look(m);
+	assert_int_equal(s->pools[0].trend[0], TREND_UNKNOWN);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void a_trend_knows_nothing_of_a_pool_without_a_capacity(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	int64_t t_ns = 10 * S;
+	const struct snapshot *s;
+
+	(void)state;
+	b.capacity = 0;
+	tick_of_one(m, &b, &nothing_extra, t_ns);
+	for (int i = 0; i < 10; i++)
+		use(m, &b, &t_ns, 4, S);
+	s = look(m);
+	assert_null(s->pools[0].trend);
+	snapshot_unref(s);
+	model_free(m);
+}
+
 static void unknown_is_not_zero(void **state)
 {
 	struct ps_endpoint_key listener = { .proc = key_of(23).proc, .role = PS_SOCK_LISTEN };
@@ -2111,6 +2188,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_use_seconds_is_the_integral_of_use),
+		cmocka_unit_test(a_trend_is_the_share_in_use_in_steps_of_two_seconds),
+		cmocka_unit_test(a_trend_knows_nothing_of_a_pool_without_a_capacity),
 		cmocka_unit_test(sums_of_times_may_wrap),
 		cmocka_unit_test(a_sum_does_not_fall_when_the_clock_was_read_after_the_books),
 		cmocka_unit_test(leases_from_before_are_believed_when_two_readings_agree),

@@ -16,12 +16,14 @@
 #include <jansson.h>
 #include <zlib.h>
 
+#include "api/choice.h"
 #include "api/json.h"
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/diag.h"
 #include "detect/detect.h"
 #include "model/model.h"
+#include "model/pace.h"
 #include "record/block.h"
 #include "record/file.h"
 #include "record/player.h"
@@ -105,6 +107,7 @@ struct host {
 	struct ps_lock lock;
 	const struct snapshot *snapshot;
 	uint64_t ticks;
+	struct pace_mark pace;
 };
 
 static const struct detect_limits limits = { .leak_ns = 5 * S, .wait_ns = 1 * S };
@@ -388,6 +391,7 @@ static void host_tick(struct host *h)
 	s->host = "db7";
 	s->version = "0.1.0";
 	s->agent.ticks = h->ticks;
+	pace_fill(&h->pace, s);
 	assert_int_equal(model_snapshot(h->model, s, name_thread, h), 0);
 	assert_int_equal(detect_tick(h->detect, s, thread_facts, h), 0);
 	if (recorder_is_on(h->recorder))
@@ -433,10 +437,13 @@ static json_t *told_to_exporters(const struct snapshot *s)
 /* All that is told of a snapshot. */
 static char *told(const struct snapshot *s)
 {
-	json_t *all =
-		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "pools", encode_pools(s), "findings",
-			  encode_findings(s), "stalls", encode_stalls(s), "locks", encode_locks(s),
-			  "status", encode_status(s), "exporters", told_to_exporters(s));
+	static const struct pool_choice screen = { .group = "process",
+						   .with_trend = true,
+						   .with_summary = true };
+	json_t *all = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pools", encode_pools(s),
+				"findings", encode_findings(s), "stalls", encode_stalls(s), "locks",
+				encode_locks(s), "status", encode_status(s), "exporters",
+				told_to_exporters(s), "screen", encode_pools_chosen(s, &screen));
 	json_t *pools = json_object_get(json_object_get(all, "pools"), "pools");
 	size_t i;
 	char *text;
@@ -503,6 +510,8 @@ static void what_is_played_is_what_was_there_at_every_tick(void **state)
 	assert_non_null(strstr(live[39], "\"load?\"")); /* a slow hold */
 	assert_non_null(strstr(live[39], "\"billing\"")); /* a name that came late */
 	assert_non_null(strstr(live[39], "\"33\"")); /* an attribute */
+	assert_non_null(h.snapshot->pools[0].trend);
+	assert_int_not_equal(h.snapshot->pools[0].trend[TREND_STEPS - 15], TREND_UNKNOWN);
 	assert_true(recorder_report(h.recorder).n_left_out == 0);
 	add_kept(&h, &file);
 	host_end(&h);
