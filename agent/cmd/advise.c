@@ -206,49 +206,9 @@ static json_t *encode_advice(const json_t *pool, const struct advice *a)
 
 /* ---- text ------------------------------------------------------------------------------------------------------------------ */
 
-static void add_answer(struct table *t, const char *what, const struct queue_answer *a,
-		       bool is_at_most)
-{
-	const double waits[] = { a->p50_s, a->p90_s, a->p99_s };
-	const char *mark = is_at_most ? "≤" : "";
-	char number[TEXT_NUMBER_BYTES], cell[TEXT_NUMBER_BYTES + 8];
-
-	table_add(t, what);
-	snprintf(cell, sizeof(cell), "%s%s", mark, text_format_percent(a->utilization, number));
-	table_add(t, cell);
-	snprintf(cell, sizeof(cell), "%s%s", mark, text_format_count(a->per_s, number));
-	table_add(t, cell);
-	for (int i = 0; i < 3; i++) {
-		text_format_duration(waits[i], number);
-		snprintf(cell, sizeof(cell), "%s%s", waits[i] > 0 ? mark : "", number);
-		table_add(t, a->is_stable ? cell : "no bound");
-	}
-	table_add(t, text_format_percent(a->timeout_ratio, number));
-}
-
-static int print_rows(const struct advice *a)
-{
-	static const struct column columns[] = {
-		{ "CAPACITY", false, 0, 0 }, { "UTIL", true, 0, 0 },	 { "REQ/s", true, 0, 0 },
-		{ "WAIT p50", true, 0, 0 },  { "WAIT p90", true, 0, 0 }, { "WAIT p99", true, 0, 0 },
-		{ "GAVE UP", true, 0, 0 },
-	};
-	CLEANUP(table_done) struct table t = { 0 };
-	char what[32];
-
-	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
-	t.indent = 2;
-	snprintf(what, sizeof(what), "%u, measured", a->capacity);
-	add_answer(&t, what, &a->measured, false);
-	for (size_t i = 0; i < a->n_rows; i++) {
-		snprintf(what, sizeof(what), "%u", a->row[i].capacity);
-		add_answer(&t, what, &a->row[i].wait, a->row[i].is_at_most);
-	}
-	return table_print(&t);
-}
-
 static int print_advice(const json_t *pool, const struct advice *a, bool is_next)
 {
+	CLEANUP(table_done) struct table t = { 0 };
 	char number[TEXT_NUMBER_BYTES], hold[TEXT_NUMBER_BYTES], seconds[TEXT_NUMBER_BYTES];
 	char callers[TEXT_NUMBER_BYTES];
 	int r = 0;
@@ -262,7 +222,9 @@ static int print_advice(const json_t *pool, const struct advice *a, bool is_next
 		       text_format_duration(a->hold_s, hold),
 		       text_format_count(a->callers ? a->callers : NAN, callers),
 		       text_format_duration(a->seconds, seconds));
-		r = print_rows(a);
+		sizing_tabulate(&t, a);
+		t.indent = 2;
+		r = table_print(&t);
 		printf("\n");
 	}
 	printf("  %s%s\n", a->is_declined ? "No advice: " : "", a->text);

@@ -2,8 +2,13 @@
 /* field.c - see field.h. No surprise. */
 #include "cmd/field.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
+
+#include "base/hist.h"
+
+#define LONGEST_S 1e6	/* is in the last bucket, however long */
 
 double field_number(const json_t *o, const char *key)
 {
@@ -46,4 +51,25 @@ json_t *field_array(const json_t *o, const char *key)
 	json_t *value = json_object_get(o, key);
 
 	return json_is_array(value) ? value : NULL;
+}
+
+int field_hist(const json_t *o, const char *key, struct hist *ret)
+{
+	const json_t *buckets = field_array(json_object_get(o, key), "buckets"), *pair;
+	size_t i;
+
+	json_array_foreach (buckets, i, pair) {
+		const json_t *upper = json_array_get(pair, 0), *n = json_array_get(pair, 1);
+		unsigned int bucket = PS_HIST_BUCKETS - 1;
+
+		/* a bound is the end of its bucket, and what is a little shorter lies inside */
+		if (json_is_number(upper) && json_number_value(upper) >= 0 &&
+		    json_number_value(upper) < LONGEST_S)
+			bucket = hist_bucket_ns((uint64_t)(0.96e9 * json_number_value(upper)));
+		if (!json_is_integer(n) || json_integer_value(n) < 0)
+			return -EPROTO;
+		if (hist_add(ret, bucket, (uint64_t)json_integer_value(n)))
+			return -ENOMEM;
+	}
+	return 0;
 }

@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+struct hist;
+
 /* A number, NaN when unknown. A key "wait.p99_seconds" looks into an object. */
 double field_number(const json_t *o, const char *key);
 
@@ -22,5 +24,8 @@ bool field_bool(const json_t *o, const char *key);
 
 /* An array; NULL (which jansson takes as an empty one) when unknown. */
 json_t *field_array(const json_t *o, const char *key);
+
+/* Adds the "buckets" of a histogram of a pool; an empty one, and 0, when they are unknown. -EPROTO: they are none, -ENOMEM. */
+int field_hist(const json_t *o, const char *key, struct hist *ret);
 
 #endif

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "api/json.h"
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/text.h"
@@ -19,6 +20,7 @@
 #include "cmd/rank.h"
 #include "cmd/source.h"
 #include "cmd/views.h"
+#include "cmd/words.h"
 
 #define FOLLOW_MS 1000
 #define YOUNG_TICKS 60 /* of a second each */
@@ -96,38 +98,6 @@ int findings_get(const struct invocation *in, struct source *source, json_t **re
 
 /* ---- printing -------------------------------------------------------------------------------------------------------------- */
 
-/* "14:03:07", with the day when that was not today. */
-static void format_time(double unix_s, char *ret, size_t size)
-{
-	time_t t = (time_t)unix_s, now = time(NULL);
-	struct tm tm, today;
-
-	if (!isfinite(unix_s) || !localtime_r(&t, &tm) || !localtime_r(&now, &today)) {
-		snprintf(ret, size, "-");
-		return;
-	}
-	if (tm.tm_year == today.tm_year && tm.tm_yday == today.tm_yday)
-		strftime(ret, size, "%H:%M:%S", &tm);
-	else
-		strftime(ret, size, "%Y-%m-%d %H:%M:%S", &tm);
-}
-
-/* The first frame that is not libc's own, as who is called there says what is waited for, and not for what. */
-static const char *place_of(const json_t *stack)
-{
-	const json_t *frames = field_array(stack, "frames"), *frame;
-	size_t i;
-
-	json_array_foreach (frames, i, frame) {
-		const char *text = json_string_value(frame);
-
-		if (text && !strstr(text, "(libc.") && !strstr(text, "(libpthread") &&
-		    strncmp(text, "runtime.", strlen("runtime.")) != 0)
-			return text;
-	}
-	return json_string_value(json_array_get(frames, 0));
-}
-
 static void print_frames(const json_t *stack, size_t n)
 {
 	const json_t *frames = field_array(stack, "frames"), *frame;
@@ -156,8 +126,8 @@ static void print_holder(const json_t *h, size_t n_frames)
 	if (!isnan(field_number(h, "tid")))
 		printf(" (tid %.0f)", field_number(h, "tid"));
 	printf(", %s", field_text_or(stack, "state", "its state is not known"));
-	if (place_of(stack))
-		printf(" in %s", place_of(stack));
+	if (words_place(field_array(stack, "frames")))
+		printf(" in %s", words_place(field_array(stack, "frames")));
 	if (field_text(h, "waits_in"))
 		printf(", waits in pool %s", field_text(h, "waits_in"));
 	if (field_text(stack, "waits_for"))
@@ -168,24 +138,31 @@ static void print_holder(const json_t *h, size_t n_frames)
 	print_frames(stack, n_frames);
 }
 
+static const char *text_of(const struct buffer *b)
+{
+	return b->error || !b->n ? "-" : b->data;
+}
+
 void finding_print(const json_t *f, size_t n_frames)
 {
 	double since = field_number(f, "since"), until = field_number(f, "until");
-	char from[32], to[32], lasted[TEXT_NUMBER_BYTES];
+	CLEANUP(buffer_done) struct buffer from = { 0 };
+	CLEANUP(buffer_done) struct buffer to = { 0 };
+	char lasted[TEXT_NUMBER_BYTES];
 	const json_t *holder;
 	size_t i;
 
-	format_time(since, from, sizeof(from));
+	words_time(since, (double)time(NULL), &from);
+	words_time(until, (double)time(NULL), &to);
 	printf("%-8s  %s  %s%s%s", field_text_or(f, "severity", "-"), field_text_or(f, "type", "-"),
 	       field_text_or(f, "process", "-"), field_text(f, "pool") ? "/" : "",
 	       field_text_or(f, "pool", ""));
 	if (!isnan(field_number(f, "pid")))
 		printf(" (pid %.0f)", field_number(f, "pid"));
 	if (isnan(until)) {
-		printf(", since %s\n", from);
+		printf(", since %s\n", text_of(&from));
 	} else {
-		format_time(until, to, sizeof(to));
-		printf(", %s to %s (%s), ended\n", from, to,
+		printf(", %s to %s (%s), ended\n", text_of(&from), text_of(&to),
 		       text_format_duration(until - since, lasted));
 	}
 	printf("          %s\n", field_text_or(f, "text", "-"));

@@ -2,7 +2,6 @@
 /* locks.c - `poolscope locks`: where threads wait for each other. */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/diag.h"
@@ -12,6 +11,7 @@
 #include "cmd/of_processes.h"
 #include "cmd/table.h"
 #include "cmd/views.h"
+#include "cmd/words.h"
 
 #define INTERVAL_S 2.0
 
@@ -28,21 +28,6 @@ static struct rank rank_lock(json_t *lock, const char *sort)
 				      field_number(lock, "wait.sum_seconds") } };
 
 	return rank_of_process(r, sort, fields, sizeof(fields) / sizeof(fields[0]));
-}
-
-/* The first function that is not libc's own: it called what waits. */
-static const char *place_of(const json_t *lock)
-{
-	const json_t *stack = field_array(lock, "stack"), *place;
-	size_t i;
-
-	json_array_foreach (stack, i, place) {
-		const char *text = json_string_value(place);
-
-		if (text && !strstr(text, "(libc.") && !strstr(text, "(libpthread"))
-			return text;
-	}
-	return json_string_value(json_array_get(stack, 0));
 }
 
 int locks_print(const json_t *locks)
@@ -83,7 +68,7 @@ int locks_print(const json_t *locks)
 		table_add(&t,
 			  text_format_duration(field_number(lock, "oldest_wait_seconds"), number));
 		table_add(&t, text_format_count(field_number(lock, "timeouts"), number));
-		table_add(&t, place_of(lock));
+		table_add(&t, words_place(field_array(lock, "stack"))); /* it called what waits */
 	}
 	return table_print(&t);
 }

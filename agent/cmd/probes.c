@@ -108,8 +108,7 @@ static int print_available(const struct invocation *in)
 
 /* ---- choosing and ordering ------------------------------------------------------------------------------------------------- */
 
-/* Adds the files that the process maps to a set (the keys of an object). */
-static int add_mapped_files(int pid, json_t *set, struct diag *d)
+int probes_add_files(int pid, json_t *set, struct diag *d)
 {
 	AUTO_FREE char *line = NULL;
 	AUTO_FCLOSE FILE *maps = NULL;
@@ -146,7 +145,7 @@ static int get_files(const struct invocation *in, struct source *source, json_t 
 	if (!in->pid && !in->pool && !in->kind)
 		return 0;
 	if (in->pid) {
-		r = add_mapped_files(in->pid, files, d);
+		r = probes_add_files(in->pid, files, d);
 		if (r)
 			return r;
 	}
@@ -157,7 +156,7 @@ static int get_files(const struct invocation *in, struct source *source, json_t 
 		json_object_clear(files);
 		json_array_foreach (field_array(pools, "pools"), i, pool) {
 			/* a process may be gone by now */
-			add_mapped_files((int)field_number(pool, "pid"), files, NULL);
+			probes_add_files((int)field_number(pool, "pid"), files, NULL);
 		}
 	}
 	*ret = TAKE(files);
@@ -207,7 +206,7 @@ int probes_get(const struct invocation *in, struct source *source, json_t **ret,
 
 /* ---- printing -------------------------------------------------------------------------------------------------------------- */
 
-int probes_print(const json_t *probes)
+void probes_tabulate(struct table *t, const json_t *probes)
 {
 	static const struct column columns[] = {
 		{ "PROBE", false, 0, 32 }, { "VERB", false, 3, 0 }, { "METHOD", false, 4, 0 },
@@ -216,38 +215,44 @@ int probes_print(const json_t *probes)
 		{ "EACH", true, 8, 0 }, { "TRAP", false, 5, 0 },
 		{ "SYMBOL", false, 0, 48 }, { "FILE", false, 0, 0 },
 	};
-	CLEANUP(table_done) struct table t = { 0 };
 	const json_t *probe;
 	size_t i;
 
-	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
+	table_init(t, columns, sizeof(columns) / sizeof(columns[0]));
 	json_array_foreach (field_array(probes, "probes"), i, probe) {
 		char number[TEXT_NUMBER_BYTES], name[2 * TEXT_NAME_BYTES], file[2048];
 
 		snprintf(name, sizeof(name), "%s:%s", field_text_or(probe, "provider", "-"),
 			 field_text_or(probe, "probe", "-"));
-		table_add(&t, name);
-		table_add(&t, field_text(probe, "verb"));
-		table_add(&t, field_text(probe, "method"));
+		table_add(t, name);
+		table_add(t, field_text(probe, "verb"));
+		table_add(t, field_text(probe, "method"));
 		snprintf(number, sizeof(number), "0x%" PRIx64,
 			 (uint64_t)json_integer_value(json_object_get(probe, "offset")));
-		table_add(&t, number);
-		table_add(&t, text_format_count(field_number(probe, "processes"), number));
-		table_add(&t, text_format_count(field_number(probe, "hits"), number));
-		table_add(&t, text_format_count(field_number(probe, "errors"), number));
-		table_add(&t, text_format_duration(field_number(probe, "cost_ns") / 1e9, number));
-		table_add(&t, text_format_count(field_number(probe, "stacks"), number));
-		table_add(&t,
+		table_add(t, number);
+		table_add(t, text_format_count(field_number(probe, "processes"), number));
+		table_add(t, text_format_count(field_number(probe, "hits"), number));
+		table_add(t, text_format_count(field_number(probe, "errors"), number));
+		table_add(t, text_format_duration(field_number(probe, "cost_ns") / 1e9, number));
+		table_add(t, text_format_count(field_number(probe, "stacks"), number));
+		table_add(t,
 			  text_format_duration(field_number(probe, "stack_cost_ns") / 1e9, number));
-		table_add(&t, field_text(probe, "cost_class"));
-		table_add(&t, field_text(probe, "symbol"));
+		table_add(t, field_text(probe, "cost_class"));
+		table_add(t, field_text(probe, "symbol"));
 		if (field_text(probe, "problem"))
 			snprintf(file, sizeof(file), "%s (not attached: %s)",
 				 field_text_or(probe, "file", "-"), field_text(probe, "problem"));
 		else
 			snprintf(file, sizeof(file), "%s", field_text_or(probe, "file", "-"));
-		table_add(&t, file);
+		table_add(t, file);
 	}
+}
+
+int probes_print(const json_t *probes)
+{
+	CLEANUP(table_done) struct table t = { 0 };
+
+	probes_tabulate(&t, probes);
 	return table_print(&t);
 }
 

@@ -21,6 +21,7 @@
 #include "cmd/source.h"
 #include "cmd/table.h"
 #include "cmd/views.h"
+#include "cmd/words.h"
 
 #define SHORT_LIST 3	/* holders and waiters without --holders, --waiters */
 #define STACKS 16	/* so many of each the agent looks at (evidence.h) */
@@ -145,33 +146,6 @@ static void print_identity(const json_t *p)
 	       duration(p, "since_seconds", number), id_of(p));
 }
 
-static void print_gauges(const json_t *p)
-{
-	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES], c[TEXT_NUMBER_BYTES], d[TEXT_NUMBER_BYTES];
-
-	printf("\n  %-12s %s (%s), min idle %s\n", "capacity", count(p, "capacity", a),
-	       field_text_or(p, "capacity_basis", "unknown"), count(p, "min_idle", b));
-	printf("  %-12s %s now, peak %s, mean %s; oldest %s\n", "in use", count(p, "in_use", a),
-	       count(p, "in_use_peak", b), count(p, "mean_in_use", c),
-	       duration(p, "oldest_hold_seconds", d));
-	printf("  %-12s %s of %s open\n", "idle", count(p, "idle", a), count(p, "open", b));
-	printf("  %-12s %s now, peak %s; oldest %s\n", "pending", count(p, "pending", a),
-	       count(p, "pending_peak", b), duration(p, "oldest_wait_seconds", c));
-	if (field_number(p, "close_wait") > 0)
-		printf("  %-12s %s closed by the other end and not by this one, oldest %s\n",
-		       "close wait", count(p, "close_wait", a),
-		       duration(p, "oldest_close_wait_seconds", b));
-	if (!isnan(field_number(p, "accept_queue")))
-		printf("  %-12s %s of %s\n", "accept queue", count(p, "accept_queue", a),
-		       count(p, "accept_backlog", b));
-	printf("  %-12s %s; saturated for %s\n", "utilization",
-	       text_format_percent(field_number(p, "utilization"), a),
-	       duration(p, "saturated_seconds", b));
-	printf("  %-12s %s of the waits, %s of the holds; %s of waits came of them\n", "in stalls",
-	       duration(p, "stalled_seconds", a), duration(p, "stalled_hold_seconds", b),
-	       duration(p, "stall_backlog_seconds", c));
-}
-
 static void add_hist_row(struct table *t, const json_t *p, const char *key, const char *label)
 {
 	static const char *const columns[] = { "p50_seconds", "p90_seconds", "p99_seconds",
@@ -204,60 +178,13 @@ static void print_histograms(const json_t *p)
 	printf("\n");
 }
 
-/* " (idle_timeout 3, broken 1)": those that are not 0. */
-static void print_counts_by(const json_t *p, const char *key)
+static void print_lines(void (*words)(const json_t *p, struct buffer *ret), const json_t *p)
 {
-	json_t *by = json_object_get(p, key), *value;
-	const char *name, *gap = " (";
+	CLEANUP(buffer_done) struct buffer lines = { 0 };
 
-	json_object_foreach (by, name, value) {
-		if (json_number_value(value) == 0)
-			continue;
-		printf("%s%s %.0f", gap, name, json_number_value(value));
-		gap = ", ";
-	}
-	printf("%s\n", *gap == ',' ? ")" : "");
-}
-
-/* Of connections that this end closed. */
-static void print_idle_closes(const json_t *p)
-{
-	double n = field_number(json_object_get(p, "closed_by"), "local_closed");
-	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES];
-
-	printf("  %-12s %s after a second or more without data; before closing, %s on average\n",
-	       "", count(p, "closed_idle", a),
-	       text_format_duration(field_number(p, "idle_before_close_seconds") / n, b));
-}
-
-static void print_counters(const json_t *p)
-{
-	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES], c[TEXT_NUMBER_BYTES];
-	double reuse = field_number(p, "reuse_ratio");
-
-	printf("  %-12s %s, %s/s; %s of them new", "acquires", count(p, "acquires", a),
-	       count(p, "acquires_per_second", b), count(p, "acquires_new", c));
-	if (!isnan(reuse))
-		printf(", reused %.1f%%", 100 * reuse);
-	printf("\n  %-12s %s; %s began before the agent\n", "releases", count(p, "releases", a),
-	       count(p, "before_start", b));
-	printf("  %-12s %s, %s/s", "timeouts", count(p, "timeouts", a),
-	       count(p, "timeouts_per_second", b));
-	print_counts_by(p, "outcomes");
-	printf("  %-12s %s", "rejected", count(p, "rejections", a));
-	print_counts_by(p, "rejected_by");
-	printf("  %-12s %s, %s failed", "opened", count(p, "opened", a),
-	       count(p, "open_failures", b));
-	print_counts_by(p, "open_failures_by");
-	printf("  %-12s %s", "closed", count(p, "closed", a));
-	print_counts_by(p, "closed_by");
-	if (!isnan(field_number(p, "closed_idle")))
-		print_idle_closes(p);
-	printf("  %-12s %s good, %s bad\n", "checks", count(p, "health_ok", a),
-	       count(p, "health_failed", b));
-	if (field_number(p, "odd_events") > 0)
-		printf("  %-12s %s (wrong order, twice, or nonsense)\n", "odd events",
-		       count(p, "odd_events", a));
+	words(p, &lines);
+	if (!lines.error)
+		fputs(lines.data, stdout);
 }
 
 static void print_findings(const json_t *p)
@@ -320,6 +247,7 @@ static void print_refs(const struct invocation *in, const json_t *p, const char 
 /* "sleeping 0.2s ago, waits for data from 10.0.0.1:5432 (fd 7)" */
 static void print_state(const json_t *ref, const json_t *stack)
 {
+	CLEANUP(buffer_done) struct buffer state = { 0 };
 	char number[TEXT_NUMBER_BYTES];
 
 	printf("\n  %s", duration(ref, "age_seconds", number));
@@ -329,18 +257,8 @@ static void print_state(const json_t *ref, const json_t *stack)
 		printf(" %s", field_text(ref, "thread"));
 	if (!isnan(field_number(stack, "goroutine")))
 		printf(", goroutine %.0f", field_number(stack, "goroutine"));
-	printf(": %s", field_text_or(stack, "state", "its state is not known"));
-	if (!isnan(field_number(stack, "on_tid")) &&
-	    field_number(stack, "on_tid") != field_number(ref, "tid"))
-		printf(" on thread %.0f", field_number(stack, "on_tid"));
-	if (!isnan(field_number(ref, "waits_in_id")))
-		printf(", waits in pool %s (id %.0f)", field_text_or(ref, "waits_in", "-"),
-		       field_number(ref, "waits_in_id"));
-	if (field_text(stack, "waits_for"))
-		printf(", waits for %s", field_text(stack, "waits_for"));
-	if (field_text(stack, "problem"))
-		printf(": %s", field_text(stack, "problem"));
-	printf("\n");
+	words_state(ref, &state);
+	printf(": %s\n", state.error ? "-" : state.data);
 }
 
 static void print_frames(const json_t *stack)
@@ -380,9 +298,10 @@ void pool_print(const struct invocation *in, const json_t *p)
 	bool is_short = !in->has_holders && !in->has_waiters;
 
 	print_identity(p);
-	print_gauges(p);
+	printf("\n");
+	print_lines(words_gauges, p);
 	print_histograms(p);
-	print_counters(p);
+	print_lines(words_counters, p);
 	print_findings(p);
 	if (in->has_holders || is_short)
 		print_refs(in, p, "holders", "item", "ITEM", in->has_holders);

@@ -13,7 +13,9 @@
 #include "advise/advise.h"
 #include "base/cleanup.h"
 #include "base/hist.h"
+#include "base/text.h"
 #include "cmd/field.h"
+#include "cmd/table.h"
 #include "model/snapshot.h"
 
 /* ---- a row from JSON ------------------------------------------------------------------------------------------------------- */
@@ -52,29 +54,15 @@ static enum ps_kind kind_of(const json_t *p)
 	return PS_KIND_unknown;
 }
 
-/* The buckets of "wait", "hold" ...: a bound is the end of its bucket, and what is a little shorter lies inside. NULL when unknown. */
+/* *ret stays NULL when it is unknown. */
 static int read_hist(const json_t *p, const char *key, struct hist *h, const struct hist **ret)
 {
-	const json_t *hist = json_object_get(p, key), *pair;
-	size_t i;
+	const json_t *hist = json_object_get(p, key);
+	int r = field_hist(p, key, h);
 
-	*ret = NULL;
-	if (!json_is_array(json_object_get(hist, "buckets")))
-		return 0;
-	json_array_foreach (field_array(hist, "buckets"), i, pair) {
-		const json_t *upper = json_array_get(pair, 0), *n = json_array_get(pair, 1);
-		unsigned int bucket = PS_HIST_BUCKETS - 1;
-
-		if (json_is_number(upper))
-			bucket = hist_bucket_ns((uint64_t)(0.96e9 * json_number_value(upper)));
-		if (!json_is_integer(n) || json_integer_value(n) < 0)
-			return -EPROTO;
-		if (hist_add(h, bucket, (uint64_t)json_integer_value(n)))
-			return -ENOMEM;
-	}
 	h->sum_s = field_number(hist, "sum_seconds");
-	*ret = h;
-	return 0;
+	*ret = field_array(hist, "buckets") ? h : NULL;
+	return r;
 }
 
 static int look_read(const json_t *p, struct look *ret)
@@ -206,4 +194,44 @@ int sizing_advise(const struct sizing *s, struct advice *ret)
 	if (!r)
 		r = advise(&before.row, &after.row, after.at_s - before.at_s, most_callers(s), ret);
 	return r;
+}
+
+/* ---- as a table ------------------------------------------------------------------------------------------------------------ */
+
+static void add_answer(struct table *t, const char *what, const struct queue_answer *a,
+		       bool is_at_most)
+{
+	const double waits[] = { a->p50_s, a->p90_s, a->p99_s };
+	const char *mark = is_at_most ? "≤" : "";
+	char number[TEXT_NUMBER_BYTES], cell[TEXT_NUMBER_BYTES + 8];
+
+	table_add(t, what);
+	snprintf(cell, sizeof(cell), "%s%s", mark, text_format_percent(a->utilization, number));
+	table_add(t, cell);
+	snprintf(cell, sizeof(cell), "%s%s", mark, text_format_count(a->per_s, number));
+	table_add(t, cell);
+	for (int i = 0; i < 3; i++) {
+		text_format_duration(waits[i], number);
+		snprintf(cell, sizeof(cell), "%s%s", waits[i] > 0 ? mark : "", number);
+		table_add(t, a->is_stable ? cell : "no bound");
+	}
+	table_add(t, text_format_percent(a->timeout_ratio, number));
+}
+
+void sizing_tabulate(struct table *t, const struct advice *a)
+{
+	static const struct column columns[] = {
+		{ "CAPACITY", false, 0, 0 }, { "UTIL", true, 0, 0 },	 { "REQ/s", true, 0, 0 },
+		{ "WAIT p50", true, 0, 0 },  { "WAIT p90", true, 0, 0 }, { "WAIT p99", true, 0, 0 },
+		{ "GAVE UP", true, 0, 0 },
+	};
+	char what[32];
+
+	table_init(t, columns, sizeof(columns) / sizeof(columns[0]));
+	snprintf(what, sizeof(what), "%u, measured", a->capacity);
+	add_answer(t, what, &a->measured, false);
+	for (size_t i = 0; i < a->n_rows; i++) {
+		snprintf(what, sizeof(what), "%u", a->row[i].capacity);
+		add_answer(t, what, &a->row[i].wait, a->row[i].is_at_most);
+	}
 }

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 struct advice;
+struct table;
 
 /* All zero has seen nothing. */
 struct sizing {
@@ -30,6 +31,9 @@ bool sizing_has_both(const struct sizing *s);
 
 /* See advise(). 0 or -ENOMEM; at least one answer must have been fed. */
 int sizing_advise(const struct sizing *s, struct advice *ret);
+
+/* Begins a table: what was measured, and the waits to expect at each capacity. */
+void sizing_tabulate(struct table *ret, const struct advice *a);
 
 /* Whether one asks for the size of such a pool without naming it: not of listeners, and not of locks. */
 bool sizing_is_usual(const json_t *pool);

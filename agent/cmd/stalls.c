@@ -26,7 +26,7 @@ int stalls_get(const struct invocation *in, struct source *source, json_t **ret,
 	return of_processes_get(in, source, "stalls", rank_stall, ret, d);
 }
 
-int stalls_print(const json_t *stalls)
+void stalls_tabulate(struct table *t, const json_t *stalls)
 {
 	static const struct column columns[] = {
 		{ "PROCESS", false, 0, 0 }, { "PID", true, 0, 0 }, { "COUNT", true, 0, 0 }, { "SUM", true, 0, 0 },
@@ -34,23 +34,29 @@ int stalls_print(const json_t *stalls)
 	};
 	static const char *const durations[] = { "sum_seconds", "p99_seconds", "max_seconds",
 						 "lasts_seconds" };
-	CLEANUP(table_done) struct table t = { 0 };
 	const json_t *stall;
 	size_t i;
 
-	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
+	table_init(t, columns, sizeof(columns) / sizeof(columns[0]));
 	json_array_foreach (field_array(stalls, "stalls"), i, stall) {
 		char number[TEXT_NUMBER_BYTES];
 
-		table_add(&t, field_text(stall, "process"));
+		table_add(t, field_text(stall, "process"));
 		snprintf(number, sizeof(number), "%.0f", field_number(stall, "pid"));
-		table_add(&t, number);
-		table_add(&t, text_format_count(field_number(stall, "count"), number));
+		table_add(t, number);
+		table_add(t, text_format_count(field_number(stall, "count"), number));
 		for (size_t k = 0; k < sizeof(durations) / sizeof(durations[0]); k++)
-			table_add(&t,
+			table_add(t,
 				  text_format_duration(field_number(stall, durations[k]), number));
-		table_add(&t, field_text(stall, "cause"));
+		table_add(t, field_text(stall, "cause"));
 	}
+}
+
+int stalls_print(const json_t *stalls)
+{
+	CLEANUP(table_done) struct table t = { 0 };
+
+	stalls_tabulate(&t, stalls);
 	return table_print(&t);
 }
 

@@ -14,6 +14,7 @@
 struct diag;
 struct invocation;
 struct source;
+struct table;
 
 /* {"findings": [...]}, the most severe on top. */
 int findings_get(const struct invocation *in, struct source *source, json_t **ret, struct diag *d);
@@ -28,6 +29,13 @@ int locks_get(const struct invocation *in, struct source *source, json_t **ret, 
 int locks_print(const json_t *locks);
 int probes_get(const struct invocation *in, struct source *source, json_t **ret, struct diag *d);
 int probes_print(const json_t *probes);
+
+/* The same as tables, for those who show them elsewhere: begins one. */
+void stalls_tabulate(struct table *ret, const json_t *stalls);
+void probes_tabulate(struct table *ret, const json_t *probes);
+
+/* Adds the files that a process maps to a set (the keys of an object): the probes that it meets lie in them. Negative errno with d set. */
+int probes_add_files(int pid, json_t *set, struct diag *d);
 
 /* {"recipes": [...]} of the answer, those in use first. */
 json_t *recipes_sort(const struct invocation *in, const json_t *answer);
