@@ -203,19 +203,23 @@ enum meaning meaning_of_severity(const char *severity)
 	return severity && !strcmp(severity, "info") ? MEANS_INFO : MEANS_PLAIN;
 }
 
-/* Of the most severe one of a pool's open findings. */
-static enum meaning meaning_of(const json_t *pool)
+/* The most severe one of a pool's open findings; NULL = it has none. */
+static const json_t *worst_of(const json_t *pool)
 {
-	enum meaning worst = MEANS_PLAIN;
-	const json_t *finding;
+	const json_t *worst = NULL, *finding;
 	size_t i;
 
 	json_array_foreach (field_array(pool, "findings"), i, finding) {
-		enum meaning m = meaning_of_severity(field_text(finding, "severity"));
-
-		worst = m > worst ? m : worst;
+		if (!worst || meaning_of_severity(field_text(finding, "severity")) >
+				      meaning_of_severity(field_text(worst, "severity")))
+			worst = finding;
 	}
 	return worst;
+}
+
+static enum meaning meaning_of(const json_t *pool)
+{
+	return meaning_of_severity(field_text(worst_of(pool), "severity"));
 }
 
 static double share_of(const json_t *o)
@@ -277,18 +281,21 @@ static void draw_number(struct frame *f, int y, const struct place *p, enum form
 	frame_text_right(f, y, p->x, p->width, isnan(n) ? MEANS_DIM : MEANS_PLAIN, number);
 }
 
-/* An untrusted pool says so before its verdict. */
+/* An untrusted pool says so before its verdict. What is wrong is told by its type first: the sentence may not fit. */
 static void draw_verdict(struct frame *f, int y, const struct place *p, const json_t *pool)
 {
 	const char *verdict = field_text_or(pool, "verdict", "-");
+	const char *type = field_text(worst_of(pool), "type");
 	enum meaning meaning = meaning_of(pool);
+	char text[512];
 	int n = 0;
 
-	if (meaning == MEANS_PLAIN)
-		meaning = strcmp(verdict, "healthy") != 0 ? MEANS_PLAIN : MEANS_GOOD;
 	if (!field_bool(pool, "trusted"))
 		n = frame_text(f, y, p->x, p->width, MEANS_DIM, "(untrusted) ");
-	frame_text(f, y, p->x + n, p->width - n, meaning, verdict);
+	if (!type && !strcmp(verdict, "healthy"))
+		meaning = MEANS_GOOD;
+	snprintf(text, sizeof(text), "%s%s%s", type ? type : "", type ? ": " : "", verdict);
+	frame_text(f, y, p->x + n, p->width - n, meaning, text);
 }
 
 static void draw_cell(struct frame *f, int y, const struct place *p, const json_t *pool)

@@ -40,39 +40,47 @@ static const char *format_share(double share, char ret[static TEXT_NUMBER_BYTES]
 	return ret;
 }
 
-static int draw_agent(struct frame *f, int y, int x, const json_t *summary)
+/* What there is no room for is left out as a whole. */
+static int put_if_fits(struct frame *f, int y, int x, int end, const char *text)
 {
-	char share[TEXT_NUMBER_BYTES], bytes[TEXT_NUMBER_BYTES], events[TEXT_NUMBER_BYTES];
-	char text[160];
+	return x + (int)text_width(text) <= end ? put(f, y, x, MEANS_PLAIN, text) : x;
+}
 
+static void draw_agent(struct frame *f, int y, int x, int end, const json_t *summary)
+{
+	char number[TEXT_NUMBER_BYTES], text[64];
+
+	if (x + 24 > end)
+		return;
 	x = put(f, y, x, MEANS_DIM, "   agent ");
-	snprintf(text, sizeof(text), "%s CPU, %s, %s events/s",
-		 format_share(field_number(summary, "agent.cpu_share"), share),
-		 text_format_bytes(field_number(summary, "agent.resident_bytes"), bytes),
-		 text_format_count(field_number(summary, "agent.events_per_second"), events));
-	return put(f, y, x, MEANS_PLAIN, text);
+	snprintf(text, sizeof(text), "%s CPU",
+		 format_share(field_number(summary, "agent.cpu_share"), number));
+	x = put_if_fits(f, y, x, end, text);
+	snprintf(text, sizeof(text), ", %s",
+		 text_format_bytes(field_number(summary, "agent.resident_bytes"), number));
+	x = put_if_fits(f, y, x, end, text);
+	snprintf(text, sizeof(text), ", %s events/s",
+		 text_format_count(field_number(summary, "agent.events_per_second"), number));
+	put_if_fits(f, y, x, end, text);
 }
 
 static void draw_first(struct frame *f, int y, const json_t *summary, const char *tail)
 {
-	char clock[CLOCK_BYTES], up[TEXT_NUMBER_BYTES], text[320];
+	int end = f->width - (int)text_width(tail), x;
+	char clock[CLOCK_BYTES], number[TEXT_NUMBER_BYTES], text[320];
 	double uptime = field_number(summary, "uptime_seconds");
-	int x;
 
 	x = put(f, y, 0, MEANS_STRONG, "poolscope ");
-	snprintf(text, sizeof(text), "%s  %s  ", field_text_or(summary, "host", "-"),
+	snprintf(text, sizeof(text), "%s  %s", field_text_or(summary, "host", "-"),
 		 format_clock(field_number(summary, "time"), clock));
 	x = put(f, y, x, MEANS_PLAIN, text);
 	if (!isnan(uptime)) {
-		x = put(f, y, x, MEANS_DIM, "up ");
-		x = put(f, y, x, MEANS_PLAIN, text_format_duration(uptime, up));
+		x = put(f, y, x, MEANS_DIM, "  up ");
+		x = put(f, y, x, MEANS_PLAIN, text_format_duration(uptime, number));
 	}
-	draw_agent(f, y, x, summary);
-	if (*tail && (int)text_width(tail) + 2 < f->width) {
-		x = f->width - (int)text_width(tail);
-		frame_text(f, y, x - 2, 2, MEANS_PLAIN, "  ");
-		frame_text(f, y, x, f->width - x, MEANS_INFO, tail);
-	}
+	draw_agent(f, y, x, end - 2, summary);
+	if (x + 2 <= end)
+		frame_text(f, y, end, f->width - end, MEANS_INFO, tail);
 }
 
 static int draw_findings(struct frame *f, int y, int x, const json_t *summary)

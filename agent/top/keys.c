@@ -5,7 +5,9 @@
  */
 #include "top/keys.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -25,7 +27,10 @@ static const struct key_row {
 };
 
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
-#define NAME_WIDTH 9
+#define NAME_WIDTH 12
+#define NAMES_BYTES 32
+
+static const char the_same[] = "the same";	/* as the row above, by another key */
 
 enum action key_action(enum view view, int code)
 {
@@ -36,20 +41,31 @@ enum action key_action(enum view view, int code)
 	return ACTION_NONE;
 }
 
-void keys_draw_brief(struct frame *f, int y, int x, enum view view)
+static bool is_general(const struct key_row *k)
+{
+	return (k->views | IN_HELP) == IN_ALL;
+}
+
+static int draw_briefs(struct frame *f, int y, int x, enum view view, bool are_general)
 {
 	for (size_t i = 0; i < N_KEYS; i++) {
 		const struct key_row *k = &keys[i];
-		int width;
+		int width = (int)(text_width(k->name) + 1 + text_width(k->brief));
 
-		if (!*k->brief || !(k->views & 1u << view))
+		if (!*k->brief || !(k->views & 1u << view) || is_general(k) != are_general ||
+		    x + width > f->width)
 			continue;
-		width = (int)(text_width(k->name) + 1 + text_width(k->brief));
-		if (x + width > f->width)
-			return;
 		x += frame_text(f, y, x, f->width - x, MEANS_STRONG, k->name) + 1;
 		x += frame_text(f, y, x, f->width - x, MEANS_DIM, k->brief) + 2;
 	}
+	return x;
+}
+
+/* Help and the way back are there however narrow it is. */
+void keys_draw_brief(struct frame *f, int y, int x, enum view view)
+{
+	x = draw_briefs(f, y, x, view, true);
+	draw_briefs(f, y, x, view, false);
 }
 
 /* ---- help ------------------------------------------------------------------------------------------------------------------ */
@@ -93,11 +109,21 @@ static int list_help(struct help_line line[static N_KEYS + 2 * N_SECTIONS])
 			line[n++] = (struct help_line){ 0 };
 		line[n++] = (struct help_line){ .title = sections[s].title };
 		for (size_t i = 0; i < N_KEYS; i++) {
-			if (section_of(&keys[i]) == s)
+			if (section_of(&keys[i]) == s && strcmp(keys[i].text, the_same) != 0)
 				line[n++] = (struct help_line){ .key = &keys[i] };
 		}
 	}
 	return n;
+}
+
+/* Its own and those of the rows that are the same. */
+static const char *names_of(const struct key_row *k, char ret[static NAMES_BYTES])
+{
+	size_t n = (size_t)snprintf(ret, NAMES_BYTES, "%s", k->name);
+
+	for (k++; k < keys + N_KEYS && n < NAMES_BYTES && !strcmp(k->text, the_same); k++)
+		n += (size_t)snprintf(ret + n, NAMES_BYTES - n, " %s", k->name);
+	return ret;
 }
 
 static int within(int first, int n, int n_visible)
@@ -109,6 +135,7 @@ static int within(int first, int n, int n_visible)
 void keys_draw_help(struct frame *f, int top, int bottom, int *first)
 {
 	struct help_line line[N_KEYS + 2 * N_SECTIONS];
+	char names[NAMES_BYTES];
 	int n = list_help(line);
 
 	*first = within(*first, n, bottom - top);
@@ -119,7 +146,7 @@ void keys_draw_help(struct frame *f, int top, int bottom, int *first)
 			frame_text(f, y, 0, f->width, MEANS_STRONG, l->title);
 		if (!l->key)
 			continue;
-		frame_text(f, y, 2, NAME_WIDTH, MEANS_INFO, l->key->name);
+		frame_text(f, y, 2, NAME_WIDTH, MEANS_INFO, names_of(l->key, names));
 		frame_text(f, y, 2 + NAME_WIDTH + 1, f->width - NAME_WIDTH - 3, MEANS_PLAIN,
 			   l->key->text);
 	}

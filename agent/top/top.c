@@ -166,16 +166,16 @@ static const char *format_tail(const struct top *t, char ret[static TEXT_BYTES])
 	char at[TEXT_NUMBER_BYTES], length[TEXT_NUMBER_BYTES];
 	const char *frozen = t->state.is_frozen ? "FROZEN, " : "";
 
-	if (!t->state.is_recording) {
+	if (!t->state.is_recording)
 		snprintf(ret, TEXT_BYTES, "%severy %gs", frozen, t->state.interval_s);
-		return ret;
-	}
-	text_format_duration(source_at_s(t->source), at);
-	text_format_duration(source_length_s(t->source), length);
-	if (source_is_over(t->source))
-		snprintf(ret, TEXT_BYTES, "the end of the recording, %s", length);
+	else if (source_is_over(t->source))
+		snprintf(ret, TEXT_BYTES, "%sthe end of the recording, %s", frozen,
+			 text_format_duration(source_length_s(t->source), length));
 	else
-		snprintf(ret, TEXT_BYTES, "%s%s of %s, %gx", frozen, at, length, t->state.speed);
+		snprintf(ret, TEXT_BYTES, "%s%s of %s, %gx, every %gs", frozen,
+			 text_format_duration(source_at_s(t->source), at),
+			 text_format_duration(source_length_s(t->source), length), t->state.speed,
+			 t->state.interval_s);
 	return ret;
 }
 
