@@ -388,6 +388,7 @@ static unsigned int change_view(struct state *s, enum action action)
 		enter(s, VIEW_STALLS);
 		return EFFECT_ASK;
 	case ACTION_HELP:
+		s->help_first = 0;
 		enter(s, VIEW_HELP);
 		return 0;
 	case ACTION_BACK:
