@@ -152,14 +152,14 @@ int prefs_path(char *ret, size_t size)
 	return 0;
 }
 
-/* One sentence, with the file in front. */
+/* One sentence, with the file behind it: of a long path a narrow screen shows the beginning. */
 static int of_file(const char *path, int error, struct diag *d)
 {
 	char text[sizeof(d->text)], name[128];
 
 	snprintf(text, sizeof(text), "%s", d->text);
 	text_clean(path, SIZE_MAX, name, sizeof(name));
-	return diag_set(d, error, "%s: %s", name, text);
+	return diag_set(d, error, "%s (%s)", text, name);
 }
 
 static int read_text(const char *path, char *ret, size_t size, size_t *ret_n, struct diag *d)

@@ -74,7 +74,7 @@ static const char one_pool[] =
 	"\"endpoint\":\"10.0.0.1:5432\",\"capacity\":10,\"in_use\":10,\"pending\":3,\"utilization\":0.97,"
 	"\"acquires_per_second\":118.2,\"timeouts_per_second\":null,\"oldest_wait_seconds\":1.5,"
 	"\"wait\":{\"p50_seconds\":0.000012,\"p99_seconds\":0.25},\"hold\":null,\"trusted\":true,"
-	"\"verdict\":\"leak: 3 of 10\",\"findings\":[{\"severity\":\"critical\"},{\"severity\":\"info\"}],"
+	"\"verdict\":\"3 of 10\",\"findings\":[{\"severity\":\"info\",\"type\":\"churn\"},{\"severity\":\"critical\",\"type\":\"leak\"}],"
 	"\"trend\":[null,0,0.5,1]}],\"first\":0,\"chosen\":1,\"total\":1}";
 
 static void a_narrow_terminal_has_what_matters(void **state)
@@ -141,11 +141,11 @@ static void what_is_not_known_is_a_dash_and_colour_is_of_severity(void **state)
 	take(one_pool);
 	for (int i = 0; i < COLUMN_COUNT; i++)
 		s.is_shown[i] = i == COLUMN_TIMEOUTS || i == COLUMN_HOLD_P99;
-	assert_string_equal(draw(48, 2, true),
+	assert_string_equal(draw(52, 2, true),
 			    "|POOL             HOLD99 TMO/s VERDICT▾\n"
-			    ":hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh\n"
+			    ":hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh\n"
 			    "|orders                -     - leak: 3 of 10\n"
-			    ":CCCCCC================D=====D=CCCCCCCCCCCCC=====\n");
+			    ":CCCCCC================D=====D=CCCCCCCCCCCCC=========\n");
 }
 
 static void a_trend_ends_with_the_newest(void **state)
@@ -216,8 +216,8 @@ static void a_hostile_name_stays_in_its_cells(void **state)
 	for (int i = 0; i < f.width * f.height; i++)
 		assert_true(f.cell[i].character == 0 || f.cell[i].character >= ' ');
 	assert_int_equal(f.cell[f.width + 6].character, 0x6587);
-	assert_int_equal(f.cell[f.width + 8].character, 0x2026);
-	assert_int_equal(f.cell[f.width + 11].character, '?'); /* the next column is where it was */
+	assert_int_equal(f.cell[f.width + 10].character, 0x2026);
+	assert_int_equal(f.cell[f.width + 12].character, '?'); /* the next column is where it was */
 }
 
 /* ---- what is remembered ---------------------------------------------------------------------------------------------------- */
