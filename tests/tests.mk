@@ -9,6 +9,11 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/libagent-san.a
 	$(CC) $(STD) -O1 -g $(WARN) -fPIE $(SAN) $(CPPFLAGS) -Itests/unit $(PKG_CFLAGS) -MMD -MP $< $(B)/libagent-san.a -pie \
 		$(AGENT_LIBS) -lcmocka -o $@
 
+.PHONY: golden-views
+golden-views: # write the frames of tests/golden/views anew; read the difference before you commit it
+golden-views: $(B)/tests/unit/views_test
+	GOLDEN_WRITE=1 $<
+
 .PHONY: check-unit
 check-unit: # run the unit tests, under ASan and UBSan
 check-unit: $(UNIT_BINS)

@@ -223,11 +223,14 @@ static bool has_text(const struct pool_choice *c, const struct pool_row *p, cons
 static bool is_chosen(const struct pool_choice *c, const struct pool_row *p, const char *kind,
 		      int severity)
 {
-	char process[TEXT_NAME_BYTES], name[TEXT_NAME_BYTES];
+	char process[TEXT_NAME_BYTES] = "", name[TEXT_NAME_BYTES] = "";
 
+	if (c->pool) { /* else the names are not looked at, and to clean those of thousands takes the longest of all this */
+		clean(p->process, process);
+		clean(p->name, name);
+	}
 	return (!c->is_sick || severity > SEVERITY_INFO) && (!c->of || is_in_group(c, p)) &&
-	       choice_fits(c, p->id, p->pid, kind, clean(p->process, process),
-			   clean(p->name, name)) &&
+	       choice_fits(c, p->id, p->pid, kind, process, name) &&
 	       (!c->text || has_text(c, p, kind));
 }
 

@@ -78,21 +78,13 @@ static size_t room(size_t n)
 	return (n + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP;
 }
 
-int hist_pack(struct hist *h, const uint64_t bucket[PS_HIST_BUCKETS])
+/* What was packed. -ENOMEM leaves h unchanged. */
+static int keep(struct hist *h, const unsigned char *packed, const unsigned char *end,
+		uint64_t count)
 {
-	unsigned char packed[PACKED_MOST], *at = packed, *copy = h->packed;
-	unsigned int next = 0;
-	uint64_t count = 0;
-	size_t n;
+	unsigned char *copy = h->packed;
+	size_t n = (size_t)(end - packed);
 
-	for (unsigned int i = 0; i < PS_HIST_BUCKETS; i++) {
-		if (!bucket[i])
-			continue;
-		at = number_put(number_put(at, i - next), bucket[i]);
-		next = i + 1;
-		count += bucket[i];
-	}
-	n = (size_t)(at - packed);
 	if (n && (!copy || room(n) != room(h->n_packed))) {
 		copy = realloc(h->packed, room(n));
 		if (!copy)
@@ -107,6 +99,64 @@ int hist_pack(struct hist *h, const uint64_t bucket[PS_HIST_BUCKETS])
 	h->n_packed = (uint16_t)n;
 	h->count = count;
 	return 0;
+}
+
+int hist_pack(struct hist *h, const uint64_t bucket[PS_HIST_BUCKETS])
+{
+	unsigned char packed[PACKED_MOST], *at = packed;
+	unsigned int next = 0;
+	uint64_t count = 0;
+
+	for (unsigned int i = 0; i < PS_HIST_BUCKETS; i++) {
+		if (!bucket[i])
+			continue;
+		at = number_put(number_put(at, i - next), bucket[i]);
+		next = i + 1;
+		count += bucket[i];
+	}
+	return keep(h, packed, at, count);
+}
+
+/* The first bucket from i on that is not 0. Two at a time, since most are. */
+static unsigned int next_held(const uint32_t *low, unsigned int i)
+{
+	for (; i + 2 <= PS_HIST_BUCKETS; i += 2) {
+		uint64_t both;
+
+		memcpy(&both, low + i, sizeof(both));
+		if (both)
+			break;
+	}
+	while (i < PS_HIST_BUCKETS && !low[i])
+		i++;
+	return i;
+}
+
+int hist_follow(struct hist *h, const uint32_t low[PS_HIST_BUCKETS])
+{
+	unsigned char packed[PACKED_MOST], *at = packed;
+	unsigned int next = 0, theirs = next_held(low, 0);
+	struct hist_walk ours = hist_walk(h);
+	bool is_ours = hist_next(&ours);
+	uint64_t count = 0;
+	uint32_t any = 0;
+
+	while (is_ours || theirs < PS_HIST_BUCKETS) {
+		unsigned int i = is_ours && ours.bucket < theirs ? ours.bucket : theirs;
+		uint64_t n = is_ours && ours.bucket == i ? ours.n : 0;
+		uint32_t more = low[i] - (uint32_t)n;
+
+		n += more;
+		any |= more;
+		count += n;
+		at = number_put(number_put(at, i - next), n);
+		next = i + 1;
+		if (is_ours && ours.bucket == i)
+			is_ours = hist_next(&ours);
+		if (theirs == i)
+			theirs = next_held(low, i + 1);
+	}
+	return any ? keep(h, packed, at, count) : 0;
 }
 
 /* ---- values -------------------------------------------------------------------------------------------------------------- */

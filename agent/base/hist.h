@@ -43,6 +43,12 @@ void hist_unpack(const struct hist *h, uint64_t ret[PS_HIST_BUCKETS]);
 /* Sets all buckets, and the count. -ENOMEM leaves h unchanged. */
 int hist_pack(struct hist *h, const uint64_t bucket[PS_HIST_BUCKETS]);
 
+/*
+ * Raises each bucket to the next count whose low half is that: of somebody who counts the same and wraps after 32 bits. -ENOMEM leaves h
+ * unchanged. Takes as long as there are buckets that hold something.
+ */
+int hist_follow(struct hist *h, const uint32_t low[PS_HIST_BUCKETS]);
+
 /* Records one value, as the kernel side would. */
 int hist_record_ns(struct hist *h, uint64_t ns);
 

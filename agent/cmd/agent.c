@@ -173,15 +173,12 @@ static void tick(struct agent *a)
 
 	watch_tick(a->watch);
 	targets_sweep(a->targets);
+	set_snapshot(a, NULL); /* its histograms change; and of many pools two at once would be the most that the agent needs */
 	ingest_tick(a->ingest, now_ns);
 	a->ticks++;
-	if (!s) {
-		arena_free(arena);
-		return; /* out of memory: the old snapshot stays */
-	}
-	s->arena = arena;
-	set_snapshot(a, NULL); /* of many pools two at once would be the most that the agent needs */
-	if (fill_snapshot(a, s, now_ns)) {
+	if (s)
+		s->arena = arena;
+	if (!s || fill_snapshot(a, s, now_ns)) {
 		arena_free(arena);
 		return; /* out of memory: there is none until the next tick, and who asks is told so */
 	}
@@ -238,6 +235,11 @@ static int watch_for(struct agent *a, int fd)
 	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &interest) ? -errno : 0;
 }
 
+static void unwatch(struct agent *a, int fd)
+{
+	epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 static int open_loop(struct agent *a)
 {
 	struct itimerspec every = { .it_interval.tv_nsec = DRAIN_MS * 1000000,
@@ -284,7 +286,8 @@ static int time_left_ms(int64_t until_ns)
 	return left <= 0 ? 0 : (int)(left / 1000000) + 1;
 }
 
-int agent_run_for(struct agent *a, int ms)
+/* With fd, which is -1 otherwise, an end is what is read there, and a signal. */
+static int run(struct agent *a, int ms, int fd)
 {
 	int64_t until_ns = clock_ns(CLOCK_MONOTONIC) + (int64_t)ms * 1000000;
 	struct epoll_event events[16];
@@ -305,6 +308,8 @@ int agent_run_for(struct agent *a, int ms)
 		n = epoll_wait(a->epoll_fd, events, 16, timeout);
 		if (n < 0 && errno != EINTR)
 			return -errno;
+		if (n < 0 && fd >= 0)
+			a->is_stopped = true;
 		if (a->is_reload_wanted)
 			reload(a);
 		for (int i = 0; i < n; i++) {
@@ -316,11 +321,32 @@ int agent_run_for(struct agent *a, int ms)
 				watch_run(a->watch);
 			else if (events[i].data.fd == otlp_fd(a->otlp))
 				otlp_run(a->otlp, clock_ns(CLOCK_MONOTONIC));
+			else if (events[i].data.fd == fd &&
+				 events[i].events & (EPOLLHUP | EPOLLERR))
+				unwatch(a, fd); /* nobody is there any more: it would be an end again and again */
+			else if (events[i].data.fd == fd)
+				a->is_stopped = true;
 		}
 		if (a->server)
 			server_run(a->server);
 	}
 	return 0;
+}
+
+int agent_run_for(struct agent *a, int ms)
+{
+	return run(a, ms, -1);
+}
+
+int agent_run_for_or(struct agent *a, int ms, int fd)
+{
+	int r;
+
+	if (watch_for(a, fd))
+		return run(a, ms, -1); /* a file: it would never wait */
+	r = run(a, ms, fd);
+	unwatch(a, fd);
+	return r;
 }
 
 void agent_want_stacks(struct agent *a, uint64_t pool)

@@ -33,6 +33,9 @@ void agent_free(struct agent *a);
 /* Runs its loop for so long; -1 = until agent_stop(). 0 or negative errno. */
 int agent_run_for(struct agent *a, int ms);
 
+/* Likewise, but it ends, too, when a byte can be read from fd, or a signal came. */
+int agent_run_for_or(struct agent *a, int ms, int fd);
+
 /* The newest snapshot, borrowed until the agent runs again; NULL before the first tick. */
 const struct snapshot *agent_snapshot(struct agent *a);
 

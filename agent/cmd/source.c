@@ -33,7 +33,6 @@
 #define STARTING_TRIES 15
 #define STARTING_MS 200
 #define STRING_BYTES 4096
-#define SLICE_MS 20	/* an in-process agent works so long, then keys are looked for */
 
 struct source {
 	const char *socket_path;	/* of the running agent; NULL = in-process */
@@ -53,6 +52,24 @@ static void sleep_ms(int ms)
 
 	while (nanosleep(&t, &t) && errno == EINTR)
 		;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Until a key comes, or a signal. A terminal that was hung up would have one for ever, and so would a file. */
+static void wait_key_ms(int ms)
+{
+	struct pollfd in = { .fd = isatty(STDIN_FILENO) ? STDIN_FILENO : -1, .events = POLLIN };
+	int64_t until_ms = now_ms() + ms;
+
+	if (poll(&in, 1, ms) > 0 && in.revents & (POLLHUP | POLLERR | POLLNVAL))
+		sleep_ms((int)(until_ms - now_ms()));
 }
 
 static void clean_strings(json_t *json)
@@ -207,6 +224,17 @@ void source_close(struct source *s)
 	free(s);
 }
 
+/* Of the agent or the recording in this process. */
+static const struct snapshot *newest(const struct source *s, struct diag *d)
+{
+	const struct snapshot *snapshot =
+		s->player ? player_snapshot(s->player) : agent_snapshot(s->agent);
+
+	if (!snapshot)
+		diag_set(d, -ENODATA, "there is no tick that could be read");
+	return snapshot;
+}
+
 static int get_recorded(struct source *s, const char *path, json_t **ret, struct diag *d)
 {
 	AUTO_FREE char *bare = strndup(path, strcspn(path, "?"));
@@ -218,24 +246,32 @@ static int get_recorded(struct source *s, const char *path, json_t **ret, struct
 	    !strcmp(bare, API_PREFIX "config"))
 		return diag_set(d, -ENODATA, "a recording does not have %s",
 				bare + strlen(API_PREFIX));
-	r = encode_path(player_snapshot(s->player), bare, ret);
+	if (!newest(s, d))
+		return -ENODATA;
+	r = encode_path(newest(s, d), bare, ret);
 	if (r == -ENOENT)
 		return diag_set(d, -ENODATA, "there is nothing under %s", path);
 	return r ? diag_set(d, r, "out of memory") : 0;
 }
 
 /* As the server does it. */
-static int get_in_process(struct source *s, const char *path, json_t **ret)
+static int get_in_process(struct source *s, const char *path, json_t **ret, struct diag *d)
 {
 	size_t n = strcspn(path, "?");
 	AUTO_FREE char *bare = strndup(path, n);
 	uint64_t pool;
+	int r;
 
 	if (!bare)
-		return -ENOMEM;
+		return diag_set(d, -ENOMEM, "out of memory");
+	if (!newest(s, d))
+		return -ENODATA;
 	if (!strcmp(path + n, "?stacks") && path_is_pool(agent_snapshot(s->agent), bare, &pool))
 		agent_want_stacks(s->agent, pool);
-	return encode_path(agent_snapshot(s->agent), bare, ret);
+	r = encode_path(newest(s, d), bare, ret);
+	if (r == -ENOENT)
+		return diag_set(d, -ENODATA, "there is nothing under %s", path);
+	return r ? diag_set(d, r, "out of memory") : 0;
 }
 
 int source_get(struct source *s, const char *path, json_t **ret, struct diag *d)
@@ -248,11 +284,7 @@ int source_get(struct source *s, const char *path, json_t **ret, struct diag *d)
 	} else if (s->socket_path) {
 		r = client_get(s->socket_path, path, ret, d);
 	} else {
-		r = get_in_process(s, path, ret);
-		if (r == -ENOENT)
-			r = diag_set(d, -ENODATA, "there is nothing under %s", path);
-		else if (r)
-			diag_set(d, r, "out of memory");
+		r = get_in_process(s, path, ret, d);
 	}
 	if (!r)
 		clean_strings(*ret);
@@ -267,8 +299,9 @@ int source_get_pools(struct source *s, const struct pool_choice *c, json_t **ret
 	if (r)
 		return diag_set(d, r, "pools cannot be chosen like this");
 	if (s->player || s->agent) {
-		*ret = encode_pools_chosen(
-			s->player ? player_snapshot(s->player) : agent_snapshot(s->agent), c);
+		if (!newest(s, d))
+			return -ENODATA;
+		*ret = encode_pools_chosen(newest(s, d), c);
 		r = *ret ? 0 : -ENOMEM;
 	} else {
 		buffer_add_text(&path, API_PREFIX "pools");
@@ -284,64 +317,39 @@ int source_get_pools(struct source *s, const struct pool_choice *c, json_t **ret
 
 int source_wait(struct source *s, int ms, struct diag *d)
 {
-	int r;
+	int r = 0;
 
-	if (s->player) {
-		if (s->speed > 0 || source_is_over(s))
-			sleep_ms(ms);
-		return play_on(s, ms, d);
-	}
-	if (!s->agent) {
+	if (s->agent)
+		r = agent_run_for(s->agent, ms);
+	else if (!s->player || s->speed > 0 || source_is_over(s))
 		sleep_ms(ms);
-		return 0;
-	}
-	r = agent_run_for(s->agent, ms);
+	if (s->player)
+		return play_on(s, ms, d);
 	return r < 0 ? diag_set(d, r, "the agent stopped: %s", strerror(-r)) : 0;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ll + t.tv_nsec;
-}
-
-/* 1 = there is something, or a signal came, such as that of a new size; 0 = nothing within that time. */
-static int wait_for_input(int fd, int ms, struct diag *d)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int r = poll(&p, 1, ms);
-
-	if (r > 0 && !(p.revents & POLLIN))
-		return diag_set(d, -EIO, "the terminal has gone");
-	return r != 0;
-}
-
-static int play_for(struct source *s, int64_t ns, struct diag *d)
+/* Who watches a recording in no time sees its end. */
+static int play_for(struct source *s, int64_t ms, struct diag *d)
 {
 	if (s->speed <= 0 && !s->is_paused)
 		s->to_ns = s->until_ns;
-	return play_on(s, (double)ns / 1e6, d);
+	return play_on(s, (double)ms, d);
 }
 
-int source_wait_for(struct source *s, int fd, int ms, struct diag *d)
+int source_wait_key(struct source *s, int ms, struct diag *d)
 {
-	int64_t begin_ns = now_ns();
+	int64_t begin_ms = now_ms();
+	bool has_key = isatty(STDIN_FILENO);
 	int r = 0;
 
-	if (!s->agent) {
-		r = wait_for_input(fd, ms, d);
-		if (r >= 0)
-			r = s->player ? play_for(s, now_ns() - begin_ns, d) : 0;
-		return r;
-	}
-	for (; ms > 0 && !r; ms -= SLICE_MS) {
-		r = source_wait(s, ms < SLICE_MS ? ms : SLICE_MS, d);
-		if (!r)
-			r = wait_for_input(fd, 0, d);
-	}
-	return r < 0 ? r : 0;
+	if (s->agent)
+		r = has_key ? agent_run_for_or(s->agent, ms, STDIN_FILENO)
+			    : agent_run_for(s->agent, ms);
+	else
+		wait_key_ms(ms);
+	if (s->player)
+		return play_for(s, now_ms() - begin_ms, d);
+	return r < 0 ? diag_set(d, r, "the agent stopped: %s", strerror(-r)) : 0;
 }
 
 /* ---- a recording ----------------------------------------------------------------------------------------------------------- */

@@ -34,8 +34,8 @@ int source_get_pools(struct source *s, const struct pool_choice *c, json_t **ret
 /* Lets time pass; the in-process agent works meanwhile, and a recording plays on, in no time where it need not be watched. */
 int source_wait(struct source *s, int ms, struct diag *d);
 
-/* Likewise, but it comes back as soon as `fd` can be read; and a recording plays as fast as it is to, whatever that took. */
-int source_wait_for(struct source *s, int fd, int ms, struct diag *d);
+/* Likewise, but only until a key is pressed: there is something to read on the terminal that is standard input, or a signal came. */
+int source_wait_key(struct source *s, int ms, struct diag *d);
 
 /* Nothing will ever change: a recording is at its end. */
 bool source_is_over(const struct source *s);

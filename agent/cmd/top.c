@@ -133,8 +133,7 @@ static int watch(struct top *t, struct screen *screen, struct frame *f)
 		double left = last + top_interval_s(t) - now_s();
 		bool has_keys = false, is_due;
 
-		if (source_wait_for(t->source, STDIN_FILENO, left > 0 ? (int)(left * 1000) + 1 : 0,
-				    &t->problem))
+		if (source_wait_key(t->source, left > 0 ? (int)(left * 1000) + 1 : 0, &t->problem))
 			return EXIT_FAILED;
 		if (!take_keys(t, screen, &has_keys))
 			return EXIT_DONE;

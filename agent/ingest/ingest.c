@@ -53,6 +53,7 @@ struct ingest {
 	uint32_t n_serving; /* kernel_n_serving() at the last pass over threads */
 	unsigned int n_passes; /* that are still to be made whatever there is */
 	int64_t now_ns;
+	int64_t read_ns; /* of a walk in batches: when what is at hand was read */
 };
 
 static int64_t monotonic_ns(void)
@@ -183,6 +184,7 @@ static void walk_batch(struct ingest *in, enum kernel_map which, size_t key_size
 					     &n, NULL);
 		if (error && error != -ENOENT)
 			break;
+		in->read_ns = monotonic_ns();
 		for (uint32_t i = 0; i < n; i++)
 			each(in, keys + i * key_size, values + i * value_size);
 		total += n;
@@ -248,7 +250,7 @@ static void forget_pool(struct ingest *in, const struct ps_pool_key *key)
 	bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key);
 }
 
-/* 0 = a whole copy; -EAGAIN = torn each time; -ENOENT. */
+/* Sets the time when they were read, too. 0 = a whole copy; -EAGAIN = torn each time; -ENOENT. */
 static int read_books(struct ingest *in, const struct ps_pool_key *key, struct ps_pool *ret)
 {
 	int fd = kernel_map_fd(in->kernel, KERNEL_MAP_POOLS);
@@ -256,8 +258,10 @@ static int read_books(struct ingest *in, const struct ps_pool_key *key, struct p
 	for (int i = 0; i < READ_TRIES; i++) {
 		if (bpf_map_lookup_elem(fd, key, ret))
 			return -ENOENT;
-		if (ps_books_are_whole(ret))
+		if (ps_books_are_whole(ret)) {
+			in->read_ns = monotonic_ns();
 			return 0;
+		}
 	}
 	in->report.torn_reads++;
 	return -EAGAIN;
@@ -290,7 +294,7 @@ static void read_counters(struct ingest *in, const struct ps_pool_key *key, stru
 	    process_vm_readv((pid_t)key->proc.tgid, &local, 1, &remote, 1, 0) != sizeof(handle) ||
 	    handle.magic != PS_HANDLE_MAGIC)
 		return;
-	for (int i = 0; i < READ_TRIES; i++) {
+	for (int i = 0; i < READ_TRIES && (handle.in_use_at || handle.open_at); i++) {
 		int64_t in_use = read_counter(key->proc.tgid, handle.in_use_at),
 			open = read_counter(key->proc.tgid, handle.open_at);
 
@@ -343,20 +347,22 @@ static uint64_t read_stood(const struct ingest *in, const struct ps_proc_key *pr
 	return ps_stood(&s, (uint64_t)t_ns);
 }
 
-static void each_pool(struct ingest *in, const void *at)
+static void each_pool(struct ingest *in, const void *at, const void *value)
 {
 	const struct ps_pool_key *key = at;
 	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
 	struct ps_pool books;
 	struct ps_hists hists;
-	int64_t t_ns;
-	int error;
+	int64_t batch_ns = in->read_ns, t_ns;
+	int error = 0;
 
 	if (!is_alive(in, &key->proc)) {
 		forget_pool(in, key);
 		return;
 	}
-	error = read_books(in, key, &books);
+	memcpy(&books, value, sizeof(books));
+	if (!ps_books_are_whole(&books))
+		error = read_books(in, key, &books);
 	if (error == -EAGAIN)
 		model_keep_pool(in->model, key);
 	if (error)
@@ -374,7 +380,8 @@ static void each_pool(struct ingest *in, const void *at)
 		read_recipe(in, key, &books, &extra);
 	else if (books.flags & PS_POOL_IMPLICIT)
 		read_counters(in, key, &books, &extra);
-	t_ns = monotonic_ns();
+	t_ns = in->read_ns;
+	in->read_ns = batch_ns;
 	extra.stood_ns = read_stood(in, &key->proc, t_ns);
 	if (model_feed_pool(in->model, key, &books, &extra, t_ns))
 		return;
@@ -661,7 +668,8 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	progress_tick(&in->progress, in->kernel, in->model, monotonic_ns());
 	walk_batch(in, KERNEL_MAP_STANDSTILLS, sizeof(struct ps_proc_key),
 		   sizeof(struct ps_standstill), each_standstill); /* before their pools */
-	walk(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), each_pool);
+	walk_batch(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), sizeof(struct ps_pool),
+		   each_pool);
 	walk_batch(in, KERNEL_MAP_LEASES, sizeof(struct ps_ref_key), sizeof(struct ps_lease),
 		   each_lease);
 	in->report.used[KERNEL_MAP_TAKEN] = kernel_clear_taken(in->kernel);

@@ -29,10 +29,8 @@ const char *process_label(const struct process *p)
 	return p && p->name ? p->name : "?";
 }
 
-static void pool_counters(const struct pool *p, struct pool_row *row)
+static void pool_counters(const struct pool *p, const struct ps_pool *b, struct pool_row *row)
 {
-	const struct ps_pool *b = &p->books;
-
 	row->in_use_s = p->sums.in_use_s;
 	row->capacity_s = b->capacity || p->sums.capacity_s > 0 ? p->sums.capacity_s : NAN;
 	row->pending_s = p->sums.pending_s;
@@ -85,18 +83,19 @@ static void pool_forget_waits(struct pool_row *row)
 void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_BYTES],
 		    struct pool_row *row)
 {
-	const struct ps_pool *b = &p->books;
+	struct ps_pool b;
 
+	pool_books(p, &b);
 	*row = pool_row_unknown;
 	row_process(m, &p->key.proc, row);
-	if (!text_clean(b->name, PS_NAME_MAX, name, NAME_BYTES) && p->library)
+	if (!text_clean(b.name, PS_NAME_MAX, name, NAME_BYTES) && p->library)
 		snprintf(name, NAME_BYTES, "%s", p->library);
 	else if (!name[0])
 		snprintf(name, NAME_BYTES, "pool-%llx", (unsigned long long)p->key.pool);
 	row->name = name;
-	row->kind = b->kind < PS_KIND_COUNT ? (enum ps_kind)b->kind : PS_KIND_unknown;
+	row->kind = b.kind < PS_KIND_COUNT ? (enum ps_kind)b.kind : PS_KIND_unknown;
 	row->source = p->library ? "recipe" : "usdt";
-	pool_counters(p, row);
+	pool_counters(p, &b, row);
 	if (p->is_light) {
 		row->wait = p->own_waits;
 		pool_forget_hot(row);

@@ -104,7 +104,7 @@ int lock_sums_snapshot(struct model *m, struct snapshot *s)
 						 .lock = sum->key.lock,
 						 .wait = &sum->wait };
 		if (string_keep(&rows[n].process, s->arena) ||
-		    string_keep(&rows[n].lock, s->arena) || hist_keep(&rows[n].wait, s->arena))
+		    string_keep(&rows[n].lock, s->arena))
 			return -ENOMEM;
 		n++;
 	}

@@ -215,7 +215,7 @@ static int row_fill(const struct model *m, const struct lock *l, struct lock_row
 		row->oldest_wait_ns = m->now_ns - l->oldest_since_ns;
 	row_rates(l, row);
 	if (string_keep(&row->process, arena) || string_keep(&row->service, arena) ||
-	    string_keep(&row->name, arena) || hist_keep(&row->wait, arena))
+	    string_keep(&row->name, arena))
 		return -ENOMEM;
 	return row_stack(l, row, arena);
 }

@@ -64,6 +64,7 @@ static void refs_trim(struct refs *r)
 static void pool_free(struct model *m, struct pool *p)
 {
 	HASH_DEL(m->pools, p);
+	free(p->books.bytes);
 	for (int i = 0; i < PS_HIST_COUNT; i++)
 		hist_done(&p->hist[i]);
 	free(p->holders.row);
@@ -233,7 +234,7 @@ int model_feed_lease(struct model *m, const struct ps_ref_key *key, const struct
 {
 	struct pool *p = pool_find(m, &key->pool);
 
-	if (!p || lease->state != PS_LEASE_HELD || lease->since_ns <= p->books.destroyed_ns)
+	if (!p || lease->state != PS_LEASE_HELD || lease->since_ns <= (uint64_t)p->books.destroyed_ns)
 		return 0;
 	tap_put(m, RECORD_lease, key, lease);
 	return refs_feed(&p->holders, key->id, lease->waiter, lease->tid, (int64_t)lease->since_ns);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/squeeze.h"
 #include "model/state.h"
 
 #define DRIFT_TICKS 4
@@ -60,10 +61,77 @@ static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 	return p;
 }
 
-/* Leases from before the agent: known to be none when the pool was made before our eyes. */
-static void pool_learn_before(struct pool *p, const struct pool_extra *extra)
+uint64_t sum_counts(const __u64 *counts, size_t n)
 {
-	const struct ps_pool *b = &p->books;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += counts[i];
+	return sum;
+}
+
+/* ---- its books, as they are kept --------------------------------------------------------------------------------------- */
+
+static uint64_t hist_events(const struct ps_pool *b)
+{
+	return b->acquires + b->releases + b->wait_ends + b->opened;
+}
+
+/* Acquires that did not wait are no event of a histogram in the kernel, they are what is left. */
+static uint64_t waitless_acquires(const struct ps_pool *b)
+{
+	uint64_t waited = b->wait_ends - sum_counts(b->outcome, PS_OUTCOME_COUNT);
+
+	return b->acquires > waited ? b->acquires - waited : 0;
+}
+
+static int64_t open_by_books(const struct ps_pool *b)
+{
+	int64_t open = (int64_t)(b->opened - sum_counts(b->closed, PS_CLOSE_COUNT));
+
+	return b->flags & PS_POOL_IMPLICIT || !b->opened || open < 0 ? UNKNOWN : open;
+}
+
+void pool_books(const struct pool *p, struct ps_pool *ret)
+{
+	struct bytes in = { .at = p->books.bytes, .end = p->books.bytes + p->books.n };
+
+	memset(ret, 0, sizeof(*ret));
+	if (p->books.n)
+		unsqueeze(&in, ret, sizeof(*ret));
+}
+
+/* -ENOMEM leaves them. */
+static int pool_keep_books(struct pool *p, const struct ps_pool *b)
+{
+	unsigned char bytes[SQUEEZED_MOST(sizeof(*b))];
+	size_t n = squeeze(b, NULL, sizeof(*b), bytes);
+	unsigned char *kept = n == p->books.n ? p->books.bytes : realloc(p->books.bytes, n);
+
+	if (!kept)
+		return -ENOMEM;
+	memcpy(kept, bytes, n);
+	p->books.bytes = kept;
+	p->books.n = n;
+	p->books.capacity = b->capacity;
+	p->books.before_releases = b->before_releases;
+	p->books.n_events = hist_events(b);
+	p->books.n_waitless = waitless_acquires(b);
+	p->books.since_ns = (int64_t)b->since_ns;
+	p->books.destroyed_ns = (int64_t)b->destroyed_ns;
+	p->books.open = open_by_books(b);
+	p->books.kind = b->kind;
+	p->books.flags = b->flags;
+	p->books.is_busy = ps_in_use(b) > 0 || ps_waiting(b) > 0;
+	return 0;
+}
+
+/* ---- what follows from them -------------------------------------------------------------------------------------------- */
+
+/* Leases from before the agent: known to be none when the pool was made before our eyes. */
+static void pool_learn_before(struct pool *p, const struct ps_pool *b,
+			      const struct pool_extra *extra)
+{
 	int64_t now;
 
 	if (!(b->flags & PS_POOL_IMPLICIT)) {
@@ -97,12 +165,13 @@ int64_t pool_before_out(const struct pool *p)
  * The library's own count against ours. It may differ for a moment, while an item is on its way; when the same difference stands
  * for DRIFT_TICKS looks in a row, ours is wrong.
  */
-static void pool_check_count(struct pool *p, const struct pool_extra *extra)
+static void pool_check_count(struct pool *p, const struct ps_pool *b,
+			     const struct pool_extra *extra)
 {
 	int64_t diff = 0;
 
 	if (extra->counted_in_use != UNKNOWN && p->before_total != UNKNOWN)
-		diff = (int64_t)((uint64_t)extra->counted_in_use - (uint64_t)ps_in_use(&p->books) -
+		diff = (int64_t)((uint64_t)extra->counted_in_use - (uint64_t)ps_in_use(b) -
 				 (uint64_t)pool_before_out(p));
 	p->drift_ticks = diff && diff == p->drift_candidate ? p->drift_ticks + 1 : 0;
 	p->drift_candidate = diff;
@@ -116,20 +185,19 @@ int64_t pool_capacity(const struct pool *p)
 	return p->counted_capacity != UNKNOWN ? p->counted_capacity : (int64_t)p->books.capacity;
 }
 
-static double pool_in_use_s(const struct pool *p)
+static double pool_in_use_s(const struct pool *p, const struct ps_pool *b)
 {
 	if (p->is_light)
 		return p->sampled_in_use_s;
 
-	double before = (double)p->books.before_sum_ns +
-			(double)pool_before_out(p) * (double)(p->t_ns - (int64_t)p->books.since_ns);
+	double before = (double)b->before_sum_ns +
+			(double)pool_before_out(p) * (double)(p->t_ns - p->books.since_ns);
 
 	return p->counted_in_use_s + before / 1e9;
 }
 
-static double pool_saturated_s(const struct pool *p)
+static double pool_saturated_s(const struct pool *p, const struct ps_pool *b)
 {
-	const struct ps_pool *b = &p->books;
 	double now = b->saturated_since_ns && p->t_ns > (int64_t)b->saturated_since_ns
 			     ? (double)(p->t_ns - (int64_t)b->saturated_since_ns)
 			     : 0;
@@ -147,18 +215,17 @@ static void sum_raise(double *sum, double to)
 		*sum = whole_steps(to);
 }
 
-static void pool_raise_sums(struct pool *p)
+static void pool_raise_sums(struct pool *p, const struct ps_pool *b)
 {
-	sum_raise(&p->sums.in_use_s, pool_in_use_s(p));
+	sum_raise(&p->sums.in_use_s, pool_in_use_s(p, b));
 	sum_raise(&p->sums.capacity_s, p->counted_capacity_s);
 	sum_raise(&p->sums.pending_s, p->is_light ? p->sampled_waiting_s : p->counted_pending_s);
-	sum_raise(&p->sums.saturated_s, pool_saturated_s(p));
+	sum_raise(&p->sums.saturated_s, pool_saturated_s(p, b));
 }
 
 /* The part of the integrals that lay inside of stalls: they are the same of another clock, which runs only while the process stands still. */
-static void pool_raise_stalled(struct pool *p, uint64_t stood_ns)
+static void pool_raise_stalled(struct pool *p, const struct ps_pool *b, uint64_t stood_ns)
 {
-	const struct ps_pool *b = &p->books;
 	uint64_t waiting = (uint64_t)ps_waiting(b) * stood_ns + b->stood_wait_sum;
 	uint64_t in_use = (uint64_t)ps_in_use(b) * stood_ns + b->stood_use_sum;
 
@@ -215,8 +282,7 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 {
 	struct pool *p = pool_get(m, key);
 	uint64_t in_use, pending, capacity;
-	char name_now[PS_NAME_MAX];
-	const char *name;
+	struct ps_pool former, now = *books;
 
 	if (!p)
 		return -ENOMEM;
@@ -227,13 +293,14 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	}
 	p->is_fed = true;
 	pool_marks_process(m, p, books);
-	name = books->name[0] ? books->name : extra->name[0] ? extra->name : p->books.name;
-	memcpy(name_now, name, sizeof(name_now));
-	if (p->books.kind != books->kind || strncmp(p->books.name, name_now, PS_NAME_MAX - 1))
+	pool_books(p, &former);
+	if (!now.name[0])
+		memcpy(now.name, extra->name[0] ? extra->name : former.name, sizeof(now.name));
+	now.name[PS_NAME_MAX - 1] = 0;
+	if (former.kind != now.kind || strcmp(former.name, now.name) != 0)
 		p->is_grouped = false;
-	p->books = *books;
-	memcpy(p->books.name, name_now, sizeof(name_now));
-	p->books.name[PS_NAME_MAX - 1] = 0;
+	if (pool_keep_books(p, &now))
+		return -ENOMEM;
 	if (p->is_light && p->t_ns && t_ns > p->t_ns)
 		pool_sample(p, (double)(t_ns - p->t_ns) / 1e9);
 	if (!books->capacity && p->counted_capacity > 0 && t_ns > p->t_ns && p->t_ns)
@@ -262,10 +329,10 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	p->last_in_use_integral = in_use;
 	p->last_pending_integral = pending;
 	p->last_capacity_integral = capacity;
-	pool_learn_before(p, extra);
-	pool_check_count(p, extra);
-	pool_raise_sums(p);
-	pool_raise_stalled(p, extra->stood_ns);
+	pool_learn_before(p, books, extra);
+	pool_check_count(p, books, extra);
+	pool_raise_sums(p, books);
+	pool_raise_stalled(p, books, extra->stood_ns);
 	recent_roll(&p->recent,
 		    &(struct mark){ .t_ns = t_ns,
 				    .wait_s = p->sums.pending_s,
@@ -296,54 +363,29 @@ void model_keep_pool(struct model *m, const struct ps_pool_key *key)
 	exemplars_tell(m, p);
 }
 
-static uint64_t hist_events(const struct ps_pool *b)
-{
-	return b->acquires + b->releases + b->wait_ends + b->opened;
-}
-
 bool model_wants_hists(const struct model *m, const struct ps_pool_key *key)
 {
 	const struct pool *p = pool_find(m, key);
 
-	return p && (m->is_all_wanted || p->hists_seen != hist_events(&p->books));
+	return p && (m->is_all_wanted || p->hists_seen != p->books.n_events);
 }
 
-/* The kernel's 32-bit counts wrap: the low half of ours equals the one read before. n_nothing: values of 0 that it does not count. */
+/* n_nothing: values of 0 that it does not count. */
 int hist_catch_up(struct hist *h, const struct ps_hist *kernel, uint64_t n_nothing)
 {
-	uint64_t bucket[PS_HIST_BUCKETS];
-	uint32_t any = 0;
+	uint32_t with_nothing[PS_HIST_BUCKETS];
+	const uint32_t *low = kernel->bucket;
 
-	hist_unpack(h, bucket);
-	for (unsigned int i = 0; i < PS_HIST_BUCKETS; i++) {
-		uint32_t theirs = kernel->bucket[i] + (i ? 0 : (uint32_t)n_nothing);
-		uint32_t more = theirs - (uint32_t)bucket[i];
-
-		bucket[i] += more;
-		any |= more;
+	if (n_nothing) {
+		memcpy(with_nothing, low, sizeof(with_nothing));
+		with_nothing[0] += (uint32_t)n_nothing;
+		low = with_nothing;
 	}
-	if (any && hist_pack(h, bucket))
+	if (hist_follow(h, low))
 		return -ENOMEM;
 	h->sum_s = whole_steps((double)kernel->sum_ns / 1e9);
 	h->max_ns = kernel->max_ns;
 	return 0;
-}
-
-uint64_t sum_counts(const __u64 *counts, size_t n)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += counts[i];
-	return sum;
-}
-
-/* Acquires that did not wait are no event of a histogram in the kernel, they are what is left. */
-static uint64_t waitless_acquires(const struct ps_pool *b)
-{
-	uint64_t waited = b->wait_ends - sum_counts(b->outcome, PS_OUTCOME_COUNT);
-
-	return b->acquires > waited ? b->acquires - waited : 0;
 }
 
 int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struct ps_hists *hists)
@@ -354,24 +396,17 @@ int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struc
 	if (!p)
 		return 0;
 	tap_put(m, RECORD_hists, key, hists);
-	if (p->waitless < waitless_acquires(&p->books))
-		p->waitless = waitless_acquires(&p->books);
+	if (p->waitless < p->books.n_waitless)
+		p->waitless = p->books.n_waitless;
 	for (int i = 0; i < PS_HIST_COUNT && !error; i++)
 		error = hist_catch_up(&p->hist[i], &hists->h[i],
 				      i == PS_HIST_WAIT ? p->waitless : 0);
 	if (!error)
-		p->hists_seen = hist_events(&p->books);
+		p->hists_seen = p->books.n_events;
 	return error;
 }
 
 int64_t pool_open(const struct pool *p)
 {
-	const struct ps_pool *b = &p->books;
-	int64_t open = (int64_t)(b->opened - sum_counts(b->closed, PS_CLOSE_COUNT));
-
-	if (p->counted_open != UNKNOWN)
-		return p->counted_open;
-	if (b->flags & PS_POOL_IMPLICIT || !b->opened)
-		return UNKNOWN;
-	return open < 0 ? UNKNOWN : open;
+	return p->counted_open != UNKNOWN ? p->counted_open : p->books.open;
 }

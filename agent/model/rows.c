@@ -21,38 +21,12 @@ int string_keep(const char **s, struct arena *arena)
 	return 0;
 }
 
-int hist_keep(const struct hist **h, struct arena *arena)
-{
-	static const struct hist empty;
-	struct hist *copy;
-
-	if (!*h)
-		return 0;
-	if (!(*h)->count && !(*h)->n_packed) { /* as that of what never happens is in each pool */
-		*h = &empty;
-		return 0;
-	}
-	copy = arena_alloc(arena, 1, sizeof(*copy) + (*h)->n_packed);
-	if (!copy)
-		return -ENOMEM;
-	*copy = **h;
-	if (copy->n_packed) {
-		copy->packed = (unsigned char *)(copy + 1);
-		memcpy(copy->packed, (*h)->packed, copy->n_packed);
-	}
-	*h = copy;
-	return 0;
-}
-
-/* Copies what is borrowed into the arena. */
+/* Copies the strings that are borrowed into the arena; histograms stay the model's (snapshot.h). */
 static int row_keep(struct pool_row *row, struct arena *arena)
 {
 	if (string_keep(&row->name, arena) || string_keep(&row->endpoint, arena) ||
 	    string_keep(&row->library, arena) || string_keep(&row->process, arena) ||
 	    string_keep(&row->service, arena) || string_keep(&row->container_id, arena))
-		return -ENOMEM;
-	if (hist_keep(&row->wait, arena) || hist_keep(&row->wait_failed, arena) ||
-	    hist_keep(&row->hold, arena) || hist_keep(&row->create, arena))
 		return -ENOMEM;
 	return 0;
 }
@@ -94,13 +68,13 @@ static int refs_rows(const struct refs *r, int64_t now_ns, uint32_t tgid, struct
 /* NULL = trusted: nothing of this pool was lost, and acquires - releases = in use (a copy of the books is whole only then). */
 static const char *pool_doubt(const struct pool *p)
 {
-	const struct ps_pool *b = &p->books;
+	uint32_t flags = p->books.flags;
 
-	if (b->flags & PS_POOL_LOST_EVENTS)
+	if (flags & PS_POOL_LOST_EVENTS)
 		return "leases or waiters of it found no room in the tables";
-	if (b->flags & PS_POOL_SAME_TASKS)
+	if (flags & PS_POOL_SAME_TASKS)
 		return "tasks with the same name waited at the same time, so their waits are mixed up";
-	if (b->flags & (PS_POOL_UNSEEN_TASKS | PS_POOL_UNSEEN_STAYS))
+	if (flags & (PS_POOL_UNSEEN_TASKS | PS_POOL_UNSEEN_STAYS))
 		return "tasks came before the probes of their function were on, and may still run";
 	if (p->n_torn >= TORN_DOUBT)
 		return "acquires less releases is not in use";
@@ -112,7 +86,7 @@ static const char *pool_doubt(const struct pool *p)
 		return "some probes of its recipe could not be attached: `poolscope probes` has the reasons";
 	if (p->drift)
 		return "the library's own count of items in use is another one";
-	if (p->before_total == UNKNOWN && b->flags & PS_POOL_UNHELD)
+	if (p->before_total == UNKNOWN && flags & PS_POOL_UNHELD)
 		return "it was there before the agent, and who waited then is not known";
 	if (p->before_total == UNKNOWN)
 		return "it was there before the agent, and how many items were out then is not known";
@@ -121,18 +95,17 @@ static const char *pool_doubt(const struct pool *p)
 
 static int64_t pool_idle(const struct pool *p, const struct pool_row *row)
 {
-	const struct ps_pool *b = &p->books;
+	int64_t capacity = (int64_t)p->books.capacity;
 
 	if (row->open != UNKNOWN)
 		return row->open > row->in_use ? row->open - row->in_use : 0;
-	if (b->kind == PS_KIND_semaphore && b->capacity)
-		return (int64_t)b->capacity > row->in_use ? (int64_t)b->capacity - row->in_use : 0;
+	if (p->books.kind == PS_KIND_semaphore && capacity)
+		return capacity > row->in_use ? capacity - row->in_use : 0;
 	return UNKNOWN;
 }
 
-static void row_levels(const struct pool *p, struct pool_row *row)
+static void row_levels(const struct pool *p, const struct ps_pool *b, struct pool_row *row)
 {
-	const struct ps_pool *b = &p->books;
 	double seconds = (double)(p->window.t_ns - p->former.t_ns) / 1e9;
 	int64_t before = pool_before_out(p);
 
@@ -209,7 +182,9 @@ static int pool_row_fill(const struct model *m, struct pool *p, const struct sna
 	struct arena *arena = s->arena;
 	char name[NAME_BYTES], endpoint[NAME_BYTES];
 	uint32_t tgid = p->key.proc.tgid;
+	struct ps_pool books;
 
+	pool_books(p, &books);
 	pool_row_begin(m, p, name, row);
 	row->id = p->id;
 	row->key = p->key;
@@ -218,7 +193,7 @@ static int pool_row_fill(const struct model *m, struct pool *p, const struct sna
 	row->library = p->library;
 	if (p->joined_ticks >= JOIN_TICKS)
 		row_join(m, p, endpoint, row);
-	row_levels(p, row);
+	row_levels(p, &books, row);
 	row->oldest_wait_ns = age_of_oldest(&p->waiters, m->now_ns);
 	row->oldest_hold_ns = age_of_oldest(&p->holders, m->now_ns);
 	if (pool_before_out(p) && m->now_ns - row->since_ns > row->oldest_hold_ns)

@@ -118,7 +118,7 @@ int stall_sums_snapshot(struct model *m, struct snapshot *s)
 						  .length = &sum->length,
 						  .n = sum->length.count + sum->n_counted,
 						  .sum_s = sum->length.sum_s + sum->counted_s };
-		if (string_keep(&rows[n].process, s->arena) || hist_keep(&rows[n].length, s->arena))
+		if (string_keep(&rows[n].process, s->arena))
 			return -ENOMEM;
 		n++;
 	}

@@ -61,7 +61,7 @@ void stalls_tick_end(struct model *m)
 
 static bool pool_has_work(const struct pool *p)
 {
-	return ps_in_use(&p->books) > 0 || ps_waiting(&p->books) > 0 || pool_before_out(p) > 0 ||
+	return p->books.is_busy || pool_before_out(p) > 0 ||
 	       p->counted_in_use > 0 || p->counted_waiting > 0;
 }
 
@@ -199,7 +199,7 @@ int stalls_snapshot(struct model *m, struct snapshot *s)
 		if (stall_is_counted_already(m, e))
 			continue;
 		row_fill(m, e, &rows[n]);
-		if (string_keep(&rows[n].process, s->arena) || hist_keep(&rows[n].length, s->arena))
+		if (string_keep(&rows[n].process, s->arena))
 			return -ENOMEM;
 		n++;
 	}

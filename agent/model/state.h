@@ -79,7 +79,14 @@ struct pool {
 	struct group *group; /* NULL = in none */
 	bool is_grouped; /* by its present labels */
 	char *library;
-	struct ps_pool books;
+	struct {
+		unsigned char *bytes; /* squeezed: all of them, in a fifth of the room; owned, NULL = zeros */
+		size_t n;
+		uint64_t capacity, before_releases, n_events, n_waitless; /* and, as they are, what is asked for often */
+		int64_t since_ns, destroyed_ns, open; /* UNKNOWN */
+		uint32_t kind, flags;
+		bool is_busy; /* something is out, or somebody waits */
+	} books;
 	int64_t t_ns; /* of the books */
 	struct hist hist[PS_HIST_COUNT];
 	uint64_t hists_seen; /* acquires + releases + ... at the last histograms */
@@ -302,6 +309,9 @@ void tap_put_lock(const struct model *m, const struct lock *l, const struct ps_l
 
 struct pool *pool_find(const struct model *m, const struct ps_pool_key *key);
 
+/* The books as they were read last, in *ret. */
+void pool_books(const struct pool *p, struct ps_pool *ret);
+
 /* Items that were taken before the agent came and are out still. */
 int64_t pool_before_out(const struct pool *p);
 
@@ -350,7 +360,6 @@ void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES]);
 /* ---- rows.c: copies of what is borrowed, for a snapshot: 0 or -ENOMEM ------------------------------------------------------- */
 
 int string_keep(const char **s, struct arena *arena);
-int hist_keep(const struct hist **h, struct arena *arena);
 
 /* ---- trend.c ----------------------------------------------------------------------------------------------------------- */
 

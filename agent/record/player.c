@@ -324,6 +324,8 @@ int player_next(struct player *p, struct diag *d)
 		error = diag_set(d, -ENOMEM, "out of memory");
 	if (error)
 		return error;
+	snapshot_unref(p->snapshot);
+	p->snapshot = NULL;
 	error = play(p, data, h.n_raw, h.flags & BLOCK_KEY, &at);
 	if (error) {
 		arena_free(p->making->arena);
@@ -337,7 +339,6 @@ int player_next(struct player *p, struct diag *d)
 	if (error)
 		return diag_set(d, error, "out of memory at offset %llu",
 				(unsigned long long)p->recording.block_at);
-	snapshot_unref(p->snapshot);
 	p->snapshot = p->making;
 	p->making = NULL;
 	return 0;

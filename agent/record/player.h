@@ -24,7 +24,7 @@ int player_next(struct player *p, struct diag *d);
 /* All ticks up to so many ns after the first one. 0 also at the end. */
 int player_go(struct player *p, int64_t to_ns, struct diag *d);
 
-/* Of the last tick that was played, borrowed until the next one; NULL before the first. */
+/* Of the last tick that was played, borrowed until the next one; NULL before the first, and after one that made no sense. */
 const struct snapshot *player_snapshot(const struct player *p);
 
 /* ns between the first tick and the last one that was played, and the last one that there is. */

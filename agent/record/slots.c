@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "record/squeeze.h"
+#include "base/squeeze.h"
 
 #define LARGE 256u
 

@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 #include "record/slots.h"
-#include "record/squeeze.h"
+#include "base/squeeze.h"
 
 /* What a record begins with; 0 = a run of records that are as before, in the order of the last tick. */
 enum op {

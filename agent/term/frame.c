@@ -83,6 +83,21 @@ static bool is_within(const struct frame *f, int x, int width)
 	return x >= 0 && x + width <= f->width;
 }
 
+/* Those that our own texts have keep their sense. */
+static uint32_t in_ascii(uint32_t c)
+{
+	switch (c) {
+	case 0xb5:
+		return 'u'; /* of microseconds */
+	case 0x2264:
+		return '<'; /* or equal */
+	case ELLIPSIS:
+		return '~';
+	default:
+		return c > 0x7e ? '?' : c;
+	}
+}
+
 int frame_text(struct frame *f, int y, int x, int width, enum meaning meaning, const char *text)
 {
 	bool is_cut = width > 0 && text_width(text) > (size_t)width;
@@ -90,8 +105,8 @@ int frame_text(struct frame *f, int y, int x, int width, enum meaning meaning, c
 	uint32_t c;
 
 	while ((text = text_next(text, &c, &w)) && column + w <= room) {
-		if (f->is_ascii && c > 0x7e)
-			c = '?';
+		if (f->is_ascii)
+			c = in_ascii(c);
 		if (w && is_within(f, x + column, w))
 			put(f, y, x + column, w, meaning, c);
 		column += w;

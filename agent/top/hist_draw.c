@@ -17,7 +17,7 @@
 #define BAR_MOST 48
 #define NUMBERS 21	/* columns: "  12345  100%  p50 p99" */
 
-/* The line, of k buckets each, that a bucket belongs to; bucket 0 and the last one, which have no width, stay alone. */
+/* The line, of k buckets each, that a bucket belongs to; the first and the last bucket, which have no width, stay alone. */
 static unsigned int line_of(unsigned int bucket, unsigned int k)
 {
 	return (bucket + k - 1) / k;
@@ -28,31 +28,38 @@ static double upper_of(unsigned int line, unsigned int k)
 	return line * k < PS_HIST_BUCKETS - 1 ? hist_upper_s(line * k) : INFINITY;
 }
 
-int hist_lines(const struct hist *h, int n_max, struct hist_line ret[static HIST_DRAW_LINES])
+/* The buckets after the first one: what took no time at all is far from the rest, and would have all of it in one line. */
+static int join(const struct hist *h, unsigned int n_max, struct hist_line *ret)
 {
 	unsigned int least = PS_HIST_BUCKETS, most = 0, k = 1, n;
 
 	for (struct hist_walk w = hist_walk(h); hist_next(&w);) {
-		least = w.bucket < least ? w.bucket : least;
+		if (w.bucket && w.bucket < least)
+			least = w.bucket;
 		most = w.bucket;
 	}
 	if (least > most)
 		return 0;
-	n_max = n_max < 1 ? 1 : n_max > HIST_DRAW_LINES ? HIST_DRAW_LINES : n_max;
-	while (k < 2 * PS_HIST_BUCKETS &&
-	       line_of(most, k) - line_of(least, k) >= (unsigned int)n_max)
+	while (line_of(most, k) - line_of(least, k) >= n_max)
 		k *= 2;
 	n = line_of(most, k) - line_of(least, k) + 1;
-	if (n > (unsigned int)n_max)
-		n = (unsigned int)n_max; /* bucket 0 and one line for the rest, where there is room for one */
 	for (unsigned int i = 0; i < n; i++)
-		ret[i] = (struct hist_line){ .upper_s = upper_of(line_of(most, k) - n + 1 + i, k) };
-	for (struct hist_walk w = hist_walk(h); hist_next(&w);) {
-		unsigned int back = line_of(most, k) - line_of(w.bucket, k);
-
-		ret[back < n ? n - 1 - back : 0].n += w.n;
-	}
+		ret[i] = (struct hist_line){ .upper_s = upper_of(line_of(least, k) + i, k) };
+	for (struct hist_walk w = hist_walk(h); hist_next(&w);)
+		if (w.bucket)
+			ret[line_of(w.bucket, k) - line_of(least, k)].n += w.n;
 	return (int)n;
+}
+
+int hist_lines(const struct hist *h, int n_max, struct hist_line ret[static HIST_DRAW_LINES])
+{
+	uint64_t n_first = hist_get(h, 0);
+	int n = 0;
+
+	n_max = n_max < 2 ? 2 : n_max > HIST_DRAW_LINES ? HIST_DRAW_LINES : n_max;
+	if (n_first)
+		ret[n++] = (struct hist_line){ .upper_s = hist_upper_s(0), .n = n_first };
+	return n + join(h, (unsigned int)(n_max - n), ret + n);
 }
 
 static int line_at(const struct hist_line *line, int n, double s)

@@ -18,7 +18,7 @@ struct hist_line {
 	uint64_t n;
 };
 
-/* The lines, at most n_max (1 to HIST_DRAW_LINES) of them, from the shortest; the empty ones between others too. Returns how many. */
+/* The lines, at most n_max (2 to HIST_DRAW_LINES) of them, from the shortest; the empty ones between others too. Returns how many. */
 int hist_lines(const struct hist *h, int n_max, struct hist_line ret[static HIST_DRAW_LINES]);
 
 /* Draws them. The quantiles are those that the agent told, NaN = unknown. */

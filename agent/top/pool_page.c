@@ -111,7 +111,7 @@ static void draw_title(const struct pool_view *v, struct page *p)
 
 	snprintf(pid, sizeof(pid), "%.0f", field_number(pool, "pid"));
 	x = page_text(p, 0, p->width / 2, MEANS_STRONG, field_text_or(pool, "name", "-"));
-	page_printf(p, x + 1, MEANS_PLAIN, "%s pool of %s (pid %s), %s%s%s",
+	page_printf(p, x, MEANS_PLAIN, ": %s pool of %s (pid %s), %s%s%s",
 		    field_text_or(pool, "kind", "-"), field_text_or(pool, "process", "-"),
 		    isnan(field_number(pool, "pid")) ? "-" : pid,
 		    field_text_or(pool, "source", "-"), field_text(pool, "endpoint") ? ", to " : "",
@@ -127,7 +127,8 @@ static void draw_finding(struct page *p, const json_t *f, double now_s, bool has
 	CLEANUP(buffer_done) struct buffer line = { 0 };
 
 	if (lasts_s >= 0)
-		snprintf(since, sizeof(since), " for %s", text_format_duration(lasts_s, number));
+		snprintf(since, sizeof(since), ", open for %s",
+			 text_format_duration(lasts_s, number));
 	buffer_printf(&line, "%s %s%s: %s", field_text_or(f, "severity", "-"),
 		      field_text_or(f, "type", "-"), since, field_text_or(f, "text", "-"));
 	page_wrap(p, 0, 2, PAGE_WRAPPED_LINES, meaning, line.error ? "-" : line.data);
@@ -178,24 +179,34 @@ static void draw_in_use(const json_t *pool, struct page *p, enum meaning meaning
 	page_next(p);
 }
 
+/* ", oldest 5.38s", and nothing when there is none. */
+static const char *oldest(const json_t *pool, const char *n_key, const char *key,
+			  char ret[static 2 * TEXT_NUMBER_BYTES])
+{
+	char number[TEXT_NUMBER_BYTES];
+
+	ret[0] = '\0';
+	if (field_number(pool, n_key) != 0)
+		snprintf(ret, 2 * TEXT_NUMBER_BYTES, ", oldest %s", duration(pool, key, number));
+	return ret;
+}
+
 static void draw_numbers(const json_t *pool, struct page *p)
 {
-	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES], c[TEXT_NUMBER_BYTES], d[TEXT_NUMBER_BYTES],
-		e[TEXT_NUMBER_BYTES];
+	char a[TEXT_NUMBER_BYTES], b[2 * TEXT_NUMBER_BYTES], c[TEXT_NUMBER_BYTES],
+		d[TEXT_NUMBER_BYTES], e[TEXT_NUMBER_BYTES];
 
 	page_text(p, 2, 8, MEANS_DIM, "waiting");
-	page_printf(p, BAR_X, MEANS_PLAIN,
-		    "%s, the oldest for %s;  idle %s, %s acquires/s, %s timeouts/s",
-		    count(pool, "pending", a), duration(pool, "oldest_wait_seconds", b),
+	page_printf(p, BAR_X, MEANS_PLAIN, "%s%s;  idle %s, %s acquires/s, %s timeouts/s",
+		    count(pool, "pending", a), oldest(pool, "pending", "oldest_wait_seconds", b),
 		    count(pool, "idle", c), count(pool, "acquires_per_second", d),
 		    count(pool, "timeouts_per_second", e));
 	page_next(p);
 	page_text(p, 2, 8, MEANS_DIM, "wait");
-	page_printf(p, BAR_X, MEANS_PLAIN,
-		    "p50 %s, p99 %s;  hold p50 %s, p99 %s, the oldest for %s",
-		    duration(pool, "wait.p50_seconds", a), duration(pool, "wait.p99_seconds", b),
-		    duration(pool, "hold.p50_seconds", c), duration(pool, "hold.p99_seconds", d),
-		    duration(pool, "oldest_hold_seconds", e));
+	page_printf(p, BAR_X, MEANS_PLAIN, "p50 %s, p99 %s;  hold p50 %s, p99 %s%s",
+		    duration(pool, "wait.p50_seconds", a), duration(pool, "wait.p99_seconds", c),
+		    duration(pool, "hold.p50_seconds", d), duration(pool, "hold.p99_seconds", e),
+		    oldest(pool, "in_use", "oldest_hold_seconds", b));
 	page_next(p);
 }
 
@@ -286,16 +297,15 @@ static void draw_waiters(const struct pool_view *v, struct page *p)
 	refs_draw(p, v->pool, "waiters", v->has_stacks, false);
 }
 
-static void draw_table(struct page *p, const struct table *t, const char *key)
+static void draw_table(struct page *p, const struct table *t)
 {
 	CLEANUP(buffer_done) struct buffer text = { 0 };
-	char *next, *line;
 	enum meaning meaning = MEANS_HEAD;
+	char *next, *line;
 
-	(void)key;
 	if (table_write(t, p->width > 0 ? (size_t)p->width : 1, &text))
 		return;
-	for (next = text.data; (line = strsep(&next, "\n")) && (*line || next);) {
+	for (next = text.data; (line = strsep(&next, "\n")) && next;) {
 		page_text(p, 0, INT_MAX, meaning, line);
 		page_next(p);
 		meaning = MEANS_PLAIN;
@@ -318,7 +328,7 @@ static void draw_size(const struct pool_view *v, struct page *p)
 	if (v->advice.capacity && v->advice.measured.per_s > 0) {
 		sizing_tabulate(&t, &v->advice);
 		t.indent = 2;
-		draw_table(p, &t, NULL);
+		draw_table(p, &t);
 	}
 }
 
@@ -331,7 +341,7 @@ static void draw_labelled(struct page *p, void (*words)(const json_t *pool, stru
 
 	words(pool, &lines);
 	for (next = lines.data; !lines.error && (line = strsep(&next, "\n")) && *line;) {
-		page_text(p, 0, 14, MEANS_DIM, line);
+		page_printf(p, 0, MEANS_DIM, "%.14s", line);
 		page_wrap(p, 15, 0, 3, MEANS_PLAIN, strlen(line) > 15 ? line + 15 : "-");
 	}
 }
@@ -355,7 +365,7 @@ static void draw_stalls(const struct pool_view *v, struct page *p)
 	stalls = json_pack("{s:O}", "stalls", v->stalls);
 	stalls_tabulate(&t, stalls);
 	t.indent = 2;
-	draw_table(p, &t, NULL);
+	draw_table(p, &t);
 	page_printf(p, 2, MEANS_PLAIN,
 		    "of this pool's waits %s were in stalls, and %s came of them; of its holds %s",
 		    duration(v->pool, "stalled_seconds", a),
@@ -404,7 +414,7 @@ static void draw_probes(const struct pool_view *v, struct page *p)
 	probes = json_pack("{s:O}", "probes", v->probes);
 	probes_tabulate(&t, probes);
 	t.indent = 2;
-	draw_table(p, &t, NULL);
+	draw_table(p, &t);
 }
 
 static const struct {
@@ -428,7 +438,7 @@ static void draw_heading(const struct pool_view *v, struct page *p, enum pool_se
 	const char *hint = "";
 
 	if (has_refs && v->n_asked)
-		hint = " (looking at their stacks …)";
+		hint = " (their stacks are looked at)";
 	else if (has_refs && !v->has_stacks)
 		hint = " (s: their stacks)";
 	page_printf(p, 0, MEANS_HEAD, "%s%s", sections[section].title, hint);

@@ -103,7 +103,7 @@ static int refresh_row(struct pool_view *v, struct source *s, struct diag *d)
 {
 	CLEANUP(cleanup_json) json_t *answer = NULL;
 	char id[24];
-	const struct pool_choice choice = { .pool = id, .limit = 1 };
+	const struct pool_choice choice = { .pool = id, .limit = 1, .with_trend = true };
 	int r;
 
 	snprintf(id, sizeof(id), "%llu", (unsigned long long)v->id);

@@ -51,6 +51,8 @@ static void text_ends_with_an_ellipsis_where_it_does_not_fit(void **state)
 	frame_text(&f, 0, 1, 5, MEANS_PLAIN, "ordérs");
 	frame_text(&f, 1, 7, 5, MEANS_PLAIN, "é");
 	assert_frame(false, " ord?~ users\n    42 ?\n");
+	frame_text(&f, 0, 0, 12, MEANS_PLAIN, "122µs ≤ 4… ");
+	assert_frame(false, "122us < 4~ s\n    42 ?\n");
 }
 
 static void what_lies_outside_is_cut(void **state)

@@ -28,7 +28,7 @@
 #include "record/file.h"
 #include "record/player.h"
 #include "record/recorder.h"
-#include "record/squeeze.h"
+#include "base/squeeze.h"
 #include "record/tick.h"
 
 #define S 1000000000ll

@@ -5,8 +5,8 @@
  * A number is written seven bits a byte, the lowest first, with the highest bit set where another byte follows. What is squeezed is its length,
  * then pairs (zeros, others) with the others after each; zeros at the end are left out.
  */
-#ifndef POOLSCOPE_RECORD_SQUEEZE_H
-#define POOLSCOPE_RECORD_SQUEEZE_H
+#ifndef POOLSCOPE_BASE_SQUEEZE_H
+#define POOLSCOPE_BASE_SQUEEZE_H
 
 #include <stddef.h>
 #include <stdint.h>
