@@ -26,10 +26,10 @@ def cpu_s(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def read_for(fd, seconds):
-    """All that comes until it is quiet for so long."""
-    n = 0
-    while select.select([fd], [], [], seconds)[0]:
+def read_for(fd, quiet, most):
+    """All that comes until it is quiet for so long, or that much time is over: it draws anew all the time."""
+    n, end = 0, time.monotonic() + most
+    while time.monotonic() < end and select.select([fd], [], [], quiet)[0]:
         n += len(os.read(fd, 65536))
     return n
 
@@ -48,12 +48,12 @@ def main():
         os.environ.update(TERM="xterm-256color", LC_ALL="C.UTF-8")
         os.execvp(sys.argv[2], sys.argv[2:])
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
-    if not read_for(fd, 1.5):
+    if not read_for(fd, 1.5, 1.5):
         sys.exit("nothing was drawn")
     times = []
     for i in range(int(sys.argv[1])):
         times.append(press(fd, b"\x1bOB" if i % 7 else b"\x1b[5~"))
-        read_for(fd, QUIET_S)
+        read_for(fd, QUIET_S, 0.3)
     before, begin, n = cpu_s(pid), time.monotonic(), 0
     while time.monotonic() - begin < ALONE_S:
         if select.select([fd], [], [], 0.1)[0] and os.read(fd, 65536):
