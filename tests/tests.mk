@@ -19,4 +19,5 @@ check-unit: # run the unit tests, under ASan and UBSan
 check-unit: $(UNIT_BINS)
 	@for t in $(UNIT_BINS); do echo "# $${t##*/}"; $$t || exit 1; done
 include tests/fuzz/fuzz.mk
+include tests/golden/golden.mk
 include tests/bench/bench.mk

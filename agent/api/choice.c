@@ -264,6 +264,8 @@ static double number_of(const struct pool_row *p, const char *order)
 {
 	if (!strcmp(order, "pid"))
 		return p->pid;
+	if (!strcmp(order, "capacity"))
+		return of_count(p->capacity);
 	if (!strcmp(order, "in-use"))
 		return of_count(p->in_use);
 	if (!strcmp(order, "pending"))
@@ -276,6 +278,14 @@ static double number_of(const struct pool_row *p, const char *order)
 		return p->wait ? hist_quantile_s(p->wait, 0.99) : NAN;
 	if (!strcmp(order, "hold"))
 		return p->hold ? hist_quantile_s(p->hold, 0.99) : NAN;
+	if (!strcmp(order, "wait-p50"))
+		return p->wait ? hist_quantile_s(p->wait, 0.5) : NAN;
+	if (!strcmp(order, "hold-p50"))
+		return p->hold ? hist_quantile_s(p->hold, 0.5) : NAN;
+	if (!strcmp(order, "oldest-wait"))
+		return of_count(p->oldest_wait_ns);
+	if (!strcmp(order, "timeout-rate"))
+		return p->timeouts_per_s;
 	assert(!strcmp(order, "timeouts"));
 	return of_count(p->timeouts);
 }
@@ -293,6 +303,10 @@ static struct rank rank_of(const struct pool_row *p, const char *order, int seve
 		r.text = p->name ? p->name : "";
 	else if (!strcmp(order, "kind"))
 		r.text = kind;
+	else if (!strcmp(order, "source"))
+		r.text = p->source ? p->source : "";
+	else if (!strcmp(order, "endpoint"))
+		r.text = p->endpoint ? p->endpoint : "";
 	else
 		r.number[0] = number_of(p, order);
 	return r;

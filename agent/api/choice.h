@@ -24,13 +24,20 @@ struct snapshot;
 	X("pid")                                                                                   \
 	X("pool")                                                                                  \
 	X("kind")                                                                                  \
+	X("source")                                                                                \
+	X("endpoint")                                                                              \
+	X("capacity")                                                                              \
 	X("in-use")                                                                                \
 	X("pending")                                                                               \
 	X("utilization")                                                                           \
 	X("acquires")                                                                              \
 	X("wait")                                                                                  \
+	X("wait-p50")                                                                              \
 	X("hold")                                                                                  \
-	X("timeouts")
+	X("hold-p50")                                                                              \
+	X("oldest-wait")                                                                           \
+	X("timeouts")                                                                              \
+	X("timeout-rate")
 
 /* What pools can be grouped by; X(word). */
 #define POOL_GROUPS(X)                                                                             \

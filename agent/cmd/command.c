@@ -120,9 +120,10 @@ static const char order_words[] = POOL_ORDERS(ORDER);
 /* The first is what `poolscope` alone runs. */
 static const struct command commands[] = {
 	{ "top", "", "live view of all pools",
-	  "Shows the pools of all processes, the worst first, until q is pressed. s changes\n"
-	  "the order, r turns it round, arrows scroll. Without a terminal it prints the\n"
-	  "table once, or --count times.",
+	  "Shows the pools of all processes, the worst first, until q is pressed. Enter\n"
+	  "opens a pool, / filters, < and > choose the order, t makes a tree, f shows the\n"
+	  "findings, and ? tells all keys. Without a terminal it prints the list once, or\n"
+	  "--count times, as wide as COLUMNS says, or 80.",
 	  ALWAYS | READ | FILTER | BIT(OPT_ONCE) | BIT(OPT_COUNT) | BIT(OPT_INTERVAL),
 	  POOL_SORT_KEYS, 0, 0, command_top, true, 0, false },
 	{ "list", "", "one row per pool, the worst first",

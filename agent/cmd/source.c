@@ -40,6 +40,7 @@ struct source {
 	struct agent *agent;		/* owned; NULL = none */
 	struct player *player;		/* owned; NULL = no recording is played */
 	double speed;			/* of that; 0 = in no time */
+	bool is_paused;
 	int64_t to_ns;			/* as far as it is to be played by now */
 	int64_t until_ns;		/* and in all */
 };
@@ -199,8 +200,10 @@ static int open_recording(const struct invocation *in, struct source *s, struct 
 	return begin_to_play(in, f, s, d);
 }
 
-static int play_on(struct source *s, int ms, struct diag *d)
+static int play_on(struct source *s, double ms, struct diag *d)
 {
+	if (s->is_paused)
+		return 0;
 	s->to_ns += (int64_t)(ms * 1e6 * (s->speed > 0 ? s->speed : 1));
 	return player_go(s->player, s->to_ns < s->until_ns ? s->to_ns : s->until_ns, d);
 }
@@ -357,11 +360,19 @@ int source_wait(struct source *s, int ms, struct diag *d)
 
 	if (s->agent)
 		r = agent_run_for(s->agent, ms);
-	else if (!s->player || s->speed > 0)
+	else if (!s->player || s->speed > 0 || source_is_over(s))
 		sleep_ms(ms);
 	if (s->player)
 		return play_on(s, ms, d);
 	return r < 0 ? diag_set(d, r, "the agent stopped: %s", strerror(-r)) : 0;
+}
+
+/* Who watches a recording in no time sees its end. */
+static int play_for(struct source *s, int64_t ms, struct diag *d)
+{
+	if (s->speed <= 0 && !s->is_paused)
+		s->to_ns = s->until_ns;
+	return play_on(s, (double)ms, d);
 }
 
 int source_wait_key(struct source *s, int ms, struct diag *d)
@@ -373,11 +384,53 @@ int source_wait_key(struct source *s, int ms, struct diag *d)
 	if (s->agent)
 		r = has_key ? agent_run_for_or(s->agent, ms, STDIN_FILENO)
 			    : agent_run_for(s->agent, ms);
-	else if (!s->player || s->speed > 0)
+	else
 		wait_key_ms(ms);
 	if (s->player)
-		return play_on(s, s->speed > 0 ? (int)(now_ms() - begin_ms) : ms, d);
+		return play_for(s, now_ms() - begin_ms, d);
 	return r < 0 ? diag_set(d, r, "the agent stopped: %s", strerror(-r)) : 0;
+}
+
+/* ---- a recording ----------------------------------------------------------------------------------------------------------- */
+
+bool source_is_recording(const struct source *s)
+{
+	return s->player;
+}
+
+double source_speed(const struct source *s)
+{
+	return s->speed > 0 ? s->speed : 1;
+}
+
+void source_play(struct source *s, double speed, bool is_paused)
+{
+	s->speed = speed;
+	s->is_paused = is_paused;
+}
+
+int source_step(struct source *s, struct diag *d)
+{
+	int r;
+
+	if (source_is_over(s))
+		return -ENODATA;
+	r = player_next(s->player, d);
+	if (r == -ENODATA)
+		s->to_ns = s->until_ns;
+	else if (!r)
+		s->to_ns = player_at_ns(s->player);
+	return r;
+}
+
+double source_at_s(const struct source *s)
+{
+	return s->player ? (double)player_at_ns(s->player) / 1e9 : 0;
+}
+
+double source_length_s(const struct source *s)
+{
+	return (double)s->until_ns / 1e9;
 }
 
 int source_record(struct source *s, const char *what, struct buffer *ret, struct diag *d)

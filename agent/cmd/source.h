@@ -43,6 +43,17 @@ int source_wait_key(struct source *s, int ms, struct diag *d);
 /* Nothing will ever change: a recording is at its end. */
 bool source_is_over(const struct source *s);
 
+/*
+ * Of a recording: how fast it plays while time passes (0 = in no time), whether it does, and one tick more. -ENODATA: there is none. Seconds since
+ * its first tick, and of all that is to be played.
+ */
+bool source_is_recording(const struct source *s);
+double source_speed(const struct source *s);
+void source_play(struct source *s, double speed, bool is_paused);
+int source_step(struct source *s, struct diag *d);
+double source_at_s(const struct source *s);
+double source_length_s(const struct source *s);
+
 /* Blocks of a recording from an agent, appended, or what agent_record() in agent.h says else. -ESTALE: they are gone. */
 int source_record(struct source *s, const char *what, struct buffer *ret, struct diag *d);
 

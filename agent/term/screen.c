@@ -64,6 +64,11 @@ static void choose_looks(struct screen *s)
 
 /* ---- begin and end --------------------------------------------------------------------------------------------------------- */
 
+bool screen_is_ascii(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+}
+
 int screen_open(struct screen **ret)
 {
 	struct screen *s = calloc(1, sizeof(*s));
@@ -84,7 +89,7 @@ int screen_open(struct screen **ret)
 	keypad(stdscr, true);
 	curs_set(0);
 	choose_looks(s);
-	s->is_ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+	s->is_ascii = screen_is_ascii();
 	*ret = s;
 	return 0;
 }

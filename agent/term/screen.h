@@ -31,6 +31,9 @@ enum key {
 	KEY_IS_RESIZE	/* no key: the terminal has another size now */
 };
 
+/* The locale has no other characters. */
+bool screen_is_ascii(void);
+
 /* Takes the terminal of stdin and stdout. -EINVAL: $TERM is not known, -ENOMEM. */
 int screen_open(struct screen **ret);
 
