@@ -90,10 +90,19 @@ static int print_times(const struct invocation *in, struct top *t, int n)
 
 /* ---- the screen ------------------------------------------------------------------------------------------------------------ */
 
-static void draw(struct top *t, struct screen *screen, struct frame *f)
+/* From what is there: a key shows at once, while the agent may be in the midst of a tick. */
+static void draw_soon(struct top *t, struct screen *screen, struct frame *f)
 {
 	if (screen_begin(screen, f))
 		return; /* the picture before stays */
+	top_draw(t, f);
+	screen_show(screen, f);
+}
+
+static void draw(struct top *t, struct screen *screen, struct frame *f)
+{
+	if (screen_begin(screen, f))
+		return;
 	top_draw(t, f);
 	if (t->needs_answer) { /* it has another size */
 		top_refresh(t);
@@ -138,6 +147,8 @@ static int watch(struct top *t, struct screen *screen, struct frame *f)
 		if (!take_keys(t, screen, &has_keys))
 			return EXIT_DONE;
 		is_due = now_s() >= last + top_interval_s(t);
+		if (has_keys && t->needs_answer)
+			draw_soon(t, screen, f);
 		if (is_due || t->needs_answer) {
 			last = now_s();
 			if (t->needs_answer || !t->state.is_frozen)
