@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "cmd/field.h"
+#include "top/severity.h"
 
 #define NUMBER_WIDTH 5	/* of the number before a bar */
 #define INDENT 2
@@ -194,15 +195,6 @@ void layout_draw_titles(const struct layout *l, struct frame *f, int y, enum col
 
 /* ---- cells ----------------------------------------------------------------------------------------------------------------- */
 
-enum meaning meaning_of_severity(const char *severity)
-{
-	if (severity && !strcmp(severity, "critical"))
-		return MEANS_CRITICAL;
-	if (severity && !strcmp(severity, "warning"))
-		return MEANS_WARNING;
-	return severity && !strcmp(severity, "info") ? MEANS_INFO : MEANS_PLAIN;
-}
-
 /* The most severe one of a pool's open findings; NULL = it has none. */
 static const json_t *worst_of(const json_t *pool)
 {
@@ -210,8 +202,8 @@ static const json_t *worst_of(const json_t *pool)
 	size_t i;
 
 	json_array_foreach (field_array(pool, "findings"), i, finding) {
-		if (!worst || meaning_of_severity(field_text(finding, "severity")) >
-				      meaning_of_severity(field_text(worst, "severity")))
+		if (!worst || severity_meaning(field_text(finding, "severity")) >
+				      severity_meaning(field_text(worst, "severity")))
 			worst = finding;
 	}
 	return worst;
@@ -219,7 +211,7 @@ static const json_t *worst_of(const json_t *pool)
 
 static enum meaning meaning_of(const json_t *pool)
 {
-	return meaning_of_severity(field_text(worst_of(pool), "severity"));
+	return severity_meaning(field_text(worst_of(pool), "severity"));
 }
 
 static double share_of(const json_t *o)
@@ -372,7 +364,7 @@ static void draw_group_verdict(struct frame *f, int y, const struct place *p, co
 	char text[64];
 
 	snprintf(text, sizeof(text), "%.0f %s, %.0f sick", n, n == 1 ? "pool" : "pools", sick);
-	frame_text(f, y, p->x, p->width, meaning_of_severity(field_text(group, "severity")), text);
+	frame_text(f, y, p->x, p->width, severity_meaning(field_text(group, "severity")), text);
 }
 
 void layout_draw_group(const struct layout *l, struct frame *f, int y, const json_t *group,

@@ -58,7 +58,4 @@ void layout_draw_pool(const struct layout *l, struct frame *f, int y, const json
 void layout_draw_group(const struct layout *l, struct frame *f, int y, const json_t *group,
 		       bool is_folded);
 
-/* What a severity is drawn in; NULL and unknown words are plain. */
-enum meaning meaning_of_severity(const char *severity);
-
 #endif

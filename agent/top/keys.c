@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "term/screen.h"
+#include "top/page.h"
 
 static const struct key_row {
 	unsigned int views;
@@ -126,19 +127,13 @@ static const char *names_of(const struct key_row *k, char ret[static NAMES_BYTES
 	return ret;
 }
 
-static int within(int first, int n, int n_visible)
-{
-	first = first < n - n_visible ? first : n - n_visible;
-	return first > 0 ? first : 0;
-}
-
 void keys_draw_help(struct frame *f, int top, int bottom, int *first)
 {
 	struct help_line line[N_KEYS + 2 * N_SECTIONS];
 	char names[NAMES_BYTES];
 	int n = list_help(line);
 
-	*first = within(*first, n, bottom - top);
+	page_clamp(n, bottom - top, first);
 	for (int y = top; y < bottom && *first + y - top < n; y++) {
 		const struct help_line *l = &line[*first + y - top];
 
@@ -154,28 +149,5 @@ void keys_draw_help(struct frame *f, int top, int bottom, int *first)
 
 void keys_scroll_help(int *first, int code, int n_visible)
 {
-	switch (code) {
-	case KEY_IS_UP:
-	case 'k':
-		*first -= *first > 0;
-		break;
-	case KEY_IS_DOWN:
-	case 'j':
-		++*first;
-		break;
-	case KEY_IS_PAGE_UP:
-		*first = *first > n_visible ? *first - n_visible : 0;
-		break;
-	case KEY_IS_PAGE_DOWN:
-		*first += n_visible;
-		break;
-	case KEY_IS_HOME:
-		*first = 0;
-		break;
-	case KEY_IS_END:
-		*first = (int)(N_KEYS + 2 * N_SECTIONS);
-		break;
-	default:
-		break;
-	}
+	page_key(code, (int)(N_KEYS + 2 * N_SECTIONS), n_visible, first);
 }
