@@ -62,7 +62,7 @@ all: $(COMPLETIONS)
 # The configuration that packages ship: every key of the agent's list, commented out.
 $(B)/conf-file: tools/conf/main.c agent/config/config_keys.def
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(CFLAGS) $(WARN) $(HARDEN) $(CPPFLAGS) $(LDFLAGS) $< -o $@
+	$(COMPILE) -fPIE -pie $(LINK_RULES) $(LDFLAGS) $< -o $@
 
 $(B)/poolscope.conf: $(B)/conf-file
 	$< > $@
