@@ -36,7 +36,7 @@ HARDEN = -fstack-protector-strong -Wdate-time $(FORTIFY)
 # how what is installed is compiled, linked to a program, and to a library
 COMPILE = $(CC) $(STD) $(WARN) $(HARDEN) $(DEFS) $(CPPFLAGS) $(CFLAGS)
 LINK_RULES := -Wl,-z,relro,-z,now -Wl,--as-needed
-LINK = $(CC) $(CFLAGS) -pie $(LINK_RULES) $(LDFLAGS)
+LINK = $(CC) $(CFLAGS) -fPIE -pie $(LINK_RULES) $(LDFLAGS)
 LINK_LIBRARY = -fPIC -shared $(LINK_RULES) $(LDFLAGS)
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
