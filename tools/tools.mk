@@ -58,3 +58,13 @@ $(COMPLETIONS): $(B)/completion/%: packaging/completion/% $(B)/poolscope
 	@rm -f $@.tables
 
 all: $(COMPLETIONS)
+
+# The configuration that packages ship: every key of the agent's list, commented out.
+$(B)/conf-file: tools/conf/main.c agent/config/config_keys.def
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(CFLAGS) $(WARN) $(HARDEN) $(CPPFLAGS) $(LDFLAGS) $< -o $@
+
+$(B)/poolscope.conf: $(B)/conf-file
+	$< > $@
+
+all: $(B)/poolscope.conf
