@@ -27,7 +27,7 @@ fmt: # rewrite the sources into the house style
 .PHONY: check-headers
 check-headers: # headers compile alone, guards follow paths, the ABI has no holes, every file names its licence
 check-headers: $(B)/gen/poolscope.skel.h
-	@CC='$(CC)' CLANG='$(CLANG)' CFLAGS_USER='$(STD) $(WARN) $(CPPFLAGS) $(PKG_CFLAGS)' CFLAGS_BPF='$(BPF_CFLAGS)' \
+	@CC='$(CC)' CLANG='$(CLANG)' CFLAGS_USER='$(STD) $(WARN) $(DEFS) $(PKG_CFLAGS)' CFLAGS_BPF='$(BPF_CFLAGS)' \
 		tools/dev/check-headers
 
 .PHONY: check-layers
@@ -60,7 +60,7 @@ ANALYZER = -fanalyzer '-DHASH_FUNCTION(key,n,hash)=((hash)=(unsigned int)(unsign
 
 $(B)/analyze/%.o: %.c
 	@mkdir -p $(@D)
-	timeout 120 $(CC) $(STD) -O1 $(WARN) $(ANALYZER) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+	timeout 120 $(CC) $(STD) -O1 $(WARN) $(ANALYZER) $(DEFS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
 # False alarms of gcc 12, read one by one: it does not follow a pointer into a table or behind an out-parameter (LeakSanitizer
 # does, in the unit tests), loses an initialised local that two cleanups end, and does not tie a result of 0 to *ret being set.
