@@ -40,6 +40,8 @@ check-docs: # every command, option, verb, metric and loss stands in its man pag
 check-docs: $(B)/poolscope $(COMPLETIONS)
 	@CC='$(CC)' tools/dev/check-docs $(B)/poolscope
 	@tools/dev/check-completion $(B)/poolscope $(B)/completion
+	@tools/dev/check-manifest $(B)/poolscope
+	@tools/dev/check-manifest --self-test $(B)/poolscope
 
 .PHONY: check-rules
 check-rules: # dashboards, rules, alerts and their runbook fit each other and the metrics; what must fire does, and nothing else

@@ -28,6 +28,7 @@
 #include "cmd/evidence.h"
 #include "cmd/findings_log.h"
 #include "cmd/flight.h"
+#include "cmd/host.h"
 #include "cmd/notify.h"
 #include "cmd/pages.h"
 #include "cmd/self.h"
@@ -565,7 +566,9 @@ int agent_new(const struct agent_options *options, struct agent **ret, struct di
 	a->is_service = !options->in_process;
 	a->began_ns = clock_ns(CLOCK_MONOTONIC);
 	a->config_file = options->config_file ? options->config_file : CONFIG_FILE;
-	error = config_read(options->config_file, &a->config, d);
+	error = host_check_pids("/proc", d);
+	if (!error)
+		error = config_read(options->config_file, &a->config, d);
 	if (!error)
 		error = read_otlp(a, options, d);
 	if (!error)
