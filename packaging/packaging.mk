@@ -49,3 +49,8 @@ deb: export DEB_BUILD_OPTIONS ?= nocheck
 deb:
 	@tools/dev/build-deb $(B)/deb
 	@ls $(B)/deb/*.deb
+
+.PHONY: check-deb
+check-deb: # Debian packages: the same bytes from another build, hardened, lintian and blhc silent, the SDK in them works
+check-deb: deb $(CONFIG) $(SHIM)
+	@tools/dev/check-deb $(B)
