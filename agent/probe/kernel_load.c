@@ -68,6 +68,7 @@ void kernel_limits_read(const struct kernel *k, struct kernel_limits *ret)
 		.pools = bpf_map__max_entries(skel->maps.ps_pools),
 		.pools_per_process = skel->rodata->ps_pools_per_process,
 		.leases = bpf_map__max_entries(skel->maps.ps_leases),
+		.taken = bpf_map__max_entries(skel->maps.ps_takens),
 		.waiters = bpf_map__max_entries(skel->maps.ps_waiters),
 		.processes = bpf_map__max_entries(skel->maps.ps_procs),
 		.sockets = bpf_map__max_entries(skel->maps.ps_socks),
