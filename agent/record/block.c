@@ -177,6 +177,8 @@ int block_head_parse(const unsigned char data[BLOCK_HEAD_BYTES], struct block_he
 
 struct deflater {
 	z_stream z;
+	unsigned char *block; /* owned: room for the head, and what is deflated so far; NULL = none has begun */
+	size_t room, n_raw;
 };
 
 struct deflater *deflater_new(void)
@@ -190,56 +192,94 @@ struct deflater *deflater_new(void)
 	return d;
 }
 
+static void drop_block(struct deflater *d)
+{
+	free(d->block);
+	d->block = NULL;
+	d->room = 0;
+}
+
 void deflater_free(struct deflater *d)
 {
 	if (!d)
 		return;
+	drop_block(d);
 	deflateEnd(&d->z);
 	free(d);
 }
 
 /* Makes room for more behind what is deflated. -ENOMEM leaves the block. */
-static int block_grow(struct deflater *d, unsigned char **block, size_t *room)
+static int block_grow(struct deflater *d)
 {
-	size_t n = (size_t)(d->z.next_out ? d->z.next_out - *block : BLOCK_HEAD_BYTES);
-	unsigned char *more = realloc(*block, *room + *room / 2 + BLOCK_ROOM);
+	size_t n = d->block ? (size_t)(d->z.next_out - d->block) : BLOCK_HEAD_BYTES;
+	size_t room = d->room + d->room / 2 + BLOCK_ROOM;
+	unsigned char *more = realloc(d->block, room);
 
 	if (!more)
 		return -ENOMEM;
-	*block = more;
-	*room += *room / 2 + BLOCK_ROOM;
+	d->block = more;
+	d->room = room;
 	d->z.next_out = more + n;
-	d->z.avail_out = (uInt)(*room - n);
+	d->z.avail_out = (uInt)(room - n);
+	return 0;
+}
+
+void block_begin(struct deflater *d)
+{
+	drop_block(d);
+	deflateReset(&d->z);
+	d->z.avail_out = 0;
+	d->n_raw = 0;
+}
+
+/* Until all of it is taken in, and for the last piece until all has come out. */
+static int deflate_piece(struct deflater *d, const void *data, size_t n, int flush)
+{
+	int rc = Z_OK;
+
+	d->z.next_in = (unsigned char *)data;
+	d->z.avail_in = (uInt)n;
+	while (d->z.avail_in || (flush == Z_FINISH && rc != Z_STREAM_END)) {
+		if (!d->z.avail_out && block_grow(d))
+			return -ENOMEM;
+		rc = deflate(&d->z, flush);
+	}
+	return 0;
+}
+
+int block_add(struct deflater *d, const void *data, size_t n)
+{
+	if (n > TICK_MOST_BYTES - d->n_raw)
+		return -ENOMEM;
+	d->n_raw += n;
+	return deflate_piece(d, data, n, Z_NO_FLUSH);
+}
+
+int block_end(struct deflater *d, struct block_head *h, unsigned char **ret, size_t *ret_n)
+{
+	unsigned char *smaller;
+	size_t n;
+
+	if (deflate_piece(d, NULL, 0, Z_FINISH))
+		return -ENOMEM;
+	n = (size_t)(d->z.next_out - d->block);
+	h->n_raw = (uint32_t)d->n_raw;
+	h->n_deflated = (uint32_t)(n - BLOCK_HEAD_BYTES);
+	h->crc = checksum(d->block + BLOCK_HEAD_BYTES, h->n_deflated);
+	block_head_format(h, d->block);
+	smaller = realloc(d->block, n);
+	*ret = smaller ? smaller : d->block;
+	*ret_n = n;
+	d->block = NULL;
+	d->room = 0;
 	return 0;
 }
 
 int block_make(struct deflater *d, struct block_head *h, const void *data, size_t n,
 	       unsigned char **ret, size_t *ret_n)
 {
-	unsigned char *block = NULL, *smaller;
-	size_t room = 0, n_all;
-
-	if (n > TICK_MOST_BYTES)
-		return -ENOMEM;
-	deflateReset(&d->z);
-	d->z.next_in = (unsigned char *)data;
-	d->z.avail_in = (uInt)n;
-	d->z.next_out = NULL;
-	do {
-		if (block_grow(d, &block, &room)) {
-			free(block);
-			return -ENOMEM;
-		}
-	} while (deflate(&d->z, Z_FINISH) != Z_STREAM_END);
-	n_all = (size_t)(d->z.next_out - block);
-	h->n_raw = (uint32_t)n;
-	h->n_deflated = (uint32_t)(n_all - BLOCK_HEAD_BYTES);
-	h->crc = checksum(block + BLOCK_HEAD_BYTES, h->n_deflated);
-	block_head_format(h, block);
-	smaller = realloc(block, n_all);
-	*ret = smaller ? smaller : block;
-	*ret_n = n_all;
-	return 0;
+	block_begin(d);
+	return block_add(d, data, n) ? -ENOMEM : block_end(d, h, ret, ret_n);
 }
 
 int block_open(const struct block_head *h, const unsigned char *deflated, unsigned char *raw,

@@ -51,7 +51,15 @@ struct deflater;
 struct deflater *deflater_new(void);
 void deflater_free(struct deflater *z);
 
-/* A whole block, head and all, as memory of its own. -ENOMEM. */
+/*
+ * A block, piece by piece, of TICK_MOST_BYTES at most: begin, any number of pieces, end, which gives it whole, head and all, as memory of its own.
+ * -ENOMEM: then it begins anew.
+ */
+void block_begin(struct deflater *z);
+int block_add(struct deflater *z, const void *data, size_t n);
+int block_end(struct deflater *z, struct block_head *h, unsigned char **ret, size_t *ret_n);
+
+/* One of a single piece. */
 int block_make(struct deflater *z, struct block_head *h, const void *data, size_t n,
 	       unsigned char **ret, size_t *ret_n);
 

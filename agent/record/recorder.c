@@ -36,8 +36,9 @@ struct recorder {
 	bool is_on, is_key, is_key_wanted;
 	bool is_begun; /* a tick that has not ended */
 	struct block_head head; /* of one that has, and is not deflated yet; borrowed from the writer: */
-	const void *raw; /* NULL = there is none */
+	const void *raw; /* what is left of it; NULL = there is none */
 	size_t n_raw;
+	bool has_pieces; /* the block has begun */
 };
 
 static bool is_wanted(const struct recorder *r, int64_t now_ns)
@@ -78,6 +79,7 @@ static bool tap_begin(void *context, int64_t now_ns)
 	r->is_key = r->is_key_wanted || r->is_begun || !was_on || !r->first ||
 		    now_ns - r->key_ns >= KEYS_NS || r->bytes_since_key > room(r) / KEYS_SHARE;
 	r->is_begun = true;
+	r->has_pieces = false;
 	tick_writer_begin(r->writer, r->is_key);
 	recorder_put(r, RECORD_tick, NULL, &(struct record_tick){ .t_ns = now_ns }, NULL, 0);
 	return r->is_key;
@@ -87,6 +89,17 @@ static void tap_put(void *context, enum record what, const void *key, const void
 		    const char *text, size_t n_text)
 {
 	recorder_put(context, what, key, value, text, n_text);
+}
+
+/* Of a tick of very much. */
+static int put_piece(void *context, const void *data, size_t n)
+{
+	struct recorder *r = context;
+
+	if (!r->has_pieces)
+		block_begin(r->deflater);
+	r->has_pieces = true;
+	return block_add(r->deflater, data, n);
 }
 
 int recorder_new(struct model *m, const struct recorder_limits *limits, struct recorder **ret)
@@ -99,7 +112,7 @@ int recorder_new(struct model *m, const struct recorder_limits *limits, struct r
 	r->model = m;
 	r->limits = *limits;
 	r->next_seq = 1;
-	r->writer = tick_writer_new();
+	r->writer = tick_writer_new(put_piece, r);
 	r->deflater = deflater_new();
 	if (!r->writer || !r->deflater) {
 		recorder_free(r);
@@ -186,8 +199,10 @@ void recorder_settle(struct recorder *r)
 
 	if (!r->raw)
 		return;
-	if (block_make(r->deflater, &r->head, r->raw, r->n_raw, &block, &n) ||
-	    keep(r, block, n, r->head.seq)) {
+	if (!r->has_pieces)
+		block_begin(r->deflater);
+	if (block_add(r->deflater, r->raw, r->n_raw) ||
+	    block_end(r->deflater, &r->head, &block, &n) || keep(r, block, n, r->head.seq)) {
 		r->is_key_wanted = true;
 	} else {
 		if (r->is_key)

@@ -35,6 +35,9 @@ struct tick_writer {
 	struct slots slots;
 	struct last_keys last;
 	struct buffer out;
+	tick_piece_fn *put_piece;
+	void *context;
+	size_t n_put;	/* bytes of the tick that pieces had */
 	size_t next;	/* place in the last tick */
 	uint64_t n_same;	/* a run that is not written yet */
 	uint64_t n_left_out;
@@ -44,9 +47,15 @@ struct tick_writer {
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------- */
 
-struct tick_writer *tick_writer_new(void)
+struct tick_writer *tick_writer_new(tick_piece_fn *put_piece, void *context)
 {
-	return calloc(1, sizeof(struct tick_writer));
+	struct tick_writer *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->put_piece = put_piece;
+	w->context = context;
+	return w;
 }
 
 void tick_writer_free(struct tick_writer *w)
@@ -68,7 +77,7 @@ void tick_writer_begin(struct tick_writer *w, bool is_key)
 	slots_tick_begin(&w->slots, is_key);
 	if (is_key)
 		memset(&w->last, 0, sizeof(w->last));
-	w->out.n = 0;
+	w->out.n = w->n_put = 0;
 	w->out.error = w->error = 0;
 	w->next = 0;
 	w->n_same = 0;
@@ -198,8 +207,19 @@ static bool is_over(const struct tick_writer *w, enum record what, size_t n_text
 {
 	if (record_kinds[what].most == 1)
 		return w->slots.count[what];
-	return w->slots.count[what] >= record_kinds[what].most || w->out.n > TICK_MOST_BYTES / 2 ||
+	return w->slots.count[what] >= record_kinds[what].most ||
+	       w->n_put + w->out.n > TICK_MOST_BYTES / 2 ||
 	       w->slots.bytes + 2 * SLOT_VALUE_MOST + n_text > SLOTS_MOST_BYTES;
+}
+
+static void pass_piece(struct tick_writer *w)
+{
+	if (!w->put_piece || w->out.error || w->out.n < TICK_PIECE_BYTES)
+		return;
+	if (w->put_piece(w->context, w->out.data, w->out.n))
+		w->error = -ENOMEM;
+	w->n_put += w->out.n;
+	w->out.n = 0;
 }
 
 void tick_writer_put(struct tick_writer *w, enum record what, const void *key, const void *value,
@@ -210,6 +230,7 @@ void tick_writer_put(struct tick_writer *w, enum record what, const void *key, c
 
 	if (w->error)
 		return;
+	pass_piece(w);
 	if (!record_kinds[what].value_size && !value)
 		value = "";
 	if (n_text > RECORD_TEXT_MAX)

@@ -15,7 +15,15 @@
 
 struct tick_writer;
 
-struct tick_writer *tick_writer_new(void);
+/*
+ * Takes what a tick has beyond TICK_PIECE_BYTES, a piece at a time and in order, so that a tick of very much (a key, as a rule) never lies in memory
+ * as a whole. 0 or -ENOMEM.
+ */
+#define TICK_PIECE_BYTES ((size_t)1 << 20)
+typedef int tick_piece_fn(void *context, const void *data, size_t n);
+
+/* put_piece may be NULL: then all is kept for the end. */
+struct tick_writer *tick_writer_new(tick_piece_fn *put_piece, void *context);
 void tick_writer_free(struct tick_writer *w);
 
 void tick_writer_begin(struct tick_writer *w, bool is_key);
@@ -24,7 +32,7 @@ void tick_writer_begin(struct tick_writer *w, bool is_key);
 void tick_writer_put(struct tick_writer *w, enum record what, const void *key, const void *value,
 		     const char *text, size_t n_text);
 
-/* The bytes, borrowed until the next begin. -ENOMEM: the next tick must be a key. */
+/* The bytes that no piece had, borrowed until the next begin. -ENOMEM: the next tick must be a key. */
 int tick_writer_end(struct tick_writer *w, const void **ret, size_t *ret_n);
 
 /* What tick_writer_end() gave is needed no more: if it was much, it is freed. */

@@ -630,32 +630,119 @@ static int count_moments(void *context, enum record what, const void *key, const
 	return 0;
 }
 
+static int append_piece(void *context, const void *data, size_t n)
+{
+	struct buffer *all = context;
+
+	assert_true(n >= TICK_PIECE_BYTES);
+	buffer_add(all, data, n);
+	return all->error;
+}
+
+static int refuse_piece(void *context, const void *data, size_t n)
+{
+	(void)data;
+	(void)n;
+	++*(size_t *)context;
+	return -ENOMEM;
+}
+
+/* As many stacks as find room, and what a tick must have behind them. Returns what tick_writer_end() did. */
+static int fill_tick(struct tick_writer *w, const void **tick, size_t *n)
+{
+	char *text = calloc(1, RECORD_TEXT_MAX);
+
+	tick_writer_begin(w, true);
+	tick_writer_put(w, RECORD_tick, NULL, &(struct record_tick){ .t_ns = 1 }, NULL, 0);
+	for (uint32_t i = 1; !tick_writer_n_left_out(w) && i < 100000; i++)
+		tick_writer_put(w, RECORD_stack, &(struct record_stack_key){ .pid = i },
+				&(struct record_stack){ .taken_ns = 1 }, text, RECORD_TEXT_MAX);
+	tick_writer_put(w, RECORD_moment, NULL, &(struct record_moment){ .seq = 1 }, NULL, 0);
+	tick_writer_put(w, RECORD_machine, NULL, &(struct record_machine){ .leak_ns = 1 }, "a", 2);
+	free(text);
+	return tick_writer_end(w, tick, n);
+}
+
 /* Without those no tick can be played. */
 static void what_a_tick_must_have_is_there_though_it_is_full(void **state)
 {
-	const size_t n_text = RECORD_TEXT_MAX;
-	struct tick_writer *w = tick_writer_new();
+	struct tick_writer *w = tick_writer_new(NULL, NULL);
 	struct tick_reader *r = tick_reader_new();
-	char *text = calloc(1, n_text);
 	size_t n, at, n_found = 0;
 	const void *tick;
 
 	(void)state;
-	tick_writer_begin(w, true);
-	tick_writer_put(w, RECORD_tick, NULL, &(struct record_tick){ .t_ns = 1 }, NULL, 0);
-	for (uint32_t i = 1; !tick_writer_n_left_out(w); i++)
-		tick_writer_put(w, RECORD_stack, &(struct record_stack_key){ .pid = i },
-				&(struct record_stack){ .taken_ns = 1 }, text, n_text);
-	tick_writer_put(w, RECORD_moment, NULL, &(struct record_moment){ .seq = 1 }, NULL, 0);
-	tick_writer_put(w, RECORD_machine, NULL, &(struct record_machine){ .leak_ns = 1 }, "a", 2);
+	assert_int_equal(fill_tick(w, &tick, &n), 0);
 	assert_int_equal(tick_writer_n_left_out(w), 1);
-	assert_int_equal(tick_writer_end(w, &tick, &n), 0);
 	assert_true(n <= TICK_MOST_BYTES);
 	assert_int_equal(tick_read(r, tick, n, true, count_moments, &n_found, &at), 0);
 	assert_int_equal(n_found, 2);
 	tick_writer_free(w);
 	tick_reader_free(r);
-	free(text);
+}
+
+static void a_tick_in_pieces_is_the_same_tick(void **state)
+{
+	struct buffer pieces = { 0 };
+	struct tick_writer *whole = tick_writer_new(NULL, NULL);
+	struct tick_writer *cut = tick_writer_new(append_piece, &pieces);
+	const void *tick, *rest;
+	size_t n, n_rest;
+
+	(void)state;
+	assert_int_equal(fill_tick(whole, &tick, &n), 0);
+	assert_int_equal(fill_tick(cut, &rest, &n_rest), 0);
+	assert_true(n_rest < 2 * TICK_PIECE_BYTES);
+	assert_true(pieces.n > 8 * TICK_PIECE_BYTES);
+	assert_int_equal(pieces.n + n_rest, n);
+	assert_memory_equal(pieces.data, tick, pieces.n);
+	assert_memory_equal(rest, (const char *)tick + pieces.n, n_rest);
+	tick_writer_free(whole);
+	tick_writer_free(cut);
+	buffer_done(&pieces);
+}
+
+static void a_piece_that_finds_no_memory_ends_the_tick(void **state)
+{
+	size_t n_asked = 0, n;
+	struct tick_writer *w = tick_writer_new(refuse_piece, &n_asked);
+	const void *tick;
+
+	(void)state;
+	assert_int_equal(fill_tick(w, &tick, &n), -ENOMEM);
+	assert_int_equal(n_asked, 1);
+	tick_writer_free(w);
+}
+
+/* Deflated piece by piece, it is read as if it had come at once. */
+static void a_block_in_pieces_is_the_same_block(void **state)
+{
+	static unsigned char data[300000], raw[sizeof(data)];
+	struct deflater *z = deflater_new();
+	struct block_head h = { .flags = BLOCK_KEY, .seq = 7 }, parsed;
+	unsigned char *block;
+	struct diag d = { 0 };
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (unsigned char)(i * i >> 7);
+	block_begin(z);
+	assert_int_equal(block_add(z, data, 10), 0);
+	block_begin(z); /* what had begun is gone */
+	for (size_t at = 0, step = 1; at < sizeof(data); at += step, step = step * 3 % 70001)
+		assert_int_equal(block_add(z, data + at,
+					   step < sizeof(data) - at ? step : sizeof(data) - at),
+				 0);
+	assert_int_equal(block_add(z, data, TICK_MOST_BYTES), -ENOMEM);
+	assert_int_equal(block_end(z, &h, &block, &n), 0);
+	assert_int_equal(h.n_raw, sizeof(data));
+	assert_int_equal(n, BLOCK_HEAD_BYTES + h.n_deflated);
+	assert_int_equal(block_head_parse(block, &parsed, &d), 0);
+	assert_int_equal(block_open(&parsed, block + BLOCK_HEAD_BYTES, raw, &d), 0);
+	assert_memory_equal(raw, data, sizeof(data));
+	free(block);
+	deflater_free(z);
 }
 
 static void who_reads_too_late_is_told(void **state)
@@ -903,6 +990,9 @@ int main(void)
 		cmocka_unit_test(the_oldest_goes_and_what_is_left_begins_with_a_key),
 		cmocka_unit_test(memory_is_bounded_whatever_comes),
 		cmocka_unit_test(what_a_tick_must_have_is_there_though_it_is_full),
+		cmocka_unit_test(a_tick_in_pieces_is_the_same_tick),
+		cmocka_unit_test(a_piece_that_finds_no_memory_ends_the_tick),
+		cmocka_unit_test(a_block_in_pieces_is_the_same_block),
 		cmocka_unit_test(who_reads_too_late_is_told),
 		cmocka_unit_test(it_is_off_until_somebody_reads_and_after),
 		cmocka_unit_test(a_file_that_was_cut_is_refused_wherever_that_was),
