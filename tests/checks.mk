@@ -27,7 +27,7 @@ fmt: # rewrite the sources into the house style
 .PHONY: check-headers
 check-headers: # headers compile alone, guards follow paths, the ABI has no holes, every file names its licence
 check-headers: $(B)/gen/poolscope.skel.h
-	@CC='$(CC)' CLANG='$(CLANG)' CFLAGS_USER='$(STD) $(WARN) $(CPPFLAGS) $(PKG_CFLAGS)' CFLAGS_BPF='$(BPF_CFLAGS)' \
+	@CC='$(CC)' CLANG='$(CLANG)' CFLAGS_USER='$(STD) $(WARN) $(DEFS) $(PKG_CFLAGS)' CFLAGS_BPF='$(BPF_CFLAGS)' \
 		tools/dev/check-headers
 
 .PHONY: check-layers
@@ -40,6 +40,8 @@ check-docs: # every command, option, verb, metric and loss stands in its man pag
 check-docs: $(B)/poolscope $(COMPLETIONS)
 	@CC='$(CC)' tools/dev/check-docs $(B)/poolscope
 	@tools/dev/check-completion $(B)/poolscope $(B)/completion
+	@tools/dev/check-manifest $(B)/poolscope
+	@tools/dev/check-manifest --self-test $(B)/poolscope
 
 .PHONY: check-rules
 check-rules: # dashboards, rules, alerts and their runbook fit each other and the metrics; what must fire does, and nothing else
@@ -58,7 +60,7 @@ ANALYZER = -fanalyzer '-DHASH_FUNCTION(key,n,hash)=((hash)=(unsigned int)(unsign
 
 $(B)/analyze/%.o: %.c
 	@mkdir -p $(@D)
-	timeout 120 $(CC) $(STD) -O1 $(WARN) $(ANALYZER) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+	timeout 120 $(CC) $(STD) -O1 $(WARN) $(ANALYZER) $(DEFS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
 # False alarms of gcc 12, read one by one: it does not follow a pointer into a table or behind an out-parameter (LeakSanitizer
 # does, in the unit tests), loses an initialised local that two cleanups end, and does not tie a result of 0 to *ret being set.
