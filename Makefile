@@ -22,12 +22,22 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -linih
 
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
-	-Wformat=2 -Werror=unused-function -Werror=implicit-function-declaration -Werror=incompatible-pointer-types -Werror
-CPPFLAGS = -D_GNU_SOURCE -DPOOLSCOPE_VERSION='"$(VERSION)"' -I. -Iagent -I$(B)/gen $(HAVE_LIBSYSTEMD)
+	-Wformat=2 -Werror=unused-function -Werror=implicit-function-declaration -Werror=incompatible-pointer-types $(WERROR)
+# packages are built by compilers that nobody has tried yet
+WERROR := -Werror
+# CPPFLAGS, CFLAGS and LDFLAGS are the packager's or the user's, and come after ours; fortifying is theirs alone where they speak of it
 CFLAGS ?= -O2 -g
+CPPFLAGS ?=
+LDFLAGS ?=
 STD := -std=gnu11 -fno-common
-HARDEN := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2 -Wdate-time
-LDFLAGS ?= -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+DEFS = -D_GNU_SOURCE -DPOOLSCOPE_VERSION='"$(VERSION)"' -I. -Iagent -I$(B)/gen $(HAVE_LIBSYSTEMD)
+FORTIFY = $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS))$(filter -O0,$(CFLAGS)),,-D_FORTIFY_SOURCE=2)
+HARDEN = -fstack-protector-strong -Wdate-time $(FORTIFY)
+# how what is installed is compiled, linked to a program, and to a library
+COMPILE = $(CC) $(STD) $(WARN) $(HARDEN) $(DEFS) $(CPPFLAGS) $(CFLAGS)
+LINK_RULES := -Wl,-z,relro,-z,now -Wl,--as-needed
+LINK = $(CC) $(CFLAGS) -fPIE -pie $(LINK_RULES) $(LDFLAGS)
+LINK_LIBRARY = -fPIC -shared $(LINK_RULES) $(LDFLAGS)
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .PHONY: all
@@ -55,25 +65,7 @@ deps: # install the packages that are missing (Debian; needs root)
 demo: # install what is missing, build, and show the live view of a simulated load (needs root)
 	@tools/dev/demo
 
-PREFIX := /usr
-DESTDIR :=
-# the folder in which zsh looks; Debian's packages use share/zsh/vendor-completions
-ZSH_FOLDER = $(PREFIX)/share/zsh/site-functions
-MAN_PAGES := $(wildcard packaging/man/*.[1-8])
-
-.PHONY: install
-install: # put program, recipes, pages, completions and the SDK below DESTDIR/PREFIX (/usr); the agent looks for recipes below /usr alone
-install: all
-	install -D -m 755 $(B)/poolscope $(DESTDIR)$(PREFIX)/bin/poolscope
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/poolscope/recipes.d agent/recipes/*.recipe
-	@for p in $(MAN_PAGES); do echo install $$p; install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${p##*.} $$p || exit 1; done
-	install -D -m 644 $(B)/completion/poolscope.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/poolscope
-	install -D -m 644 -t $(DESTDIR)$(ZSH_FOLDER) $(B)/completion/_poolscope
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d $(B)/completion/poolscope.fish
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include $(B)/include/poolscope.h $(B)/include/poolscope-usdt.h
-	install -D -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/libpoolscope-usdt.so.0
-	ln -sf libpoolscope-usdt.so.0 $(DESTDIR)$(PREFIX)/lib/libpoolscope-usdt.so
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pkgconfig $(B)/pkgconfig/poolscope.pc $(B)/pkgconfig/poolscope-usdt.pc
+include packaging/packaging.mk
 
 .PHONY: clean
 clean: # remove build/

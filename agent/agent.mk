@@ -12,11 +12,11 @@ AGENT_LIBS = $(PKG_LIBS) -lstdc++ -lm
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(CFLAGS) $(WARN) $(HARDEN) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+	$(COMPILE) -fPIE $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/san/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) -O1 -g $(WARN) -fPIE $(SAN) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+	$(CC) $(STD) -O1 -g $(WARN) -fPIE $(SAN) $(DEFS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/gen/%.pb-c.c $(B)/gen/%.pb-c.h &: %.proto
 	@mkdir -p $(@D)
@@ -24,7 +24,7 @@ $(B)/gen/%.pb-c.c $(B)/gen/%.pb-c.h &: %.proto
 
 $(B)/obj/%.pb-c.o: $(B)/gen/%.pb-c.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(CFLAGS) $(HARDEN) -I$(B)/gen $(PKG_CFLAGS) -c $< -o $@
+	$(CC) $(STD) $(HARDEN) -fPIE -I$(B)/gen $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -c $< -o $@
 
 $(B)/san/%.pb-c.o: $(B)/gen/%.pb-c.c
 	@mkdir -p $(@D)
@@ -44,7 +44,7 @@ $(B)/libagent-san.a: $(AGENT_SAN_OBJS)
 	ar rcs $@ $^
 
 $(B)/poolscope: $(B)/obj/agent/cmd/main.o $(B)/libagent.a
-	$(CC) $(LDFLAGS) $^ $(AGENT_LIBS) -o $@
+	$(LINK) $^ $(AGENT_LIBS) -o $@
 
 $(B)/poolscope-san: $(B)/san/agent/cmd/main.o $(B)/libagent-san.a
 	$(CC) -pie $(SAN) $^ $(AGENT_LIBS) -o $@

@@ -4,7 +4,7 @@
 STEP := tools/dev/timed-step $(B)/check
 # the order is that of the shortest way to the first mistake, but a check that reads objects comes after the build
 CHECK_STEPS := check-scripts check-fmt all check-headers check-layers check-docs check-rules check-help \
-	check-unit check-fuzz check-golden check-analyzer check-receiver check-integration
+	check-unit check-fuzz check-golden check-analyzer check-deb check-rpm check-receiver check-integration
 ALL_SRCS = $(wildcard agent/*/*.c exporters/*.c tools/*/*.c)
 
 .PHONY: check
@@ -27,7 +27,7 @@ fmt: # rewrite the sources into the house style
 .PHONY: check-headers
 check-headers: # headers compile alone, guards follow paths, the ABI has no holes, every file names its licence
 check-headers: $(B)/gen/poolscope.skel.h
-	@CC='$(CC)' CLANG='$(CLANG)' CFLAGS_USER='$(STD) $(WARN) $(CPPFLAGS) $(PKG_CFLAGS)' CFLAGS_BPF='$(BPF_CFLAGS)' \
+	@CC='$(CC)' CLANG='$(CLANG)' CFLAGS_USER='$(STD) $(WARN) $(DEFS) $(PKG_CFLAGS)' CFLAGS_BPF='$(BPF_CFLAGS)' \
 		tools/dev/check-headers
 
 .PHONY: check-layers
@@ -40,6 +40,8 @@ check-docs: # every command, option, verb, metric and loss stands in its man pag
 check-docs: $(B)/poolscope $(COMPLETIONS)
 	@CC='$(CC)' tools/dev/check-docs $(B)/poolscope
 	@tools/dev/check-completion $(B)/poolscope $(B)/completion
+	@tools/dev/check-manifest $(B)/poolscope
+	@tools/dev/check-manifest --self-test $(B)/poolscope
 
 .PHONY: check-rules
 check-rules: # dashboards, rules, alerts and their runbook fit each other and the metrics; what must fire does, and nothing else
@@ -58,7 +60,7 @@ ANALYZER = -fanalyzer '-DHASH_FUNCTION(key,n,hash)=((hash)=(unsigned int)(unsign
 
 $(B)/analyze/%.o: %.c
 	@mkdir -p $(@D)
-	timeout 120 $(CC) $(STD) -O1 $(WARN) $(ANALYZER) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+	timeout 120 $(CC) $(STD) -O1 $(WARN) $(ANALYZER) $(DEFS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
 # False alarms of gcc 12, read one by one: it does not follow a pointer into a table or behind an out-parameter (LeakSanitizer
 # does, in the unit tests), loses an initialised local that two cleanups end, and does not tie a result of 0 to *ret being set.

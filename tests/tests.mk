@@ -4,9 +4,12 @@
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_test.c))
 UNIT_BINS := $(UNIT_TESTS:%=$(B)/tests/unit/%)
 
+# it reads what packages ship
+$(B)/tests/unit/config_test: | $(B)/poolscope.conf
+
 $(B)/tests/unit/%: tests/unit/%.c $(B)/libagent-san.a
 	@mkdir -p $(@D)
-	$(CC) $(STD) -O1 -g $(WARN) -fPIE $(SAN) $(CPPFLAGS) -Itests/unit $(PKG_CFLAGS) -MMD -MP $< $(B)/libagent-san.a -pie \
+	$(CC) $(STD) -O1 -g $(WARN) -fPIE $(SAN) $(DEFS) -Itests/unit $(PKG_CFLAGS) -MMD -MP $< $(B)/libagent-san.a -pie \
 		$(AGENT_LIBS) -lcmocka -o $@
 
 .PHONY: golden-views

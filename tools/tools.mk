@@ -24,7 +24,7 @@ SHIM := $(B)/libpoolscope-usdt.so
 
 $(SHIM): tools/sdk/shim.c tools/sdk/poolscope.h tools/sdk/poolscope-usdt.h bpf/verbs.def
 	@mkdir -p $(@D)
-	$(CC) $(STD) -O2 -g $(WARN) -fPIC -fvisibility=hidden -I. -shared -Wl,-soname,libpoolscope-usdt.so.0 $< -o $@
+	$(COMPILE) -fvisibility=hidden $(LINK_LIBRARY) -Wl,-soname,libpoolscope-usdt.so.0 $< -o $@
 
 # What is installed stands alone: each #include of verbs.def gives way to the rows of the one macro that was defined before it.
 SDK_HEADER := $(B)/include/poolscope.h
@@ -42,7 +42,7 @@ $(B)/include/poolscope-usdt.h: tools/sdk/poolscope-usdt.h
 
 $(B)/pkgconfig/%.pc: tools/sdk/%.pc.in Makefile
 	@mkdir -p $(@D)
-	sed 's/@VERSION@/$(VERSION)/' $< > $@
+	sed 's/@VERSION@/$(VERSION)/; s,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),' $< > $@
 
 all: $(SHIM) $(SDK_HEADER) $(B)/include/poolscope-usdt.h $(B)/pkgconfig/poolscope.pc $(B)/pkgconfig/poolscope-usdt.pc
 
@@ -58,3 +58,13 @@ $(COMPLETIONS): $(B)/completion/%: packaging/completion/% $(B)/poolscope
 	@rm -f $@.tables
 
 all: $(COMPLETIONS)
+
+# The configuration that packages ship: every key of the agent's list, commented out.
+$(B)/conf-file: tools/conf/main.c agent/config/config_keys.def
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIE -pie $(LINK_RULES) $(LDFLAGS) $< -o $@
+
+$(B)/poolscope.conf: $(B)/conf-file
+	$< > $@
+
+all: $(B)/poolscope.conf

@@ -28,6 +28,8 @@
 #include "cmd/evidence.h"
 #include "cmd/findings_log.h"
 #include "cmd/flight.h"
+#include "cmd/host.h"
+#include "cmd/notify.h"
 #include "cmd/pages.h"
 #include "cmd/self.h"
 #include "cmd/settings.h"
@@ -69,6 +71,8 @@ struct agent {
 	const struct setting_row *settings; /* of all snapshots: they hold while the agent runs */
 	size_t n_settings;
 	bool is_stopped, is_logging;
+	bool is_service; /* a manager of services may want to hear of it */
+	bool is_ready;	/* and has heard */
 	volatile sig_atomic_t is_reload_wanted;
 	unsigned int drains;
 	uint64_t ticks;
@@ -170,6 +174,16 @@ static void set_snapshot(struct agent *a, const struct snapshot *s)
 		server_set_snapshot(a->server, s);
 }
 
+static void tell_manager(struct agent *a)
+{
+	if (!a->is_service)
+		return;
+	if (!a->is_ready)
+		notify_ready();
+	a->is_ready = true;
+	notify_alive();
+}
+
 /* ---- the tick ---------------------------------------------------------------------------------------------------------- */
 
 static void tick(struct agent *a)
@@ -203,6 +217,7 @@ static void tick(struct agent *a)
 	cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
 	a->longest_tick_s = fmax(a->longest_tick_s, a->tick_s);
 	a->longest_tick_cpu_s = fmax(a->longest_tick_cpu_s, (double)cpu_ns / 1e9);
+	tell_manager(a);
 }
 
 /* ---- recipes ----------------------------------------------------------------------------------------------------------- */
@@ -229,8 +244,12 @@ void agent_reload(struct agent *a)
 static void reload(struct agent *a)
 {
 	a->is_reload_wanted = 0;
+	if (a->is_ready)
+		notify_reloading();
 	read_recipes(a);
 	watch_look_again(a->watch);
+	if (a->is_ready)
+		notify_ready();
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------------- */
@@ -476,6 +495,12 @@ static int open_otlp(struct agent *a)
 
 static int open_parts(struct agent *a, const struct agent_options *o, struct diag *d)
 {
+	static const enum kernel_traffic traffic[] = {
+		[CONFIG_TRAFFIC_AUTO] = KERNEL_TRAFFIC_AUTO,
+		[CONFIG_TRAFFIC_LENGTHS] = KERNEL_TRAFFIC_LENGTHS,
+		[CONFIG_TRAFFIC_FUNCTIONS] = KERNEL_TRAFFIC_FUNCTIONS,
+		[CONFIG_TRAFFIC_NONE] = KERNEL_TRAFFIC_NONE,
+	};
 	const struct kernel_limits limits = {
 		.pools = a->config.limit_pools,
 		.pools_per_process = a->config.limit_pools_per_process,
@@ -489,7 +514,7 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		.endpoints = a->config.limit_endpoints,
 		.threads = a->config.limit_threads,
 		.no_progress_ms = a->config.no_progress_ms,
-		.is_traffic_off = a->config.is_traffic_off,
+		.traffic = traffic[a->config.traffic],
 		.is_perf_forced = a->config.probe_method == CONFIG_PROBE_PERF,
 	};
 	struct detect_limits wrong = detect_limits_default;
@@ -544,9 +569,12 @@ int agent_new(const struct agent_options *options, struct agent **ret, struct di
 		return diag_set(d, -ENOMEM, "out of memory");
 	a->epoll_fd = a->timer_fd = a->stop_fd = -1;
 	a->is_logging = options->is_logging;
+	a->is_service = !options->in_process;
 	a->began_ns = clock_ns(CLOCK_MONOTONIC);
 	a->config_file = options->config_file ? options->config_file : CONFIG_FILE;
-	error = config_read(options->config_file, &a->config, d);
+	error = host_check_pids("/proc", d);
+	if (!error)
+		error = config_read(options->config_file, &a->config, d);
 	if (!error)
 		error = read_otlp(a, options, d);
 	if (!error)

@@ -83,6 +83,43 @@ static void name_in_proc(const struct host *h, const char *file, char *ret, size
 		snprintf(ret, size, "self/%s", file);
 }
 
+/* ---- the namespace of pids ------------------------------------------------------------------------------------------------- */
+
+#define HOST_PIDS "pid:[4026531836]"	/* PROC_PID_INIT_INO of the kernel's include/linux/proc_ns.h: part of its interface, the same on every host */
+
+static bool has_other_pids(const char *proc, const char *file)
+{
+	char path[PATH_BYTES], target[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", proc, file);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return false; /* it may not be seen, or this kernel has no such namespaces */
+	target[n] = 0;
+	return strcmp(target, HOST_PIDS) != 0;
+}
+
+int host_check_pids(const char *proc, struct diag *d)
+{
+	if (!has_other_pids(proc, "self/ns/pid"))
+		return 0;
+	return diag_set(d, -EXDEV, HOST_OTHER_PIDS "; " HOST_OTHER_PIDS_DO);
+}
+
+static void check_pids(const struct host *h, json_t *checks)
+{
+	char file[64];
+
+	name_in_proc(h, "ns/pid", file, sizeof(file));
+	if (has_other_pids(h->proc, file))
+		checks_add(checks, "bad", "pid namespace", "the agent does not run here",
+			   HOST_OTHER_PIDS_DO, HOST_OTHER_PIDS);
+	else
+		checks_add(checks, "ok", "pid namespace", NULL, NULL,
+			   h->is_agent ? "the agent's is the host's" : "it is the host's");
+}
+
 /* ---- the kernel ------------------------------------------------------------------------------------------------------------ */
 
 static bool is_before(const char *release, int major, int minor)
@@ -396,6 +433,7 @@ json_t *host_checks(const struct host *h)
 	json_t *checks = json_array();
 
 	check_kernel(h, checks);
+	check_pids(h, checks);
 	check_btf(h, checks);
 	check_jit(h, checks);
 	check_lockdown(h, checks);

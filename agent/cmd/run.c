@@ -15,6 +15,7 @@
 #include "base/diag.h"
 #include "cmd/agent.h"
 #include "cmd/command.h"
+#include "cmd/notify.h"
 #include "config/config.h"
 #include "exporters/otlp_settings.h"
 
@@ -110,6 +111,7 @@ int command_run(const struct invocation *in)
 	sigaction(SIGTERM, &end, NULL);
 	sigaction(SIGHUP, &again, NULL);
 	error = agent_run_for(running, -1);
+	notify_stopping();
 	agent_free(running);
 	return error ? command_fail(in, "the loop ended: %s", strerror(-error)) : EXIT_DONE;
 }

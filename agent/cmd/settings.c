@@ -18,10 +18,10 @@ int settings_fill(struct arena *a, const struct config *file, const struct confi
 		  const struct setting_row **ret, size_t *ret_n)
 {
 	const struct setting_row rows[] = {
-#define KEY_STRING(section, name, member, text)                                                    \
+#define KEY_STRING(section, name, member, otherwise, text)                                         \
 	{ section, name, arena_strdup(a, effect->member ? effect->member : ""),                    \
 	  origin(options->member, environment->member, file->member) },
-#define KEY_NUMBER(section, name, member, least, most, text)                                       \
+#define KEY_NUMBER(section, name, member, otherwise, least, most, text)                            \
 	{ section, name, arena_printf(a, "%u", effect->member),                                    \
 	  origin(options->member, environment->member, file->member) },
 #include "config/config_keys.def"

@@ -72,9 +72,11 @@ int settings_make(struct arena *a, const struct config *file, const struct agent
 	effect.recipe_mode_text = FIRST_OF(recipe_mode_text, "full");
 	effect.probe_method_text = FIRST_OF(probe_method_text, "auto");
 	effect.traffic_text = FIRST_OF(traffic_text, "auto");
+	effect.taken_stacks_text = FIRST_OF(taken_stacks_text, "auto");
 	effect.limit_pools = limits->pools;
 	effect.limit_pools_per_process = limits->pools_per_process;
 	effect.limit_leases = limits->leases;
+	effect.limit_taken_stacks = limits->taken;
 	effect.limit_waiters = limits->waiters;
 	effect.limit_processes = limits->processes;
 	effect.limit_sockets = limits->sockets;

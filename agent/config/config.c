@@ -19,11 +19,12 @@ struct reading {
 	int error;
 };
 
-static int set_string(char **at, const char *value)
+/* Nothing, for a key that is nothing by default, is the same as leaving it out. */
+static int set_string(char **at, const char *value, const char *otherwise)
 {
-	char *copy = strdup(value);
+	char *copy = *value || *otherwise ? strdup(value) : NULL;
 
-	if (!copy)
+	if (!copy && (*value || *otherwise))
 		return -ENOMEM;
 	free(*at);
 	*at = copy;
@@ -47,11 +48,13 @@ static int set_number(uint32_t *at, const char *value, uint32_t least, uint32_t 
 static int set_key(struct config *c, const char *section, const char *name, const char *value,
 		   struct diag *d)
 {
-#define KEY_STRING(s, n, member, text)                                                             \
+#define KEY_STRING(s, n, member, otherwise, text)                                                  \
 	if (!strcmp(section, s) && !strcmp(name, n))                                               \
-		return set_string(&c->member, value) ? diag_set(d, -ENOMEM, "out of memory") : 1;
-#define KEY_SECRET(s, n, member, text) KEY_STRING(s, n, member, text)
-#define KEY_NUMBER(s, n, member, least, most, text)                                                \
+		return set_string(&c->member, value, otherwise)                                    \
+			       ? diag_set(d, -ENOMEM, "out of memory")                             \
+			       : 1;
+#define KEY_SECRET(s, n, member, otherwise, text) KEY_STRING(s, n, member, otherwise, text)
+#define KEY_NUMBER(s, n, member, otherwise, least, most, text)                                     \
 	if (!strcmp(section, s) && !strcmp(name, n))                                               \
 		return set_number(&c->member, value, least, most)                                  \
 			       ? diag_set(d, -EINVAL, "%s: expected a number from %u to %u", name, \
@@ -109,12 +112,22 @@ static int check_mode(struct config *c, struct diag *d)
 
 static int check_traffic(struct config *c, struct diag *d)
 {
-	const char *text = c->traffic_text;
+	static const char *const words[] = {
+		[CONFIG_TRAFFIC_AUTO] = "auto",
+		[CONFIG_TRAFFIC_LENGTHS] = "lengths",
+		[CONFIG_TRAFFIC_FUNCTIONS] = "functions",
+		[CONFIG_TRAFFIC_NONE] = "none",
+	};
+	const char *text = c->traffic_text ? c->traffic_text : words[CONFIG_TRAFFIC_AUTO];
 
-	c->is_traffic_off = text && !strcmp(text, "none");
-	if (text && strcmp(text, "none") && strcmp(text, "auto"))
-		return diag_set(d, -EINVAL, "traffic: expected auto or none, not %.64s", text);
-	return 0;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strcmp(text, words[i]))
+			continue;
+		c->traffic = (enum config_traffic)i;
+		return 0;
+	}
+	return diag_set(d, -EINVAL, "traffic: expected auto, lengths, functions or none, not %.64s",
+			text);
 }
 
 static int check_taken(struct config *c, struct diag *d)
@@ -179,9 +192,10 @@ int config_read(const char *path, struct config *ret, struct diag *d)
 
 void config_done(struct config *c)
 {
-#define KEY_STRING(section, name, member, text)                                                    \
+#define KEY_STRING(section, name, member, otherwise, text)                                         \
 	free(c->member);                                                                           \
 	c->member = NULL;
-#define KEY_SECRET(section, name, member, text) KEY_STRING(section, name, member, text)
+#define KEY_SECRET(section, name, member, otherwise, text)                                         \
+	KEY_STRING(section, name, member, otherwise, text)
 #include "config/config_keys.def"
 }

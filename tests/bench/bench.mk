@@ -7,7 +7,7 @@ $(B)/tests/bench-target: tests/bench/target.c tools/sdk/poolscope.h
 
 $(B)/tests/bench-empty: tests/bench/empty.c $(B)/libagent.a
 	@mkdir -p $(@D)
-	$(CC) $(STD) -O2 -g $(WARN) $(CPPFLAGS) $^ $(AGENT_LIBS) -o $@
+	$(CC) $(STD) -O2 -g $(WARN) $(DEFS) $^ $(AGENT_LIBS) -o $@
 
 $(B)/tests/bench-storm: tests/bench/storm.c tests/subjects/connect.h
 	@mkdir -p $(@D)
@@ -15,7 +15,7 @@ $(B)/tests/bench-storm: tests/bench/storm.c tests/subjects/connect.h
 
 $(B)/tests/bench-instructions: tests/bench/instructions.c $(B)/libagent.a
 	@mkdir -p $(@D)
-	$(CC) $(STD) -O2 -g $(WARN) $(CPPFLAGS) $^ $(AGENT_LIBS) -o $@
+	$(CC) $(STD) -O2 -g $(WARN) $(DEFS) $^ $(AGENT_LIBS) -o $@
 
 .PHONY: bench-instructions
 bench-instructions: # measure ns per probe hit by the instruction that is probed, as a table (needs root, kernel 6.6)
@@ -37,7 +37,7 @@ check-unit: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/bench-stor
 
 $(B)/tests/bench-otlp: tests/bench/otlp.c $(B)/libagent.a
 	@mkdir -p $(@D)
-	$(CC) $(STD) -O2 -g $(WARN) $(CPPFLAGS) $(PKG_CFLAGS) $^ $(AGENT_LIBS) -o $@
+	$(CC) $(STD) -O2 -g $(WARN) $(DEFS) $(PKG_CFLAGS) $^ $(AGENT_LIBS) -o $@
 
 .PHONY: bench-otlp
 bench-otlp: # measure what an export of 10 000 pools over OTLP costs

@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 
 $(B)/fuzz/%-replay: tests/fuzz/%_fuzz.c tests/fuzz/replay.c $(B)/libagent-san.a
 	@mkdir -p $(@D)
-	$(CC) $(STD) -O1 -g $(WARN) $(SAN) $(CPPFLAGS) $(PKG_CFLAGS) $^ $(AGENT_LIBS) -o $@
+	$(CC) $(STD) -O1 -g $(WARN) $(SAN) $(DEFS) $(PKG_CFLAGS) $^ $(AGENT_LIBS) -o $@
 
 # all of the agent, compiled by clang for coverage
 FUZZ_OBJS := $(AGENT_SRCS:%.c=$(B)/fuzzed/%.o) $(PROTOS:%=$(B)/fuzzed/%.pb-c.o)
@@ -14,7 +14,7 @@ FUZZED := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fPIE
 
 $(B)/fuzzed/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(STD) $(FUZZED) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+	$(CLANG) $(STD) $(FUZZED) $(DEFS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/fuzzed/%.pb-c.o: $(B)/gen/%.pb-c.c
 	@mkdir -p $(@D)
@@ -28,7 +28,7 @@ $(B)/libagent-fuzzed.a: $(FUZZ_OBJS)
 
 $(B)/fuzz/%-fuzz: tests/fuzz/%_fuzz.c $(B)/libagent-fuzzed.a
 	@mkdir -p $(@D)
-	$(CLANG) $(STD) -O1 -g -fsanitize=fuzzer,address,undefined $(CPPFLAGS) $(PKG_CFLAGS) $^ $(AGENT_LIBS) -o $@
+	$(CLANG) $(STD) -O1 -g -fsanitize=fuzzer,address,undefined $(DEFS) $(PKG_CFLAGS) $^ $(AGENT_LIBS) -o $@
 
 .PHONY: check-fuzz
 check-fuzz: # replay the corpus of every fuzzer under ASan and UBSan

@@ -3,7 +3,7 @@
 
 $(B)/tests/golden: tests/golden/golden.c $(B)/libagent-san.a
 	@mkdir -p $(@D)
-	$(CC) $(STD) -O1 -g $(WARN) -fPIE $(SAN) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP $< $(B)/libagent-san.a -pie $(AGENT_LIBS) -o $@
+	$(CC) $(STD) -O1 -g $(WARN) -fPIE $(SAN) $(DEFS) $(PKG_CFLAGS) -MMD -MP $< $(B)/libagent-san.a -pie $(AGENT_LIBS) -o $@
 
 .PHONY: check-golden
 check-golden: # the frames of the live view are those that are kept

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "base/diag.h"
 #include "cmd/checks.h"
 #include "cmd/field.h"
 #include "cmd/host.h"
@@ -54,6 +55,22 @@ static void take_away(const struct machine *m, const char *name)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* The pid namespace of process 7, and of the one that looks. */
+static void put_pids(const struct machine *m, const char *link)
+{
+	static const char *const whose[] = { "self", "7" };
+
+	for (int i = 0; i < 2; i++) {
+		char name[64], path[256];
+
+		snprintf(name, sizeof(name), "proc/%s/ns/pid", whose[i]);
+		put(m, name, "");
+		take_away(m, name);
+		snprintf(path, sizeof(path), "%s/%s", m->root, name);
+		assert_int_equal(symlink(link, path), 0);
+	}
+}
+
 #define ALL_RIGHTS "Name:\tpoolscope\nCapEff:\t000001ffffffffff\n"
 
 /* One on which all is fine, with an agent as process 7. */
@@ -77,6 +94,7 @@ static int set_up(void **state)
 	put(m, "proc/7/stat", "7 (a ) b) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 5 0 1 0 100000 0 0\n");
 	put(m, "proc/stat", "cpu 1 2 3\nbtime 1700000000\n");
 	put(m, "proc/mounts", "none /sys/kernel/tracing tracefs rw 0 0\n");
+	put_pids(m, "pid:[4026531836]");
 	put(m, "sys/kernel/btf/vmlinux", "btf");
 	put(m, "sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
 	put(m, "sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n");
@@ -391,11 +409,29 @@ static void text_from_outside_is_harmless_and_what_is_there_is_not_told_twice(vo
 	json_decref(more);
 }
 
+static void another_pid_namespace_is_bad_and_run_says_what_to_do(void **state)
+{
+	struct machine *m = *state;
+	struct diag d = { 0 };
+
+	assert_machine(m, "pid namespace", "ok", "the host's");
+	assert_int_equal(host_check_pids(m->proc, &d), 0);
+	take_away(m, "proc/self/ns/pid");
+	take_away(m, "proc/7/ns/pid");
+	assert_int_equal(host_check_pids(m->proc, &d), 0); /* not to be seen */
+	put_pids(m, "pid:[4026532839]");
+	assert_machine(m, "pid namespace", "bad", "the host's pids");
+	assert_true(host_check_pids(m->proc, &d) < 0);
+	assert_non_null(strstr(d.text, "hostPID"));
+	assert_non_null(strstr(d.text, "--pid=host"));
+}
+
 #define WITH_MACHINE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WITH_MACHINE(another_pid_namespace_is_bad_and_run_says_what_to_do),
 		WITH_MACHINE(on_a_good_machine_all_is_fine),
 		WITH_MACHINE(an_old_kernel_is_bad_and_an_unreadable_one_is_not),
 		WITH_MACHINE(a_kernel_without_btf_is_bad),
