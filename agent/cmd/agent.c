@@ -495,6 +495,12 @@ static int open_otlp(struct agent *a)
 
 static int open_parts(struct agent *a, const struct agent_options *o, struct diag *d)
 {
+	static const enum kernel_traffic traffic[] = {
+		[CONFIG_TRAFFIC_AUTO] = KERNEL_TRAFFIC_AUTO,
+		[CONFIG_TRAFFIC_LENGTHS] = KERNEL_TRAFFIC_LENGTHS,
+		[CONFIG_TRAFFIC_FUNCTIONS] = KERNEL_TRAFFIC_FUNCTIONS,
+		[CONFIG_TRAFFIC_NONE] = KERNEL_TRAFFIC_NONE,
+	};
 	const struct kernel_limits limits = {
 		.pools = a->config.limit_pools,
 		.pools_per_process = a->config.limit_pools_per_process,
@@ -508,7 +514,7 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		.endpoints = a->config.limit_endpoints,
 		.threads = a->config.limit_threads,
 		.no_progress_ms = a->config.no_progress_ms,
-		.is_traffic_off = a->config.is_traffic_off,
+		.traffic = traffic[a->config.traffic],
 		.is_perf_forced = a->config.probe_method == CONFIG_PROBE_PERF,
 	};
 	struct detect_limits wrong = detect_limits_default;

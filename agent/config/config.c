@@ -112,12 +112,22 @@ static int check_mode(struct config *c, struct diag *d)
 
 static int check_traffic(struct config *c, struct diag *d)
 {
-	const char *text = c->traffic_text;
+	static const char *const words[] = {
+		[CONFIG_TRAFFIC_AUTO] = "auto",
+		[CONFIG_TRAFFIC_LENGTHS] = "lengths",
+		[CONFIG_TRAFFIC_FUNCTIONS] = "functions",
+		[CONFIG_TRAFFIC_NONE] = "none",
+	};
+	const char *text = c->traffic_text ? c->traffic_text : words[CONFIG_TRAFFIC_AUTO];
 
-	c->is_traffic_off = text && !strcmp(text, "none");
-	if (text && strcmp(text, "none") && strcmp(text, "auto"))
-		return diag_set(d, -EINVAL, "traffic: expected auto or none, not %.64s", text);
-	return 0;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strcmp(text, words[i]))
+			continue;
+		c->traffic = (enum config_traffic)i;
+		return 0;
+	}
+	return diag_set(d, -EINVAL, "traffic: expected auto, lengths, functions or none, not %.64s",
+			text);
 }
 
 static int check_taken(struct config *c, struct diag *d)

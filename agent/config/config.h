@@ -13,6 +13,12 @@
 #define CONFIG_FILE "/etc/poolscope/poolscope.conf"
 
 enum config_probe_method { CONFIG_PROBE_AUTO, CONFIG_PROBE_PERF };
+enum config_traffic {
+	CONFIG_TRAFFIC_AUTO,
+	CONFIG_TRAFFIC_LENGTHS,
+	CONFIG_TRAFFIC_FUNCTIONS,
+	CONFIG_TRAFFIC_NONE
+};
 enum config_taken { CONFIG_TAKEN_AUTO, CONFIG_TAKEN_ALL, CONFIG_TAKEN_NONE };
 
 /* Strings are owned; NULL = not given, the default holds. A number of 0 = likewise. */
@@ -24,7 +30,7 @@ struct config {
 	enum config_probe_method probe_method;
 	bool has_pid_label;	/* [web] pid_label = yes */
 	bool is_fields_only;	/* [recipes] mode = fields */
-	bool is_traffic_off;	/* [probes] traffic = none */
+	enum config_traffic traffic;
 	enum config_taken taken_stacks;
 	bool is_flight_off;	/* [record] flight = off */
 };

@@ -16,6 +16,14 @@
 
 struct kernel;
 
+/* How the traffic of followed threads is to be seen. One that this kernel has not got is none. */
+enum kernel_traffic {
+	KERNEL_TRAFFIC_AUTO, /* the best one that there is */
+	KERNEL_TRAFFIC_LENGTHS, /* tracepoints of lengths on sockets, since 6.3 */
+	KERNEL_TRAFFIC_FUNCTIONS, /* functions of TCP and of Unix sockets, by fexit */
+	KERNEL_TRAFFIC_NONE
+};
+
 /* Sizes of the tables; 0 = the default of bpf/maps.h. */
 struct kernel_limits {
 	uint32_t pools;
@@ -30,7 +38,7 @@ struct kernel_limits {
 	uint32_t no_progress_ms; /* no size: how long no thread of a process must have run for that to be told */
 	bool is_taken_off;	/* it is not kept where items are taken */
 	bool is_taken_always;	/* at every acquire; else at so many a second */
-	bool is_traffic_off;	/* as on a kernel that cannot tell of it */
+	enum kernel_traffic traffic;
 	bool is_perf_forced;	/* perf uprobes even where uprobe_multi works: for tests of that tier */
 };
 

@@ -75,7 +75,9 @@ void kernel_limits_read(const struct kernel *k, struct kernel_limits *ret)
 		.endpoints = bpf_map__max_entries(skel->maps.ps_endpoints),
 		.threads = skel->rodata->ps_threads_max,
 		.no_progress_ms = (uint32_t)(skel->rodata->ps_no_progress_ns / 1000000),
-		.is_traffic_off = !kernel_traffic_tier(k),
+		.traffic = k->tier == TIER_LENGTHS     ? KERNEL_TRAFFIC_LENGTHS
+			   : k->tier == TIER_FUNCTIONS ? KERNEL_TRAFFIC_FUNCTIONS
+						       : KERNEL_TRAFFIC_NONE,
 		.is_perf_forced = !k->has_multi,
 	};
 }
@@ -142,7 +144,7 @@ static bool has_tracepoint(const struct btf *btf, const char *type, unsigned int
 	return t && btf_is_func_proto(t) && btf_vlen(t) > n_args; /* and one of its own */
 }
 
-static enum tier best_tier(bool *ret_has_unix)
+static enum tier choose_tier(enum kernel_traffic wanted, bool *ret_has_unix)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	bool has_switch = btf && has_tracepoint(btf, "btf_trace_sched_switch", 4);
@@ -151,7 +153,10 @@ static enum tier best_tier(bool *ret_has_unix)
 	*ret_has_unix =
 		btf && btf__find_by_name_kind(btf, "unix_stream_sendmsg", BTF_KIND_FUNC) > 0;
 	btf__free(btf);
-	return !has_switch ? TIER_NONE : has_length ? TIER_LENGTHS : TIER_FUNCTIONS;
+	if (!has_switch || wanted == KERNEL_TRAFFIC_NONE ||
+	    (wanted == KERNEL_TRAFFIC_LENGTHS && !has_length))
+		return TIER_NONE;
+	return has_length && wanted != KERNEL_TRAFFIC_FUNCTIONS ? TIER_LENGTHS : TIER_FUNCTIONS;
 }
 
 /* A program that is not asked for is neither loaded nor attached. */
@@ -210,9 +215,7 @@ int kernel_load(const struct kernel_limits *limits, struct kernel **ret, struct 
 
 	if (!k)
 		return diag_set(d, -ENOMEM, "out of memory");
-	tier = best_tier(&k->has_unix);
-	if (limits->is_traffic_off)
-		tier = TIER_NONE;
+	tier = choose_tier(limits->traffic, &k->has_unix);
 	k->pass_fd = -1;
 	libbpf_set_print(silent);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);

@@ -144,6 +144,8 @@ static void a_mistake_has_its_file_and_line_and_what_was_expected(void **state)
 	} cases[] = {
 		{ "[limits]\npools = 7\n", "pools: expected a number from 16 to 1048576", 2 },
 		{ "[limits]\n\npools = many\n", "pools: expected a number from 16 to 1048576", 3 },
+		{ "[probes]\ntraffic = all\n",
+		  "traffic: expected auto, lengths, functions or none, not all", 2 },
 		{ "[web]\nport = 1\n", "there is no key port in section [web]", 2 },
 		{ "[web\n", "expected [section] or key = value", 1 },
 	};
@@ -160,6 +162,25 @@ static void a_mistake_has_its_file_and_line_and_what_was_expected(void **state)
 	}
 }
 
+static void each_way_to_see_traffic_has_a_word(void **state)
+{
+	static const char *const words[] = { "auto", "lengths", "functions", "none" };
+	static const enum config_traffic meant[] = { CONFIG_TRAFFIC_AUTO, CONFIG_TRAFFIC_LENGTHS,
+						     CONFIG_TRAFFIC_FUNCTIONS,
+						     CONFIG_TRAFFIC_NONE };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		CLEANUP(config_done) struct config c;
+		struct diag d = { 0 };
+		char text[64];
+
+		snprintf(text, sizeof(text), "[probes]\ntraffic = %s\n", words[i]);
+		assert_int_equal(read_text(text, &c, &d), 0);
+		assert_int_equal(c.traffic, meant[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +188,7 @@ int main(void)
 		cmocka_unit_test(each_of_its_lines_without_the_comment_sign_is_the_default),
 		cmocka_unit_test(the_agent_takes_the_defaults_that_the_list_names),
 		cmocka_unit_test(a_mistake_has_its_file_and_line_and_what_was_expected),
+		cmocka_unit_test(each_way_to_see_traffic_has_a_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
