@@ -15,6 +15,7 @@
 
 #include "hist.h"
 #include "maps.h"
+#include "process.h"
 #include "stalls.h"
 
 /* ---- who is followed: two bits a process ---------------------------------------------------------------------------------- */
@@ -48,7 +49,7 @@ PS_INLINE int ps_is_followed(__u32 tgid)
 
 PS_INLINE void ps_follow(__u32 tgid)
 {
-	if (!ps_is_followed(tgid))
+	if (!ps_is_followed(tgid) && !ps_is_left_out(tgid))
 		ps_bits_set(tgid, PS_FOLLOWED);
 }
 
@@ -60,7 +61,7 @@ PS_INLINE void ps_unfollow(__u32 tgid)
 /* The process holds a listening socket: its threads may be workers. */
 PS_INLINE void ps_serve(__u32 tgid)
 {
-	if (ps_bits(tgid) & PS_SERVING)
+	if (ps_bits(tgid) & PS_SERVING || ps_is_left_out(tgid))
 		return;
 	ps_bits_set(tgid, PS_SERVING);
 	__sync_fetch_and_add(&ps_n_serving, 1);

@@ -170,6 +170,11 @@ PS_SHARED __u64 ps_n_wires = 0;
 /* Two bits for each process: PS_FOLLOWED and PS_SERVING. */
 PS_SHARED __u64 ps_followed[PS_TGID_LIMIT / 32];
 
+/* A bit for each process that is left out, how many there are, and whether there are rules at all; see agent/probe/chosen.h. */
+PS_SHARED __u64 ps_left_out[PS_TGID_LIMIT / 64];
+PS_SHARED __u32 ps_n_left_out = 0;
+PS_SHARED __u32 ps_is_choosing = 0;
+
 /* Raised with each process that is found to listen: its threads are to be looked at (ps_workers_pass). */
 PS_SHARED __u32 ps_n_serving = 0;
 

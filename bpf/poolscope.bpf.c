@@ -34,6 +34,8 @@ int ps_probe(struct pt_regs *ctx)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct ps_hit hit = { .cookie = bpf_get_attach_cookie(ctx) };
 
+	if (ps_is_left_out((__u32)task->tgid))
+		return 0; /* it runs the same file as one that is watched */
 	ps_proc_key_of(task, &hit.proc);
 	hit.began_ns = task->group_leader->start_time;
 	ps_probe_hit(&hit, ctx);
@@ -52,6 +54,8 @@ int BPF_PROG(ps_exec, struct task_struct *task)
 
 	ps_proc_gone(&before, bpf_ktime_get_ns());
 	ps_serving_executes(task);
+	if (ps_is_choosing)
+		ps_leave_out((__u32)task->tgid); /* until the agent has looked at it */
 	return 0;
 }
 
@@ -256,6 +260,7 @@ int BPF_PROG(ps_exit, struct task_struct *task)
 		ps_serving_exits(task);
 	if (task->signal->live.counter > 0)
 		return 0;
+	ps_take_in((__u32)task->tgid);
 	ps_proc_key_of(task, &key);
 	ps_proc_gone(&key, bpf_ktime_get_ns());
 	ps_ran_ends(key.tgid);
@@ -266,6 +271,8 @@ int BPF_PROG(ps_exit, struct task_struct *task)
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(ps_fork, struct task_struct *parent, struct task_struct *child)
 {
+	if (ps_is_choosing && ps_is_left_out((__u32)parent->tgid))
+		ps_leave_out((__u32)child->tgid);
 	if (ps_is_followed((__u32)child->tgid))
 		ps_thread_make(child);
 	ps_serving_forks(parent, child);
@@ -677,7 +684,7 @@ ps_inventory_take(struct task_struct *task, struct file *file, struct ps_invento
 	if (!socket)
 		return -1;
 	sk = socket->sk;
-	if (!sk || task->tgid == (int)ps_agent_tgid)
+	if (!sk || task->tgid == (int)ps_agent_tgid || ps_is_left_out((__u32)task->tgid))
 		return -1;
 	ps_proc_key_of(task, &r->proc);
 	r->sock = (__u64)(unsigned long)sk;

@@ -39,6 +39,33 @@ PS_INLINE void ps_proc_key_read(struct task_struct *task, struct ps_proc_key *re
 }
 #endif
 
+/* ---- who is left out ------------------------------------------------------------------------------------------------------ */
+
+PS_INLINE int ps_is_left_out(__u32 tgid)
+{
+	return ps_left_out[ps_slot(tgid / 64, PS_TGID_LIMIT / 64)] >> (tgid % 64) & 1;
+}
+
+PS_INLINE void ps_leave_out(__u32 tgid)
+{
+	__u64 bit = 1ull << (tgid % 64);
+	__u64 *word = &ps_left_out[ps_slot(tgid / 64, PS_TGID_LIMIT / 64)];
+
+	if (!(*word & bit) && !(__sync_fetch_and_or(word, bit) & bit))
+		__sync_fetch_and_add(&ps_n_left_out, 1);
+}
+
+PS_INLINE void ps_take_in(__u32 tgid)
+{
+	__u64 bit = 1ull << (tgid % 64);
+	__u64 *word = &ps_left_out[ps_slot(tgid / 64, PS_TGID_LIMIT / 64)];
+
+	if (*word & bit && __sync_fetch_and_and(word, ~bit) & bit)
+		__sync_fetch_and_add(&ps_n_left_out, -1);
+}
+
+/* ---- records -------------------------------------------------------------------------------------------------------------- */
+
 /* The record of a process, made if need be; NULL when the table is full (counted). */
 PS_INLINE struct ps_proc *ps_proc_get(const struct ps_proc_key *key, __u64 now)
 {

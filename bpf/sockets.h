@@ -150,7 +150,7 @@ PS_INLINE void ps_sock_connecting(struct sock *sk, __u64 id, __u64 now)
 	struct ps_endpoint *ep;
 
 	ps_proc_key_of((struct task_struct *)bpf_get_current_task_btf(), &s.endpoint.proc);
-	if (s.endpoint.proc.tgid == ps_agent_tgid)
+	if (s.endpoint.proc.tgid == ps_agent_tgid || ps_is_left_out(s.endpoint.proc.tgid))
 		return;
 	s.endpoint.role = PS_SOCK_CONNECT;
 	s.endpoint.netns = ps_sock_netns(sk);
@@ -200,7 +200,7 @@ PS_INLINE void ps_sock_listening(struct sock *sk, __u64 id, __u64 now)
 	struct ps_sock s = { .since_ns = now, .state = PS_SOCK_LISTENING, .role = PS_SOCK_LISTEN };
 
 	ps_proc_key_of((struct task_struct *)bpf_get_current_task_btf(), &s.endpoint.proc);
-	if (s.endpoint.proc.tgid == ps_agent_tgid)
+	if (s.endpoint.proc.tgid == ps_agent_tgid || ps_is_left_out(s.endpoint.proc.tgid))
 		return;
 	s.endpoint.role = PS_SOCK_LISTEN;
 	s.endpoint.netns = ps_sock_netns(sk);

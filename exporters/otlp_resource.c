@@ -170,6 +170,13 @@ static int pack(struct attributes *a, struct buffer *ret)
 	return r ? r : ret->error;
 }
 
+/* Of the configuration. They come before what the process says of itself, so it cannot take their names. */
+static void add_labels(struct attributes *a, const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n_labels; i++)
+		attributes_add_foreign(a, s->labels[i].name, s->labels[i].value);
+}
+
 int resource_of_process(const struct snapshot *s, const struct process_row *row, bool is_own_id,
 			struct buffer *ret)
 {
@@ -188,6 +195,7 @@ int resource_of_process(const struct snapshot *s, const struct process_row *row,
 	attributes_add(&a, "container.id", row->container_id);
 	attributes_add(&a, "host.name", s->host);
 	attributes_add(&a, "os.type", "linux");
+	add_labels(&a, s);
 	for (size_t i = 0; i < row->n_attributes; i++)
 		attributes_add_foreign(&a, row->attributes[i].key, row->attributes[i].value);
 	return pack(&a, ret);
@@ -202,5 +210,6 @@ int resource_of_agent(const struct snapshot *s, struct buffer *ret)
 	add_instance_id(&a, s->host, 0, 0);
 	attributes_add(&a, "host.name", s->host);
 	attributes_add(&a, "os.type", "linux");
+	add_labels(&a, s);
 	return pack(&a, ret);
 }

@@ -54,12 +54,18 @@ int prometheus_write(const struct snapshot *snapshot, enum prometheus_format for
 	bool has_pid = options && options->has_pid;
 	size_t max = options && options->max_series ? options->max_series : PROMETHEUS_MAX_SERIES;
 	CLEANUP(series_done) struct series_set set = { 0 };
+	CLEANUP(buffer_done) struct buffer constant = { 0 };
 	struct writer w = { .form = forms[format].form, .out = ret };
 	int r = series_init(&set, snapshot, has_pid, max, forms[format].add_label,
 			    &prometheus_sums);
 
+	for (size_t i = 0; i < snapshot->n_labels; i++)
+		prometheus_label(w.form, &constant, snapshot->labels[i].name,
+				 snapshot->labels[i].value);
+	r = r ? r : constant.error;
 	if (r)
 		return r;
+	w.constant = (struct labels){ constant.data, constant.n };
 	prometheus_families(&w, snapshot, &set);
 	w.form->end_page(&w);
 	r = w.scratch.error ? w.scratch.error : ret->error;

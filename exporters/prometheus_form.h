@@ -88,6 +88,7 @@ struct writer {
 	const struct form *form;
 	struct buffer *out;	/* may drain */
 	struct family family;
+	struct labels constant;	/* those of the configuration, at every sample; a form writes them behind the others */
 	struct buffer scratch;	/* the form's own, within a call or a family */
 	struct summed sum;	/* for who writes a histogram */
 	/* of the protobuf form: samples of the family so far, the bytes of one without labels, and a tag */

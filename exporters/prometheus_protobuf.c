@@ -102,10 +102,11 @@ static void add_metric(struct writer *w, struct labels labels, struct labels mor
 		w->metric_tag =
 			tag_of(&io__prometheus__client__metric_family__descriptor, "metric");
 	n = put_varint(head, w->metric_tag);
-	n += put_varint(head + n, labels.n + more.n + n_rest);
+	n += put_varint(head + n, labels.n + more.n + w->constant.n + n_rest);
 	buffer_add(&w->scratch, head, n);
 	buffer_add(&w->scratch, labels.data, labels.n);
 	buffer_add(&w->scratch, more.data, more.n);
+	buffer_add(&w->scratch, w->constant.data, w->constant.n);
 	buffer_add(&w->scratch, rest, n_rest);
 	w->n_samples++;
 }

@@ -109,6 +109,10 @@ static void put_name(struct buffer *b, const struct writer *w, const char *suffi
 	if (labels.n && more.n)
 		buffer_add(b, ",", 1);
 	buffer_add(b, more.data, more.n);
+	if (!w->constant.n)
+		return;
+	buffer_add_text(b, labels.n || more.n ? "," : "{");
+	buffer_add(b, w->constant.data, w->constant.n);
 }
 
 static void put_sample(struct writer *w, const char *suffix, struct labels labels,
@@ -116,7 +120,7 @@ static void put_sample(struct writer *w, const char *suffix, struct labels label
 {
 	char end[NUMBER_BYTES + 4] = "} ";
 	size_t n = 2 + text_number(end + 2, v);
-	bool is_bare = !labels.n && !more.n;
+	bool is_bare = !labels.n && !more.n && !w->constant.n;
 
 	end[n++] = '\n';
 	put_name(w->out, w, suffix, labels, more);
@@ -137,7 +141,7 @@ void text_histogram_lines(struct writer *w, struct labels labels, struct labels 
 	summed_cut(h, upto);
 	w->scratch.n = 0;
 	put_name(&w->scratch, w, "_bucket", labels, more);
-	buffer_add_text(&w->scratch, labels.n || more.n ? ",le=\"" : "{le=\"");
+	buffer_add_text(&w->scratch, labels.n || more.n || w->constant.n ? ",le=\"" : "{le=\"");
 	for (unsigned int i = 0; i < N_CLASSIC && !w->scratch.error; i++) {
 		char end[NUMBER_BYTES + 4] = "\"} ";
 		size_t n = 3 + text_number(end + 3, (double)upto[i]);

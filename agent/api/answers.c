@@ -202,6 +202,12 @@ void answers_drop(struct answers *a)
 	}
 }
 
+void answers_set_prometheus(struct answers *a, const struct prometheus_options *options)
+{
+	a->options.prometheus = *options;
+	answers_drop(a);
+}
+
 /* The bytes of a response, so that it is known how many there are until the last connection has sent it. */
 struct body {
 	size_t *total;

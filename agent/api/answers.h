@@ -39,6 +39,9 @@ void answers_free(struct answers *a);
 /* From now on answers from this; takes a reference of its own. */
 void answers_set_snapshot(struct answers *a, const struct snapshot *snapshot);
 
+/* From now on pages are written by these; an answer that is kept is dropped. */
+void answers_set_prometheus(struct answers *a, const struct prometheus_options *options);
+
 /* Keeps no answer any longer: the headers have changed. */
 void answers_drop(struct answers *a);
 

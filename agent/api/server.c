@@ -419,6 +419,11 @@ void server_free(struct server *s)
 	free(s);
 }
 
+void server_set_prometheus(struct server *s, const struct prometheus_options *options)
+{
+	answers_set_prometheus(s->answers, options);
+}
+
 void server_set_snapshot(struct server *s, const struct snapshot *snapshot)
 {
 	answers_set_snapshot(s->answers, snapshot);

@@ -51,6 +51,9 @@ void server_free(struct server *s);
 /* From now on answers from this; takes a reference of its own. */
 void server_set_snapshot(struct server *s, const struct snapshot *snapshot);
 
+/* From now on pages are written by these. */
+void server_set_prometheus(struct server *s, const struct prometheus_options *options);
+
 /* An epoll descriptor that is readable when there is something to do. Owned by the server. */
 int server_fd(const struct server *s);
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,11 +30,12 @@
 #include "cmd/findings_log.h"
 #include "cmd/flight.h"
 #include "cmd/host.h"
+#include "cmd/loaded.h"
 #include "cmd/notify.h"
 #include "cmd/pages.h"
 #include "cmd/self.h"
 #include "cmd/settings.h"
-#include "probe/watch.h"
+#include "config/choose.h"
 #include "config/config.h"
 #include "detect/detect.h"
 #include "exporters/otlp.h"
@@ -41,8 +43,10 @@
 #include "ingest/ingest.h"
 #include "model/model.h"
 #include "model/pace.h"
+#include "probe/chosen.h"
 #include "probe/kernel.h"
 #include "probe/targets.h"
+#include "probe/watch.h"
 #include "symbolize/stacks.h"
 
 #define DRAIN_MS 100
@@ -52,8 +56,13 @@
 #define FINISH_MS 2000	/* for what is still to be sent over OTLP at the end */
 
 struct agent {
-	struct config config;
+	struct agent_options options; /* its strings are borrowed */
+	struct loaded *loaded;
+	struct loaded *otlp_of; /* whose settings the exporter has; that one, or one before */
+	double reloaded_wall_s; /* when it was read */
+	bool is_reload_bad; /* it was read once more since, and had a mistake */
 	struct kernel *kernel;
+	struct chosen *chosen;
 	struct targets *targets;
 	struct watch *watch;
 	struct model *model;
@@ -61,15 +70,12 @@ struct agent {
 	struct stacks *stacks;
 	struct flight *flight;
 	struct server *server; /* NULL = nobody is served */
-	struct otlp_settings otlp_settings;
 	struct otlp *otlp; /* NULL = nothing is sent */
 	const struct snapshot *snapshot;
 	struct detect *detect;
 	int epoll_fd, timer_fd, stop_fd;
 	const char *recipe_folders; /* borrowed from the options or the configuration */
-	struct arena *settings_arena;
-	const struct setting_row *settings; /* of all snapshots: they hold while the agent runs */
-	size_t n_settings;
+	struct detect_limits limits;
 	bool is_stopped, is_logging;
 	bool is_service; /* a manager of services may want to hear of it */
 	bool is_ready;	/* and has heard */
@@ -81,7 +87,6 @@ struct agent {
 	double tick_s, longest_tick_s, longest_tick_cpu_s;
 	struct loss_time loss_times[PS_LOSS_COUNT];
 	uint64_t losses_before[PS_LOSS_COUNT];
-	const char *config_file; /* borrowed */
 };
 
 static int64_t clock_ns(clockid_t which)
@@ -117,10 +122,36 @@ static int fill_self(struct agent *a, struct snapshot *s)
 		.longest_tick_cpu_s = a->longest_tick_cpu_s,
 		.loss_times = a->loss_times,
 		.losses_before = a->losses_before,
-		.config_file = a->config_file,
+		.config_file = a->options.config_file ? a->options.config_file : CONFIG_FILE,
+		.n_left_out = kernel_n_left_out(a->kernel),
+		.is_choosing = chosen_is_on(a->chosen),
+		.is_reloaded = !a->is_reload_bad,
+		.reloaded_wall_s = a->reloaded_wall_s,
 	};
 
 	return self_fill(&self, s);
+}
+
+/* Anew each time, since a reload changes them, and who has an older snapshot still reads its own. */
+static int fill_settings(const struct agent *a, struct snapshot *s)
+{
+	const struct config *c = &a->loaded->config;
+	struct label_row *labels = arena_alloc(s->arena, CONFIG_LABELS, sizeof(*labels));
+	struct kernel_limits in_effect;
+
+	if (!labels)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_labels; i++) {
+		labels[i].name = arena_strdup(s->arena, c->label[i].name);
+		labels[i].value = arena_strdup(s->arena, c->label[i].value);
+		if (!labels[i].name || !labels[i].value)
+			return -ENOMEM;
+	}
+	s->labels = labels;
+	s->n_labels = c->n_labels;
+	kernel_limits_read(a->kernel, &in_effect);
+	return settings_make(s->arena, a->loaded, &a->options, a->recipe_folders, &in_effect,
+			     &a->limits, &s->settings, &s->n_settings);
 }
 
 static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
@@ -135,9 +166,7 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	s->window_s = a->last_tick_ns ? (double)(now_ns - a->last_tick_ns) / 1e9 : NAN;
 	s->host = arena_strdup(s->arena, host);
 	s->version = POOLSCOPE_VERSION;
-	s->settings = a->settings;
-	s->n_settings = a->n_settings;
-	if (model_snapshot(a->model, s, flight_name_thread, a->flight) ||
+	if (fill_settings(a, s) || model_snapshot(a->model, s, flight_name_thread, a->flight) ||
 	    targets_rows(a->targets, s->arena, probe_stat, a->ingest, &s->probes, &s->n_probes) ||
 	    targets_recipe_rows(a->targets, s->arena, &s->recipes, &s->n_recipes) ||
 	    fill_self(a, s) || evidence_fill(a->stacks, s, now_ns))
@@ -220,39 +249,7 @@ static void tick(struct agent *a)
 	tell_manager(a);
 }
 
-/* ---- recipes ----------------------------------------------------------------------------------------------------------- */
-
-static void read_recipes(struct agent *a)
-{
-	struct recipes recipes;
-
-	if (recipes_read(a->recipe_folders, &recipes))
-		return; /* out of memory: the old ones stay */
-	if (recipes_enable(&recipes, a->config.recipes_enabled)) {
-		recipes_done(&recipes);
-		return;
-	}
-	recipes.is_fields_only = a->config.is_fields_only;
-	targets_set_recipes(a->targets, &recipes);
-}
-
-void agent_reload(struct agent *a)
-{
-	a->is_reload_wanted = 1;
-}
-
-static void reload(struct agent *a)
-{
-	a->is_reload_wanted = 0;
-	if (a->is_ready)
-		notify_reloading();
-	read_recipes(a);
-	watch_look_again(a->watch);
-	if (a->is_ready)
-		notify_ready();
-}
-
-/* ---- the loop ---------------------------------------------------------------------------------------------------------- */
+/* ---- descriptors -------------------------------------------------------------------------------------------------------- */
 
 static int watch_for(struct agent *a, int fd)
 {
@@ -265,6 +262,170 @@ static void unwatch(struct agent *a, int fd)
 {
 	epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
+
+/* ---- what the configuration says ---------------------------------------------------------------------------------------- */
+
+static void warn(void *unused, const char *text)
+{
+	(void)unused;
+	fprintf(stderr, "poolscope: %s\n", text);
+}
+
+static int open_otlp(struct agent *a)
+{
+	const struct otlp_settings *settings = &a->otlp_of->otlp;
+
+	for (int i = 0; i < OTLP_SIGNALS; i++)
+		if (settings->signal[i].url)
+			return otlp_new(settings, clock_ns(CLOCK_REALTIME), &a->otlp);
+	return 0;
+}
+
+static void set_limits(struct agent *a)
+{
+	const struct config *c = &a->loaded->config;
+
+	a->limits = detect_limits_default;
+	if (c->leak_seconds)
+		a->limits.leak_ns = (int64_t)c->leak_seconds * 1000000000;
+	if (c->wait_seconds)
+		a->limits.wait_ns = (int64_t)c->wait_seconds * 1000000000;
+}
+
+static void set_recipe_folders(struct agent *a)
+{
+	const char *own = a->loaded->config.recipe_folders;
+
+	a->recipe_folders = a->options.recipe_folders ? a->options.recipe_folders
+			    : own                     ? own
+						      : recipes_default_folders();
+}
+
+static struct prometheus_options prometheus_options(const struct agent *a)
+{
+	return (struct prometheus_options){ .has_pid = a->loaded->config.has_pid_label,
+					    .max_series = a->loaded->config.web_max_series };
+}
+
+/* ---- recipes ----------------------------------------------------------------------------------------------------------- */
+
+static void read_recipes(struct agent *a)
+{
+	struct recipes recipes;
+
+	if (recipes_read(a->recipe_folders, &recipes))
+		return; /* out of memory: the old ones stay */
+	if (recipes_enable(&recipes, a->loaded->config.recipes_enabled)) {
+		recipes_done(&recipes);
+		return;
+	}
+	recipes.is_fields_only = a->loaded->config.is_fields_only;
+	targets_set_recipes(a->targets, &recipes);
+}
+
+void agent_reload(struct agent *a)
+{
+	a->is_reload_wanted = 1;
+}
+
+/* A restart would make it hold; until then the old value does. */
+static void tell_kept(void *agent, const char *section, const char *name)
+{
+	const struct agent *a = agent;
+
+	if (a->is_logging)
+		fprintf(stderr,
+			"poolscope run: [%s] %s has changed: it needs a restart, and until then the old value holds\n",
+			section, name);
+}
+
+static void tell_bad(const struct agent *a, const struct diag *d)
+{
+	char clean[sizeof(d->file) + sizeof(d->text) + 32], text[sizeof(clean)];
+
+	if (d->line)
+		snprintf(text, sizeof(text), "%s:%u: %s", d->file, d->line, d->text);
+	else
+		snprintf(text, sizeof(text), "%s%s%s", d->file, d->file[0] ? ": " : "", d->text);
+	text_clean(text, SIZE_MAX, clean, sizeof(clean));
+	if (a->is_logging)
+		fprintf(stderr, "poolscope run: %s; the configuration from before holds\n", clean);
+}
+
+/* Whoever was to be told over OTLP by the old settings is told no more; what still waited is dropped with them. */
+static void reload_otlp(struct agent *a, const struct loaded *before)
+{
+	struct loaded *used = a->otlp_of;
+
+	if (config_is_same(&before->config, &a->loaded->config, "otlp") &&
+	    config_is_same(&before->config, &a->loaded->config, "labels"))
+		return;
+	if (a->otlp)
+		unwatch(a, otlp_fd(a->otlp));
+	otlp_free(a->otlp);
+	a->otlp = NULL;
+	a->otlp_of = a->loaded;
+	if (used != before)
+		loaded_free(used);
+	if (open_otlp(a) || (a->otlp && watch_for(a, otlp_fd(a->otlp))))
+		fprintf(stderr,
+			"poolscope run: nothing is sent over OTLP: out of memory or descriptors\n");
+}
+
+/* All that may change while the agent runs. */
+static void take_over(struct agent *a, struct loaded *fresh)
+{
+	struct loaded *before = a->loaded;
+
+	a->loaded = fresh;
+	set_limits(a);
+	detect_set_limits(a->detect, &a->limits);
+	if (a->server) {
+		const struct prometheus_options prometheus = prometheus_options(a);
+
+		server_set_prometheus(a->server, &prometheus);
+	}
+	chosen_set_rules(a->chosen, &fresh->choose);
+	set_recipe_folders(a);
+	read_recipes(a);
+	reload_otlp(a, before);
+	if (a->otlp_of != before)
+		loaded_free(before);
+}
+
+static void reload_config(struct agent *a)
+{
+	struct loaded *fresh = NULL;
+	struct diag d = { 0 };
+	int error =
+		loaded_read(a->options.config_file, LOADED_FILE_AND_ENVIRONMENT, warn, &fresh, &d);
+
+	if (!error && loaded_keep(fresh, a->loaded, tell_kept, a)) {
+		loaded_free(fresh);
+		error = diag_set(&d, -ENOMEM, "out of memory");
+	}
+	a->is_reload_bad = error;
+	if (error) {
+		tell_bad(a, &d);
+		read_recipes(a);
+		return;
+	}
+	a->reloaded_wall_s = (double)clock_ns(CLOCK_REALTIME) / 1e9;
+	take_over(a, fresh);
+}
+
+static void reload(struct agent *a)
+{
+	a->is_reload_wanted = 0;
+	if (a->is_ready)
+		notify_reloading();
+	reload_config(a);
+	watch_look_again(a->watch);
+	if (a->is_ready)
+		notify_ready();
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------------------------- */
 
 static int open_loop(struct agent *a)
 {
@@ -426,12 +587,12 @@ static void tell(void *agent, const char *text)
 static int open_server(struct agent *a, const struct agent_options *o, struct diag *d)
 {
 	struct server_options options = {
-		.listen_address = o->listen_address ? o->listen_address : a->config.listen_address,
-		.socket_path = o->socket_path ? o->socket_path : a->config.socket_path,
+		.listen_address =
+			o->listen_address ? o->listen_address : a->loaded->config.listen_address,
+		.socket_path = o->socket_path ? o->socket_path : a->loaded->config.socket_path,
 		.web_config_file =
-			o->web_config_file ? o->web_config_file : a->config.web_config_file,
-		.prometheus = { .has_pid = a->config.has_pid_label,
-				.max_series = a->config.web_max_series },
+			o->web_config_file ? o->web_config_file : a->loaded->config.web_config_file,
+		.prometheus = prometheus_options(a),
 		.want_stacks = want_stacks,
 		.record = record,
 		.tell = tell,
@@ -448,49 +609,16 @@ static int open_flight(struct agent *a, const struct agent_options *o,
 		       const struct detect_limits *limits)
 {
 	const struct flight_options options = {
-		.is_off = o->in_process || a->config.is_flight_off,
+		.is_off = o->in_process || a->loaded->config.is_flight_off,
 		.is_logging = o->is_logging,
-		.minutes = a->config.flight_minutes,
-		.megabytes = a->config.flight_megabytes,
-		.files = a->config.flight_files,
-		.folder = a->config.flight_folder,
+		.minutes = a->loaded->config.flight_minutes,
+		.megabytes = a->loaded->config.flight_megabytes,
+		.files = a->loaded->config.flight_files,
+		.folder = a->loaded->config.flight_folder,
 		.limits = *limits,
 	};
 
 	return flight_new(a->model, &options, &a->flight);
-}
-
-static const char *environment(const char *name)
-{
-	return getenv(name);
-}
-
-static void warn(void *unused, const char *text)
-{
-	(void)unused;
-	fprintf(stderr, "poolscope: %s\n", text);
-}
-
-/* A command that runs an agent for a moment has nothing to send. */
-static int read_otlp(struct agent *a, const struct agent_options *o, struct diag *d)
-{
-	const char *file = o->config_file ? o->config_file : CONFIG_FILE;
-	int error;
-
-	if (o->in_process)
-		return 0;
-	error = otlp_settings_read(&a->config, environment, warn, NULL, &a->otlp_settings, d);
-	if (error == -EINVAL)
-		snprintf(d->file, sizeof(d->file), "%s", file);
-	return error;
-}
-
-static int open_otlp(struct agent *a)
-{
-	for (int i = 0; i < OTLP_SIGNALS; i++)
-		if (a->otlp_settings.signal[i].url)
-			return otlp_new(&a->otlp_settings, clock_ns(CLOCK_REALTIME), &a->otlp);
-	return 0;
 }
 
 static int open_parts(struct agent *a, const struct agent_options *o, struct diag *d)
@@ -502,23 +630,21 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		[CONFIG_TRAFFIC_NONE] = KERNEL_TRAFFIC_NONE,
 	};
 	const struct kernel_limits limits = {
-		.pools = a->config.limit_pools,
-		.pools_per_process = a->config.limit_pools_per_process,
-		.leases = a->config.limit_leases,
-		.taken = a->config.limit_taken_stacks,
-		.is_taken_off = a->config.taken_stacks == CONFIG_TAKEN_NONE,
-		.is_taken_always = a->config.taken_stacks == CONFIG_TAKEN_ALL,
-		.waiters = a->config.limit_waiters,
-		.processes = a->config.limit_processes,
-		.sockets = a->config.limit_sockets,
-		.endpoints = a->config.limit_endpoints,
-		.threads = a->config.limit_threads,
-		.no_progress_ms = a->config.no_progress_ms,
-		.traffic = traffic[a->config.traffic],
-		.is_perf_forced = a->config.probe_method == CONFIG_PROBE_PERF,
+		.pools = a->loaded->config.limit_pools,
+		.pools_per_process = a->loaded->config.limit_pools_per_process,
+		.leases = a->loaded->config.limit_leases,
+		.taken = a->loaded->config.limit_taken_stacks,
+		.is_taken_off = a->loaded->config.taken_stacks == CONFIG_TAKEN_NONE,
+		.is_taken_always = a->loaded->config.taken_stacks == CONFIG_TAKEN_ALL,
+		.waiters = a->loaded->config.limit_waiters,
+		.processes = a->loaded->config.limit_processes,
+		.sockets = a->loaded->config.limit_sockets,
+		.endpoints = a->loaded->config.limit_endpoints,
+		.threads = a->loaded->config.limit_threads,
+		.no_progress_ms = a->loaded->config.no_progress_ms,
+		.traffic = traffic[a->loaded->config.traffic],
+		.is_perf_forced = a->loaded->config.probe_method == CONFIG_PROBE_PERF,
 	};
-	struct detect_limits wrong = detect_limits_default;
-	struct kernel_limits in_effect;
 	int error = open_server(a, o, d); /* first: a second agent on this host must not attach anything */
 
 	meter_tell(o->meter, "loading the kernel side", 0, 0);
@@ -526,35 +652,28 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		error = kernel_load(&limits, &a->kernel, d);
 	if (error)
 		return error;
-	if (a->config.leak_seconds)
-		wrong.leak_ns = (int64_t)a->config.leak_seconds * 1000000000;
-	if (a->config.wait_seconds)
-		wrong.wait_ns = (int64_t)a->config.wait_seconds * 1000000000;
+	set_limits(a);
+	error = chosen_new(a->kernel, &a->loaded->choose, &a->chosen);
+	if (error)
+		return diag_set(d, error, "out of memory");
 	kernel_attach_hooks(a->kernel); /* what fails shows in doctor */
 	a->model = model_new();
 	a->stacks = stacks_new(kernel_registers_fd(a->kernel),
 			       kernel_map_fd(a->kernel, KERNEL_MAP_TAKEN));
-	if (!a->model || !a->stacks || detect_new(&wrong, &a->detect) || open_flight(a, o, &wrong))
+	if (!a->model || !a->stacks || detect_new(&a->limits, &a->detect) ||
+	    open_flight(a, o, &a->limits))
 		return diag_set(d, -ENOMEM, "out of memory");
 	error = targets_new(a->kernel, &a->targets);
 	if (!error)
-		error = ingest_new(a->kernel, a->model, a->targets, &a->ingest);
+		error = ingest_new(a->kernel, a->model, a->targets, a->chosen, &a->ingest);
 	if (error)
 		return diag_set(d, error, "starting failed: %s", strerror(-error));
-	a->recipe_folders = o->recipe_folders          ? o->recipe_folders
-			    : a->config.recipe_folders ? a->config.recipe_folders
-						       : recipes_default_folders();
+	set_recipe_folders(a);
 	read_recipes(a);
-	kernel_limits_read(a->kernel, &in_effect);
-	a->settings_arena = arena_new();
-	error = a->settings_arena ? settings_make(a->settings_arena, &a->config, o,
-						  a->recipe_folders, &in_effect, &wrong,
-						  &a->otlp_settings, &a->settings, &a->n_settings)
-				  : -ENOMEM;
+	a->otlp_of = a->loaded;
+	error = open_otlp(a);
 	if (!error)
-		error = open_otlp(a);
-	if (!error)
-		error = watch_new(a->targets, o->meter, &a->watch);
+		error = watch_new(a->targets, a->chosen, o->meter, &a->watch);
 	if (!error)
 		error = open_loop(a);
 	return error ? diag_set(d, error, "starting failed: %s", strerror(-error)) : 0;
@@ -571,12 +690,13 @@ int agent_new(const struct agent_options *options, struct agent **ret, struct di
 	a->is_logging = options->is_logging;
 	a->is_service = !options->in_process;
 	a->began_ns = clock_ns(CLOCK_MONOTONIC);
-	a->config_file = options->config_file ? options->config_file : CONFIG_FILE;
+	a->options = *options;
 	error = host_check_pids("/proc", d);
 	if (!error)
-		error = config_read(options->config_file, &a->config, d);
+		error = loaded_read(options->config_file, LOADED_FILE_AND_ENVIRONMENT,
+				    options->in_process ? NULL : warn, &a->loaded, d);
 	if (!error)
-		error = read_otlp(a, options, d);
+		a->reloaded_wall_s = (double)clock_ns(CLOCK_REALTIME) / 1e9;
 	if (!error)
 		error = open_parts(a, options, d);
 	if (error) {
@@ -594,7 +714,6 @@ void agent_free(struct agent *a)
 	server_free(a->server);
 	otlp_finish(a->otlp, a->snapshot, FINISH_MS);
 	otlp_free(a->otlp);
-	otlp_settings_done(&a->otlp_settings);
 	snapshot_unref(a->snapshot);
 	watch_free(a->watch);
 	stacks_free(a->stacks);
@@ -603,14 +722,16 @@ void agent_free(struct agent *a)
 	flight_free(a->flight);
 	model_free(a->model);
 	detect_free(a->detect);
+	chosen_free(a->chosen);
 	kernel_free(a->kernel);
-	arena_free(a->settings_arena);
 	if (a->epoll_fd >= 0)
 		close(a->epoll_fd);
 	if (a->timer_fd >= 0)
 		close(a->timer_fd);
 	if (a->stop_fd >= 0)
 		close(a->stop_fd);
-	config_done(&a->config);
+	if (a->otlp_of != a->loaded)
+		loaded_free(a->otlp_of);
+	loaded_free(a->loaded);
 	free(a);
 }

@@ -16,8 +16,8 @@
 #include "cmd/agent.h"
 #include "cmd/command.h"
 #include "cmd/notify.h"
+#include "cmd/loaded.h"
 #include "config/config.h"
-#include "exporters/otlp_settings.h"
 
 static struct agent *running;
 
@@ -42,30 +42,21 @@ static int complain(const struct invocation *in, const struct diag *d)
 	return command_fail(in, "%s", d->text);
 }
 
-static const char *no_environment(const char *unused)
+static void cleanup_loaded(struct loaded **l)
 {
-	(void)unused;
-	return NULL;
+	loaded_free(*l);
 }
 
 /* The file alone: the agent's environment is not ours. */
 static int check_config(const struct invocation *in)
 {
-	CLEANUP(config_done) struct config config = { 0 };
-	struct otlp_settings otlp;
+	CLEANUP(cleanup_loaded) struct loaded *loaded = NULL;
 	struct diag d = { 0 };
 	const char *web;
-	int error = config_read(in->config, &config, &d);
 
-	if (error)
+	if (loaded_read(in->config, LOADED_FILE, NULL, &loaded, &d))
 		return complain(in, &d);
-	error = otlp_settings_read(&config, no_environment, NULL, NULL, &otlp, &d);
-	otlp_settings_done(&otlp);
-	if (error) {
-		snprintf(d.file, sizeof(d.file), "%s", in->config ? in->config : CONFIG_FILE);
-		return complain(in, &d);
-	}
-	web = in->web_config ? in->web_config : config.web_config_file;
+	web = in->web_config ? in->web_config : loaded->config.web_config_file;
 	if (web && *web && server_check_web_config(web, &d))
 		return complain(in, &d);
 	printf("%s: good\n", in->config ? in->config : CONFIG_FILE);

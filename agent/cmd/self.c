@@ -54,6 +54,9 @@ static void fill_agent_row(const struct self *self, struct snapshot *s)
 	row->n_targets = (int32_t)targets_n_attached(self->targets);
 	row->n_targets_failed = (int32_t)targets_n_failed(self->targets);
 	row->n_processes = (int32_t)r->n_processes;
+	row->n_left_out = self->n_left_out;
+	row->is_reloaded = self->is_reloaded;
+	row->reloaded_wall_s = self->reloaded_wall_s;
 	row->n_unseen = r->n_unseen;
 	row->tick_s = self->tick_s;
 	row->longest_tick_s = self->longest_tick_s;
@@ -289,7 +292,29 @@ static void add_listener_check(const struct self *self, struct snapshot *s, stru
 		add_check(s, rows, "prometheus", found);
 }
 
-#define CHECKS_MOST 13
+static void add_choice_check(const struct self *self, struct snapshot *s, struct check_row *rows)
+{
+	if (!self->is_choosing)
+		add_check(s, rows, "chosen processes", "all are watched");
+	else
+		add_check(s, rows, "chosen processes",
+			  arena_printf(s->arena,
+				       "%u are left out by [processes] of the configuration",
+				       self->n_left_out));
+}
+
+static void add_reload_check(const struct self *self, struct snapshot *s, struct check_row *rows)
+{
+	if (self->is_reloaded)
+		return;
+	add_problem(
+		s, rows, "reload", CHECK_LOOK,
+		"the configuration had a mistake when it was read again",
+		"the one from before holds",
+		"`poolscope run --check-config` says where; then: sudo systemctl reload poolscope");
+}
+
+#define CHECKS_MOST 15
 
 static int fill_checks(const struct self *self, struct snapshot *s)
 {
@@ -302,6 +327,8 @@ static int fill_checks(const struct self *self, struct snapshot *s)
 	add_target_checks(self, s, rows);
 	add_recipe_check(s, rows);
 	add_loss_check(self, s, rows);
+	add_choice_check(self, s, rows);
+	add_reload_check(self, s, rows);
 	add_check(s, rows, "socket inventory",
 		  arena_printf(s->arena, "a pass takes %.1f ms",
 			       ingest_report(self->ingest)->inventory_s * 1e3));

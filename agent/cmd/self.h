@@ -5,6 +5,7 @@
 #ifndef POOLSCOPE_CMD_SELF_H
 #define POOLSCOPE_CMD_SELF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct detect;
@@ -35,6 +36,10 @@ struct self {
 	struct loss_time *loss_times;	/* of each loss; brought up to date, as are */
 	uint64_t *losses_before;	/* the losses of the last tick */
 	const char *config_file;
+	uint32_t n_left_out;	/* processes, by the configuration; is_choosing: it has rules for that */
+	bool is_choosing;
+	bool is_reloaded;	/* the last reading of the configuration was taken */
+	double reloaded_wall_s;	/* when one was */
 };
 
 /* Into the agent's row, tables and checks; probes and recipes are in the snapshot already. 0 or -ENOMEM. */

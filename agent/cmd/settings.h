@@ -13,7 +13,7 @@ struct arena;
 struct config;
 struct detect_limits;
 struct kernel_limits;
-struct otlp_settings;
+struct loaded;
 struct setting_row;
 
 /*
@@ -25,9 +25,8 @@ int settings_fill(struct arena *a, const struct config *file, const struct confi
 		  const struct setting_row **ret, size_t *ret_n);
 
 /* The same of what the agent was given, and has made of it: the folders that it reads, and its limits. */
-int settings_make(struct arena *a, const struct config *file, const struct agent_options *o,
+int settings_make(struct arena *a, const struct loaded *loaded, const struct agent_options *o,
 		  const char *recipe_folders, const struct kernel_limits *limits,
-		  const struct detect_limits *wrong, const struct otlp_settings *otlp,
-		  const struct setting_row **ret, size_t *ret_n);
+		  const struct detect_limits *wrong, const struct setting_row **ret, size_t *ret_n);
 
 #endif

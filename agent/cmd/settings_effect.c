@@ -3,6 +3,7 @@
 #include "api/server.h"
 #include "cmd/agent.h"
 #include "cmd/flight.h"
+#include "cmd/loaded.h"
 #include "cmd/settings.h"
 #include "config/config.h"
 #include "detect/detect.h"
@@ -49,11 +50,25 @@ static void take_otlp(const struct otlp_settings *otlp, const struct config *fil
 		(uint32_t)((otlp->max_age_ms ? otlp->max_age_ms : OTLP_MAX_AGE_MS) / 1000);
 }
 
-int settings_make(struct arena *a, const struct config *file, const struct agent_options *o,
-		  const char *recipe_folders, const struct kernel_limits *limits,
-		  const struct detect_limits *wrong, const struct otlp_settings *otlp,
-		  const struct setting_row **ret, size_t *ret_n)
+/* POOLSCOPE_* and, over them, OTEL_*. Borrowed strings. */
+static struct config environment_of(const struct loaded *l)
 {
+	struct config both = l->environment;
+	const struct config *otel = &l->otlp.environment;
+
+#define KEY_STRING(section, name, member, when, otherwise, text)                                   \
+	both.member = otel->member ? otel->member : both.member;
+#define KEY_NUMBER(section, name, member, when, otherwise, least, most, text)                      \
+	both.member = otel->member ? otel->member : both.member;
+#include "config/config_keys.def"
+	return both;
+}
+
+int settings_make(struct arena *a, const struct loaded *loaded, const struct agent_options *o,
+		  const char *recipe_folders, const struct kernel_limits *limits,
+		  const struct detect_limits *wrong, const struct setting_row **ret, size_t *ret_n)
+{
+	const struct config environment = environment_of(loaded), *file = &loaded->config;
 	const struct config options = { .listen_address = (char *)o->listen_address,
 					.web_config_file = (char *)o->web_config_file,
 					.socket_path = (char *)o->socket_path,
@@ -92,6 +107,6 @@ int settings_make(struct arena *a, const struct config *file, const struct agent
 		file->flight_megabytes ? file->flight_megabytes : FLIGHT_MEGABYTES;
 	effect.flight_files = file->flight_files ? file->flight_files : FLIGHT_FILES;
 #undef FIRST_OF
-	take_otlp(otlp, file, &effect, shown);
-	return settings_fill(a, file, &otlp->environment, &options, &effect, ret, ret_n);
+	take_otlp(&loaded->otlp, file, &effect, shown);
+	return settings_fill(a, &loaded->file, &environment, &options, &effect, ret, ret_n);
 }

@@ -111,6 +111,11 @@ static void list_done(struct findings *l)
 	}
 }
 
+void detect_set_limits(struct detect *d, const struct detect_limits *limits)
+{
+	d->limits = *limits;
+}
+
 int detect_new(const struct detect_limits *limits, struct detect **ret)
 {
 	*ret = n_detectors <= DETECTORS_MAX ? calloc(1, sizeof(**ret)) : NULL;

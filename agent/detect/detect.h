@@ -35,6 +35,8 @@ typedef bool thread_facts_fn(void *context, int32_t pid, uint32_t tid, struct th
 /* -ENOMEM. */
 int detect_new(const struct detect_limits *limits, struct detect **ret);
 void detect_free(struct detect *d);
+/* For the ticks to come; what is open by the old ones closes as it would have. */
+void detect_set_limits(struct detect *d, const struct detect_limits *limits);
 
 /*
  * Fills in s->findings, s->finding_counts, the verdicts of s->pools, and what their old holders do; what it adds lies in the snapshot's

@@ -26,6 +26,7 @@
 #include "ingest/process_info.h"
 #include "ingest/progress.h"
 #include "ingest/resources.h"
+#include "probe/chosen.h"
 
 #define READ_TRIES 8
 #define BATCH 4096
@@ -39,6 +40,7 @@ struct ingest {
 	struct kernel *kernel;
 	struct model *model;
 	const struct targets *targets;
+	struct chosen *chosen;
 	struct inventory *inventory;
 	struct jvms jvms;
 	struct resources resources;
@@ -76,7 +78,8 @@ static int on_story(void *context, void *data, size_t size)
 	return 0;
 }
 
-int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struct ingest **ret)
+int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struct chosen *c,
+	       struct ingest **ret)
 {
 	struct ingest *in = calloc(1, sizeof(*in));
 	int error;
@@ -86,6 +89,7 @@ int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struc
 	in->kernel = k;
 	in->model = m;
 	in->targets = t;
+	in->chosen = c;
 	in->n_cpus = libbpf_num_possible_cpus();
 	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1),
 			     PER_CPU_WORDS * sizeof(*in->per_cpu));
@@ -201,6 +205,10 @@ static void meet_process(struct ingest *in, const struct ps_proc_key *key)
 	struct process_info info = { .key = *key };
 	struct process_names names;
 
+	if (kernel_is_left_out(in->kernel, key->tgid))
+		return; /* what is known of it goes as that of one that has ended */
+	if (!model_has_process(in->model, key) && !chosen_look(in->chosen, key->tgid))
+		return;
 	if (!model_has_process(in->model, key) && !process_names_read(key->tgid, &names)) {
 		info.name = names.name;
 		info.service = names.service[0] ? names.service : NULL;
@@ -221,13 +229,13 @@ static void each_process(struct ingest *in, const void *key, const void *value)
 	const struct ps_proc_key *proc = key;
 	const struct ps_proc *p = value;
 
-	if (!p->gone_ns) {
+	if (!p->gone_ns && !kernel_is_left_out(in->kernel, proc->tgid)) {
 		meet_process(in, proc);
 		in->report.n_processes++;
 		return;
 	}
 	in->report.n_unseen +=
-		!model_has_process(in->model, proc) && (p->n_endpoints || p->n_pools);
+		p->gone_ns && !model_has_process(in->model, proc) && (p->n_endpoints || p->n_pools);
 	bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_PROCS), proc);
 }
 
@@ -433,6 +441,8 @@ static void each_waiter(struct ingest *in, const void *key, const void *value)
  */
 static bool is_of_nobody(const struct ingest *in, const struct ps_proc_key *proc)
 {
+	if (kernel_is_left_out(in->kernel, proc->tgid))
+		return true;
 	if (model_has_process(in->model, proc))
 		return !is_alive(in, proc);
 	return kill((pid_t)proc->tgid, 0) && errno == ESRCH;

@@ -12,6 +12,7 @@
 #include "probe/kernel.h"
 #include "probe/targets.h"
 
+struct chosen;
 struct ingest;
 
 /* What the tick found, for the snapshot's agent row. */
@@ -26,8 +27,9 @@ struct ingest_report {
 	double inventory_s;	/* how long the last inventory took */
 };
 
-/* Borrows all three for its life. */
-int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struct ingest **ret);
+/* Borrows all four for its life. */
+int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struct chosen *c,
+	       struct ingest **ret);
 void ingest_free(struct ingest *in);
 
 /* One tick. Errors of single processes or pools are counted, not returned. */

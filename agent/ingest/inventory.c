@@ -340,7 +340,8 @@ static void sweep(struct inventory *v, struct kernel *k)
 			place_sums(p);
 		if (p->pass == v->pass || p->books.open > 0)
 			continue;
-		if (v->pass - p->pass < 60 && !is_gone(p))
+		if (v->pass - p->pass < 60 && !is_gone(p) &&
+		    !kernel_is_left_out(k, p->key.proc.tgid))
 			continue; /* an endpoint that rests keeps its counts for a minute of passes */
 		place_free(v, k, p);
 	}

@@ -305,6 +305,11 @@ struct recipe_row {
 	const char *problem;	/* NULL = none; of the recipe, or of the first probe that has one */
 };
 
+/* A label of every metric, by the configuration. */
+struct label_row {
+	const char *name, *value;
+};
+
 /* A key of the configuration and its value in effect. A key that holds a secret has no row. */
 struct setting_row {
 	const char *section, *name;
@@ -423,6 +428,9 @@ struct agent_row {
 	int32_t n_targets;	/* files attached */
 	int32_t n_targets_failed;
 	int32_t n_processes;	/* followed */
+	uint32_t n_left_out;	/* processes, by [processes] of the configuration */
+	bool is_reloaded;	/* the last time that the configuration was read, it was taken */
+	double reloaded_wall_s;	/* when that was, the last time that it was: Unix time */
 	uint64_t n_unseen;	/* processes that came and went between two ticks: what they did is in no row */
 	double tick_s;		/* how long the last tick took */
 	double longest_tick_s;
@@ -482,6 +490,8 @@ struct snapshot {
 	size_t n_probes;
 	const struct recipe_row *recipes;
 	size_t n_recipes;
+	const struct label_row *labels;
+	size_t n_labels;
 	const struct setting_row *settings;
 	size_t n_settings;
 	const struct check_row *checks;

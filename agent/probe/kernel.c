@@ -373,22 +373,71 @@ uint32_t kernel_n_serving(const struct kernel *k)
 	return __atomic_load_n(&k->skel->bss->ps_n_serving, __ATOMIC_RELAXED);
 }
 
-/* ---- connections over Unix sockets -------------------------------------------------------------------------------------- */
+/* ---- who is left out ---------------------------------------------------------------------------------------------------- */
 
-/* Sets bits of a variable that is not mapped here (kernel_load.c). */
-static int set_far(struct kernel *k, const __u64 *word, __u64 bits)
+/* Sets and clears bits of a variable that is not mapped here (kernel_load.c). */
+static int change_far(struct kernel *k, const __u64 *word, __u64 set, __u64 clear)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t at = (size_t)((const char *)word - (const char *)k->skel->bss);
 	char *mapped = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
 			    bpf_map__fd(k->skel->maps.bss), (off_t)(at / page * page));
+	__u64 *far;
 
 	if (mapped == MAP_FAILED)
 		return -errno;
-	__atomic_fetch_or((__u64 *)(void *)(mapped + at % page), bits, __ATOMIC_RELAXED);
+	far = (__u64 *)(void *)(mapped + at % page);
+	if (set)
+		__atomic_fetch_or(far, set, __ATOMIC_RELAXED);
+	if (clear)
+		__atomic_fetch_and(far, ~clear, __ATOMIC_RELAXED);
 	munmap(mapped, page);
 	return 0;
 }
+
+void kernel_choose(struct kernel *k, bool is_on)
+{
+	struct poolscope_bpf__bss *bss = k->skel->bss;
+
+	__atomic_store_n(&bss->ps_is_choosing, is_on, __ATOMIC_RELEASE);
+	for (uint32_t pid = 0; !is_on && kernel_n_left_out(k) && pid < PS_TGID_LIMIT; pid++)
+		kernel_take_in(k, pid);
+}
+
+uint32_t kernel_n_left_out(const struct kernel *k)
+{
+	return __atomic_load_n(&k->skel->bss->ps_n_left_out, __ATOMIC_RELAXED);
+}
+
+bool kernel_is_left_out(const struct kernel *k, uint32_t tgid)
+{
+	const __u64 *word = &k->skel->bss->ps_left_out[tgid % PS_TGID_LIMIT / 64];
+
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE) >> (tgid % 64) & 1;
+}
+
+void kernel_take_in(struct kernel *k, uint32_t tgid)
+{
+	__u64 *word = &k->skel->bss->ps_left_out[tgid % PS_TGID_LIMIT / 64],
+	      bit = 1ull << (tgid % 64);
+
+	if (kernel_is_left_out(k, tgid) && __atomic_fetch_and(word, ~bit, __ATOMIC_ACQ_REL) & bit)
+		__atomic_fetch_sub(&k->skel->bss->ps_n_left_out, 1, __ATOMIC_RELAXED);
+}
+
+void kernel_leave_out(struct kernel *k, uint32_t tgid)
+{
+	struct poolscope_bpf__bss *bss = k->skel->bss;
+	__u64 *word = &bss->ps_left_out[tgid % PS_TGID_LIMIT / 64], bit = 1ull << (tgid % 64);
+
+	if (!(__atomic_fetch_or(word, bit, __ATOMIC_ACQ_REL) & bit))
+		__atomic_fetch_add(&bss->ps_n_left_out, 1, __ATOMIC_RELAXED);
+	change_far(k, &bss->ps_followed[tgid % PS_TGID_LIMIT / 32], 0,
+		   (__u64)(PS_FOLLOWED | PS_SERVING) << (tgid % 32 * 2));
+	__atomic_store_n(&bss->ps_ran[tgid % PS_RAN_SLOTS], PS_RAN_UNWANTED, __ATOMIC_RELAXED);
+}
+
+/* ---- connections over Unix sockets -------------------------------------------------------------------------------------- */
 
 int kernel_follow_unix(struct kernel *k, const struct ps_endpoint_key *key, uint64_t *ret_wire)
 {
@@ -399,7 +448,7 @@ int kernel_follow_unix(struct kernel *k, const struct ps_endpoint_key *key, uint
 	if (!blank)
 		return -ENOMEM;
 	if (k->tier == TIER_NONE || (k->tier == TIER_FUNCTIONS && !k->has_unix) ||
-	    key->proc.tgid >= PS_TGID_LIMIT)
+	    key->proc.tgid >= PS_TGID_LIMIT || kernel_is_left_out(k, key->proc.tgid))
 		return -EOPNOTSUPP;
 	u.wire = __atomic_add_fetch(&bss->ps_n_wires, 1, __ATOMIC_RELAXED);
 	if (bpf_map_update_elem(kernel_map_fd(k, KERNEL_MAP_WIRES), &u.wire, blank, BPF_NOEXIST))
@@ -409,8 +458,8 @@ int kernel_follow_unix(struct kernel *k, const struct ps_endpoint_key *key, uint
 		return -E2BIG;
 	}
 	__atomic_add_fetch(&bss->ps_unix_gen, 1, __ATOMIC_RELAXED);
-	if (set_far(k, &bss->ps_followed[key->proc.tgid / 32],
-		    (__u64)PS_FOLLOWED << (key->proc.tgid % 32 * 2))) {
+	if (change_far(k, &bss->ps_followed[key->proc.tgid / 32],
+		       (__u64)PS_FOLLOWED << (key->proc.tgid % 32 * 2), 0)) {
 		kernel_forget_unix(k, key, u.wire);
 		return -E2BIG;
 	}

@@ -184,6 +184,16 @@ int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_sus
 /* Processes with books that have ended, so far; wraps. */
 uint32_t kernel_n_gone(const struct kernel *k);
 
+/*
+ * Who is left out, see chosen.h. kernel_choose() says whether there are rules: without them nobody is left out any more, with them each program that begins is until it is
+ * taken in. One that is left out is followed no more; what the books have of it is the caller's to drop.
+ */
+void kernel_choose(struct kernel *k, bool is_on);
+bool kernel_is_left_out(const struct kernel *k, uint32_t tgid);
+void kernel_leave_out(struct kernel *k, uint32_t tgid);
+void kernel_take_in(struct kernel *k, uint32_t tgid);
+uint32_t kernel_n_left_out(const struct kernel *k);
+
 /* Threads that are followed, and how many may be. */
 uint32_t kernel_n_threads(const struct kernel *k);
 uint32_t kernel_threads_limit(const struct kernel *k);

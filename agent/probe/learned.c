@@ -203,7 +203,8 @@ void learned_poll(struct learned *l, const struct target *(*parent)(void *contex
 void learned_sweep(struct learned *l)
 {
 	for (size_t i = l->n; i-- > 0;)
-		if (kill((pid_t)l->function[i].key.proc.tgid, 0) && errno == ESRCH)
+		if (kernel_is_left_out(l->kernel, l->function[i].key.proc.tgid) ||
+		    (kill((pid_t)l->function[i].key.proc.tgid, 0) && errno == ESRCH))
 			forget(l, i);
 }
 

@@ -33,7 +33,7 @@ void learned_free(struct learned *l);
 void learned_poll(struct learned *l, const struct target *(*parent)(void *context, uint32_t slot),
 		  void *context);
 
-/* Forgets the functions of processes that are gone. */
+/* Forgets the functions of processes that are gone, or left out. */
 void learned_sweep(struct learned *l);
 
 /* Detaches and forgets all functions of a target that is about to be freed. */

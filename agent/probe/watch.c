@@ -23,8 +23,11 @@
 #include "base/meter.h"
 #include "discover/arrivals.h"
 #include "discover/mapped.h"
+#include "probe/chosen.h"
 
 #define DIRTY_MAX 4096
+#define RECENT_MAX 256
+#define ROUND_LOOKS 50	/* processes a tick, while there are rules: some 2 ms */
 #define POLL_TICKS 2 /* without arrivals: a look through /proc each so many ticks */
 
 /* A process that uses at least one target. */
@@ -43,6 +46,10 @@ struct watch {
 	uint32_t dirty[DIRTY_MAX];
 	size_t n_dirty;
 	bool is_lossy;
+	struct chosen *chosen;
+	DIR *round;	/* of the look that goes round through all processes; NULL = it begins anew */
+	uint32_t recent[RECENT_MAX];	/* looked at since the last tick */
+	size_t n_recent;
 	char problem[128];
 	unsigned int ticks;
 };
@@ -120,6 +127,14 @@ static void look_at(struct watch *w, uint32_t pid)
 
 	if (pid == (uint32_t)getpid())
 		return;
+	if (chosen_is_on(w->chosen) && w->n_recent < RECENT_MAX)
+		w->recent[w->n_recent++] = pid;
+	if (!chosen_look(w->chosen, pid)) {
+		if (u)
+			user_free(w, u);
+		targets_leave(w->targets, pid, UINT64_MAX);
+		return;
+	}
 	w->scan++;
 	if (mapped_files(pid, on_file, &look))
 		return; /* gone, or not ours to read */
@@ -168,7 +183,7 @@ static void look_through_proc(struct watch *w, struct meter *meter)
 	closedir(proc);
 }
 
-int watch_new(struct targets *t, struct meter *meter, struct watch **ret)
+int watch_new(struct targets *t, struct chosen *c, struct meter *meter, struct watch **ret)
 {
 	struct watch *w = calloc(1, sizeof(*w));
 	struct epoll_event interest = { .events = EPOLLIN };
@@ -177,6 +192,7 @@ int watch_new(struct targets *t, struct meter *meter, struct watch **ret)
 	if (!w)
 		return -ENOMEM;
 	w->targets = t;
+	w->chosen = c;
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (w->epoll_fd < 0) {
 		free(w);
@@ -202,6 +218,8 @@ void watch_free(struct watch *w)
 	HASH_ITER (hh, w->users, u, next)
 		user_free(w, u);
 	arrivals_free(w->arrivals);
+	if (w->round)
+		closedir(w->round);
 	close(w->epoll_fd);
 	free(w);
 }
@@ -243,8 +261,46 @@ void watch_look_again(struct watch *w)
 	look_through_proc(w, NULL);
 }
 
+/* Who has another verdict than before is looked at, or left. */
+static void decide_again(struct watch *w, uint32_t pid)
+{
+	bool was_left_out = chosen_is_left_out(w->chosen, pid);
+
+	if (pid != (uint32_t)getpid() && chosen_look(w->chosen, pid) == was_left_out)
+		look_at(w, pid);
+}
+
+/*
+ * Some processes at each tick, and in time all: one can change its user, its name or its cgroup, and nobody tells. And those of the last tick once
+ * more, see chosen.c.
+ */
+static void go_round(struct watch *w)
+{
+	struct dirent *e = NULL;
+	size_t n_recent = w->n_recent;
+
+	w->n_recent = 0;
+	for (size_t i = 0; i < n_recent; i++)
+		decide_again(w, w->recent[i]);
+	w->n_recent = 0;
+	if (!w->round)
+		w->round = opendir("/proc");
+	for (int n = 0; n < ROUND_LOOKS && w->round && (e = readdir(w->round));)
+		if (is_process(e)) {
+			decide_again(w, (uint32_t)strtoul(e->d_name, NULL, 10));
+			n++;
+		}
+	w->n_recent = 0;
+	if (e || !w->round)
+		return;
+	closedir(w->round);
+	w->round = NULL;
+}
+
 void watch_tick(struct watch *w)
 {
+	if (chosen_is_on(w->chosen))
+		go_round(w);
 	if (!w->arrivals && ++w->ticks % POLL_TICKS == 0)
 		look_through_proc(w, NULL);
 }

@@ -10,11 +10,12 @@
 
 #include "probe/targets.h"
 
+struct chosen;
 struct meter;
 struct watch;
 
-/* Borrows the targets for its life. Looks through /proc once, and tells the meter (NULL = none) how far it is with that. */
-int watch_new(struct targets *t, struct meter *meter, struct watch **ret);
+/* Borrows targets and chosen for its life. Looks through /proc once, and tells the meter (NULL = none) how far it is with that. */
+int watch_new(struct targets *t, struct chosen *c, struct meter *meter, struct watch **ret);
 void watch_free(struct watch *w);
 
 /* Readable when watch_run() has something to do. */
@@ -28,7 +29,10 @@ const char *watch_problem(const struct watch *w);
 /* Looks through /proc again, because what is looked for has changed. */
 void watch_look_again(struct watch *w);
 
-/* For a kernel that tells no arrivals: looks through /proc again. Does nothing where they are told. */
+/*
+ * Once a second. For a kernel that tells no arrivals: looks through /proc again. While there are rules of who is watched: decides about some
+ * processes anew, and in time about all.
+ */
 void watch_tick(struct watch *w);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "cmd/agent.h"
+#include "cmd/loaded.h"
 #include "cmd/settings.h"
 #include "config/config.h"
 #include "detect/detect.h"
@@ -45,9 +46,9 @@ static void the_shipped_file_gives_no_key(void **state)
 
 	(void)state;
 	assert_int_equal(config_read(SHIPPED, &c, &d), 0);
-#define KEY_STRING(section, name, member, otherwise, text) assert_null(c.member);
-#define KEY_SECRET(section, name, member, otherwise, text) assert_null(c.member);
-#define KEY_NUMBER(section, name, member, otherwise, least, most, text)                            \
+#define KEY_STRING(section, name, member, when, otherwise, text) assert_null(c.member);
+#define KEY_SECRET(section, name, member, when, otherwise, text) assert_null(c.member);
+#define KEY_NUMBER(section, name, member, when, otherwise, least, most, text)                      \
 	assert_int_equal(c.member, 0);
 #include "config/config_keys.def"
 }
@@ -64,14 +65,14 @@ static void each_of_its_lines_without_the_comment_sign_is_the_default(void **sta
 	error = config_read(path, &c, &d);
 	unlink(path);
 	assert_int_equal(error, 0);
-#define KEY_STRING(section, name, member, otherwise, text)                                         \
+#define KEY_STRING(section, name, member, when, otherwise, text)                                   \
 	if (*otherwise)                                                                            \
 		assert_string_equal(c.member ? c.member : name " is missing", otherwise);          \
 	else                                                                                       \
 		assert_null(c.member);
-#define KEY_SECRET(section, name, member, otherwise, text)                                         \
-	KEY_STRING(section, name, member, otherwise, text)
-#define KEY_NUMBER(section, name, member, otherwise, least, most, text)                            \
+#define KEY_SECRET(section, name, member, when, otherwise, text)                                   \
+	KEY_STRING(section, name, member, when, otherwise, text)
+#define KEY_NUMBER(section, name, member, when, otherwise, least, most, text)                      \
 	assert_int_equal(c.member, otherwise);                                                     \
 	assert_true((otherwise) >= (least) && (otherwise) <= (most));
 #include "config/config_keys.def"
@@ -85,10 +86,10 @@ static const char *no_environment(const char *unused)
 
 static const char *default_of(const char *section, const char *name)
 {
-#define KEY_STRING(s, n, member, otherwise, text)                                                  \
+#define KEY_STRING(s, n, member, when, otherwise, text)                                            \
 	if (!strcmp(section, s) && !strcmp(name, n))                                               \
 		return otherwise;
-#define KEY_NUMBER(s, n, member, otherwise, least, most, text)                                     \
+#define KEY_NUMBER(s, n, member, when, otherwise, least, most, text)                               \
 	if (!strcmp(section, s) && !strcmp(name, n))                                               \
 		return #otherwise;
 #include "config/config_keys.def"
@@ -98,8 +99,7 @@ static const char *default_of(const char *section, const char *name)
 /* Sizes of tables are the kernel side's: tests/integration/life/configuration has those. */
 static void the_agent_takes_the_defaults_that_the_list_names(void **state)
 {
-	CLEANUP(otlp_settings_done) struct otlp_settings otlp;
-	const struct config file = { 0 };
+	struct loaded loaded = { .otlp.max_age_ms = 0 };
 	const struct agent_options options = { 0 };
 	const struct kernel_limits limits = { .no_progress_ms = 1000 };
 	const struct setting_row *rows;
@@ -108,9 +108,11 @@ static void the_agent_takes_the_defaults_that_the_list_names(void **state)
 	size_t n, n_compared = 0;
 
 	(void)state;
-	assert_int_equal(otlp_settings_read(&file, no_environment, NULL, NULL, &otlp, &d), 0);
-	assert_int_equal(settings_make(a, &file, &options, default_of("recipes", "folders"),
-				       &limits, &detect_limits_default, &otlp, &rows, &n),
+	assert_int_equal(
+		otlp_settings_read(&loaded.config, no_environment, NULL, NULL, &loaded.otlp, &d),
+		0);
+	assert_int_equal(settings_make(a, &loaded, &options, default_of("recipes", "folders"),
+				       &limits, &detect_limits_default, &rows, &n),
 			 0);
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(rows[i].section, "limits")) {
@@ -119,6 +121,7 @@ static void the_agent_takes_the_defaults_that_the_list_names(void **state)
 			n_compared++;
 		}
 	assert_true(n_compared > 30);
+	otlp_settings_done(&loaded.otlp);
 	arena_free(a);
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# deb-lib.sh - what the scripts share that run in the machines of tests/integration/packages/deb and deb-sees; it is /vm/lib.sh there. They print `ok: ` or
+# deb-lib.sh - what the scripts share that run in the machines of tests/integration/packages/deb, deb-leaves and deb-sees; it is /vm/lib.sh there. They print `ok: ` or
 # `FAILED: ` for each question, and what else is of interest.
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 conf=/etc/poolscope/poolscope.conf
@@ -66,3 +66,5 @@ start_service() { # NAME PROGRAM ARGUMENTS
 	systemctl daemon-reload
 	systemctl start "$1"
 }
+
+rm -f /var/lib/man-db/auto-update # else each installation makes an index of all pages, which takes a minute here

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# deb-machine.sh - what deb and deb-sees share: the package, and a machine in which a script asks its questions.
+# deb-machine.sh - what deb, deb-leaves and deb-sees share: the package, and a machine in which a script asks its questions.
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 newest_deb() { find "$ROOT/build/deb" -name 'poolscope_*_amd64.deb' -newer "$POOLSCOPE" 2>/dev/null | sort | tail -n 1; }

@@ -7,7 +7,6 @@ has_stall() { as member poolscope stalls --json --pid "$(pid_of stall)" | grep -
 # of a connection pool, which is inferred here: waits that were counted
 has_waits() { rows plain | tr -d ' \n' | grep -qE '"kind":"connection".*"wait":\{"count":[1-9]'; }
 
-rm -f /var/lib/man-db/auto-update
 check "apt installs it" apt install /vm/poolscope.deb
 useradd -r -G poolscope member && useradd -r stranger
 check_equal "it runs as its own user" poolscope "$(stat -c %U "/proc/$(pid_of poolscope)")"
