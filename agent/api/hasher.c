@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -86,11 +87,23 @@ static void do_job(struct hasher *h, struct job *job)
 		return; /* the counter is full: it is readable */
 }
 
+/* It works on what strangers send, and needs none. Of this thread alone. */
+static void give_up_rights(void)
+{
+	cap_t none = cap_init();
+
+	if (none) {
+		cap_set_proc(none);
+		cap_free(none);
+	}
+}
+
 static void *work(void *hasher)
 {
 	struct hasher *h = hasher;
 
 	prctl(PR_SET_NAME, "poolscope-hash");
+	give_up_rights();
 	setpriority(PRIO_PROCESS, 0, NICE); /* Linux: of this thread */
 	pthread_mutex_lock(&h->lock);
 	while (!h->is_over) {

@@ -8,6 +8,7 @@
 #include "cmd/agent.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <pwd.h>
 #include <signal.h>
@@ -33,6 +34,7 @@
 #include "cmd/loaded.h"
 #include "cmd/notify.h"
 #include "cmd/pages.h"
+#include "cmd/rights.h"
 #include "cmd/self.h"
 #include "cmd/settings.h"
 #include "config/choose.h"
@@ -705,6 +707,24 @@ int agent_new(const struct agent_options *options, struct agent **ret, struct di
 	}
 	*ret = a;
 	return 0;
+}
+
+/* Perf uprobes ask for CAP_SYS_ADMIN each time that one is attached. */
+void agent_give_up_rights(struct agent *a)
+{
+	const char *flight = a->loaded->config.flight_folder,
+		   *socket = a->server ? server_socket(a->server) : NULL;
+	char of_socket[PATH_MAX] = "/";
+	const char *folders[] = { flight ? flight : FLIGHT_FOLDER, of_socket, NULL };
+	int error;
+
+	if (socket && strrchr(socket, '/'))
+		snprintf(of_socket, sizeof(of_socket), "%.*s/",
+			 (int)(strrchr(socket, '/') - socket), socket);
+	error = rights_give_up(!kernel_has_uprobe_multi(a->kernel), folders);
+	if (error)
+		fprintf(stderr, "poolscope run: it keeps capabilities that it does not need: %s\n",
+			strerror(-error));
 }
 
 void agent_free(struct agent *a)

@@ -29,6 +29,12 @@ struct agent_options {
 /* Loads the kernel side and listens. On an error d has a sentence about what is missing and how to get it. */
 int agent_new(const struct agent_options *options, struct agent **ret, struct diag *d);
 
+/*
+ * Gives up the capabilities that only the beginning needed, see rights.h; for the agent as a process of its own, before its loop. Where that fails it goes on with
+ * them, and a line says so; doctor shows what it holds.
+ */
+void agent_give_up_rights(struct agent *a);
+
 /* Detaches everything. NULL is allowed. */
 void agent_free(struct agent *a);
 

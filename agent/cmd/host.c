@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -235,6 +236,7 @@ static const struct right {
 	  "files that were deleted or are in other containers are not read", false },
 };
 #define CAP_SYS_ADMIN_NUMBER 21
+#define BESIDES_SHOWN 4
 
 /* The missing ones, by name and by what that means; returns whether one is needed. */
 static bool list_missing(uint64_t has, struct buffer *names, struct buffer *means)
@@ -256,11 +258,37 @@ static bool list_missing(uint64_t has, struct buffer *names, struct buffer *mean
 	return is_needed;
 }
 
+static bool is_needed_right(unsigned int number)
+{
+	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++)
+		if (rights[i].number == number)
+			return true;
+	return false;
+}
+
+/* What it holds beyond those, by name; an agent that runs gives up what only its start needed. */
+static void list_besides(uint64_t has, struct buffer *ret)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < 64; i++) {
+		char *name =
+			has >> i & 1 && !is_needed_right(i) ? cap_to_name((cap_value_t)i) : NULL;
+
+		if (name && ++n <= BESIDES_SHOWN)
+			buffer_printf(ret, "%s%s", ret->n ? ", " : "", name);
+		cap_free(name);
+	}
+	if (n > BESIDES_SHOWN)
+		buffer_printf(ret, " and %u more", n - BESIDES_SHOWN);
+}
+
 static void check_rights(const struct host *h, json_t *checks)
 {
 	CLEANUP(buffer_done) struct buffer status = { 0 };
 	CLEANUP(buffer_done) struct buffer names = { 0 };
 	CLEANUP(buffer_done) struct buffer means = { 0 };
+	CLEANUP(buffer_done) struct buffer besides = { 0 };
 	const char *whose = h->is_agent ? "the agent" : "this user", *value = NULL;
 	char file[64];
 	bool is_needed;
@@ -275,9 +303,11 @@ static void check_rights(const struct host *h, json_t *checks)
 		return;
 	}
 	is_needed = list_missing(strtoull(value, NULL, 16), &names, &means);
+	list_besides(strtoull(value, NULL, 16), &besides);
 	if (!names.n)
-		checks_add(checks, "ok", "capabilities", NULL, NULL, "%s has all that are needed",
-			   whose);
+		checks_add(checks, "ok", "capabilities", NULL, NULL,
+			   "%s has all that are needed, and besides: %s", whose,
+			   besides.n ? besides.data : "none");
 	else if (!h->is_agent)
 		checks_add(
 			checks, "look", "capabilities",

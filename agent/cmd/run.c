@@ -97,6 +97,7 @@ int command_run(const struct invocation *in)
 	if (agent_new(&options, &running, &d))
 		return complain(in, &d);
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
+	agent_give_up_rights(running);
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGINT, &end, NULL);
 	sigaction(SIGTERM, &end, NULL);

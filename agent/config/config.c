@@ -49,9 +49,9 @@ static int set_number(uint32_t *at, const char *value, uint32_t least, uint32_t 
 
 /* Those of our own metrics, of exemplars, and those by which Prometheus says whom it has asked; prometheus_test holds them against what is exported. */
 static const char *const own_labels[] = {
-	"cause",  "finding", "instance", "job",   "kind",    "le",       "lock",   "loss",
-	"map",    "outcome", "pid",      "pool",  "process", "quantile", "reason", "severity",
-	"signal", "source",  "state",    "story", "table",   "thread",   "tid",    "version",
+	"cause",   "finding", "instance", "job",     "kind",     "le",      "lock",     "mode",
+	"outcome", "pid",     "pool",     "process", "quantile", "reason",  "severity", "signal",
+	"source",  "state",   "table",    "thread",  "tid",      "version",
 };
 
 static bool is_label_name(const char *name)

@@ -3,6 +3,7 @@
  * prometheus_test.c - the three forms of a page, judged by hand, by each other and by promtool. The surprise: without promtool its tests are
  * skipped, and say so.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,8 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "base/diag.h"
+#include "config/config.h"
 #include "exporters/prometheus.h"
 #include "exporters/prometheus_client.pb-c.h"
 #include "model/retired.h"
@@ -929,6 +932,72 @@ static void a_page_that_drains_is_the_same_page(void **state)
 	snapshot_unref(s);
 }
 
+/* The label that begins there, as a variable would set it. */
+static int set_label_of(const char *name, size_t n)
+{
+	char variable[128];
+	char *environment[] = { variable, NULL };
+	struct config c;
+	struct diag d = { 0 };
+	int error;
+
+	snprintf(variable, sizeof(variable), "POOLSCOPE_LABELS_%.*s=x", (int)n, name);
+	error = config_read_environment(environment, &c, &d);
+	config_done(&c);
+	return error;
+}
+
+static void no_label_of_ours_can_be_one_of_the_configuration(void **state)
+{
+	struct prometheus_options with_pid = { .has_pid = true };
+	struct snapshot *s = fixture_full();
+	struct buffer b = encode_as(s, PROMETHEUS_OPENMETRICS, &with_pid);
+	unsigned int n_labels = 0;
+
+	(void)state;
+	buffer_add(&b, "", 1);
+	for (const char *at = b.data; (at = strstr(at, "=\"")); at += 2) {
+		const char *name = at;
+
+		while (name > b.data && (name[-1] == '_' || (name[-1] >= 'a' && name[-1] <= 'z')))
+			name--;
+		if (set_label_of(name, (size_t)(at - name)) != -EINVAL)
+			fail_msg("%.*s is taken", (int)(at - name), name);
+		n_labels++;
+	}
+	assert_true(n_labels > 100);
+	assert_int_equal(set_label_of("datacenter", 10), 0);
+	buffer_done(&b);
+	snapshot_unref(s);
+}
+
+static void labels_of_the_configuration_are_at_every_sample_in_every_form(void **state)
+{
+	static const struct label_row labels[] = { { "rack", "a\"7\\" } };
+	struct snapshot *s = fixture_full();
+	struct buffer b;
+	size_t n_with = 0, n_samples = 0;
+
+	(void)state;
+	s->labels = labels;
+	s->n_labels = 1;
+	b = encode(s, NULL);
+	buffer_add(&b, "", 1);
+	for (const char *line = b.data; *line; line = strchr(line, '\n') + 1) {
+		const char *end = strchr(line, '\n'), *label = strstr(line, "rack=\"a\\\"7\\\\\"");
+
+		n_samples += *line != '#';
+		n_with += *line != '#' && label && label < end;
+	}
+	assert_true(n_samples > 100);
+	assert_int_equal(n_with, n_samples);
+	buffer_done(&b);
+	b = encode_as(s, PROMETHEUS_PROTOBUF, NULL);
+	assert_non_null(memmem(b.data, b.n, "rack", 4));
+	buffer_done(&b);
+	snapshot_unref(s);
+}
+
 #define PROTOBUF                                                                                   \
 	"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 #define OPENMETRICS "application/openmetrics-text;version=1.0.0"
@@ -989,6 +1058,8 @@ static void the_form_is_the_one_that_the_client_wants_most(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_label_of_ours_can_be_one_of_the_configuration),
+		cmocka_unit_test(labels_of_the_configuration_are_at_every_sample_in_every_form),
 		cmocka_unit_test(a_pool_is_written_with_all_its_families),
 		cmocka_unit_test(classic_buckets_are_cut_exactly),
 		cmocka_unit_test(what_is_unknown_is_left_out_and_never_0),
