@@ -7,7 +7,7 @@ before=$(bpf_objects)
 useradd -r stranger
 start_service steady poolsim 'steady --seconds 900 --rate 10'
 target=$(pid_of steady)
-check "apt installs the older version" apt install /vm/older.deb
+check "the older version is installed" dpkg -i /vm/older.deb
 since "installed"
 chmod 600 $conf
 printf '\n[findings]\nleak_seconds = 61\n' >>$conf
@@ -35,6 +35,7 @@ check_equal "no process is left" "" "$(pgrep -u poolscope)"
 check_equal "no program and no link is left in the kernel" "$before" "$(bpf_objects)"
 check_equal "the process that was watched goes on" "active $target" "$(systemctl is-active steady) $(pid_of steady)"
 check "its configuration is kept" cmp /root/good.conf $conf
+rm /root/good.conf
 check "apt purges it" apt purge poolscope
 check_equal "no file of it is left" "" "$(find / -xdev \( -user poolscope -o -group poolscope -o -ipath '*poolscope*' \) ! -path '/proc/*' ! -path '/vm/*' ! -path '*/tmp/*' ! -path '/run/systemd/*')"
 check_equal "no unit" "" "$(systemctl list-unit-files --no-legend 'poolscope*'; systemctl list-units --all --no-legend 'poolscope*')"

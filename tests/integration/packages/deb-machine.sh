@@ -15,7 +15,7 @@ build_deb() {
 run_inside() {
 	local script=$1 rc=0 line
 	shift
-	"$ROOT/tests/vm/boot" --kernel "${KERNEL:-6.1}" --timeout 235 --script "$HERE/$script" --file "$HERE/deb-lib.sh:/vm/lib.sh" "$@" \
+	"$ROOT/tests/vm/boot" --kernel "${KERNEL:-6.1}" --timeout 280 --script "$HERE/$script" --file "$HERE/deb-lib.sh:/vm/lib.sh" "$@" \
 		>"$TMP/inside.log" 2>&1 || rc=$?
 	while IFS= read -r line; do
 		case $line in
