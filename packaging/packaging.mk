@@ -49,3 +49,21 @@ deb: export DEB_BUILD_OPTIONS ?= nocheck
 deb:
 	@tools/dev/build-deb $(B)/deb
 	@ls $(B)/deb/*.deb
+
+.PHONY: check-deb
+check-deb: # Debian packages: the same bytes from another build, hardened, lintian and blhc silent, the SDK in them works
+check-deb: deb $(CONFIG) $(SHIM)
+	@tools/dev/check-deb $(B)
+
+# ---- RPM ----
+
+.PHONY: rpm
+rpm: # a source RPM and binary RPMs into build/rpm/, from a clean copy of the tree
+	@tools/dev/build-rpm $(B)/rpm
+
+.PHONY: check-rpm
+check-rpm: # the RPMs: built, read by rpmlint, and looked into; and what is wrong in them is found
+check-rpm: $(CONFIG)
+	@tools/dev/build-rpm $(B)/rpm
+	@tools/dev/check-rpm $(B)/rpm
+	@tools/dev/check-rpm --self-test $(B)/rpm

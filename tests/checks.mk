@@ -4,7 +4,7 @@
 STEP := tools/dev/timed-step $(B)/check
 # the order is that of the shortest way to the first mistake, but a check that reads objects comes after the build
 CHECK_STEPS := check-scripts check-fmt all check-headers check-layers check-docs check-rules check-help \
-	check-unit check-fuzz check-golden check-analyzer check-receiver check-integration
+	check-unit check-fuzz check-golden check-analyzer check-deb check-rpm check-receiver check-integration
 ALL_SRCS = $(wildcard agent/*/*.c exporters/*.c tools/*/*.c)
 
 .PHONY: check

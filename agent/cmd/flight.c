@@ -410,6 +410,15 @@ static bool is_due(const struct flight *f, int64_t delay_ns)
 	       (!f->written_ns || f->now_ns - f->written_ns >= apart_ns);
 }
 
+/* Of a recorder that rests the file has what follows the finding, and all that is known then. */
+static void wake(struct flight *f)
+{
+	if (!recorder_report(f->recorder).rests || recorder_is_on(f->recorder) || !is_due(f, 0))
+		return;
+	recorder_begin(f->recorder, f->now_ns);
+	f->wanted_ns = f->now_ns;
+}
+
 void flight_tick_end(struct flight *f, const struct snapshot *s)
 {
 	if (recorder_is_on(f->recorder))
@@ -421,6 +430,7 @@ void flight_tick_end(struct flight *f, const struct snapshot *s)
 		return;
 	if (critical_news(f, s) && !f->wanted_ns)
 		f->wanted_ns = s->t_ns;
+	wake(f);
 	if (is_due(f, DELAY_NS))
 		begin_file(f);
 }
@@ -430,7 +440,7 @@ void flight_free(struct flight *f)
 	if (!f)
 		return;
 	recorder_settle(f->recorder);
-	if (is_due(f, 0))
+	if (is_due(f, 0) && recorder_first(f->recorder) < recorder_next(f->recorder))
 		begin_file(f);
 	while (f->fd >= 0)
 		flight_go_on(f); /* each call writes, ends or gives up */
@@ -476,11 +486,13 @@ const char *flight_state(const struct flight *f, struct arena *arena, const char
 	*ret_problem = NULL;
 	if (f->options.is_off)
 		return "off";
-	if (f->problem[0])
+	if (r.rests)
+		*ret_problem = arena_printf(
+			arena,
+			"it rests: what is known at one time is more than half of flight_megabytes (%u); what follows a critical finding is kept",
+			f->options.megabytes);
+	else if (f->problem[0])
 		*ret_problem = arena_strdup(arena, f->problem);
-	else if (r.n_blocks && !r.bytes)
-		*ret_problem = arena_strdup(
-			arena, "nothing is kept: flight_megabytes is too little for one tick");
 	else if (access(f->options.folder, W_OK))
 		*ret_problem = arena_printf(arena, "%s: %s", f->options.folder, strerror(errno));
 	return arena_printf(arena, "the last %.0f s are kept in %.1f MiB; %llu files written",

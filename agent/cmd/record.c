@@ -149,7 +149,7 @@ static int ask(const struct invocation *in, struct source *source, struct output
 	if (in->is_flight && o->next >= *ret_until)
 		return diag_set(
 			d, -ENODATA,
-			"the agent keeps nothing: its flight recorder is off ([record] flight)");
+			"the agent keeps nothing: its flight recorder is off, or rests; `poolscope doctor` says why");
 	return 0;
 }
 

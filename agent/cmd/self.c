@@ -170,7 +170,7 @@ static void add_flight_check(const struct self *self, struct snapshot *s, struct
 		add_problem(s, rows, "flight recorder", CHECK_LOOK,
 			    arena_printf(s->arena, "%s; %s", state, problem),
 			    "the minutes before something critical are in no file",
-			    "files need [record] flight_folder, see poolscope.conf(5)");
+			    "see flight_folder and flight_megabytes in poolscope.conf(5)");
 	else
 		add_check(s, rows, "flight recorder", state);
 }

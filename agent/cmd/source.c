@@ -31,6 +31,8 @@
 #include "record/player.h"
 
 #define FIRST_LOOK_MS 1100	/* two ticks: rates need a difference */
+/* Who looks once: only the fifth tick tells for certain how many items were out before, and to which pool connections belong. */
+#define ONLY_LOOK_MS 4300
 #define STARTING_TRIES 15
 #define STARTING_MS 200
 #define STRING_BYTES 4096
@@ -113,17 +115,17 @@ static int open_in_process(const struct invocation *in, struct source *s, struct
 					       .socket_path = "",
 					       .meter = &progress.meter,
 					       .in_process = true };
-	int r;
+	int r, ms = command_goes_on(in) ? FIRST_LOOK_MS : ONLY_LOOK_MS;
 
 	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "No agent runs; watching for a moment …\n");
+		fprintf(stderr, "No agent runs; watching for %d s …\n", ms / 1000);
 	progress_begin(&progress, in);
 	r = agent_new(&options, &s->agent, d);
 	progress_end(&progress);
 	if (!r)
-		r = source_wait(s, FIRST_LOOK_MS, d);
+		r = source_wait(s, ms, d);
 	if (!r && !agent_snapshot(s->agent))
-		r = diag_set(d, -ETIMEDOUT, "the agent saw nothing within %d ms", FIRST_LOOK_MS);
+		r = diag_set(d, -ETIMEDOUT, "the agent saw nothing within %d ms", ms);
 	return r;
 }
 

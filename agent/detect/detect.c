@@ -65,6 +65,7 @@ struct findings {
 struct detect {
 	struct detect_limits limits;
 	struct watched *watched;
+	struct watched *next; /* the one that is likely asked for next; NULL = no guess */
 	struct findings open, closed;
 	struct suspects suspects;
 	uint64_t next_id, opened[DETECTORS_MAX];
@@ -122,6 +123,8 @@ int detect_new(const struct detect_limits *limits, struct detect **ret)
 
 static void watched_free(struct detect *d, struct watched *w)
 {
+	if (d->next == w)
+		d->next = NULL;
 	HASH_DEL(d->watched, w);
 	past_done(&w->past);
 	free(w->holding);
@@ -168,9 +171,20 @@ static struct watched *watched_find(const struct detect *d, struct watched_key k
 	return w;
 }
 
+/* Rows come in the same order from tick to tick, and of very many each search is a miss of the cache. */
+static struct watched *watched_next(struct detect *d, struct watched_key key)
+{
+	struct watched *w = d->next;
+
+	if (!w || memcmp(&w->key, &key, sizeof(key)) != 0)
+		w = watched_find(d, key);
+	d->next = w ? w->hh.next : NULL;
+	return w;
+}
+
 static struct watched *watched_get(struct detect *d, struct watched_key key)
 {
-	struct watched *w = watched_find(d, key);
+	struct watched *w = watched_next(d, key);
 
 	if (w)
 		return w;
@@ -493,7 +507,7 @@ static const char *verdict_of(const struct watched *w, struct arena *arena)
 static void set_verdicts(struct detect *d, struct pool_row *rows, const struct snapshot *s)
 {
 	for (size_t i = 0; i < s->n_pools && d->open.n; i++) {
-		const struct watched *w = watched_find(d, key_of_pool(&rows[i]));
+		const struct watched *w = watched_next(d, key_of_pool(&rows[i]));
 		const char *verdict = w ? verdict_of(w, s->arena) : NULL;
 
 		if (!verdict)

@@ -77,7 +77,7 @@ bool look_pool_deadlock(const struct look *l, struct told *ret)
 		snprintf(ret->text, sizeof(ret->text),
 			 "%s and %.60s are deadlocked: the holders of each wait for the other",
 			 pool_title(p).text, other->name ? other->name : "another pool");
-	snprintf(ret->evidence, sizeof(ret->evidence), "nothing was acquired for %s; ",
+	snprintf(ret->evidence, sizeof(ret->evidence), "nothing was acquired for %s",
 		 duration((double)l->tick.t_ns / 1e9).text);
 	tell_holders(l, is_any, ret);
 	snprintf(ret->advice, sizeof(ret->advice),

@@ -63,6 +63,8 @@ static void refs_trim(struct refs *r)
 
 static void pool_free(struct model *m, struct pool *p)
 {
+	if (m->next_pool == p)
+		m->next_pool = NULL;
 	HASH_DEL(m->pools, p);
 	free(p->books.bytes);
 	for (int i = 0; i < PS_HIST_COUNT; i++)

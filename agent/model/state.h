@@ -261,6 +261,7 @@ struct model {
 	struct lock_sum *lock_sums;
 	struct stall_sum *stall_sums;
 	struct pool *pools;
+	struct pool *next_pool; /* the one that is likely fed next; NULL = no guess */
 	struct endpoint *endpoints;
 	struct given_up *given_ups;
 	size_t n_given_ups, n_given_ups_max;

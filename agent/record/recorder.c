@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * recorder.c - see recorder.h. The surprise: a key costs as much as all that is known, so there is one only from time to time, and what is dropped is a
- * whole run of blocks up to the next one.
+ * whole run of blocks up to the next one. And where all that is known is more than a half of the memory, the other half would hold seconds of a past that
+ * nobody could use: it rests then.
  */
 #include "record/recorder.h"
 
@@ -13,6 +14,7 @@
 #include "record/tick.h"
 
 #define KEYS_NS 60000000000 /* a key at least so often */
+#define REST_NS 600000000000 /* then it is tried again */
 #define KEYS_SHARE 4 /* and once since the last one more than 1 / this of the memory was taken */
 
 struct kept {
@@ -34,6 +36,7 @@ struct recorder {
 	uint64_t next_seq, n_blocks;
 	int64_t now_ns, key_ns, read_ns; /* read_ns: when somebody read last; 0 = never */
 	bool is_on, is_key, is_key_wanted;
+	int64_t rests_ns; /* since when; 0 = it does not */
 	bool is_begun; /* a tick that has not ended */
 	struct block_head head; /* of one that has, and is not deflated yet; borrowed from the writer: */
 	const void *raw; /* what is left of it; NULL = there is none */
@@ -41,9 +44,14 @@ struct recorder {
 	bool has_pieces; /* the block has begun */
 };
 
+static bool is_read(const struct recorder *r, int64_t now_ns)
+{
+	return r->read_ns && now_ns - r->read_ns < RECORDER_READ_NS;
+}
+
 static bool is_wanted(const struct recorder *r, int64_t now_ns)
 {
-	return r->limits.keep_ns || (r->read_ns && now_ns - r->read_ns < RECORDER_READ_NS);
+	return (r->limits.keep_ns && !r->rests_ns) || is_read(r, now_ns);
 }
 
 static void drop_first(struct recorder *r)
@@ -73,6 +81,8 @@ static bool tap_begin(void *context, int64_t now_ns)
 
 	recorder_settle(r);
 	r->now_ns = now_ns;
+	if (r->rests_ns && now_ns - r->rests_ns >= REST_NS)
+		r->rests_ns = 0;
 	r->is_on = is_wanted(r, now_ns);
 	if (!r->is_on)
 		return false;
@@ -140,11 +150,25 @@ bool recorder_is_on(const struct recorder *r)
 	return r && r->is_on;
 }
 
+/* All at once, in the middle of a tick: what it would still take is just what there is too little of. */
+static void rest(struct recorder *r)
+{
+	r->rests_ns = r->now_ns;
+	r->is_on = false;
+	while (r->first)
+		drop_first(r);
+	tick_writer_forget(r->writer);
+}
+
 void recorder_put(struct recorder *r, enum record what, const void *key, const void *value,
 		  const char *text, size_t n_text)
 {
-	if (r->is_on)
-		tick_writer_put(r->writer, what, key, value, text, n_text);
+	if (!r->is_on)
+		return;
+	tick_writer_put(r->writer, what, key, value, text, n_text);
+	if (tick_writer_bytes(r->writer) > r->limits.keep_bytes / 2 && r->limits.keep_ns &&
+	    !is_read(r, r->now_ns))
+		rest(r);
 }
 
 static const struct kept *second_key(const struct recorder *r)
@@ -222,6 +246,7 @@ int recorder_tick_end(struct recorder *r, int64_t wall_ns)
 	if (!r->is_on) {
 		while (r->first)
 			drop_first(r);
+		tick_writer_forget(r->writer);
 		return 0;
 	}
 	r->is_begun = false;
@@ -281,6 +306,7 @@ struct recorder_report recorder_report(const struct recorder *r)
 	return (struct recorder_report){
 		.bytes = r->bytes,
 		.kept_ns = r->first ? r->last->t_ns - r->first->t_ns : 0,
+		.rests = r->rests_ns != 0,
 		.n_left_out = tick_writer_n_left_out(r->writer),
 		.n_blocks = r->n_blocks,
 	};

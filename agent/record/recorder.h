@@ -4,6 +4,9 @@
  *
  * It taps a model. In a tick: the model is fed, recorder_put() has what a snapshot holds beside it, recorder_tick_end() makes the block. While it is not
  * wanted it costs nothing. The oldest blocks go when they are too old or too many; what is left always begins with a key.
+ *
+ * What is known at one tick is part of the memory that it may take. Where that is more than a half, it rests: it keeps nothing and costs nothing, and tries again
+ * after ten minutes. Who reads is told all the same.
  */
 #ifndef POOLSCOPE_RECORD_RECORDER_H
 #define POOLSCOPE_RECORD_RECORDER_H
@@ -53,6 +56,7 @@ uint64_t recorder_next(const struct recorder *r);
 struct recorder_report {
 	size_t bytes;		/* of blocks */
 	int64_t kept_ns;	/* from the first to the last one */
+	bool rests;
 	uint64_t n_left_out;	/* records that found no room */
 	uint64_t n_blocks;	/* made so far */
 };

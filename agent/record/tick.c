@@ -89,6 +89,12 @@ void tick_writer_rest(struct tick_writer *w)
 		buffer_done(&w->out);
 }
 
+void tick_writer_forget(struct tick_writer *w)
+{
+	slots_done(&w->slots);
+	buffer_done(&w->out);
+}
+
 size_t tick_writer_bytes(const struct tick_writer *w)
 {
 	return w->slots.held_bytes + w->out.size +

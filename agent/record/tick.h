@@ -38,6 +38,9 @@ int tick_writer_end(struct tick_writer *w, const void **ret, size_t *ret_n);
 /* What tick_writer_end() gave is needed no more: if it was much, it is freed. */
 void tick_writer_rest(struct tick_writer *w);
 
+/* Nothing is known any more, and no memory is held: the next tick must be a key. */
+void tick_writer_forget(struct tick_writer *w);
+
 /* Of memory that it has: what is known of the last tick, above all. */
 size_t tick_writer_bytes(const struct tick_writer *w);
 

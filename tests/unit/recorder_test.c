@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * recorder_test.c - how much memory the recorder leaves for blocks; what it does with them is in record_test.c. The surprise: it includes recorder.c
+ * recorder_test.c - how much memory the recorder leaves for blocks, and when it rests; what it does with them is in record_test.c. The surprise: it includes recorder.c
  * itself, for what the last tick takes is told to it by the test.
  */
 #include <setjmp.h>
@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "model/model.h"
 #include "record/tick.h"
 
 static size_t n_known;
@@ -97,6 +98,49 @@ static void blocks_give_way_to_what_the_tick_takes(void **state)
 	assert_int_equal(r.bytes, 0);
 }
 
+#define S 1000000000ll
+
+/* A tick of one record, and whether it is kept. */
+static bool run_tick(struct recorder *r, int64_t t_ns)
+{
+	tap_begin(r, t_ns);
+	recorder_put(r, RECORD_moment, NULL, &(struct record_moment){ .seq = 1 }, NULL, 0);
+	recorder_tick_end(r, t_ns);
+	recorder_settle(r);
+	return r->last && r->last->t_ns == t_ns;
+}
+
+/* What is too much may be less later. */
+static void where_it_is_too_much_it_rests_for_ten_minutes(void **state)
+{
+	const struct recorder_limits limits = { .keep_ns = 3600 * S, .keep_bytes = 10000 };
+	struct model *m = model_new();
+	struct recorder *r;
+
+	(void)state;
+	assert_int_equal(recorder_new(m, &limits, &r), 0);
+	n_known = 5000;
+	assert_true(run_tick(r, 1 * S));
+	n_known = 5001;
+	assert_false(run_tick(r, 2 * S));
+	assert_true(recorder_report(r).rests);
+	assert_int_equal(recorder_report(r).bytes, 0); /* the one before went, too */
+	n_known = 1;
+	assert_false(run_tick(r, 601 * S));
+	assert_true(run_tick(r, 602 * S));
+	assert_true(r->last->is_key);
+	assert_true(run_tick(r, 603 * S));
+	assert_false(recorder_report(r).rests);
+	n_known = 5001;
+	r->read_ns = 603 * S; /* somebody reads: he is told whatever it takes */
+	assert_true(run_tick(r, 604 * S));
+	assert_false(recorder_report(r).rests);
+	assert_false(run_tick(r, 613 * S));
+	assert_true(recorder_report(r).rests);
+	recorder_free(r);
+	model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +148,7 @@ int main(void)
 		cmocka_unit_test(but_a_half_is_there_whatever_the_tick_takes),
 		cmocka_unit_test(of_next_to_nothing_it_is_never_more_than_that),
 		cmocka_unit_test(blocks_give_way_to_what_the_tick_takes),
+		cmocka_unit_test(where_it_is_too_much_it_rests_for_ten_minutes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
