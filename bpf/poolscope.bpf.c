@@ -488,6 +488,15 @@ int BPF_PROG(ps_tcp_received, struct sock *sk, void *message, __u64 size, int fl
 	return 0;
 }
 
+/* The same on kernels whose tcp_recvmsg() no longer hands over the length of an address (seen in 7.3; in 6.12 it does). */
+SEC("fexit/tcp_recvmsg")
+int BPF_PROG(ps_tcp_read, struct sock *sk, void *message, __u64 size, int flags, int length)
+{
+	if (!(flags & PS_MSG_PEEK))
+		ps_serves(sk, length, 0, ps_traffic(sk, length, 0));
+	return 0;
+}
+
 /* The same of Unix sockets. */
 SEC("fexit/unix_stream_sendmsg")
 int BPF_PROG(ps_unix_sent, struct socket *socket, void *message, __u64 size, int length)

@@ -24,3 +24,4 @@ check-unit: $(UNIT_BINS)
 include tests/fuzz/fuzz.mk
 include tests/golden/golden.mk
 include tests/bench/bench.mk
+include tests/vm/vm.mk

@@ -144,14 +144,24 @@ static bool has_tracepoint(const struct btf *btf, const char *type, unsigned int
 	return t && btf_is_func_proto(t) && btf_vlen(t) > n_args; /* and one of its own */
 }
 
-static enum tier choose_tier(enum kernel_traffic wanted, bool *ret_has_unix)
+/* How many arguments a function of the kernel has; 0 = there is no such function. */
+static unsigned int n_arguments(const struct btf *btf, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
+
+	t = t ? btf__type_by_id(btf, t->type) : NULL;
+	return t && btf_is_func_proto(t) ? btf_vlen(t) : 0;
+}
+
+static enum tier choose_tier(enum kernel_traffic wanted, struct kernel *k)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	bool has_switch = btf && has_tracepoint(btf, "btf_trace_sched_switch", 4);
 	bool has_length = btf && has_tracepoint(btf, "btf_trace_sock_send_length", 3);
 
-	*ret_has_unix =
-		btf && btf__find_by_name_kind(btf, "unix_stream_sendmsg", BTF_KIND_FUNC) > 0;
+	k->has_unix = btf && n_arguments(btf, "unix_stream_sendmsg");
+	k->has_address = btf && n_arguments(btf, "tcp_recvmsg") > 4;
 	btf__free(btf);
 	if (!has_switch || wanted == KERNEL_TRAFFIC_NONE ||
 	    (wanted == KERNEL_TRAFFIC_LENGTHS && !has_length))
@@ -160,7 +170,7 @@ static enum tier choose_tier(enum kernel_traffic wanted, bool *ret_has_unix)
 }
 
 /* A program that is not asked for is neither loaded nor attached. */
-static void choose_programs(struct poolscope_bpf *skel, enum tier tier, bool has_unix)
+static void choose_programs(struct poolscope_bpf *skel, const struct kernel *k, enum tier tier)
 {
 	bpf_program__set_autoload(skel->progs.ps_switch, tier != TIER_NONE);
 	bpf_program__set_autoload(skel->progs.ps_waking, tier != TIER_NONE);
@@ -173,9 +183,12 @@ static void choose_programs(struct poolscope_bpf *skel, enum tier tier, bool has
 	bpf_program__set_autoload(skel->progs.ps_sent, tier == TIER_LENGTHS);
 	bpf_program__set_autoload(skel->progs.ps_received, tier == TIER_LENGTHS);
 	bpf_program__set_autoload(skel->progs.ps_tcp_sent, tier == TIER_FUNCTIONS);
-	bpf_program__set_autoload(skel->progs.ps_tcp_received, tier == TIER_FUNCTIONS);
-	bpf_program__set_autoload(skel->progs.ps_unix_sent, tier == TIER_FUNCTIONS && has_unix);
-	bpf_program__set_autoload(skel->progs.ps_unix_received, tier == TIER_FUNCTIONS && has_unix);
+	bpf_program__set_autoload(skel->progs.ps_tcp_received,
+				  tier == TIER_FUNCTIONS && k->has_address);
+	bpf_program__set_autoload(skel->progs.ps_tcp_read,
+				  tier == TIER_FUNCTIONS && !k->has_address);
+	bpf_program__set_autoload(skel->progs.ps_unix_sent, tier == TIER_FUNCTIONS && k->has_unix);
+	bpf_program__set_autoload(skel->progs.ps_unix_received, tier == TIER_FUNCTIONS && k->has_unix);
 }
 
 static int load(struct kernel *k, const struct kernel_limits *limits, enum tier tier)
@@ -185,7 +198,7 @@ static int load(struct kernel *k, const struct kernel_limits *limits, enum tier 
 	if (!k->skel)
 		return -errno;
 	apply_limits(k->skel, limits);
-	choose_programs(k->skel, tier, k->has_unix);
+	choose_programs(k->skel, k, tier);
 	if (k->has_multi)
 		bpf_program__set_expected_attach_type(k->skel->progs.ps_probe,
 						      (enum bpf_attach_type)MULTI_ATTACH_TYPE);
@@ -215,7 +228,7 @@ int kernel_load(const struct kernel_limits *limits, struct kernel **ret, struct 
 
 	if (!k)
 		return diag_set(d, -ENOMEM, "out of memory");
-	tier = choose_tier(limits->traffic, &k->has_unix);
+	tier = choose_tier(limits->traffic, k);
 	k->pass_fd = -1;
 	libbpf_set_print(silent);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
@@ -251,7 +264,8 @@ static bool is_of_traffic(const struct kernel *k, const struct bpf_program *p)
 		k->skel->progs.ps_switch,    k->skel->progs.ps_waking,
 		k->skel->progs.ps_sent,      k->skel->progs.ps_received,
 		k->skel->progs.ps_tcp_sent,  k->skel->progs.ps_tcp_received,
-		k->skel->progs.ps_unix_sent, k->skel->progs.ps_unix_received
+		k->skel->progs.ps_unix_sent, k->skel->progs.ps_unix_received,
+		k->skel->progs.ps_tcp_read
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
@@ -276,6 +290,7 @@ int kernel_attach_hooks(struct kernel *k)
 		{ k->skel->progs.ps_received, &k->skel->links.ps_received },
 		{ k->skel->progs.ps_tcp_sent, &k->skel->links.ps_tcp_sent },
 		{ k->skel->progs.ps_tcp_received, &k->skel->links.ps_tcp_received },
+		{ k->skel->progs.ps_tcp_read, &k->skel->links.ps_tcp_read },
 		{ k->skel->progs.ps_unix_sent, &k->skel->links.ps_unix_sent },
 		{ k->skel->progs.ps_unix_received, &k->skel->links.ps_unix_received },
 		{ k->skel->progs.ps_threads_pass, &k->skel->links.ps_threads_pass },

@@ -16,6 +16,7 @@ enum tier { TIER_LENGTHS, TIER_FUNCTIONS, TIER_NONE };
 struct kernel {
 	struct poolscope_bpf *skel;
 	bool has_multi, has_filter;
+	bool has_address; /* tcp_recvmsg() has six arguments, the last is the length of an address */
 	bool has_unix; /* the functions of Unix sockets can be traced; they may be a module's */
 	enum tier tier;
 	char hook_error[256];

@@ -147,8 +147,6 @@ static void a_mistake_has_its_file_and_line_and_what_was_expected(void **state)
 	} cases[] = {
 		{ "[limits]\npools = 7\n", "pools: expected a number from 16 to 1048576", 2 },
 		{ "[limits]\n\npools = many\n", "pools: expected a number from 16 to 1048576", 3 },
-		{ "[probes]\ntraffic = all\n",
-		  "traffic: expected auto, lengths, functions or none, not all", 2 },
 		{ "[web]\nport = 1\n", "there is no key port in section [web]", 2 },
 		{ "[web\n", "expected [section] or key = value", 1 },
 	};
@@ -172,7 +170,12 @@ static void each_way_to_see_traffic_has_a_word(void **state)
 						     CONFIG_TRAFFIC_FUNCTIONS,
 						     CONFIG_TRAFFIC_NONE };
 
+	CLEANUP(config_done) struct config other;
+	struct diag why = { 0 };
+
 	(void)state;
+	assert_true(read_text("[probes]\ntraffic = all\n", &other, &why) < 0);
+	assert_string_equal(why.text, "traffic: expected auto, lengths, functions or none, not all");
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		CLEANUP(config_done) struct config c;
 		struct diag d = { 0 };
