@@ -188,7 +188,8 @@ static void choose_programs(struct poolscope_bpf *skel, const struct kernel *k, 
 	bpf_program__set_autoload(skel->progs.ps_tcp_read,
 				  tier == TIER_FUNCTIONS && !k->has_address);
 	bpf_program__set_autoload(skel->progs.ps_unix_sent, tier == TIER_FUNCTIONS && k->has_unix);
-	bpf_program__set_autoload(skel->progs.ps_unix_received, tier == TIER_FUNCTIONS && k->has_unix);
+	bpf_program__set_autoload(skel->progs.ps_unix_received,
+				  tier == TIER_FUNCTIONS && k->has_unix);
 }
 
 static int load(struct kernel *k, const struct kernel_limits *limits, enum tier tier)

@@ -175,7 +175,8 @@ static void each_way_to_see_traffic_has_a_word(void **state)
 
 	(void)state;
 	assert_true(read_text("[probes]\ntraffic = all\n", &other, &why) < 0);
-	assert_string_equal(why.text, "traffic: expected auto, lengths, functions or none, not all");
+	assert_string_equal(why.text,
+			    "traffic: expected auto, lengths, functions or none, not all");
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		CLEANUP(config_done) struct config c;
 		struct diag d = { 0 };
