@@ -642,7 +642,7 @@ int ps_registers_pass(struct bpf_iter__task *ctx)
 	r.tid = (__u32)task->pid;
 	r.tgid = (__u32)task->tgid;
 	r.state = task->__state;
-	r.is_on_cpu = bpf_core_field_exists(task->on_cpu) ? (__u32)task->on_cpu : 0;
+	r.is_on_cpu = (__u32)ps_is_on_cpu(task);
 	r.switches = task->nvcsw + task->nivcsw;
 	if (!registers || bpf_probe_read_kernel(r.word, PS_REGISTERS_BYTES, registers))
 		return 0;

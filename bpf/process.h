@@ -39,6 +39,14 @@ PS_INLINE void ps_proc_key_read(struct task_struct *task, struct ps_proc_key *re
 }
 #endif
 
+#ifdef __bpf__
+/* An int until 6.12 at least, and a byte in 7.3: so it is read by the size that it has. None where there is one CPU, which may be ours. */
+PS_INLINE int ps_is_on_cpu(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->on_cpu) && BPF_CORE_READ_BITFIELD(task, on_cpu);
+}
+#endif
+
 /* ---- who is left out ------------------------------------------------------------------------------------------------------ */
 
 PS_INLINE int ps_is_left_out(__u32 tgid)

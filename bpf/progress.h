@@ -233,11 +233,8 @@ PS_INLINE int ps_still_found(struct task_struct *task, struct ps_still_thread *r
 {
 	__u32 state = task->__state;
 	int is_frozen_by_flag = state & PS_TASK_UNINTERRUPTIBLE && task->flags & PS_PF_FROZEN;
-	int is_on_cpu = 0; /* ours may be the only one */
 
-	if (bpf_core_field_exists(task->on_cpu)) /* an int to 6.12, narrower in 7.3 */
-		is_on_cpu = BPF_CORE_READ_BITFIELD(task, on_cpu) != 0;
-	ret->kind = ps_still_of(state, is_on_cpu, is_frozen_by_flag,
+	ret->kind = ps_still_of(state, ps_is_on_cpu(task), is_frozen_by_flag,
 				(task->jobctl & PS_JOBCTL_TRAP_FREEZE) != 0);
 	if (ret->kind == PS_STILL_NOT)
 		return 0;
