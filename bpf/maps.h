@@ -208,6 +208,15 @@ PS_SHARED __u64 ps_has_stood[PS_STOOD_BITS / 64];
 /* Raised with each entry of ps_learned that waits for the agent. */
 PS_SHARED __u32 ps_n_wanted = 0;
 
+/*
+ * Adds what must not be there yet: 0, or a negative error. It is looked at as an int: until 6.4 (d7ba4cc900bf) a map's own function returned one, and the
+ * upper half of the register was not its sign, so that no error was ever equal to -EEXIST.
+ */
+PS_INLINE int ps_map_add(void *map, const void *key, const void *value)
+{
+	return (int)bpf_map_update_elem(map, key, value, BPF_NOEXIST);
+}
+
 PS_INLINE void ps_lost(enum ps_loss what)
 {
 	__u32 key = what;

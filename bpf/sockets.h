@@ -133,7 +133,7 @@ PS_INLINE void ps_sock_refused(struct ps_endpoint *ep, __u64 now)
 /* Notes a connection that may be known already. 0 = it was not. */
 PS_INLINE int ps_sock_note(struct ps_endpoint *ep, __u64 id, const struct ps_sock *s, __u64 now)
 {
-	long error = bpf_map_update_elem(&ps_socks, &id, s, BPF_NOEXIST);
+	int error = ps_map_add(&ps_socks, &id, s);
 
 	if (error && error != -PS_EEXIST)
 		ps_sock_refused(ep, now);

@@ -89,7 +89,7 @@ PS_INLINE int ps_arg_load(__u64 address, __u32 size, __u64 *ret)
 {
 	const void *at = (const void *)(unsigned long)address;
 	__u64 value = 0;
-	long error;
+	int error;
 
 	switch (size) {
 	case 1:
@@ -383,7 +383,7 @@ PS_INLINE int ps_function_learn(const struct ps_spec *spec, const struct ps_hit 
 	struct ps_call_key key = {};
 	__u32 wanted = PS_LEARNED_WANTED, *state;
 	struct ps_proc *proc;
-	long error;
+	int error;
 
 	if (ps_key_of(spec, hit, ctx, &spec->learn, 0, &key))
 		return -1;
@@ -397,8 +397,8 @@ PS_INLINE int ps_function_learn(const struct ps_spec *spec, const struct ps_hit 
 		ps_lost(PS_LOSS_functions_full);
 		return PS_LEARNING_FULL;
 	}
-	error = bpf_map_update_elem(&ps_learned, &key, &wanted, BPF_NOEXIST);
-	if (error == -17 /* EEXIST: another thread asked just now */)
+	error = ps_map_add(&ps_learned, &key, &wanted);
+	if (error == -PS_EEXIST) /* another thread asked just now */
 		return PS_LEARNING;
 	if (error) {
 		ps_lost(PS_LOSS_functions_full);

@@ -52,7 +52,7 @@ PS_INLINE int ps_unix_take(__u64 id, struct ps_sock *fresh, __u64 now)
 	__u64 wire = u ? u->wire : 0;
 	struct ps_wire *w = wire ? bpf_map_lookup_elem(&ps_wires, &wire) : 0;
 	struct ps_sock *stale;
-	long error;
+	int error;
 
 	if (!u || !w)
 		return -1;
@@ -68,9 +68,7 @@ PS_INLINE int ps_unix_take(__u64 id, struct ps_sock *fresh, __u64 now)
 	fresh->handoffs_seen = w->handoffs_long;
 	if (ps_n_passes == u->n_passes)
 		fresh->user = 0;
-	error = ps_n_unix_socks < ps_unix_socks_max
-			? bpf_map_update_elem(&ps_socks, &id, fresh, BPF_NOEXIST)
-			: -PS_E2BIG;
+	error = ps_n_unix_socks < ps_unix_socks_max ? ps_map_add(&ps_socks, &id, fresh) : -PS_E2BIG;
 	if (error == -PS_EEXIST)
 		return 0; /* another thread uses it for the first time as well */
 	if (error) {

@@ -295,11 +295,11 @@ PS_INLINE void ps_on_wait_begin(struct ps_pool *p, const struct ps_event *e)
 	struct ps_waiter w = { .since_ns = e->now,
 			       .tid = (__u32)bpf_get_current_pid_tgid(),
 			       .backlog = ps_wait_backlog(p, e) };
-	long error;
+	int error;
 
 	ps_ref_key_of(e, ps_waiter_of(e, e->arg[1]), &key);
-	error = bpf_map_update_elem(&ps_waiters, &key, &w, BPF_NOEXIST);
-	if (error == -17 /* EEXIST */) {
+	error = ps_map_add(&ps_waiters, &key, &w);
+	if (error == -PS_EEXIST) {
 		if (e->spec_flags & PS_SPEC_HANDS)
 			ps_pool_mark(p, PS_POOL_SAME_TASKS);
 		else if (!(e->spec_flags & PS_SPEC_RELAXED))
