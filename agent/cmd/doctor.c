@@ -68,6 +68,8 @@ static json_t *all_checks(const struct invocation *in, const json_t *status, con
 		.agent_pid = (int32_t)json_integer_value(json_object_get(status, "agent_pid")),
 		.is_agent = status != NULL,
 		.config = in->config ? in->config : field_text(status, "config_file"),
+		.config_read_s = field_number(json_object_get(status, "agent"),
+					      "config_last_reload_success_time"),
 	};
 	/* a recording may be of another machine, and of another day */
 	json_t *checks = in->recording ? json_array() : host_checks(&host);

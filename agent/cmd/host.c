@@ -6,6 +6,7 @@
 #include "cmd/host.h"
 
 #include <errno.h>
+#include <math.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -423,7 +424,7 @@ static void check_config(const struct host *h, json_t *checks)
 {
 	const char *path = h->config ? h->config : CONFIG_FILE;
 	CLEANUP(config_done) struct config config = { 0 };
-	double began = began_at(h);
+	double began = began_at(h), read = fmax(began, h->config_read_s);
 	struct diag d = { 0 };
 	struct stat st;
 	int r;
@@ -449,11 +450,11 @@ static void check_config(const struct host *h, json_t *checks)
 			checks, "bad", "configuration", "an agent that begins with it ends at once",
 			"mend that line; `poolscope run --check-config` tells when it is good; the keys are in poolscope.conf(5)",
 			"%s:%u: %s", path, d.line, d.text[0] ? d.text : strerror(-r));
-	else if (began > 0 && (double)st.st_mtime > began + 1)
+	else if (began > 0 && (double)st.st_mtime > read + 1)
 		checks_add(checks, "look", "configuration",
-			   "the agent goes on with what it read when it began",
-			   "sudo systemctl restart poolscope",
-			   "%s has changed since the agent began", path);
+			   "the agent goes on with what it read before",
+			   "sudo systemctl reload poolscope",
+			   "%s has changed since the agent read it", path);
 	else
 		checks_add(checks, "ok", "configuration", NULL, NULL, "%s is good", path);
 }

@@ -18,6 +18,7 @@ struct host {
 	int32_t agent_pid;	/* whose rights count; 0 = those of this process */
 	bool is_agent;		/* there is one, running or in this process */
 	const char *config;	/* the file that the agent reads; NULL = the default one */
+	double config_read_s;	/* when it read that last, Unix time; 0 = not known */
 };
 
 /* Why an agent cannot work in a pid namespace of its own, and what to do. */

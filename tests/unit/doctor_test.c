@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <locale.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,7 +85,7 @@ static int set_up(void **state)
 	snprintf(m->proc, sizeof(m->proc), "%s/proc", m->root);
 	snprintf(m->sys, sizeof(m->sys), "%s/sys", m->root);
 	snprintf(m->config, sizeof(m->config), "%s/conf", m->root);
-	m->host = (struct host){ m->proc, m->sys, 7, true, m->config };
+	m->host = (struct host){ m->proc, m->sys, 7, true, m->config, 0 };
 	put(m, "proc/sys/kernel/osrelease", "6.12.48+deb13-amd64\n");
 	put(m, "proc/sys/net/core/bpf_jit_enable", "1\n");
 	put(m, "proc/7/status", ALL_RIGHTS);
@@ -278,11 +279,16 @@ static void a_slow_clock_wants_a_look(void **state)
 	assert_machine(m, "clock", "ok", "cannot be seen");
 }
 
-static void a_configuration_is_told_by_line_and_when_it_is_newer_than_the_agent(void **state)
+static void
+a_configuration_is_told_by_line_and_when_it_is_newer_than_what_the_agent_read(void **state)
 {
 	struct machine *m = *state;
 
-	assert_machine(m, "configuration", "look", "has changed since the agent began");
+	assert_machine(m, "configuration", "look", "has changed since the agent read it");
+	m->host.config_read_s = 99999999999; /* a reload */
+	assert_machine(m, "configuration", "ok", "is good");
+	m->host.config_read_s = NAN; /* not known */
+	assert_machine(m, "configuration", "look", "has changed since the agent read it");
 	put(m, "proc/stat", "btime 99999999999\n"); /* so that the agent is the younger one */
 	assert_machine(m, "configuration", "ok", "is good");
 	put(m, "proc/7/stat", "nonsense\n");
@@ -441,7 +447,8 @@ int main(void)
 		WITH_MACHINE(locked_memory_matters_before_5_11_alone),
 		WITH_MACHINE(debugfs_and_tracefs_are_not_needed),
 		WITH_MACHINE(a_slow_clock_wants_a_look),
-		WITH_MACHINE(a_configuration_is_told_by_line_and_when_it_is_newer_than_the_agent),
+		WITH_MACHINE(
+			a_configuration_is_told_by_line_and_when_it_is_newer_than_what_the_agent_read),
 		cmocka_unit_test(a_fresh_agent_with_nothing_lost_is_fine),
 		cmocka_unit_test(what_costs_fails_fills_and_is_lost_wants_a_look),
 		cmocka_unit_test(many_failed_targets_are_some_and_a_number),
