@@ -21,10 +21,10 @@ endif
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -linih
 
-WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
-	-Wformat=2 -Werror=unused-function -Werror=implicit-function-declaration -Werror=incompatible-pointer-types $(WERROR)
 # packages are built by compilers that nobody has tried yet
 WERROR := -Werror
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
+	-Wformat=2 -Werror=unused-function -Werror=implicit-function-declaration -Werror=incompatible-pointer-types $(WERROR)
 # CPPFLAGS, CFLAGS and LDFLAGS are the packager's or the user's, and come after ours; fortifying is theirs alone where they speak of it
 CFLAGS ?= -O2 -g
 CPPFLAGS ?=
