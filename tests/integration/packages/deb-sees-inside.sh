@@ -10,7 +10,7 @@ has_waits() { rows plain | tr -d ' \n' | grep -qE '"kind":"connection".*"wait":\
 check "apt installs it" apt install /vm/poolscope.deb
 useradd -r -G poolscope member && useradd -r stranger
 check_equal "it runs as its own user" poolscope "$(stat -c %U "/proc/$(pid_of poolscope)")"
-start_service stall poolsim 'stall --seconds 900 --rate 10'
+start_service stall poolsim 'stall --seconds 900 --rate 10 --faults 180' # a stall every five seconds
 start_service plain poolsim-plain 'too-small --seconds 900 --threads 4 --capacity 2 --hold-ms 60'
 eventually 60 "pools of a service of another user, in a mount namespace of its own, are seen by its probe points" has_row stall '"source": "usdt"'
 eventually 60 "stalls of it are seen" has_stall
