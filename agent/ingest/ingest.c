@@ -698,6 +698,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	read_losses(in);
 	in->report.losses[PS_LOSS_attributes_left_out] +=
 		in->resources.n_left_out + model_n_attributes_left_out(in->model);
+	in->report.losses[PS_LOSS_program_busy] += kernel_n_skipped(in->kernel);
 	in->report.losses[PS_LOSS_endpoints_full] += inventory_n_unfollowed(in->inventory);
 	in->report.used[KERNEL_MAP_UNIX] = inventory_n_followed(in->inventory);
 	in->report.inventory_s = inventory_seconds(in->inventory);

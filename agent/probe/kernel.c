@@ -404,6 +404,22 @@ void kernel_choose(struct kernel *k, bool is_on)
 		kernel_take_in(k, pid);
 }
 
+uint64_t kernel_n_skipped(const struct kernel *k)
+{
+	const struct bpf_program *p;
+	uint64_t n = 0;
+
+	bpf_object__for_each_program(p, k->skel->obj) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t size = sizeof(info);
+
+		if (bpf_program__fd(p) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size))
+			n += info.recursion_misses;
+	}
+	return n;
+}
+
 uint32_t kernel_n_left_out(const struct kernel *k)
 {
 	return __atomic_load_n(&k->skel->bss->ps_n_left_out, __ATOMIC_RELAXED);
