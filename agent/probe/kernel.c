@@ -406,10 +406,11 @@ void kernel_choose(struct kernel *k, bool is_on)
 
 uint64_t kernel_n_skipped(const struct kernel *k)
 {
-	const struct bpf_program *p;
+	struct bpf_program *p;
 	uint64_t n = 0;
 
-	bpf_object__for_each_program(p, k->skel->obj) {
+	bpf_object__for_each_program(p, k->skel->obj)
+	{
 		struct bpf_prog_info info = { 0 };
 		uint32_t size = sizeof(info);
 

@@ -279,6 +279,8 @@ static bool catch (struct look *l, uint32_t tid, struct ps_registers *ret,
 		say_problem(s, "the thread has ended");
 	} else if (error == -ETIMEDOUT)
 		say_problem(s, "it did neither sleep nor run for long while it was looked at");
+	else if (error == -EACCES)
+		say_problem(s, "it runs, and may not be sampled: doctor says why");
 	else if (error)
 		snprintf(s->problem, sizeof(s->problem), "it runs, and cannot be sampled: %s",
 			 strerror(-error));
