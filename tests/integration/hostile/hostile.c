@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* its pools are no handles, and the page would look into them */
+#define POOLSCOPE_USDT_ONLY
 #include "tools/sdk/poolscope.h"
 
 static void wait_for_line(void)
