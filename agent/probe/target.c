@@ -112,6 +112,7 @@ struct target {
 	struct site *site;
 	size_t n_sites;
 	struct recipe_field_plan field[RECIPE_FIELD_COUNT];
+	uint64_t page_root; /* in the file; 0 = none */
 	bool is_light;
 	char problem[256]; /* of the whole, or the first site's; empty = none */
 };
@@ -282,6 +283,7 @@ static const struct verb_info verbs[PS_VERB_COUNT] = {
 	[PS_VERB_none] = { "-", 0 },
 #define VERB(id, name, n_args, args, text) [id] = { #name, n_args },
 #include "bpf/verbs.def"
+	[PS_VERB_page] = { "page", 1 },
 };
 
 static enum ps_verb verb_by_name(const char *name)
@@ -330,20 +332,39 @@ static int sdk_site(struct target_store *s, struct target *t, const struct note 
 	return 0;
 }
 
+/* See target.h. */
+static bool is_spare(const struct note *note, uint16_t machine)
+{
+	enum ps_verb verb = verb_by_name(note->name);
+	struct ps_arg args[PS_MAX_ARGS];
+	unsigned int n = 0;
+
+	return (verb == PS_VERB_acquired || verb == PS_VERB_released) &&
+	       !argspec_parse(note->args, machine, NULL, note->pc_vaddr, args, &n, NULL) &&
+	       n > verbs[verb].n_args;
+}
+
 int target_new_sdk(struct target_store *s, int fd, const char *path, const struct notes *notes,
-		   struct target **ret)
+		   enum target_points which, struct target **ret)
 {
 	AUTO_FREE struct ps_spec *spec = calloc(notes->n + 1, sizeof(*spec));
 	struct target *t = spec ? target_make(s, path, NULL, notes->n) : NULL;
 	int error = t ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < notes->n && !error; i++)
-		error = sdk_site(s, t, &notes->list[i], notes->machine, &spec[i]);
+	for (size_t i = 0; i < notes->n && !error; i++) {
+		const struct note *note = &notes->list[i];
+
+		if (is_spare(note, notes->machine) != (which == TARGET_POINTS_SPARE))
+			continue;
+		if (verb_by_name(note->name) == PS_VERB_page)
+			t->page_root = note->semaphore_offset;
+		error = sdk_site(s, t, note, notes->machine, &spec[t->n_sites]);
+	}
 	if (error) {
 		target_free(s, t);
 		return error;
 	}
-	if (!notes->n)
+	if (!t->n_sites)
 		set_problem(t, "none of its notes is usable");
 	return target_finish(s, t, fd, spec, ret);
 }
@@ -456,6 +477,11 @@ uint32_t target_domain(const struct target *t)
 const struct recipe_field_plan *target_fields(const struct target *t)
 {
 	return t->field;
+}
+
+uint64_t target_page_root(const struct target *t)
+{
+	return t->attachment ? t->page_root : 0;
 }
 
 bool target_is_light(const struct target *t)
