@@ -511,16 +511,19 @@ static uint64_t own_table(const struct page_slot *s)
 
 static bool shape_fits(const struct page_slot *s, const struct poolscope_page_slot *from)
 {
+	uint32_t log2;
+
 	if (from->version != POOLSCOPE_PAGE_VERSION || !from->handle || !from->serial ||
 	    (from->state != POOLSCOPE_PAGE_OPEN && from->state != POOLSCOPE_PAGE_CLOSED) ||
 	    (from->state == POOLSCOPE_PAGE_CLOSED) != (from->closed_ns != 0))
 		return false;
 	if (from->state == POOLSCOPE_PAGE_CLOSED)
 		return true;
-	return (from->holders_at == own_table(s)
-			? from->holders_log2 == POOLSCOPE_PAGE_OWN_HOLDERS_LOG2
-			: from->holders_log2 <= POOLSCOPE_PAGE_TABLE_LOG2_MAX) &&
-	       from->n_holders <= 1u << from->holders_log2 &&
+	log2 = POOLSCOPE_PAGE_TABLE_LOG2(from->holders);
+	return (POOLSCOPE_PAGE_TABLE_AT(from->holders) == own_table(s)
+			? log2 == POOLSCOPE_PAGE_OWN_HOLDERS_LOG2
+			: log2 <= POOLSCOPE_PAGE_TABLE_LOG2_MAX) &&
+	       from->n_holders <= 1u << log2 &&
 	       from->leases_begun - from->leases_ended ==
 		       (uint64_t)from->n_holders + from->unlisted;
 }
@@ -543,6 +546,10 @@ static void slot_take(struct page *g, struct page_slot *s, const struct copy *c,
 {
 	struct page_counts counts;
 
+	if (c->slot.lost) { /* its numbers are off, and it says so: soon they begin anew */
+		s->n_torn++;
+		return;
+	}
 	counts_of(&c->slot, &counts);
 	s->n_torn = 0;
 	if (!shape_fits(s, &c->slot) || !page_counts_fit(&counts, c->now_ns) ||
@@ -576,8 +583,9 @@ struct scan {
 
 static bool has_table_outside(const struct page_slot *s, const struct poolscope_page_slot *from)
 {
-	return from->state == POOLSCOPE_PAGE_OPEN && from->holders_at != own_table(s) &&
-	       from->holders_log2 <= POOLSCOPE_PAGE_TABLE_LOG2_MAX;
+	return from->state == POOLSCOPE_PAGE_OPEN &&
+	       POOLSCOPE_PAGE_TABLE_AT(from->holders) != own_table(s) &&
+	       POOLSCOPE_PAGE_TABLE_LOG2(from->holders) <= POOLSCOPE_PAGE_TABLE_LOG2_MAX;
 }
 
 static void note_table(const struct page_slot *s, const struct poolscope_page_slot *from,
@@ -585,8 +593,8 @@ static void note_table(const struct page_slot *s, const struct poolscope_page_sl
 {
 	bool is_outside = has_table_outside(s, from);
 
-	ret->table_at = is_outside ? from->holders_at : 0;
-	ret->table_log2 = is_outside ? from->holders_log2 : 0;
+	ret->table_at = is_outside ? POOLSCOPE_PAGE_TABLE_AT(from->holders) : 0;
+	ret->table_log2 = is_outside ? POOLSCOPE_PAGE_TABLE_LOG2(from->holders) : 0;
 }
 
 /* It has changed, or is in the midst of it, or was never read. */

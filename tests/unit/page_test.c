@@ -1,841 +1,1564 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page_test.c - the reader of pages, against pages that this program writes in its own memory as a slow writer would, and then lies in, tears and alters at
- * random.
+ * page_test.c - what the SDK's header writes into a process's own memory, against the books of a pool that plays along. The surprise: no
+ * kernel is asked. The semaphore is raised in memory, and a point that would trap is made to, by an int3 in this program's own text.
+ * The same file is compiled as C++ as well, there without what needs the agent's headers.
  */
+#ifdef __cplusplus
+extern "C" {
+#endif
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+#ifdef __cplusplus
+}
+#endif
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "bpf/books.h"
-#include "bpf/hist.h"
-#include "ingest/page.h"
-#include "ingest/paged.h"
-#include "ingest/threads_of.h"
+#include "tools/sdk/poolscope.h"
 
-#define CHUNK_SLOTS 31 /* of 64 KiB */
-#define SECOND 1000000000ull
+#define ROOT (&poolscope_page_semaphore)
+#define SLACK_NS 20000 /* between two clocks that follow each other */
 
-struct area {
-	union {
-		struct poolscope_page_chunk chunk;
-		uint8_t head[POOLSCOPE_PAGE_SLOT_BYTES];
-	};
-	struct poolscope_page_slot slot[CHUNK_SLOTS];
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint32_t gettid_now(void)
+{
+	return (uint32_t)syscall(SYS_gettid);
+}
+
+static void watch(int is_on)
+{
+	ROOT->semaphore = (uint16_t)is_on;
+}
+
+/* Random, the same in each run. */
+static uint64_t dice(uint64_t n)
+{
+	static uint64_t state = 88172645463325252u;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state % n;
+}
+
+/* ---- a reader, as poolscope-page.h tells how ------------------------------------------------------------------------- */
+
+struct copy {
+	struct poolscope_page_slot slot;
+	struct poolscope_page_holder *holders; /* owned */
+	struct poolscope_page_waiter *waiters;
 };
 
-static struct poolscope_page_root root;
-static struct area area[2];
-static struct poolscope_page_holder outside[64];
-static struct page page;
-static struct page_room room;
-static int64_t now;
-static pid_t pid;
-static size_t n_parts, n_bytes; /* that were read */
-static int n_tears; /* so many readings to come see another seq at the end */
-static void (*meddle)(void); /* between two parts of a reading */
+#define HOLDERS_LOG2(c) POOLSCOPE_PAGE_TABLE_LOG2((c)->slot.holders)
+#define WAITERS_LOG2(c) POOLSCOPE_PAGE_TABLE_LOG2((c)->slot.waiters)
 
-static uint64_t at(const void *p)
+static void copy_done(struct copy *c)
 {
-	return (uint64_t)(uintptr_t)p;
+	free(c->holders);
+	free(c->waiters);
+	memset(c, 0, sizeof(*c));
 }
 
-static void read_memory(void *context, struct page_part *part, size_t n)
+static int read_here(void *to, uint64_t from, size_t bytes)
 {
-	for (size_t i = 0; i < n; i++) {
-		page_process_read(context, &part[i], 1);
-		n_bytes += part[i].bytes;
-		if (meddle)
-			meddle();
-		if (part[i].bytes == sizeof(uint32_t) && n_tears) {
-			n_tears--;
-			*(uint32_t *)part[i].into += 2;
+	struct iovec l = { to, bytes }, r = { (void *)(uintptr_t)from, bytes };
+
+	return process_vm_readv(getpid(), &l, 1, &r, 1, 0) == (ssize_t)bytes;
+}
+
+/* 1 = whole, 0 = torn. */
+static int copy_read(struct copy *c, uint64_t at)
+{
+	uint64_t seq_at = at + offsetof(struct poolscope_page_slot, seq);
+	uint32_t before, after;
+	size_t n;
+
+	memset(c, 0, sizeof(*c));
+	assert_true(read_here(&before, seq_at, sizeof(before)));
+	assert_true(read_here(&c->slot, at, sizeof(c->slot)));
+	if (before & 1 || HOLDERS_LOG2(c) > 16 || WAITERS_LOG2(c) > 16)
+		return 0;
+	n = (size_t)1 << HOLDERS_LOG2(c);
+	c->holders = (struct poolscope_page_holder *)calloc(n, sizeof(*c->holders));
+	if (!read_here(c->holders, POOLSCOPE_PAGE_TABLE_AT(c->slot.holders),
+		       n * sizeof(*c->holders)))
+		return copy_done(c), 0;
+	n = (size_t)1 << WAITERS_LOG2(c);
+	c->waiters = (struct poolscope_page_waiter *)calloc(n, sizeof(*c->waiters));
+	if (!read_here(c->waiters, POOLSCOPE_PAGE_TABLE_AT(c->slot.waiters),
+		       n * sizeof(*c->waiters)))
+		return copy_done(c), 0;
+	assert_true(read_here(&after, seq_at, sizeof(after)));
+	if (before != after)
+		return copy_done(c), 0;
+	return 1;
+}
+
+/* Walks a root's chunks; the address of the newest slot of a handle in one of the states, or 0. */
+static uint64_t slot_find_in(const struct poolscope_page_root *root, const void *handle,
+			     uint32_t state)
+{
+	uint64_t at = root->first_chunk, found = 0, serial = 0;
+	struct poolscope_page_chunk c;
+	struct poolscope_page_slot s;
+	unsigned int n = 0;
+
+	while (at && n++ < POOLSCOPE_PAGE_CHUNKS_MAX) {
+		assert_true(read_here(&c, at, sizeof(c)));
+		if (c.magic != POOLSCOPE_PAGE_CHUNK_MAGIC)
+			return 0;
+		assert_int_equal(c.version, POOLSCOPE_PAGE_VERSION);
+		assert_true(c.n_used <= c.n_slots);
+		for (uint32_t i = 1; i <= c.n_used; i++) {
+			uint64_t slot = at + (uint64_t)i * c.slot_bytes;
+
+			assert_true(read_here(&s, slot, 320));
+			if (s.handle == (uintptr_t)handle && s.state == state &&
+			    s.serial > serial) {
+				serial = s.serial;
+				found = slot;
+			}
 		}
+		at = c.next;
 	}
-	n_parts += n;
+	return found;
 }
 
-static int64_t read_clock(void *context)
+static uint64_t slot_find(const void *handle, uint32_t state)
 {
-	(void)context;
-	return now;
+	return slot_find_in(ROOT, handle, state);
 }
 
-static int read_now(void)
+static const struct poolscope_page_holder *holder_of(const struct copy *c, uint64_t item)
 {
-	struct page_memory m = { read_memory, read_clock, &pid };
+	uint64_t n = 1ull << HOLDERS_LOG2(c);
+	uint64_t i = item * 0x9e3779b97f4a7c15ull >> (64 - HOLDERS_LOG2(c));
 
-	n_parts = n_bytes = 0;
-	return page_read(&page, &m, &room);
+	for (; c->holders[i].is_used; i = (i + 1) % n)
+		if (c->holders[i].item == item)
+			return &c->holders[i];
+	return NULL;
 }
 
-static void make_chunk(struct area *a)
+/* What must be true of every whole copy of an open slot. */
+static void check_sound(const struct copy *c)
 {
-	memset(a, 0, sizeof(*a));
-	a->chunk.magic = POOLSCOPE_PAGE_CHUNK_MAGIC;
-	a->chunk.version = POOLSCOPE_PAGE_VERSION;
-	a->chunk.bytes = sizeof(*a);
-	a->chunk.n_slots = CHUNK_SLOTS;
-	a->chunk.slot_bytes = POOLSCOPE_PAGE_SLOT_BYTES;
-	a->chunk.pid = (uint32_t)pid;
+	const struct poolscope_page_slot *s = &c->slot;
+	uint64_t n_held = 0, n_waiting = 0, n_holds = 0, listed = 0;
+
+	for (uint64_t i = 0; i < 1ull << HOLDERS_LOG2(c); i++)
+		if (c->holders[i].is_used) {
+			n_held++;
+			assert_ptr_equal(holder_of(c, c->holders[i].item), &c->holders[i]);
+		}
+	for (uint64_t i = 0; i < 1ull << WAITERS_LOG2(c); i++)
+		n_waiting += c->waiters[i].is_used != 0;
+	for (int i = 0; i < POOLSCOPE_PAGE_BUCKETS; i++)
+		n_holds += s->hold[i];
+	listed = s->leases_begun - s->leases_ended - s->unlisted;
+	assert_int_equal(n_held, s->n_holders);
+	assert_int_equal(n_held, listed);
+	assert_int_equal(n_waiting, s->n_waiting);
+	assert_true(n_holds <= s->leases_ended);
+	assert_int_equal(s->version, POOLSCOPE_PAGE_VERSION);
 }
 
-static int reset(void **state)
+static struct copy open_copy(const void *handle)
 {
-	(void)state;
-	page_done(&page);
-	page_room_done(&room);
-	pid = getpid();
-	now = 1000 * (int64_t)SECOND;
-	n_tears = 0;
-	meddle = NULL;
-	memset(&root, 0, sizeof(root));
-	memset(outside, 0, sizeof(outside));
-	root.version = POOLSCOPE_PAGE_VERSION;
-	root.bytes = sizeof(root);
-	root.magic = POOLSCOPE_PAGE_ROOT_MAGIC;
-	make_chunk(&area[0]);
-	make_chunk(&area[1]);
-	root.first_chunk = at(&area[0]);
-	page.root = at(&root);
-	return 0;
+	uint64_t at = slot_find(handle, POOLSCOPE_PAGE_OPEN);
+	struct copy c;
+
+	assert_true(at != 0);
+	assert_true(copy_read(&c, at));
+	check_sound(&c);
+	return c;
 }
 
-static int leave(void **state)
+/* The slot's numbers alone. */
+static struct poolscope_page_slot open_slot(const void *handle)
 {
-	page_done(&page);
-	page_room_done(&room);
-	(void)state;
-	return 0;
-}
+	struct copy c = open_copy(handle);
+	struct poolscope_page_slot s = c.slot;
 
-/* ---- a slow writer ------------------------------------------------------------------------------------------------------- */
-
-static struct poolscope_page_slot *open_slot(struct area *a, uint64_t handle, uint64_t serial)
-{
-	struct poolscope_page_slot *s = &a->slot[a->chunk.n_used++];
-
-	s->handle = handle;
-	s->serial = serial;
-	s->version = POOLSCOPE_PAGE_VERSION;
-	s->since_ns = (uint64_t)now;
-	s->holders_at = at(s->own_holders);
-	s->holders_log2 = POOLSCOPE_PAGE_OWN_HOLDERS_LOG2;
-	s->state = POOLSCOPE_PAGE_OPEN;
+	copy_done(&c);
 	return s;
 }
 
-static struct poolscope_page_holder *table_of(const struct poolscope_page_slot *s)
+static struct poolscope_page_slot closed_slot(const void *handle)
 {
-	return (struct poolscope_page_holder *)(uintptr_t)s->holders_at;
+	uint64_t at = slot_find(handle, POOLSCOPE_PAGE_CLOSED);
+	struct poolscope_page_slot s;
+
+	assert_true(at != 0);
+	assert_true(read_here(&s, at, sizeof(s)));
+	return s;
 }
 
-static void take(struct poolscope_page_slot *s, uint64_t item)
-{
-	struct poolscope_page_peak *peak = &s->peak[((uint64_t)now >> 30) % POOLSCOPE_PAGE_PEAKS];
-	struct poolscope_page_holder *h = table_of(s);
+static struct poolscope_pool pool;
 
-	while (h->is_used)
-		h++;
-	*h = (struct poolscope_page_holder){
-		.item = item, .since_ns = (uint64_t)now, .waiter = 5, .tid = 77, .is_used = 1
+static void create(uint64_t capacity)
+{
+	poolscope_pool_create(&pool, POOLSCOPE_KIND_CONNECTION, "orders", capacity, 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	watch(1);
+	memset(&pool, 0, sizeof(pool));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	poolscope_pool_destroy(&pool);
+	watch(0);
+	return 0;
+}
+
+/* ---- one thread ------------------------------------------------------------------------------------------------------ */
+
+/* The first of all tests: nothing may have been made before. */
+static void nothing_is_made_while_nobody_watches(void **state)
+{
+	(void)state;
+	watch(0);
+	create(4);
+	poolscope_wait_begin(&pool, 0);
+	poolscope_acquired(&pool, 1, 0, 0);
+	poolscope_released(&pool, 1, 0);
+	poolscope_wait_end(&pool, 0, POOLSCOPE_OUTCOME_TIMEOUT);
+	poolscope_pool_resize(&pool, 5);
+	assert_true(pool.slot_ == 0);
+	watch(1);
+	poolscope_pool_resize(&pool, 6);
+	assert_true(ROOT->first_chunk == 0);
+	assert_int_equal(ROOT->n_refused, 0);
+	assert_int_equal(ROOT->version, POOLSCOPE_PAGE_VERSION);
+	assert_true(ROOT->magic == POOLSCOPE_PAGE_ROOT_MAGIC);
+}
+
+static void a_lease_is_told_with_item_time_thread_and_waiter(void **state)
+{
+	const struct poolscope_page_holder *h;
+	uint64_t before, after, held_from, held_until;
+	struct copy c;
+
+	(void)state;
+	create(4);
+	before = now_ns();
+	poolscope_acquired(&pool, 77, 1234, POOLSCOPE_NEW);
+	after = now_ns();
+	c = open_copy(&pool);
+	h = holder_of(&c, 77);
+	assert_non_null(h);
+	assert_true(h->since_ns >= before && h->since_ns <= after);
+	assert_true(h->waiter == 1234);
+	assert_int_equal(h->tid, gettid_now());
+	assert_int_equal(c.slot.acquires_new, 1);
+	assert_true(c.slot.since_ns >= before && c.slot.since_ns <= after);
+	copy_done(&c);
+
+	held_from = now_ns();
+	poolscope_released(&pool, 77, POOLSCOPE_BROKEN);
+	held_until = now_ns();
+	c = open_copy(&pool);
+	assert_null(holder_of(&c, 77));
+	assert_int_equal(c.slot.released_broken, 1);
+	assert_true(c.slot.hold_sum_ns >= held_from - after);
+	assert_true(c.slot.hold_sum_ns <= held_until - before);
+	assert_true(c.slot.hold_sum_ns == c.slot.hold_max_ns &&
+		    c.slot.hold_sum_ns == c.slot.use_sum);
+	assert_int_equal(c.slot.hold[poolscope_bucket_(c.slot.hold_sum_ns)], 1);
+	copy_done(&c);
+}
+
+#define N_ITEMS 600
+
+/* The books of a pool whose caller makes mistakes. */
+struct truth {
+	uint64_t begun, ended, fresh, broken, unheld, odd_acquire, odd_release, waits;
+	uint8_t is_out[N_ITEMS];
+	uint8_t is_waiting[64];
+};
+
+static void play_lease(struct truth *t)
+{
+	uint64_t item = dice(N_ITEMS);
+	unsigned int flags = dice(7) ? 0 : 1;
+
+	if (dice(100) < (t->begun - t->ended > N_ITEMS / 2 ? 20u : 55u)) {
+		if (!dice(50)) {
+			poolscope_acquired(&pool, item, 0,
+					   POOLSCOPE_UNHELD | (flags ? POOLSCOPE_NEW : 0));
+			t->unheld++;
+		} else {
+			poolscope_acquired(&pool, item, 0, flags ? POOLSCOPE_NEW : 0);
+			t->odd_acquire += t->is_out[item];
+			t->begun += !t->is_out[item];
+			t->is_out[item] = 1;
+		}
+		t->fresh += flags;
+	} else {
+		poolscope_released(&pool, item, flags ? POOLSCOPE_BROKEN : 0);
+		t->odd_release += !t->is_out[item];
+		t->ended += t->is_out[item];
+		t->broken += t->is_out[item] && flags;
+		t->is_out[item] = 0;
+	}
+}
+
+static void play_wait(struct truth *t)
+{
+	uint64_t waiter = dice(64);
+
+	if (dice(2)) {
+		poolscope_wait_begin(&pool, waiter + 1000000);
+		t->waits += !t->is_waiting[waiter];
+		t->is_waiting[waiter] = 1;
+	} else {
+		poolscope_wait_end(&pool, waiter + 1000000, POOLSCOPE_OUTCOME_TIMEOUT);
+		t->waits -= t->is_waiting[waiter];
+		t->is_waiting[waiter] = 0;
+	}
+}
+
+static void check_truth(const struct truth *t)
+{
+	struct copy c = open_copy(&pool);
+	uint64_t n_holds = 0;
+
+	for (int i = 0; i < POOLSCOPE_PAGE_BUCKETS; i++)
+		n_holds += c.slot.hold[i];
+	assert_int_equal(c.slot.leases_begun, t->begun);
+	assert_int_equal(c.slot.leases_ended, t->ended);
+	assert_int_equal(n_holds, t->ended);
+	assert_int_equal(c.slot.acquires_new, t->fresh);
+	assert_int_equal(c.slot.released_broken, t->broken);
+	assert_int_equal(c.slot.unheld, t->unheld);
+	assert_int_equal(c.slot.odd_acquire, t->odd_acquire);
+	assert_int_equal(c.slot.odd_release, t->odd_release);
+	assert_int_equal(c.slot.n_waiting, t->waits);
+	assert_int_equal(c.slot.leases_unlisted + c.slot.waits_unlisted, 0);
+	for (uint64_t i = 0; i < N_ITEMS; i++)
+		assert_int_equal(holder_of(&c, i) != NULL, t->is_out[i]);
+	copy_done(&c);
+}
+
+static void the_slot_says_what_the_books_say_whatever_is_called(void **state)
+{
+	static struct truth t;
+
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	create(0);
+	for (int i = 0; i < 200000; i++) {
+		if (dice(10))
+			play_lease(&t);
+		else
+			play_wait(&t);
+		if (!dice(3000) && i > 10)
+			check_truth(&t);
+	}
+	check_truth(&t);
+	assert_true(t.odd_acquire > 100 && t.odd_release > 100);
+}
+
+static void use_over_time_is_the_sum_of_all_leases(void **state)
+{
+	uint64_t since[40] = { 0 }, sum_least = 0, sum_most = 0, a, b;
+	struct poolscope_page_slot s;
+
+	(void)state;
+	create(40);
+	for (int i = 0; i < 4000; i++) {
+		uint64_t item = dice(40);
+
+		a = now_ns();
+		if (since[item])
+			poolscope_released(&pool, item, 0);
+		else
+			poolscope_acquired(&pool, item, 0, 0);
+		b = now_ns();
+		if (since[item]) {
+			sum_least += a - since[item];
+			sum_most += b - since[item] + (b - a) + 2000; /* the acquire took as long, or so */
+			since[item] = 0;
+		} else {
+			since[item] = b;
+		}
+	}
+	s = open_slot(&pool);
+	a = now_ns();
+	for (int i = 0; i < 40; i++)
+		if (since[i]) {
+			sum_least += a - since[i];
+			sum_most += a - since[i] + 2000;
+		}
+	b = (s.leases_begun - s.leases_ended) * a + s.use_sum;
+	assert_true(b + SLACK_NS >= sum_least);
+	assert_true(b <= sum_most + sum_most / 4 + 50000000u);
+}
+
+static void buckets_are_those_of_the_kernel_side(void **state)
+{
+	/* bounds are powers of 2^(1/8) s; 0.25 s, 0.5 s and 1 s bound theirs, and belong below */
+	(void)state;
+	assert_int_equal(poolscope_bucket_(0), 0);
+	assert_int_equal(poolscope_bucket_(238), 0);
+	assert_int_equal(poolscope_bucket_(239), 1);
+	assert_int_equal(poolscope_bucket_(250000000), 8 * 20);
+	assert_int_equal(poolscope_bucket_(250000010), 8 * 20 + 1);
+	assert_int_equal(poolscope_bucket_(500000000), 8 * 21);
+	assert_int_equal(poolscope_bucket_(1000000000), 8 * 22);
+	assert_int_equal(poolscope_bucket_(1000000040), 8 * 22 + 1);
+	assert_int_equal(poolscope_bucket_(1023999999999ull), 256);
+	assert_int_equal(poolscope_bucket_(1024000000000ull), 257);
+	assert_int_equal(poolscope_bucket_(UINT64_MAX), 257);
+}
+
+/* Where counting begins at the pool's birth, nothing can be out from before. */
+static void a_second_release_is_odd_in_a_pool_that_was_seen_from_its_birth(void **state)
+{
+	struct poolscope_page_slot s;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	poolscope_released(&pool, 1, 0);
+	poolscope_released(&pool, 1, 0);
+	s = open_slot(&pool);
+	assert_int_equal(s.odd_release, 1);
+	assert_int_equal(s.leases_ended, 1);
+	assert_int_equal(s.before_releases, 0);
+}
+
+static void what_was_out_before_comes_back_as_that_until_the_limit_forbids_it(void **state)
+{
+	struct poolscope_page_slot s;
+
+	(void)state;
+	watch(0);
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	poolscope_acquired(&pool, 2, 0, 0);
+	watch(1);
+	poolscope_acquired(&pool, 3, 0, 0);
+	poolscope_released(&pool, 1, 0);
+	s = open_slot(&pool);
+	assert_int_equal(s.before_releases, 1);
+	assert_true(s.before_sum_ns > 0 && s.before_sum_ns < 1000000000u);
+	assert_int_equal(s.before_most, 2); /* of four, one is known to be out and one has come back */
+	poolscope_acquired(&pool, 4, 0, 0);
+	poolscope_acquired(&pool, 5, 0, 0);
+	assert_int_equal(open_slot(&pool).before_most, 1);
+	poolscope_released(&pool, 2, 0);
+	poolscope_released(&pool, 2, 0);
+	s = open_slot(&pool);
+	assert_int_equal(s.before_releases, 2);
+	assert_int_equal(s.odd_release, 1);
+	assert_int_equal(s.leases_begun - s.leases_ended, 3);
+}
+
+static void without_a_limit_any_number_may_have_been_out_before(void **state)
+{
+	struct poolscope_page_slot s;
+
+	(void)state;
+	watch(0);
+	create(0);
+	poolscope_acquired(&pool, 1, 0, 0);
+	watch(1);
+	for (uint64_t i = 0; i < 23; i++)
+		poolscope_released(&pool, i, POOLSCOPE_BROKEN);
+	s = open_slot(&pool);
+	assert_int_equal(s.before_releases, 23);
+	assert_int_equal(s.released_broken, 23);
+	assert_int_equal(s.odd_release, 0);
+}
+
+static void a_pool_that_is_full_while_somebody_waits_is_saturated(void **state)
+{
+	const struct timespec pause = { 0, 20000000 };
+	uint64_t from, until;
+	struct poolscope_page_slot s;
+
+	(void)state;
+	create(2);
+	poolscope_acquired(&pool, 1, 0, 0);
+	poolscope_acquired(&pool, 2, 0, 0);
+	assert_true(open_slot(&pool).saturated_since_ns == 0);
+	from = now_ns();
+	poolscope_wait_begin(&pool, 5);
+	assert_true(open_slot(&pool).saturated_since_ns >= from);
+	nanosleep(&pause, NULL);
+	poolscope_pool_resize(&pool, 3);
+	until = now_ns();
+	s = open_slot(&pool);
+	assert_true(s.saturated_since_ns == 0 && s.saturated_ns >= 20000000u);
+	assert_true(s.saturated_ns <= until - from);
+	poolscope_acquired(&pool, 3, 7, 0); /* another one took it: 5 waits on, and now it is full again */
+	assert_true(open_slot(&pool).saturated_since_ns != 0);
+	poolscope_released(&pool, 3, 0);
+	poolscope_acquired(&pool, 3, 5, 0);
+	s = open_slot(&pool);
+	assert_true(s.saturated_since_ns == 0 && s.n_waiting == 0);
+}
+
+static void a_peak_is_that_of_its_interval(void **state)
+{
+	struct poolscope_page_slot s;
+	uint32_t interval;
+
+	(void)state;
+	create(0);
+	do { /* an interval is over a second; the steps below must not lie in two */
+		interval = (uint32_t)(now_ns() >> POOLSCOPE_PAGE_PEAK_SHIFT);
+	} while ((now_ns() & ((1u << POOLSCOPE_PAGE_PEAK_SHIFT) - 1)) > 800000000u);
+	interval = (uint32_t)(now_ns() >> POOLSCOPE_PAGE_PEAK_SHIFT);
+	for (uint64_t i = 0; i < 5; i++)
+		poolscope_acquired(&pool, i, 0, 0);
+	for (uint64_t i = 0; i < 5; i++)
+		poolscope_released(&pool, i, 0);
+	poolscope_acquired(&pool, 1, 0, 0);
+	s = open_slot(&pool);
+	assert_int_equal(s.peak[interval % 4].interval, interval);
+	assert_int_equal(s.peak[interval % 4].in_use, 5);
+	/* in the next one it begins with what is out then, even if a release is the first thing that happens */
+	poolscope_acquired(&pool, 2, 0, 0);
+	poolscope_peak_(POOLSCOPE_SLOT_(pool.slot_), 2,
+			(uint64_t)(interval + 1) << POOLSCOPE_PAGE_PEAK_SHIFT);
+	assert_int_equal(open_slot(&pool).peak[(interval + 1) % 4].in_use, 2);
+}
+
+/* ---- tables ---------------------------------------------------------------------------------------------------------- */
+
+/* Ids whose place is the table's last entry, so that runs go over its end. */
+static uint64_t crowd_id(uint32_t log2, uint64_t n)
+{
+	static uint64_t ids[24];
+	static size_t n_ids;
+
+	for (uint64_t id = 1; n_ids < 24; id++)
+		if (poolscope_entry_home_(id, log2) >= (1ull << log2) - 2)
+			ids[n_ids++] = id;
+	return ids[n];
+}
+
+static void a_table_finds_what_is_in_it_and_nothing_else(void **state)
+{
+	static struct poolscope_page_waiter table[16] __attribute__((aligned(64)));
+	uint8_t is_in[24] = { 0 };
+	uint64_t at = (uintptr_t)table | 4, e;
+	int n_in = 0;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		uint64_t n = dice(24), id = crowd_id(4, n);
+
+		e = poolscope_entry_find_(at, POOLSCOPE_WAITER_LOG2_, id);
+		if (!e) { /* full, and it is not there */
+			assert_int_equal(n_in, 16);
+			assert_false(is_in[n]);
+			continue;
+		}
+		assert_int_equal(POOLSCOPE_ENTRY_USED_(e, POOLSCOPE_WAITER_LOG2_) != 0, is_in[n]);
+		if (is_in[n]) {
+			if (dice(2))
+				continue;
+			poolscope_entry_free_(at, POOLSCOPE_WAITER_LOG2_, e);
+		} else {
+			((struct poolscope_page_waiter *)(uintptr_t)e)->waiter = id;
+			((struct poolscope_page_waiter *)(uintptr_t)e)->is_used = 1;
+		}
+		n_in += is_in[n] ? -1 : 1;
+		is_in[n] = !is_in[n];
+		for (uint64_t k = 0; k < 24; k++) {
+			e = poolscope_entry_find_(at, POOLSCOPE_WAITER_LOG2_, crowd_id(4, k));
+			assert_int_equal(e && POOLSCOPE_ENTRY_USED_(e, POOLSCOPE_WAITER_LOG2_),
+					 is_in[k]);
+		}
+	}
+}
+
+static void tables_grow_and_keep_what_is_in_them(void **state)
+{
+	struct copy c;
+
+	(void)state;
+	create(3);
+	for (uint64_t i = 0; i < 5000; i++)
+		poolscope_acquired(&pool, i * 64, 0, 0);
+	for (uint64_t i = 0; i < 1000; i++)
+		poolscope_wait_begin(&pool, i + 1);
+	c = open_copy(&pool);
+	assert_int_equal(c.slot.n_holders, 5000);
+	assert_int_equal(c.slot.n_waiting, 1000);
+	for (uint64_t i = 0; i < 5000; i++)
+		assert_non_null(holder_of(&c, i * 64));
+	copy_done(&c);
+	for (uint64_t i = 0; i < 5000; i++)
+		poolscope_released(&pool, i * 64, 0);
+	assert_int_equal(open_slot(&pool).n_holders, 0);
+}
+
+static void a_lease_without_room_is_counted_and_comes_back_all_the_same(void **state)
+{
+	struct poolscope_page_chunk *first;
+	struct poolscope_page_slot s;
+	uint64_t tables, n = 0;
+
+	(void)state;
+	create(0);
+	poolscope_acquired(&pool, 0, 0, 0);
+	first = POOLSCOPE_CHUNK_(ROOT->first_chunk);
+	tables = first->tables_bytes;
+	first->tables_bytes = POOLSCOPE_PAGE_TABLES_BYTES_MAX; /* no more memory for tables */
+	first->cut_at = first->cut_end;
+	memset(first->free_table, 0, sizeof(first->free_table));
+	for (uint64_t i = 1; i < 101; i++)
+		poolscope_acquired(&pool, i, 0, 0);
+	for (uint64_t i = 0; i < 101; i++)
+		poolscope_wait_begin(&pool, i + 1);
+	s = open_slot(&pool);
+	assert_int_equal(s.leases_begun, 101);
+	assert_int_equal(s.n_holders, 14); /* seven eighths of the slot's own 16 */
+	assert_int_equal(s.leases_unlisted, 87);
+	assert_int_equal(s.unlisted, 87);
+	assert_int_equal(s.n_waiting, 7);
+	assert_int_equal(s.waits_unlisted, 94);
+	assert_true(first->tables_refused > 0);
+	for (uint64_t i = 0; i < 101; i++)
+		poolscope_released(&pool, i, 0);
+	poolscope_released(&pool, 0, 0); /* once more */
+	s = open_slot(&pool);
+	assert_int_equal(s.leases_ended, 101);
+	assert_int_equal(s.unlisted, 0);
+	assert_int_equal(s.odd_release, 1);
+	for (int i = 0; i < POOLSCOPE_PAGE_BUCKETS; i++)
+		n += s.hold[i];
+	assert_int_equal(n, 14);
+	first->tables_bytes = tables;
+}
+
+/* ---- beginnings and ends --------------------------------------------------------------------------------------------- */
+
+static void an_event_that_nobody_watched_ends_the_counting(void **state)
+{
+	struct poolscope_page_slot s;
+	uint64_t serial, at;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	serial = open_slot(&pool).serial;
+	watch(0);
+	watch(1); /* nothing happened in between: no gap */
+	poolscope_acquired(&pool, 2, 0, 0);
+	assert_int_equal(open_slot(&pool).serial, serial);
+	assert_int_equal(open_slot(&pool).leases_begun, 2);
+
+	watch(0);
+	at = now_ns();
+	poolscope_released(&pool, 2, 0);
+	assert_true(slot_find(&pool, POOLSCOPE_PAGE_OPEN) == 0);
+	assert_true(pool.slot_ == 0);
+	s = closed_slot(&pool);
+	assert_int_equal(s.serial, serial);
+	assert_int_equal(s.leases_begun, 2);
+	assert_int_equal(s.leases_ended, 0);
+	assert_true(s.closed_ns >= at && s.n_holders == 0);
+
+	watch(1);
+	poolscope_acquired(&pool, 3, 0, 0);
+	s = open_slot(&pool);
+	assert_true(s.serial > serial);
+	assert_int_equal(s.leases_begun, 1);
+	assert_int_equal(s.before_most, 3);
+}
+
+static void an_unwatched_wait_ends_the_counting_too(void **state)
+{
+	(void)state;
+	create(4);
+	poolscope_wait_begin(&pool, 9);
+	assert_int_equal(open_slot(&pool).n_waiting, 1);
+	watch(0);
+	poolscope_wait_end(&pool, 9, POOLSCOPE_OUTCOME_TIMEOUT);
+	watch(1);
+	poolscope_acquired(&pool, 1, 0, 0);
+	assert_int_equal(open_slot(&pool).n_waiting, 0);
+}
+
+/* A program that is not watched and a library that is take turns: each turn must not make a new slot. */
+static void gaps_without_end_do_not_cost_a_slot_each(void **state)
+{
+	struct poolscope_page_chunk *first;
+	uint64_t serial, skipped;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	first = POOLSCOPE_CHUNK_(ROOT->first_chunk);
+	serial = first->serial;
+	skipped = first->skipped;
+	for (int i = 0; i < 10000; i++) {
+		watch(0);
+		poolscope_acquired(&pool, 1, 0, 0);
+		watch(1);
+		poolscope_released(&pool, 1, 0);
+	}
+	assert_true(first->serial - serial > 4 && first->serial - serial < 24);
+	assert_true(first->skipped - skipped > 9000);
+}
+
+static void a_destroyed_pool_keeps_its_numbers_and_its_successor_has_its_own(void **state)
+{
+	struct poolscope_page_slot s;
+
+	(void)state;
+	create(4);
+	for (uint64_t i = 0; i < 20; i++)
+		poolscope_acquired(&pool, i, 0, 0);
+	poolscope_wait_begin(&pool, 1);
+	poolscope_pool_destroy(&pool);
+	poolscope_pool_destroy(&pool);
+	assert_true(slot_find(&pool, POOLSCOPE_PAGE_OPEN) == 0);
+	assert_int_equal(closed_slot(&pool).leases_begun, 20);
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	s = open_slot(&pool);
+	assert_int_equal(s.leases_begun, 1);
+	assert_true(s.serial > closed_slot(&pool).serial);
+	assert_int_equal(closed_slot(&pool).leases_begun, 20);
+	create(7); /* without destroying it */
+	poolscope_acquired(&pool, 1, 0, 0);
+	assert_int_equal(closed_slot(&pool).serial, s.serial);
+	assert_int_equal(open_slot(&pool).capacity_most, 7);
+}
+
+static void calls_without_a_pool_are_counted_as_strays(void **state)
+{
+	struct poolscope_page_chunk *first;
+	struct poolscope_pool none;
+	uint64_t strays;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	first = POOLSCOPE_CHUNK_(ROOT->first_chunk);
+	strays = first->strays;
+	memset(&none, 0x5a, sizeof(none)); /* not even zeroed */
+	for (int is_watched = 0; is_watched < 2; is_watched++) {
+		watch(is_watched);
+		poolscope_acquired(&none, 1, 0, 0);
+		poolscope_released(&none, 1, 0);
+		poolscope_wait_begin(&none, 0);
+		poolscope_wait_end(&none, 0, POOLSCOPE_OUTCOME_TIMEOUT);
+	}
+	assert_int_equal(first->strays - strays, 4);
+	poolscope_pool_create(&none, POOLSCOPE_KIND_LOCK, "n", 1, 0);
+	poolscope_acquired(&none, 1, 0, 0);
+	assert_int_equal(open_slot(&none).leases_begun, 1);
+	poolscope_pool_destroy(&none);
+}
+
+static void a_handle_that_was_moved_begins_anew(void **state)
+{
+	static struct poolscope_pool moved;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	memcpy(&moved, &pool, sizeof(pool));
+	poolscope_acquired(&moved, 2, 0, 0);
+	assert_int_equal(open_slot(&pool).leases_begun, 1);
+	assert_int_equal(open_slot(&moved).leases_begun, 1);
+	poolscope_pool_destroy(&moved);
+}
+
+static void a_closed_slot_is_used_again_when_it_has_been_kept(void **state)
+{
+	struct poolscope_page_chunk *first;
+	struct poolscope_page_slot *s;
+	uint64_t at;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	first = POOLSCOPE_CHUNK_(ROOT->first_chunk);
+	at = pool.slot_;
+	poolscope_pool_destroy(&pool);
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	assert_true(pool.slot_ != at);
+	poolscope_pool_destroy(&pool);
+	for (uint64_t i = first->oldest_closed; i; i = s->next) { /* five seconds go by */
+		s = POOLSCOPE_SLOT_(i);
+		s->closed_ns -= 5000000000u;
+	}
+	at = first->oldest_closed;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	assert_true(pool.slot_ == at);
+}
+
+static void pools_without_end_find_a_limit_and_its_count(void **state)
+{
+	static struct poolscope_pool many[17500];
+	uint32_t refused = ROOT->n_refused, n = 0;
+
+	(void)state;
+	for (int i = 0; i < 17500; i++) {
+		poolscope_pool_create(&many[i], POOLSCOPE_KIND_OBJECT, "one of many", 0, 0);
+		poolscope_acquired(&many[i], 1, 0, 0);
+		n += many[i].slot_ == POOLSCOPE_REFUSED_;
+	}
+	assert_true(n > 0 && n < 1500);
+	assert_int_equal(ROOT->n_refused - refused, n);
+	assert_int_equal(POOLSCOPE_CHUNK_(ROOT->first_chunk)->n_chunks, POOLSCOPE_PAGE_CHUNKS_MAX);
+	poolscope_pool_destroy(&many[0]);
+	create(4); /* what was closed just now is taken when there is nothing else */
+	poolscope_acquired(&pool, 1, 0, 0);
+	assert_int_equal(open_slot(&pool).leases_begun, 1);
+	watch(0);
+	poolscope_acquired(&many[17499], 2, 0, 0);
+	watch(1);
+	for (int i = 0; i < 17500; i++)
+		poolscope_pool_destroy(&many[i]);
+	assert_int_equal(POOLSCOPE_CHUNK_(ROOT->first_chunk)->n_open, 1);
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------------------ */
+
+static void the_counter_tells_the_time_of_the_clock(void **state)
+{
+	uint64_t end = now_ns() + 1300000000u, before, after, t, n_far = 0, n = 0, n_counter = 0;
+	struct poolscope_page_slot *s;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	s = POOLSCOPE_SLOT_(pool.slot_);
+	do {
+		before = now_ns();
+		t = poolscope_now_(s);
+		after = now_ns();
+		n++;
+		n_far += t + SLACK_NS < before || t > after + SLACK_NS;
+		n_counter += s->clock_span != 0;
+	} while (after < end);
+	assert_int_equal(n_far, 0);
+	if (POOLSCOPE_CHUNK_(ROOT->first_chunk)->clock == POOLSCOPE_PAGE_CLOCK_COUNTER)
+		assert_true(n_counter > 0);
+	else
+		assert_int_equal(n_counter, 0);
+}
+
+static void a_counter_that_jumps_is_not_believed(void **state)
+{
+	struct poolscope_page_slot *s;
+	uint64_t before, t;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	s = POOLSCOPE_SLOT_(pool.slot_);
+	s->set_count = (poolscope_counter_() - 100000000u) | 1; /* known speed: 10 ns a count */
+	s->set_ns = now_ns() - 1000000000u;
+	s->clock_mult = 10u << 26;
+	s->clock_span = 0;
+	for (int i = 0; i < 3; i++) {
+		before = now_ns();
+		t = poolscope_now_(s);
+		assert_true(t >= before && t <= now_ns());
+		s->set_count = (poolscope_counter_() - 7000000000u) | 1; /* it ran on while the machine slept */
+		s->set_ns = now_ns() - 20000000u;
+	}
+	s->set_count = poolscope_counter_() + 1000000000u; /* it went back */
+	s->clock_span = 0;
+	before = now_ns();
+	t = poolscope_now_(s);
+	assert_true(t >= before && t <= now_ns());
+	assert_int_equal(s->clock_span, 0);
+}
+
+/* ---- threads --------------------------------------------------------------------------------------------------------- */
+
+#define N_THREADS 4
+#define N_TURNS 20000
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int has_lock;
+
+static void *take_turns(void *arg)
+{
+	uint64_t item = (uintptr_t)arg * 100;
+
+	for (int i = 0; i < N_TURNS; i++) {
+		if (has_lock)
+			pthread_mutex_lock(&lock);
+		poolscope_acquired(&pool, item + (uint64_t)i % 7, 0, 0);
+		if (has_lock) {
+			pthread_mutex_unlock(&lock);
+			pthread_mutex_lock(&lock);
+		}
+		poolscope_released(&pool, item + (uint64_t)i % 7, 0);
+		if (has_lock)
+			pthread_mutex_unlock(&lock);
+	}
+	return NULL;
+}
+
+static void run_threads(void)
+{
+	pthread_t t[N_THREADS];
+
+	for (uintptr_t i = 0; i < N_THREADS; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, take_turns, (void *)(i + 1)), 0);
+	for (int i = 0; i < N_THREADS; i++)
+		pthread_join(t[i], NULL);
+}
+
+static void threads_under_the_pools_lock_are_all_counted(void **state)
+{
+	struct poolscope_page_slot s;
+
+	(void)state;
+	create(40);
+	has_lock = 1;
+	run_threads();
+	s = open_slot(&pool);
+	assert_int_equal(s.leases_begun, N_THREADS * N_TURNS);
+	assert_int_equal(s.leases_ended, N_THREADS * N_TURNS);
+	assert_int_equal(s.collisions + s.lost, 0);
+}
+
+static void threads_without_a_lock_are_all_counted_in_a_pool_that_says_so(void **state)
+{
+	struct poolscope_page_slot s;
+
+	(void)state;
+	create(0);
+	poolscope_pool_unlocked(&pool);
+	has_lock = 0;
+	run_threads();
+	s = open_slot(&pool);
+	assert_int_equal(s.leases_begun, N_THREADS * N_TURNS);
+	assert_int_equal(s.leases_ended, N_THREADS * N_TURNS);
+	assert_int_equal(s.odd_acquire + s.odd_release + s.collisions + s.lost, 0);
+	assert_int_equal(s.lock, POOLSCOPE_PAGE_LOCK_SHARED);
+}
+
+/* What is counted then may be wrong; but it is known to be, and nothing worse happens. */
+static void threads_without_a_lock_in_a_pool_that_does_not_say_so_do_no_harm(void **state)
+{
+	uint64_t at;
+
+	(void)state;
+	create(0);
+	has_lock = 0;
+	run_threads();
+	at = slot_find(&pool, POOLSCOPE_PAGE_OPEN);
+	assert_true(at != 0);
+	poolscope_acquired(&pool, 999, 0, 0);
+	poolscope_acquired(&pool, 998, 0, 0);
+	at = slot_find(&pool, POOLSCOPE_PAGE_OPEN);
+	assert_true(at != 0 && POOLSCOPE_SLOT_(at)->leases_begun >= 1);
+}
+
+static void two_calls_at_once_are_seen_and_the_next_begins_anew(void **state)
+{
+	struct poolscope_page_slot *s, now;
+	struct copy c;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	poolscope_wait_begin(&pool, 42);
+	s = POOLSCOPE_SLOT_(pool.slot_);
+	s->seq |= 1; /* another one is writing */
+	poolscope_acquired(&pool, 2, 0, 0);
+	assert_int_equal(s->leases_begun, 1);
+	assert_int_equal(s->collisions, 1);
+	assert_true(s->lost != 0);
+	poolscope_write_end_(s);
+	poolscope_acquired(&pool, 3, 0, 0);
+	now = open_slot(&pool);
+	assert_true(now.serial > s->serial);
+	assert_int_equal(s->state, POOLSCOPE_PAGE_CLOSED);
+	assert_int_equal(now.leases_begun, 1);
+	assert_int_equal(now.lock, POOLSCOPE_PAGE_LOCK_SHARED);
+	c = open_copy(&pool); /* who waited waits still */
+	assert_int_equal(c.slot.n_waiting, 1);
+	copy_done(&c);
+	poolscope_acquired(&pool, 4, 42, 0);
+	assert_int_equal(open_slot(&pool).n_waiting, 0);
+}
+
+static void a_bit_that_is_never_given_back_ends_in_not_counting(void **state)
+{
+	struct poolscope_page_slot *s;
+	uint64_t serial;
+
+	(void)state;
+	create(4);
+	poolscope_pool_unlocked(&pool);
+	poolscope_acquired(&pool, 1, 0, 0);
+	s = POOLSCOPE_SLOT_(pool.slot_);
+	serial = s->serial;
+	s->lock |= POOLSCOPE_PAGE_LOCK_TAKEN;
+	poolscope_acquired(&pool, 2, 0, 0);
+	assert_true(s->lost != 0);
+	assert_int_equal(s->leases_begun, 1);
+	s->lock = POOLSCOPE_PAGE_LOCK_SHARED; /* it comes back after all */
+	poolscope_acquired(&pool, 3, 0, 0);
+	assert_true(open_slot(&pool).serial > serial);
+	assert_int_equal(open_slot(&pool).leases_begun, 1);
+}
+
+static volatile int is_over;
+
+static void *write_on(void *arg)
+{
+	uint64_t n = 0;
+
+	(void)arg;
+	while (!is_over) {
+		n++;
+		poolscope_acquired(&pool, n % 50, 0, 0);
+		if (n % 3 == 0)
+			poolscope_wait_begin(&pool, n % 20 + 1);
+		if (n > 20)
+			poolscope_released(&pool, (n - 20) % 50, 0);
+		if (n % 5 == 0)
+			poolscope_wait_end(&pool, n % 20 + 1, POOLSCOPE_OUTCOME_TIMEOUT);
+	}
+	return NULL;
+}
+
+static void what_a_reader_calls_whole_adds_up(void **state)
+{
+	pthread_t writer;
+	int n_whole = 0;
+	uint64_t at, end;
+	struct copy c;
+
+	(void)state;
+	create(0);
+	poolscope_acquired(&pool, 0, 0, 0);
+	is_over = 0;
+	assert_int_equal(pthread_create(&writer, NULL, write_on, NULL), 0);
+	for (end = now_ns() + 300000000u; now_ns() < end || n_whole < 20;) {
+		at = slot_find(&pool, POOLSCOPE_PAGE_OPEN);
+		if (!at || !copy_read(&c, at))
+			continue;
+		check_sound(&c);
+		n_whole++;
+		copy_done(&c);
+	}
+	is_over = 1;
+	pthread_join(writer, NULL);
+}
+
+/* ---- fork, and no memory --------------------------------------------------------------------------------------------- */
+
+/* A child of its own for what must not be done here; what it asserts is its exit. */
+#define IN_CHILD(body)                                                                             \
+	do {                                                                                       \
+		int status_;                                                                       \
+		pid_t pid_ = fork();                                                               \
+		assert_true(pid_ >= 0);                                                            \
+		if (!pid_) {                                                                       \
+			alarm(60);                                                                 \
+			body;                                                                      \
+			_exit(0);                                                                  \
+		}                                                                                  \
+		assert_int_equal(waitpid(pid_, &status_, 0), pid_);                                \
+		assert_int_equal(status_, 0);                                                      \
+	} while (0)
+#define MUST(n, is_true)                                                                           \
+	do {                                                                                       \
+		if (!(is_true))                                                                    \
+			_exit(n);                                                                  \
+	} while (0)
+
+static void check_child(const struct poolscope_page_slot *parents)
+{
+	struct poolscope_page_slot *s;
+
+	MUST(1, parents->handle == 0 && parents->leases_begun == 0);
+	MUST(2, slot_find(&pool, POOLSCOPE_PAGE_OPEN) == 0);
+	poolscope_released(&pool, 1, 0); /* what the parent took */
+	MUST(3, POOLSCOPE_SLOT_(pool.slot_) != parents);
+	s = POOLSCOPE_SLOT_(pool.slot_);
+	MUST(4, slot_find(&pool, POOLSCOPE_PAGE_OPEN) == pool.slot_);
+	MUST(5, s->leases_begun == 0 && s->before_releases == 1 && s->odd_release == 0);
+	MUST(6, s->pid == (uint32_t)getpid());
+	poolscope_acquired(&pool, 5, 0, 0);
+	MUST(7, s->own_holders[poolscope_entry_home_(5, 4)].tid == gettid_now());
+	MUST(8, POOLSCOPE_CHUNK_(ROOT->first_chunk)->serial == 1);
+	poolscope_pool_destroy(&pool);
+	MUST(9, s->state == POOLSCOPE_PAGE_CLOSED);
+}
+
+static void a_child_has_pages_of_its_own(void **state)
+{
+	struct poolscope_page_slot *s;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	poolscope_acquired(&pool, 2, 0, 0);
+	s = POOLSCOPE_SLOT_(pool.slot_);
+	POOLSCOPE_CHUNK_(ROOT->first_chunk)->lock = 1; /* another thread has it, and is not in the child */
+	s->seq |= 1;
+	IN_CHILD(check_child(s));
+	poolscope_write_end_(s);
+	POOLSCOPE_CHUNK_(ROOT->first_chunk)->lock = 0;
+	assert_int_equal(open_slot(&pool).leases_begun, 2);
+	assert_int_equal(open_slot(&pool).before_releases, 0);
+	IN_CHILD({
+		watch(0); /* nobody watches the child */
+		poolscope_released(&pool, 1, 0);
+		MUST(1, pool.slot_ == 0);
+		watch(1);
+		IN_CHILD(poolscope_acquired(&pool, 1, 0, 0);
+			 MUST(2, open_slot(&pool).leases_begun == 1));
+	});
+}
+
+static void refuse(long call)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	s->n_holders++;
-	s->leases_begun++;
-	s->use_sum -= (uint64_t)now;
-	*peak = (struct poolscope_page_peak){ (uint32_t)((uint64_t)now >> 30), s->n_holders };
-	s->seq += 2;
+	struct sock_fprog program = { 4, filter };
+
+	MUST(90, !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	MUST(91, !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
 }
 
-static void give(struct poolscope_page_slot *s, uint64_t item)
+static void check_refused(long call)
 {
-	struct poolscope_page_holder *h = table_of(s);
-	uint64_t held;
+	uint32_t refused = ROOT->n_refused;
 
-	while (!h->is_used || h->item != item)
-		h++;
-	held = (uint64_t)now - h->since_ns;
-	h->is_used = 0;
-	s->n_holders--;
-	s->leases_ended++;
-	s->use_sum += (uint64_t)now;
-	s->hold[ps_hist_bucket(held)]++;
-	s->hold_sum_ns += held;
-	if (held > s->hold_max_ns)
-		s->hold_max_ns = held;
-	s->seq += 2;
+	ROOT->first_chunk = 0; /* as in a process that has none yet */
+	refuse(call);
+	errno = 77;
+	poolscope_acquired(&pool, 1, 0, 0);
+	poolscope_released(&pool, 1, 0);
+	poolscope_wait_begin(&pool, 0);
+	poolscope_wait_end(&pool, 0, POOLSCOPE_OUTCOME_TIMEOUT);
+	MUST(1, errno == 77);
+	MUST(2, ROOT->n_refused == refused + 1 && ROOT->first_chunk == 0);
+	MUST(3, pool.slot_ == POOLSCOPE_REFUSED_);
+	poolscope_pool_resize(&pool, 7);
+	watch(0);
+	poolscope_acquired(&pool, 1, 0, 0);
+	MUST(4, pool.slot_ == 0); /* watched again it may try again */
+	poolscope_pool_destroy(&pool);
 }
 
-static void close_slot(struct poolscope_page_slot *s)
-{
-	s->state = POOLSCOPE_PAGE_CLOSED;
-	s->closed_ns = (uint64_t)now;
-	s->seq += 2;
-}
-
-/* ---- what is read -------------------------------------------------------------------------------------------------------- */
-
-static void a_slot_is_read_as_it_was_written(void **state)
-{
-	struct poolscope_page_slot *s = open_slot(&area[0], 4096, 1);
-	struct ps_hist h;
-
-	(void)state;
-	take(s, 11);
-	now += 5000;
-	take(s, 12);
-	now += 5000;
-	give(s, 11);
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_lies, 0);
-	assert_int_equal(page.slot[0].serial, 1);
-	assert_int_equal(page.slot[0].handle, 4096);
-	assert_int_equal(page.slot[0].counts.leases_begun, 2);
-	assert_int_equal(page.slot[0].counts.leases_ended, 1);
-	assert_int_equal(page_counts_use(&page.slot[0].counts, now), 15000);
-	assert_int_equal(page.slot[0].n_holders, 1);
-	assert_int_equal(page.slot[0].holder[0].item, 12);
-	assert_int_equal(page.slot[0].holder[0].since_ns, now - 5000);
-	assert_int_equal(page.slot[0].holder[0].tid, 77);
-	page_slot_hold(&page.slot[0], &h);
-	assert_int_equal(h.sum_ns, 10000);
-	assert_int_equal(h.bucket[ps_hist_bucket(10000)], 1);
-}
-
-static void of_what_has_not_changed_only_the_head_is_read(void **state)
-{
-	size_t n = 0;
-
-	(void)state;
-	for (uint64_t i = 1; i <= CHUNK_SLOTS; i++)
-		take(open_slot(&area[0], 64 * i, i), i);
-	assert_int_equal(read_now(), 0);
-	now += (int64_t)SECOND;
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(n_parts, 2 + CHUNK_SLOTS); /* the root and the chunk */
-	assert_true(n_bytes < CHUNK_SLOTS * 400);
-	take(&area[0].slot[3], 99);
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(n_parts, 2 + CHUNK_SLOTS + 2);
-	for (size_t i = 0; i < page.n_slots; i++)
-		n += page.slot[i].n_holders;
-	assert_int_equal(n, CHUNK_SLOTS + 1);
-}
-
-static void slots_of_all_chunks_are_found(void **state)
+static void without_memory_a_pool_is_refused_once_and_counted(void **state)
 {
 	(void)state;
-	take(open_slot(&area[0], 64, 1), 1);
-	assert_int_equal(read_now(), 0);
-	area[0].chunk.next = at(&area[1]);
-	take(open_slot(&area[1], 128, 2), 2);
-	take(open_slot(&area[0], 192, 3), 3); /* and a slot of one that was known before */
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_chunks, 2);
-	assert_int_equal(page.slot[1].serial, 3);
-	assert_int_equal(page.slot[CHUNK_SLOTS].serial, 2);
-	assert_int_equal(page.n_lies, 0);
+	create(4);
+	IN_CHILD(check_refused(SYS_mmap));
+	IN_CHILD(check_refused(SYS_madvise));
 }
 
-static void a_table_outside_is_read_where_it_is(void **state)
-{
-	struct poolscope_page_slot *s = open_slot(&area[0], 4096, 1);
+/* ---- a library of its own -------------------------------------------------------------------------------------------- */
 
-	(void)state;
-	s->holders_at = at(outside);
-	s->holders_log2 = 6;
-	for (uint64_t i = 0; i < 40; i++, now += 10)
-		take(s, 100 + i);
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].n_holders, 40);
-	assert_int_equal(page.n_lies, 0);
-	assert_int_equal(page.slot[0].seq, s->seq);
-	s->holders_at = 4096; /* nothing is there */
-	s->seq += 2;
-	assert_int_equal(read_now(), 0);
-	assert_true(page.has_lied);
-	assert_int_equal(page.slot[0].n_holders, 40);
+#ifndef __cplusplus
+#include <elf.h>
+#include <link.h>
+#include <sys/ucontext.h>
+
+#include "bpf/hist.h"
+#include "discover/argspec.h"
+#include "discover/notes.h"
+#include "tools/sdk/poolscope-usdt.h"
+
+#define SHIM "build/libpoolscope-usdt.so"
+
+static void notes_of(const char *path, struct notes *ret)
+{
+	struct diag d = { 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(notes_read(fd, "poolscope", 10000, ret, &d), 0);
+	assert_int_equal(ret->n_bad, 0);
+	close(fd);
 }
 
-static struct poolscope_page_slot *moving;
-
-static void move_table(void)
+/* What an agent does: the note's semaphore, as an address in this process. */
+static struct poolscope_page_root *root_of_shim(void *library)
 {
-	if (!moving->own_holders[0].is_used)
-		return;
-	memcpy(outside, moving->own_holders, sizeof(moving->own_holders));
-	memset(moving->own_holders, 0, sizeof(moving->own_holders));
-	moving->holders_at = at(outside);
-	moving->holders_log2 = 6;
-	moving->seq += 2;
-}
+	struct poolscope_page_root *root = NULL;
+	struct notes notes;
+	struct link_map *map;
 
-static void a_table_that_moves_while_it_is_read_is_read_in_the_next_tick(void **state)
-{
-	(void)state;
-	moving = open_slot(&area[0], 4096, 1);
-	take(moving, 11);
-	meddle = move_table;
-	assert_int_equal(read_now(), 0);
-	meddle = NULL;
-	assert_int_equal(page.slot[0].counts.leases_begun, 1);
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].n_holders, 1);
-	assert_int_equal(page.n_lies, 0);
-}
+	assert_int_equal(dlinfo(library, RTLD_DI_LINKMAP, &map), 0);
+	notes_of(SHIM, &notes);
+	for (size_t i = 0; i < notes.n; i++)
+		if (!strcmp(notes.list[i].name, POOLSCOPE_PAGE_POINT)) {
+			/* its data is mapped one page further on than it lies in the file */
+			const Elf64_Ehdr *head = (const void *)map->l_addr;
+			const Elf64_Phdr *ph = (const void *)(map->l_addr + head->e_phoff);
+			uint64_t at = notes.list[i].semaphore_offset;
 
-static void the_oldest_holders_are_kept(void **state)
-{
-	struct poolscope_page_slot *s = open_slot(&area[0], 4096, 1);
-	static struct poolscope_page_holder table[256];
-
-	(void)state;
-	memset(table, 0, sizeof(table));
-	s->holders_at = at(table);
-	s->holders_log2 = 8;
-	for (uint64_t i = 0; i < 200; i++) {
-		now -= 1000; /* the last ones first */
-		take(s, i);
-	}
-	s->since_ns = (uint64_t)now;
-	now += (int64_t)SECOND;
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].n_holders, PAGE_HOLDERS_MAX);
-	for (size_t i = 0; i < PAGE_HOLDERS_MAX; i++)
-		assert_true(page.slot[0].holder[i].item >= 200 - PAGE_HOLDERS_MAX);
-}
-
-/* ---- torn ---------------------------------------------------------------------------------------------------------------- */
-
-static void a_copy_that_was_written_into_is_read_again(void **state)
-{
-	struct poolscope_page_slot *s = open_slot(&area[0], 4096, 1);
-
-	(void)state;
-	take(s, 11);
-	n_tears = 3;
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_torn, 0);
-	assert_int_equal(page.slot[0].counts.leases_begun, 1);
-	assert_int_equal(page.slot[0].seq, s->seq);
-}
-
-static void what_is_torn_each_time_keeps_its_numbers_and_is_counted(void **state)
-{
-	struct poolscope_page_slot *s = open_slot(&area[0], 4096, 1);
-
-	(void)state;
-	take(s, 11);
-	assert_int_equal(read_now(), 0);
-	now += 1000;
-	take(s, 12);
-	s->seq++; /* somebody writes, and does not come to an end */
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_torn, 1);
-	assert_int_equal(page.slot[0].n_torn, 1);
-	assert_int_equal(page.slot[0].counts.leases_begun, 1);
-	assert_true(n_parts <= 3 + 2 * PAGE_TRIES + 1);
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].n_torn, 2);
-	s->seq++;
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].n_torn, 0);
-	assert_int_equal(page.slot[0].counts.leases_begun, 2);
-	assert_int_equal(page.n_lies, 0);
-}
-
-static void of_a_torn_table_old_holders_are_believed_that_were_there_before(void **state)
-{
-	struct poolscope_page_slot *s = open_slot(&area[0], 4096, 1);
-
-	(void)state;
-	take(s, 11);
-	assert_int_equal(read_now(), 0);
-	now += 10 * (int64_t)SECOND;
-	take(s, 12);
-	s->own_holders[2] = (struct poolscope_page_holder){ .item = 13,
-							    .since_ns = s->own_holders[0].since_ns,
-							    .is_used = 1 }; /* put together from two */
-	n_tears = 5; /* so only the numbers are whole in the end */
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].counts.leases_begun, 2);
-	assert_int_equal(page.slot[0].n_holders, 2);
-	for (size_t i = 0; i < 2; i++)
-		assert_int_not_equal(page.slot[0].holder[i].item, 13);
-	assert_int_not_equal(page.slot[0].seq, s->seq); /* the next tick reads it again */
-	s->own_holders[2].is_used = 0;
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].seq, s->seq);
-	assert_int_equal(page.n_lies, 0);
-}
-
-/* ---- lies ---------------------------------------------------------------------------------------------------------------- */
-
-/* One slot with a lease that was given back and one that is out; then `lie` is told. */
-static struct poolscope_page_slot *told(void)
-{
-	struct poolscope_page_slot *s;
-
-	reset(NULL);
-	s = open_slot(&area[0], 4096, 7);
-	take(s, 11);
-	take(s, 12);
-	now += 1000000;
-	give(s, 11);
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_lies, 0);
-	now += 1000000;
-	s->seq += 2;
-	return s;
-}
-
-static void is_lie(void)
-{
-	assert_int_equal(read_now(), 0);
-	assert_true(page.n_lies > 0);
-	assert_true(page.slot[0].has_lied || page.has_lied);
-	assert_int_equal(page.slot[0].counts.leases_begun, 2); /* what was there stays */
-	assert_int_equal(page.slot[0].counts.leases_ended, 1);
-}
-
-static void numbers_that_make_no_sense_are_lies(void **state)
-{
-	uint64_t future = (uint64_t)now + 3600 * SECOND;
-
-	(void)state;
-	told()->leases_begun = 1;
-	is_lie();
-	told()->leases_begun = 1ull << 60;
-	is_lie();
-	told()->leases_ended = 0;
-	is_lie();
-	told()->leases_ended = 9;
-	is_lie();
-	told()->use_sum += 1000 * SECOND;
-	is_lie();
-	told()->use_sum -= 1000 * SECOND;
-	is_lie();
-	told()->acquires_new = 3;
-	is_lie();
-	told()->released_broken = 3;
-	is_lie();
-	told()->unheld = ~0ull;
-	is_lie();
-	told()->odd_release = 1ull << 40;
-	is_lie();
-	told()->before_sum_ns = 1;
-	is_lie();
-	told()->leases_unlisted = 3;
-	is_lie();
-	told()->saturated_ns = future;
-	is_lie();
-	told()->peak[2].in_use = 3;
-	is_lie();
-	told()->n_holders = 2;
-	is_lie();
-	told()->unlisted = 1;
-	is_lie();
-}
-
-static void times_that_cannot_be_are_lies(void **state)
-{
-	uint64_t future = (uint64_t)now + 3600 * SECOND;
-
-	(void)state;
-	told()->since_ns = future;
-	is_lie();
-	told()->since_ns = 0;
-	is_lie();
-	told()->since_ns -= 1;
-	is_lie();
-	told()->closed_ns = (uint64_t)now; /* and it is open */
-	is_lie();
-	told()->saturated_since_ns = ~0ull;
-	is_lie();
-	told()->saturated_since_ns = 1;
-	is_lie();
-	told()->hold_max_ns = future;
-	is_lie();
-	told()->own_holders[1].since_ns = future;
-	assert_int_equal(read_now(), 0);
-	assert_true(page.slot[0].has_lied);
-	told()->own_holders[1].since_ns = 5;
-	assert_int_equal(read_now(), 0);
-	assert_true(page.slot[0].has_lied);
-	assert_int_equal(page.slot[0].holder[0].since_ns + 2000000, now); /* of the reading before */
-}
-
-static void histograms_count_what_has_ended(void **state)
-{
-	struct ps_hist h;
-
-	(void)state;
-	told()->hold[40]++;
-	assert_int_equal(read_now(), 0);
-	assert_true(page.slot[0].has_lied);
-	page_slot_hold(&page.slot[0], &h);
-	assert_int_equal(h.bucket[40], 0);
-	told()->hold_sum_ns = 0;
-	assert_int_equal(read_now(), 0);
-	assert_true(page.slot[0].has_lied);
-}
-
-static void shapes_that_cannot_be_are_lies(void **state)
-{
-	struct poolscope_page_slot *s;
-
-	(void)state;
-	told()->version = 9;
-	is_lie();
-	told()->handle = 0;
-	is_lie();
-	told()->handle = 8192; /* another pool under the same serial */
-	is_lie();
-	told()->serial = 3;
-	is_lie();
-	told()->state = 9;
-	is_lie();
-	told()->holders_log2 = 60;
-	is_lie();
-	s = told();
-	s->holders_at = at(outside);
-	s->holders_log2 = 17;
-	is_lie();
-	told()->holders_log2 = 5; /* longer than its own place */
-	is_lie();
-}
-
-static void what_lied_about_one_beginning_may_be_right_about_the_next(void **state)
-{
-	struct poolscope_page_slot *s = told();
-
-	(void)state;
-	s->leases_ended = 9;
-	is_lie();
-	memset(s, 0, sizeof(*s));
-	area[0].chunk.n_used = 0;
-	open_slot(&area[0], 8192, 8);
-	area[0].chunk.n_used = 1;
-	take(s, 13);
-	assert_int_equal(read_now(), 0);
-	assert_false(page.slot[0].has_lied);
-	assert_int_equal(page.slot[0].serial, 8);
-	assert_int_equal(page.slot[0].counts.leases_begun, 1);
-	assert_int_equal(page.slot[0].n_holders, 1);
-	assert_int_equal(page.slot[0].n_hold > 0, 1);
-}
-
-static void heads_of_chunks_that_lie_end_the_list(void **state)
-{
-	(void)state;
-	told();
-	area[0].chunk.next = at(&area[0]); /* a ring */
-	is_lie();
-	told();
-	area[0].chunk.next = 12345;
-	is_lie();
-	told();
-	area[0].chunk.next = 4096; /* nothing is there */
-	is_lie();
-	told();
-	area[0].chunk.n_used = CHUNK_SLOTS + 1;
-	is_lie();
-	told();
-	area[0].chunk.n_slots = CHUNK_SLOTS + 1;
-	is_lie();
-	told();
-	area[0].chunk.n_used = 0;
-	is_lie();
-	told();
-	area[0].chunk.bytes = 1u << 31;
-	is_lie();
-	told();
-	area[0].chunk.slot_bytes = 64;
-	is_lie();
-	told();
-	area[0].chunk.next = at(&area[1]);
-	area[1].chunk.next = at(&area[0]);
-	is_lie();
-	assert_int_equal(page.n_chunks, 2);
-}
-
-static void a_root_is_what_says_so(void **state)
-{
-	(void)state;
-	root.magic = 5;
-	assert_int_equal(read_now(), -EBADMSG);
-	root.magic = POOLSCOPE_PAGE_ROOT_MAGIC;
-	root.version = 9;
-	assert_int_equal(read_now(), -EPROTO);
-	page.root = 4096;
-	assert_int_equal(read_now(), -EFAULT);
-	assert_int_equal(page.n_lies, 0);
-}
-
-static void a_process_that_ends_while_it_is_read_has_not_lied(void **state)
-{
-	(void)state;
-	told();
-	pid = 0x7fffffff; /* nobody */
-	assert_int_equal(read_now(), -EFAULT);
-	assert_int_equal(page.n_lies, 0);
-}
-
-static void a_child_finds_zeros_and_then_its_own(void **state)
-{
-	struct poolscope_page_slot *s = told();
-
-	(void)state;
-	memset(&area[0], 0, sizeof(area[0])); /* MADV_WIPEONFORK */
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_slots, 0);
-	assert_int_equal(page.n_lies, 0);
-	root.first_chunk = at(&area[1]);
-	s = open_slot(&area[1], 4096, 1);
-	take(s, 5);
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_lies, 0);
-	assert_int_equal(page.slot[0].counts.leases_begun, 1);
-}
-
-static uint64_t state_of_random = 88172645463325252ull;
-
-static uint64_t random_number(void)
-{
-	state_of_random ^= state_of_random << 13;
-	state_of_random ^= state_of_random >> 7;
-	state_of_random ^= state_of_random << 17;
-	return state_of_random;
-}
-
-/* Some near what was there, some of any bits. */
-static void alter(void)
-{
-	uint64_t *word = (uint64_t *)&area[random_number() % 8 == 0];
-	size_t n = random_number() % 4 ? 10 * POOLSCOPE_PAGE_SLOT_BYTES / 8 : 64;
-	uint64_t *one = &word[random_number() % n];
-
-	switch (random_number() % 4) {
-	case 0:
-		*one = random_number();
-		break;
-	case 1:
-		*one += random_number() % 16 - 8;
-		break;
-	case 2:
-		*one ^= 1ull << random_number() % 64;
-		break;
-	default:
-		*one = 0;
-	}
-}
-
-static void page_that_is_altered_at_random_never_counts_back(void **state)
-{
-	struct page_slot former[2 * CHUNK_SLOTS] = { 0 };
-	uint64_t n_lies = 0;
-
-	(void)state;
-	for (int i = 0; i < 20000; i++) {
-		if (i % 100 == 0) {
-			reset(NULL);
-			memset(former, 0, sizeof(former));
-			area[0].chunk.next = at(&area[1]);
-			for (uint64_t k = 1; k < 9; k++)
-				take(open_slot(&area[0], 64 * k, k), k);
+			for (int k = 0; k < head->e_phnum; k++)
+				if (ph[k].p_type == PT_LOAD && ph[k].p_flags & PF_W &&
+				    at - ph[k].p_offset < ph[k].p_filesz)
+					root = (void *)(map->l_addr + ph[k].p_vaddr + at -
+							ph[k].p_offset);
 		}
-		now += 1000;
-		alter();
-		area[0].slot[random_number() % 8].seq += 2;
-		assert_int_equal(read_now(), 0);
-		assert_true(page.n_slots <= 2 * CHUNK_SLOTS);
-		for (size_t s = 0; s < page.n_slots; s++) {
-			const struct page_slot *x = &page.slot[s];
+	notes_done(&notes);
+	assert_non_null(root);
+	assert_true(root->magic == POOLSCOPE_PAGE_ROOT_MAGIC);
+	assert_int_equal(root->version, POOLSCOPE_PAGE_VERSION);
+	assert_int_equal(root->bytes, sizeof(*root));
+	return root;
+}
 
-			if (x->read_ns && x->serial == former[s].serial)
-				assert_true(page_counts_follow(&former[s].counts, former[s].read_ns,
-							       &x->counts, x->read_ns));
-			if (x->read_ns)
-				assert_true(page_counts_fit(&x->counts, x->read_ns));
-			former[s] = *x;
-		}
-		n_lies += page.n_lies > 0;
+static void a_library_has_a_root_of_its_own_and_may_come_and_go(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		void *library = dlopen(SHIM, RTLD_NOW | RTLD_LOCAL);
+		struct poolscope_pool *(*pool_new)(uint32_t, const char *, uint64_t, uint64_t);
+		void (*pool_free)(struct poolscope_pool *);
+		void (*acquired)(struct poolscope_pool *, uint64_t, uint64_t, uint32_t);
+		struct poolscope_page_root *root;
+		struct poolscope_pool *p;
+		uint64_t at;
+
+		assert_non_null(library);
+		*(void **)&pool_new = dlsym(library, "poolscope_usdt_pool_new");
+		*(void **)&pool_free = dlsym(library, "poolscope_usdt_pool_free");
+		*(void **)&acquired = dlsym(library, "poolscope_usdt_acquired");
+		root = root_of_shim(library);
+		assert_ptr_not_equal(root, ROOT);
+		assert_true(root->first_chunk == 0);
+		p = pool_new(POOLSCOPE_KIND_OBJECT, "in a library", 4, 0);
+		acquired(p, 1, 0, 0);
+		assert_true(root->first_chunk == 0);
+		root->semaphore = 1;
+		acquired(p, 2, 0, 0);
+		at = slot_find_in(root, p, POOLSCOPE_PAGE_OPEN);
+		assert_true(at != 0);
+		assert_int_equal(POOLSCOPE_SLOT_(at)->leases_begun, 1);
+		assert_int_equal(POOLSCOPE_SLOT_(at)->lock, POOLSCOPE_PAGE_LOCK_SHARED);
+		/* the program's own code may be inlined into the use of a library's pool; the slot goes back to where it came from */
+		poolscope_acquired(p, 3, 0, 0);
+		assert_int_equal(POOLSCOPE_SLOT_(at)->leases_begun, 2);
+		pool_free(p);
+		assert_int_equal(POOLSCOPE_CHUNK_(root->first_chunk)->oldest_closed, at);
+		assert_int_equal(POOLSCOPE_CHUNK_(root->first_chunk)->n_open, 0);
+		dlclose(library);
 	}
-	assert_true(n_lies > 1000);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------------------------- */
-
-static void parts_that_cannot_be_read_are_passed_over(void **state)
+static void every_bucket_is_the_kernel_sides(void **state)
 {
-	uint32_t from[3] = { 1, 2, 3 }, into[5] = { 0 };
-	struct page_part part[5] = { { 4096, &into[0], 4, true },
-				     { at(&from[0]), &into[1], 4, false },
-				     { ~0ull - 2, &into[2], 4, true },
-				     { at(&from[1]), &into[3], 4, false },
-				     { at(&from[2]), &into[4], 4, false } };
+	(void)state;
+	for (uint64_t ns = 1; ns < 1ull << 62; ns += 1 + ns / 97)
+		for (uint64_t k = ns - 1; k <= ns + 1; k++)
+			assert_int_equal(poolscope_bucket_(k), ps_hist_bucket(k));
+}
+
+/* ---- points, as a tracer would see them ------------------------------------------------------------------------------ */
+
+#define N_SITES 256
+#define N_HITS 64
+
+struct site {
+	uint8_t *at;
+	const char *name;
+	struct ps_arg args[PS_MAX_ARGS];
+	unsigned int n_args;
+};
+
+static struct hit {
+	const char *name;
+	uint64_t arg[PS_MAX_ARGS];
+} hits[N_HITS];
+static struct site sites[N_SITES];
+static size_t n_sites;
+static volatile size_t n_hits;
+static struct notes own_notes;
+
+#if defined(__x86_64__)
+#define TRAP_BYTES 1
+static const uint8_t trap[TRAP_BYTES] = { 0xcc };
+#define TRAP_AFTER 1 /* the pc behind it */
+
+/* By the numbers of regs.def. */
+static uint64_t register_of(const ucontext_t *u, unsigned int reg)
+{
+	static const int names[] = { REG_R15, REG_R14, REG_R13, REG_R12, REG_RBP,
+				     REG_RBX, REG_R11, REG_R10, REG_R9,  REG_R8,
+				     REG_RAX, REG_RCX, REG_RDX, REG_RSI, REG_RDI };
+
+	return (uint64_t)u->uc_mcontext.gregs[names[reg]];
+}
+
+static uint8_t *pc_of(const ucontext_t *u)
+{
+	return (uint8_t *)(uintptr_t)u->uc_mcontext.gregs[REG_RIP];
+}
+
+static void go_on(ucontext_t *u)
+{
+	(void)u;
+}
+#else
+#define TRAP_BYTES 4
+static const uint8_t trap[TRAP_BYTES] = { 0, 0, 0x20, 0xd4 };
+#define TRAP_AFTER 0
+
+static uint64_t register_of(const ucontext_t *u, unsigned int reg)
+{
+	return u->uc_mcontext.regs[reg];
+}
+
+static uint8_t *pc_of(const ucontext_t *u)
+{
+	return (uint8_t *)(uintptr_t)u->uc_mcontext.pc;
+}
+
+static void go_on(ucontext_t *u)
+{
+	u->uc_mcontext.pc += TRAP_BYTES;
+}
+#endif
+
+static void on_trap(int signal, siginfo_t *info, void *context)
+{
+	const uint8_t *at = pc_of(context) - TRAP_AFTER;
+	struct hit *h = &hits[n_hits % N_HITS];
+
+	(void)signal;
+	(void)info;
+	for (size_t i = 0; i < n_sites; i++) {
+		if (sites[i].at != at)
+			continue;
+		h->name = sites[i].name;
+		for (unsigned int k = 0; k < sites[i].n_args; k++)
+			h->arg[k] = sites[i].args[k].kind == PS_ARG_CONST
+					    ? sites[i].args[k].value
+					    : register_of(context, sites[i].args[k].reg);
+		n_hits++;
+	}
+	go_on(context);
+}
+
+static int find_self(struct dl_phdr_info *info, size_t size, void *ret)
+{
+	(void)size;
+	memcpy(ret, &info->dlpi_addr, sizeof(uint64_t));
+	return 1; /* the program comes first */
+}
+
+/* An int3 for each nop of a point in this program. */
+static void arm(void)
+{
+	struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct diag d = { 0 };
+	uint64_t base = 0;
+
+	dl_iterate_phdr(find_self, &base);
+	notes_of("/proc/self/exe", &own_notes);
+	assert_true(own_notes.n < N_SITES);
+	assert_int_equal(sigaction(SIGTRAP, &action, NULL), 0);
+	for (n_sites = 0; n_sites < own_notes.n; n_sites++) {
+		struct site *s = &sites[n_sites];
+		uintptr_t page = (base + own_notes.list[n_sites].pc_vaddr) & ~4095ul;
+
+		s->at = (uint8_t *)(base + own_notes.list[n_sites].pc_vaddr);
+		s->name = own_notes.list[n_sites].name;
+		assert_int_equal(argspec_parse(own_notes.list[n_sites].args, own_notes.machine,
+					       NULL, 0, s->args, &s->n_args, &d),
+				 0);
+		assert_int_equal(mprotect((void *)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC),
+				 0);
+		memcpy(s->at, trap, TRAP_BYTES);
+	}
+	n_hits = 0;
+}
+
+static const struct hit *hit_of(size_t i, const char *name)
+{
+	assert_true(i < n_hits);
+	assert_string_equal(hits[i].name, name);
+	return &hits[i];
+}
+
+static void the_point_page_tells_of_each_beginning(void **state)
+{
+	const struct hit *h;
 
 	(void)state;
-	page_process_read(&pid, part, 5);
-	assert_false(part[0].is_read);
-	assert_false(part[2].is_read);
-	assert_true(part[1].is_read && part[3].is_read && part[4].is_read);
-	assert_int_equal(into[4], 3);
+	n_hits = 0;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	poolscope_released(&pool, 1, 0);
+	h = hit_of(0, "page");
+	assert_true(h->arg[0] == (uintptr_t)&pool && h->arg[1] == pool.slot_);
+	assert_int_equal(n_hits, 1);
+	watch(0);
+	poolscope_acquired(&pool, 1, 0, 0);
+	watch(1);
+	poolscope_acquired(&pool, 1, 0, 0);
+	h = hit_of(1, "page");
+	assert_true(h->arg[1] == pool.slot_);
+	assert_int_equal(n_hits, 2);
 }
 
-/* ---- into the books ------------------------------------------------------------------------------------------------------ */
-
-static struct page_counts counts_of_two(void)
+static void a_wait_that_ends_in_an_acquire_is_told_as_one_that_ended_well(void **state)
 {
-	struct poolscope_page_slot *s = told();
-
-	s->released_broken = 1;
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_lies, 0);
-	return page.slot[0].counts;
-}
-
-static void counts_are_added_to_the_books(void **state)
-{
-	struct ps_pool b = { .waits_begun = 3, .wait_begins = 3, .opened = 2 };
-	struct page_counts c = counts_of_two();
+	const struct hit *h;
 
 	(void)state;
-	c.unheld = 4;
-	c.odd_acquire = 1;
-	c.before_releases = 2;
-	paged_add(&b, &c);
-	assert_true(ps_books_are_whole(&b));
-	assert_int_equal(ps_in_use(&b), 1);
-	assert_int_equal(b.acquires, 2 + 1 + 4);
-	assert_int_equal(b.releases, 1 + 2 + 4);
-	assert_int_equal(b.released_broken, 1);
-	assert_int_equal((uint64_t)ps_in_use(&b) * (uint64_t)now + b.use_sum, 3000000);
+	create(4);
+	poolscope_wait_begin_semaphore = poolscope_wait_end_semaphore = 1;
+	poolscope_acquired(&pool, 1, 0, 0);
+	n_hits = 0;
+	poolscope_wait_begin(&pool, 0);
+	poolscope_wait_begin(&pool, 31);
+	poolscope_acquired(&pool, 2, 31, 0);
+	poolscope_acquired(&pool, 3, 32, 0); /* has not waited */
+	poolscope_acquired(&pool, 4, 0, 0);
+	poolscope_acquired(&pool, 5, 0, POOLSCOPE_UNHELD);
+	poolscope_wait_end(&pool, 99, POOLSCOPE_OUTCOME_TIMEOUT); /* has not waited either; that is for others to say */
+	poolscope_wait_begin_semaphore = poolscope_wait_end_semaphore = 0;
+	assert_int_equal(n_hits, 5);
+	hit_of(0, "wait_begin");
+	assert_true(hit_of(1, "wait_begin")->arg[1] == 31);
+	h = hit_of(2, "wait_end");
+	assert_true(h->arg[0] == (uintptr_t)&pool && h->arg[1] == 31 && h->arg[2] == PS_OUTCOME_ok);
+	h = hit_of(3, "wait_end");
+	assert_true(h->arg[1] == 0 && h->arg[2] == PS_OUTCOME_ok);
+	h = hit_of(4, "wait_end");
+	assert_true(h->arg[1] == 99 && h->arg[2] == PS_OUTCOME_timeout);
 }
 
-static void what_was_out_when_it_was_closed_ended_then(void **state)
+static void other_tracers_see_acquired_and_released_with_a_slot_and_without(void **state)
 {
-	struct page_counts c = counts_of_two();
-	struct ps_pool b = { 0 };
+	const struct hit *h;
 
 	(void)state;
-	c.saturated_since_ns = (uint64_t)now - 500;
-	c.closed_ns = (uint64_t)now;
-	now += 100 * (int64_t)SECOND;
-	paged_add(&b, &c);
-	assert_true(ps_books_are_whole(&b));
-	assert_int_equal(ps_in_use(&b), 0);
-	assert_int_equal(b.leases_voided, 1);
-	assert_int_equal(b.releases, 1);
-	assert_int_equal(b.use_sum, 3000000);
-	assert_int_equal(b.saturated_ns, 500);
+	create(4);
+	poolscope_acquired_semaphore = poolscope_released_semaphore = 1;
+	n_hits = 0;
+	poolscope_acquired(&pool, 7, 8, POOLSCOPE_NEW);
+	poolscope_released(&pool, 7, POOLSCOPE_BROKEN);
+	watch(0);
+	assert_true(POOLSCOPE_WATCHED(acquired));
+	poolscope_acquired(&pool, 9, 0, 0);
+	poolscope_released(&pool, 9, 0);
+	poolscope_acquired_semaphore = poolscope_released_semaphore = 0;
+	assert_false(POOLSCOPE_WATCHED(acquired));
+	watch(1);
+	assert_true(POOLSCOPE_WATCHED(acquired) && POOLSCOPE_WATCHED(released));
+	assert_false(POOLSCOPE_WATCHED(item_opened));
+	assert_int_equal(n_hits, 5);
+	hit_of(0, "page");
+	h = hit_of(1, "acquired");
+	assert_true(h->arg[1] == 7 && h->arg[2] == 8 && h->arg[3] == POOLSCOPE_NEW);
+	h = hit_of(2, "released");
+	assert_true(h->arg[1] == 7 && h->arg[2] == POOLSCOPE_BROKEN);
+	assert_true(hit_of(3, "acquired")->arg[1] == 9);
+	assert_true(hit_of(4, "released")->arg[1] == 9);
 }
 
-static void a_closed_slot_has_no_holders(void **state)
+/* The text stays as it is from here on: this comes before the tests that look at points. */
+static void the_points_can_be_armed(void **state)
 {
-	struct poolscope_page_slot *s = told();
-
 	(void)state;
-	close_slot(s);
-	memset(s->own_holders, 0xff, sizeof(s->own_holders)); /* its tables are gone */
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_lies, 0);
-	assert_int_equal(page.slot[0].n_holders, 0);
-	assert_int_equal(page.slot[0].counts.closed_ns, now);
-	now += 1000;
-	take(s, 14); /* a closed one says no more */
-	assert_int_equal(read_now(), 0);
+	arm();
+	assert_true(n_sites > 10);
 }
+#endif
 
-static void the_peak_is_that_of_the_intervals_since_then(void **state)
-{
-	struct page_counts c = { .leases_begun = 9, .leases_ended = 7 };
-	int64_t interval = 1ll << POOLSCOPE_PAGE_PEAK_SHIFT;
-
-	(void)state;
-	c.peak[0] = (struct poolscope_page_peak){ 100, 8 };
-	c.peak[1] = (struct poolscope_page_peak){ 101, 5 };
-	c.peak[2] = (struct poolscope_page_peak){ 98, 9 };
-	assert_int_equal(paged_peak(&c, 101 * interval, 101 * interval + 5), 5);
-	assert_int_equal(paged_peak(&c, 100 * interval + 5, 101 * interval), 8);
-	assert_int_equal(paged_peak(&c, 102 * interval, 102 * interval), 2); /* what is out now */
-	assert_int_equal(paged_peak(&c, 0, 101 * interval), 9);
-}
-
-static void threads_have_two_numbers_in_a_container(void **state)
-{
-	struct thread_numbers n = { 0 };
-
-	(void)state;
-	assert_true(threads_of_parse("Name:\tx\nPid:\t900\nNSpid:\t900\t17\nVmPeak:\n", &n));
-	assert_int_equal(n.outside, 900);
-	assert_int_equal(n.inside, 17);
-	assert_true(threads_of_parse("Name:\tx\nNSpid:\t900\n", &n));
-	assert_int_equal(n.inside, 900);
-	assert_false(threads_of_parse("Name:\tNSpid:\n", &n));
-	assert_false(threads_of_parse("\nNSpid:\tnone\n", &n));
-}
-
-static void a_thread_of_ours_is_found_by_its_number(void **state)
-{
-	struct threads_of t = { 0 };
-	uint32_t tid = (uint32_t)gettid();
-
-	(void)state;
-	assert_int_equal(threads_of_find(&t, (uint32_t)getpid(), tid, 5), tid);
-	assert_int_equal(threads_of_find(&t, (uint32_t)getpid(), 0x7ffffff, 6), 0);
-	threads_of_done(&t);
-}
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_slot_is_read_as_it_was_written, reset, leave),
-		cmocka_unit_test_setup_teardown(of_what_has_not_changed_only_the_head_is_read,
-						reset, leave),
-		cmocka_unit_test_setup_teardown(slots_of_all_chunks_are_found, reset, leave),
-		cmocka_unit_test_setup_teardown(a_table_outside_is_read_where_it_is, reset, leave),
-		cmocka_unit_test_setup_teardown(
-			a_table_that_moves_while_it_is_read_is_read_in_the_next_tick, reset, leave),
-		cmocka_unit_test_setup_teardown(the_oldest_holders_are_kept, reset, leave),
-		cmocka_unit_test_setup_teardown(a_copy_that_was_written_into_is_read_again, reset,
-						leave),
-		cmocka_unit_test_setup_teardown(
-			what_is_torn_each_time_keeps_its_numbers_and_is_counted, reset, leave),
-		cmocka_unit_test_setup_teardown(
-			of_a_torn_table_old_holders_are_believed_that_were_there_before, reset,
-			leave),
-		cmocka_unit_test_setup_teardown(numbers_that_make_no_sense_are_lies, reset, leave),
-		cmocka_unit_test_setup_teardown(times_that_cannot_be_are_lies, reset, leave),
-		cmocka_unit_test_setup_teardown(histograms_count_what_has_ended, reset, leave),
-		cmocka_unit_test_setup_teardown(shapes_that_cannot_be_are_lies, reset, leave),
-		cmocka_unit_test_setup_teardown(
-			what_lied_about_one_beginning_may_be_right_about_the_next, reset, leave),
-		cmocka_unit_test_setup_teardown(heads_of_chunks_that_lie_end_the_list, reset,
-						leave),
-		cmocka_unit_test_setup_teardown(a_root_is_what_says_so, reset, leave),
-		cmocka_unit_test_setup_teardown(a_process_that_ends_while_it_is_read_has_not_lied,
-						reset, leave),
-		cmocka_unit_test_setup_teardown(a_child_finds_zeros_and_then_its_own, reset, leave),
-		cmocka_unit_test_setup_teardown(page_that_is_altered_at_random_never_counts_back,
-						reset, leave),
-		cmocka_unit_test_setup_teardown(parts_that_cannot_be_read_are_passed_over, reset,
-						leave),
-		cmocka_unit_test_setup_teardown(counts_are_added_to_the_books, reset, leave),
-		cmocka_unit_test_setup_teardown(what_was_out_when_it_was_closed_ended_then, reset,
-						leave),
-		cmocka_unit_test_setup_teardown(a_closed_slot_has_no_holders, reset, leave),
-		cmocka_unit_test(the_peak_is_that_of_the_intervals_since_then),
-		cmocka_unit_test(threads_have_two_numbers_in_a_container),
-		cmocka_unit_test(a_thread_of_ours_is_found_by_its_number),
+		TEST(nothing_is_made_while_nobody_watches),
+		TEST(a_lease_is_told_with_item_time_thread_and_waiter),
+		TEST(the_slot_says_what_the_books_say_whatever_is_called),
+		TEST(use_over_time_is_the_sum_of_all_leases),
+		TEST(buckets_are_those_of_the_kernel_side),
+		TEST(a_second_release_is_odd_in_a_pool_that_was_seen_from_its_birth),
+		TEST(what_was_out_before_comes_back_as_that_until_the_limit_forbids_it),
+		TEST(without_a_limit_any_number_may_have_been_out_before),
+		TEST(a_pool_that_is_full_while_somebody_waits_is_saturated),
+		TEST(a_peak_is_that_of_its_interval),
+		TEST(a_table_finds_what_is_in_it_and_nothing_else),
+		TEST(tables_grow_and_keep_what_is_in_them),
+		TEST(a_lease_without_room_is_counted_and_comes_back_all_the_same),
+		TEST(an_event_that_nobody_watched_ends_the_counting),
+		TEST(an_unwatched_wait_ends_the_counting_too),
+		TEST(gaps_without_end_do_not_cost_a_slot_each),
+		TEST(a_destroyed_pool_keeps_its_numbers_and_its_successor_has_its_own),
+		TEST(calls_without_a_pool_are_counted_as_strays),
+		TEST(a_handle_that_was_moved_begins_anew),
+		TEST(a_closed_slot_is_used_again_when_it_has_been_kept),
+		TEST(the_counter_tells_the_time_of_the_clock),
+		TEST(a_counter_that_jumps_is_not_believed),
+		TEST(threads_under_the_pools_lock_are_all_counted),
+		TEST(threads_without_a_lock_are_all_counted_in_a_pool_that_says_so),
+		TEST(threads_without_a_lock_in_a_pool_that_does_not_say_so_do_no_harm),
+		TEST(two_calls_at_once_are_seen_and_the_next_begins_anew),
+		TEST(a_bit_that_is_never_given_back_ends_in_not_counting),
+		TEST(what_a_reader_calls_whole_adds_up),
+		TEST(a_child_has_pages_of_its_own),
+		TEST(without_memory_a_pool_is_refused_once_and_counted),
+#ifndef __cplusplus
+		TEST(a_library_has_a_root_of_its_own_and_may_come_and_go),
+		TEST(every_bucket_is_the_kernel_sides),
+		TEST(the_points_can_be_armed),
+		TEST(the_point_page_tells_of_each_beginning),
+		TEST(a_wait_that_ends_in_an_acquire_is_told_as_one_that_ended_well),
+		TEST(other_tracers_see_acquired_and_released_with_a_slot_and_without),
+#endif
+		TEST(pools_without_end_find_a_limit_and_its_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,18 +71,22 @@
 enum poolscope_page_state {
 	POOLSCOPE_PAGE_NONE = 0, /* never used, or just being made */
 	POOLSCOPE_PAGE_OPEN = 1, /* its pool counts in it */
-	POOLSCOPE_PAGE_CLOSED = 2 /* its numbers are final, its tables are gone */
+	POOLSCOPE_PAGE_CLOSED = 2 /* its numbers are final, its tables mean nothing */
 };
 
 /* What the times of a root's slots come from. */
 enum poolscope_page_clock {
 	POOLSCOPE_PAGE_CLOCK_GETTIME = 1, /* clock_gettime() at each event */
-	POOLSCOPE_PAGE_CLOCK_COUNTER = 2 /* the CPU's counter, set right by clock_gettime() twice a second */
+	POOLSCOPE_PAGE_CLOCK_COUNTER = 2 /* the TSC, on aarch64 CNTVCT_EL0 times 32, set right by clock_gettime() twice a second */
 };
 
 /* Bits of a slot's lock word. */
 #define POOLSCOPE_PAGE_LOCK_TAKEN 1u
 #define POOLSCOPE_PAGE_LOCK_SHARED 2u /* the pool calls without a lock of its own: writers exclude each other by the bit above */
+
+/* A table in one word, so that whoever has it never has the size of another: its address, and the log2 of its entries in the 6 lowest bits. */
+#define POOLSCOPE_PAGE_TABLE_AT(table) ((table) & ~(uint64_t)63)
+#define POOLSCOPE_PAGE_TABLE_LOG2(table) ((uint32_t)((table)&63))
 
 /* One per program or library. `semaphore` comes first: it is the one of the point "page". */
 struct poolscope_page_root {
@@ -124,7 +128,7 @@ struct poolscope_page_chunk {
 	uint64_t skipped;		/* events that were not counted, because counting had just begun and ended too often */
 	uint64_t cut_at;		/* from where small tables are cut, */
 	uint64_t cut_end;
-	uint64_t free_table[8];		/* small tables by log2 of their bytes, from 2^9: one of each, which has the address of the next */
+	uint64_t free_table[13];	/* tables to be used again, by log2 of their bytes, from 2^9: of each one, which has the address of the next */
 };
 
 /* An item that is out. */
@@ -166,11 +170,11 @@ struct poolscope_page_slot {
 	uint32_t clock_mult;
 	uint32_t clock_span;		/* for so many counts from clock_count on; 0 = the clock is asked each time */
 
-	uint64_t holders_at;		/* address of the table */
-	uint32_t holders_log2;		/* it has 2^n entries */
-	uint32_t n_holders;		/* of which so many are used */
-	uint32_t n_waiting;		/* used entries of the waiters' table */
+	uint64_t holders;		/* the table, in one word: see POOLSCOPE_PAGE_TABLE_AT */
+	uint32_t n_holders;		/* used entries of it */
+	uint32_t n_waiting;		/* and of the waiters' table */
 	uint32_t pid;			/* as of the chunk: what a thread has remembered of itself holds in this process alone */
+	uint32_t reserved_1;
 	uint64_t hold_sum_ns;		/* of the leases in hold[] */
 	uint64_t hold_max_ns;
 	uint64_t saturated_since_ns;	/* in use = capacity and somebody waits; 0 = not now */
@@ -189,8 +193,8 @@ struct poolscope_page_slot {
 	uint64_t before_sum_ns;		/* the part of those leases that lay after since_ns */
 	uint64_t leases_unlisted;	/* that found no room in the table: counted, without a holder and a hold */
 	uint64_t waits_unlisted;	/* that found no room: no point tells of their beginning, nor of their end in an acquire */
-	uint64_t waiters_at;
-	uint32_t waiters_log2;
+	uint64_t waiters;		/* as holders */
+	uint32_t reserved_3;
 	uint32_t collisions;		/* two calls at once without poolscope_pool_unlocked(); from the first on as if it had been said */
 	uint64_t since_ns;		/* counting began */
 
@@ -202,8 +206,8 @@ struct poolscope_page_slot {
 	uint64_t set_ns;
 	uint64_t next;			/* of the closed slots */
 	uint32_t capacity_most;		/* of the pool since since_ns; 0 = it had none at some time */
-	uint32_t lost;			/* calls at once that could not be waited for: counting ends with the next one */
-	uint64_t reserved;
+	uint32_t lost;			/* not 0: a call could not be counted; the next one ends the counting and begins anew */
+	uint64_t first_chunk;		/* address of the one whose lists the slot goes back to */
 
 	/*
 	 * Holds that ended, with their beginning and end both seen. Bucket i covers (2^(k/8), 2^((k+1)/8)] seconds with k = i - 1 - 176: eight
@@ -211,7 +215,8 @@ struct poolscope_page_slot {
 	 * 2^-22 s, the last one all over 2^10 s.
 	 */
 	uint32_t hold[POOLSCOPE_PAGE_BUCKETS];
-	uint32_t reserved_hold[14];
+	uint64_t refused_ns;		/* a table could not be made larger then; it is tried again a second later */
+	uint32_t reserved[12];
 
 	struct poolscope_page_waiter own_waiters[1 << POOLSCOPE_PAGE_OWN_WAITERS_LOG2];
 	struct poolscope_page_holder own_holders[1 << POOLSCOPE_PAGE_OWN_HOLDERS_LOG2];
@@ -224,7 +229,7 @@ struct poolscope_page_slot {
 	POOLSCOPE_PAGE_ASSERT(what##_##member,                                                     \
 			      offsetof(struct poolscope_page_##what, member) == (at))
 POOLSCOPE_PAGE_ASSERT(root, sizeof(struct poolscope_page_root) == 32);
-POOLSCOPE_PAGE_ASSERT(chunk, sizeof(struct poolscope_page_chunk) == 208);
+POOLSCOPE_PAGE_ASSERT(chunk, sizeof(struct poolscope_page_chunk) == 248);
 POOLSCOPE_PAGE_ASSERT(holder, sizeof(struct poolscope_page_holder) == 32);
 POOLSCOPE_PAGE_ASSERT(waiter, sizeof(struct poolscope_page_waiter) == 16);
 POOLSCOPE_PAGE_ASSERT(peak, sizeof(struct poolscope_page_peak) == 8);
@@ -234,7 +239,7 @@ POOLSCOPE_PAGE_AT(root, first_chunk, 16);
 POOLSCOPE_PAGE_AT(chunk, next, 16);
 POOLSCOPE_PAGE_AT(chunk, lock, 48);
 POOLSCOPE_PAGE_AT(slot, seq, 8);
-POOLSCOPE_PAGE_AT(slot, holders_at, 64);
+POOLSCOPE_PAGE_AT(slot, holders, 64);
 POOLSCOPE_PAGE_AT(slot, peak, 128);
 POOLSCOPE_PAGE_AT(slot, odd_release, 192);
 POOLSCOPE_PAGE_AT(slot, serial, 256);

@@ -179,10 +179,13 @@ struct poolscope_pool {
 	uint64_t min_idle_;
 	uint64_t in_use_at_;
 	uint64_t open_at_;
-	uint64_t reserved_[2];
+	uint64_t slot_;
+	uint32_t flags_;
+	uint32_t skip_;
 	char name_[POOLSCOPE_NAME_MAX];
 };
 
+#define POOLSCOPE_UNLOCKED_ 1u /* of flags_ */
 #define POOLSCOPE_MAGIC_ 0x31304c4f4f505350ull
 #define POOLSCOPE_FN_ static inline __attribute__((unused, always_inline)) void
 #define POOLSCOPE_ID_(pool) ((uint64_t)(uintptr_t)(pool))
@@ -191,12 +194,18 @@ struct poolscope_pool {
 
 #define POOLSCOPE_ON_ 0
 #define POOLSCOPE_WATCHED(verb) 0
+#define POOLSCOPE_IS_PAGED_ 0
 #define POOLSCOPE_A_(value) (void)(value)
 #define POOLSCOPE_PROBE_(verb, args, ...) ((void)0, __VA_ARGS__)
 
 #else
 
 #define POOLSCOPE_ON_ 1
+#if defined(POOLSCOPE_USDT_ONLY)
+#define POOLSCOPE_IS_PAGED_ 0
+#else
+#define POOLSCOPE_IS_PAGED_ 1
+#endif
 
 #if !defined(__x86_64__) && !defined(__aarch64__)
 #error "poolscope.h: x86-64 and aarch64 are supported; define POOLSCOPE_DISABLE elsewhere"
@@ -212,6 +221,12 @@ struct poolscope_pool {
 		__attribute__((weak, visibility("hidden"), section(".probes")));                   \
 	__attribute__((used)) volatile unsigned short poolscope_##name##_semaphore = 0;
 #include "../../bpf/verbs.def"
+
+enum poolscope_verb_ {
+#define VERB(id, name, n_args, args, text) POOLSCOPE_VERB_##name##_ = (id),
+#include "../../bpf/verbs.def"
+	POOLSCOPE_VERBS_
+};
 
 /*
  * A probe point: one nop, and a note that says where it is, where its semaphore is, and in which registers or constants the
@@ -242,16 +257,31 @@ struct poolscope_pool {
 	".popsection\n"                                                                            \
 	".endif\n"
 
-/* True while somebody watches the verb: POOLSCOPE_WATCHED(acquired). For arguments that are dear to work out. */
-#define POOLSCOPE_WATCHED(verb) __builtin_expect(poolscope_##verb##_semaphore != 0, 0)
+/* Whether somebody wants to hear of each single one. */
+#define POOLSCOPE_RAISED_(verb) __builtin_expect(poolscope_##verb##_semaphore != 0, 0)
 
 /* Arguments are 64 bits wide, in registers or constants: never on the stack, whose offsets the point could not promise. */
 #define POOLSCOPE_A_(value) "nr"((uint64_t)(value))
 #define POOLSCOPE_PROBE_(verb, args, ...)                                                          \
 	do {                                                                                       \
-		if (POOLSCOPE_WATCHED(verb))                                                       \
+		if (POOLSCOPE_RAISED_(verb))                                                       \
 			__asm__ __volatile__(POOLSCOPE_NOTE_(verb, args)::__VA_ARGS__);            \
 	} while (0)
+
+#if POOLSCOPE_IS_PAGED_
+#include "poolscope-writer.h"
+#define POOLSCOPE_IS_BOOKED_(verb)                                                                 \
+	(((verb) == POOLSCOPE_VERB_acquired_ || (verb) == POOLSCOPE_VERB_released_) &&             \
+	 POOLSCOPE_IS_WATCHED_)
+#else
+#define POOLSCOPE_IS_BOOKED_(verb) 0
+#endif
+
+/* True while somebody watches the verb: POOLSCOPE_WATCHED(acquired). For arguments that are dear to work out. */
+#define POOLSCOPE_WATCHED(verb)                                                                    \
+	__builtin_expect(poolscope_##verb##_semaphore != 0 ||                                      \
+				 POOLSCOPE_IS_BOOKED_(POOLSCOPE_VERB_##verb##_),                   \
+			 0)
 
 #endif
 
@@ -273,6 +303,16 @@ POOLSCOPE_FN_ poolscope_pool_counters(struct poolscope_pool *pool, const uint32_
 	pool->open_at_ = (uint64_t)(uintptr_t)open;
 }
 
+/*
+ * The pool calls acquired, released and the waits without a lock that excludes them from each other. After poolscope_pool_create(), before
+ * others know the pool.
+ */
+POOLSCOPE_FN_ poolscope_pool_unlocked(struct poolscope_pool *pool)
+{
+	if (POOLSCOPE_ON_)
+		pool->flags_ |= POOLSCOPE_UNLOCKED_;
+}
+
 /* Writes down for an agent that comes later what pool_create says to one that is there. */
 POOLSCOPE_FN_ poolscope_describe_(struct poolscope_pool *pool, enum poolscope_kind kind,
 				  const char *name, uint64_t capacity, uint64_t min_idle)
@@ -290,6 +330,9 @@ POOLSCOPE_FN_ poolscope_describe_(struct poolscope_pool *pool, enum poolscope_ki
 	pool->kind_ = (uint32_t)kind;
 	pool->capacity_ = capacity;
 	pool->min_idle_ = min_idle;
+#if POOLSCOPE_IS_PAGED_
+	poolscope_begin_(pool);
+#endif
 	__atomic_store_n(&pool->magic_, POOLSCOPE_MAGIC_, __ATOMIC_RELEASE);
 }
 
@@ -307,7 +350,10 @@ POOLSCOPE_FN_ poolscope_pool_create(struct poolscope_pool *pool, enum poolscope_
 POOLSCOPE_FN_ poolscope_pool_resize(struct poolscope_pool *pool, uint64_t capacity)
 {
 	if (POOLSCOPE_ON_)
-		pool->capacity_ = capacity;
+		__atomic_store_n(&pool->capacity_, capacity, __ATOMIC_RELAXED);
+#if POOLSCOPE_IS_PAGED_
+	poolscope_resize_look_(pool, capacity);
+#endif
 	POOLSCOPE_PROBE_(pool_resize, "8@%0 8@%1", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
 			 POOLSCOPE_A_(capacity));
 }
@@ -315,39 +361,61 @@ POOLSCOPE_FN_ poolscope_pool_resize(struct poolscope_pool *pool, uint64_t capaci
 /* The pool is gone, with all its leases and waits. */
 POOLSCOPE_FN_ poolscope_pool_destroy(struct poolscope_pool *pool)
 {
+#if POOLSCOPE_IS_PAGED_
+	if (pool->magic_ == POOLSCOPE_MAGIC_)
+		poolscope_slot_end_(pool);
+#endif
 	if (POOLSCOPE_ON_)
 		__atomic_store_n(&pool->magic_, 0, __ATOMIC_RELEASE);
 	POOLSCOPE_PROBE_(pool_destroy, "8@%0", POOLSCOPE_A_(POOLSCOPE_ID_(pool)));
 }
 
+/*
+ * The four that come often. Each is one look: does somebody watch the page, or this verb, or has the pool a slot that would miss the event?
+ * Everything else is in a function of its own.
+ */
+#if POOLSCOPE_IS_PAGED_
+#define POOLSCOPE_OFTEN_(verb, args, look, ...)                                                    \
+	do {                                                                                       \
+		if (POOLSCOPE_LOOK_(pool, verb))                                                   \
+			look;                                                                      \
+	} while (0)
+#else
+#define POOLSCOPE_OFTEN_(verb, args, look, ...) POOLSCOPE_PROBE_(verb, args, __VA_ARGS__)
+#endif
+
 /* The caller is about to block for an item. */
 POOLSCOPE_FN_ poolscope_wait_begin(struct poolscope_pool *pool, uint64_t waiter)
 {
-	POOLSCOPE_PROBE_(wait_begin, "8@%0 8@%1", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
-			 POOLSCOPE_A_(waiter));
+	POOLSCOPE_OFTEN_(wait_begin, "8@%0 8@%1", poolscope_wait_begin_look_(pool, waiter),
+			 POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(waiter));
 }
 
 /* The caller gave up. */
 POOLSCOPE_FN_ poolscope_wait_end(struct poolscope_pool *pool, uint64_t waiter,
 				 enum poolscope_outcome outcome)
 {
-	POOLSCOPE_PROBE_(wait_end, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
-			 POOLSCOPE_A_(waiter), POOLSCOPE_A_(outcome));
+	POOLSCOPE_OFTEN_(
+		wait_end, "8@%0 8@%1 8@%2", poolscope_wait_end_look_(pool, waiter, outcome),
+		POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(waiter), POOLSCOPE_A_(outcome));
 }
 
 /* The caller has the item; ends its wait if one began. */
 POOLSCOPE_FN_ poolscope_acquired(struct poolscope_pool *pool, uint64_t item, uint64_t waiter,
 				 unsigned int flags)
 {
-	POOLSCOPE_PROBE_(acquired, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
-			 POOLSCOPE_A_(item), POOLSCOPE_A_(waiter), POOLSCOPE_A_(flags));
+	POOLSCOPE_OFTEN_(acquired, "8@%0 8@%1 8@%2 8@%3",
+			 poolscope_acquired_look_(pool, item, waiter, flags),
+			 POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(item),
+			 POOLSCOPE_A_(waiter), POOLSCOPE_A_(flags));
 }
 
 /* The item was given back. */
 POOLSCOPE_FN_ poolscope_released(struct poolscope_pool *pool, uint64_t item, unsigned int flags)
 {
-	POOLSCOPE_PROBE_(released, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
-			 POOLSCOPE_A_(item), POOLSCOPE_A_(flags));
+	POOLSCOPE_OFTEN_(released, "8@%0 8@%1 8@%2", poolscope_released_look_(pool, item, flags),
+			 POOLSCOPE_A_(POOLSCOPE_ID_(pool)), POOLSCOPE_A_(item),
+			 POOLSCOPE_A_(flags));
 }
 
 /* An item was made in took_ns, or could not be made (outcome not OK; item may be 0 then). */

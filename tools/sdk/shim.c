@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * shim.c - libpoolscope-usdt.so: the header's verbs as exported functions. The surprise: there is no logic here at all; the probe
- * points lie in this file's code, so that one attachment to the library serves every program that loads it.
+ * points and the root of the page lie in this file's code and data, so that one attachment to the library serves every program that loads
+ * it. Whether its callers hold a lock is not known, so its pools are taken for such that do not.
  */
 #include "tools/sdk/poolscope-usdt.h"
 
@@ -16,9 +17,11 @@ EXPORT struct poolscope_pool *poolscope_usdt_pool_new(uint32_t kind, const char 
 {
 	struct poolscope_pool *pool = calloc(1, sizeof(*pool));
 
-	if (pool)
-		poolscope_pool_create(pool, (enum poolscope_kind)kind, name ? name : "", capacity,
-				      min_idle);
+	if (!pool)
+		return NULL;
+	poolscope_pool_create(pool, (enum poolscope_kind)kind, name ? name : "", capacity,
+			      min_idle);
+	poolscope_pool_unlocked(pool);
 	return pool;
 }
 
