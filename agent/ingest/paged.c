@@ -503,12 +503,21 @@ static bool is_later(const struct paged_pool *pool, const struct paging *g,
 	return pool->counts.closed_ns && s->counts.since_ns >= pool->counts.closed_ns;
 }
 
+/* Of two threads that begin a pool's counting at once, one finds that the other was first, and closes its slot again. */
+static bool has_counted(const struct page_counts *c)
+{
+	return !c->closed_ns || c->leases_begun || c->unheld || c->before_releases ||
+	       c->odd_acquire || c->odd_release;
+}
+
 static void take_slot(struct paged *p, struct paging *g, const struct page_slot *s)
 {
 	struct ps_pool_key key = { .pool = s->handle, .proc = g->proc };
 	struct paged_pool *pool = pool_find(p, &key);
 
 	if (!pool && is_of_old(p, g, s))
+		return;
+	if (!has_counted(&s->counts) && (!pool || pool->serial != s->serial))
 		return;
 	if (!pool)
 		pool = pool_get(p, &key);

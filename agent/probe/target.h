@@ -31,7 +31,8 @@ struct target;
 
 /*
  * Which of the SDK's points. A program that counts acquires and releases in a page has points for them all the same, for a pool that has got no page: the
- * spare ones, which have an argument more than the verb. The others are the usual ones, among them those of a part of the program that has no pages.
+ * spare ones. The others are the usual ones. A part of the program that was compiled without pages has usual ones for all; where that is so, spare ones are those that have
+ * an argument more than the verb.
  */
 enum target_points { TARGET_POINTS_USUAL, TARGET_POINTS_SPARE };
 

@@ -646,13 +646,17 @@ static void alter(void)
 	}
 }
 
+/* PAGE_ALTERATIONS=10000000 takes some minutes. */
 static void page_that_is_altered_at_random_never_counts_back(void **state)
 {
+	const char *wanted = getenv("PAGE_ALTERATIONS");
 	struct page_slot former[2 * CHUNK_SLOTS] = { 0 };
+	long n = wanted ? atol(wanted) : 20000;
 	uint64_t n_lies = 0;
 
 	(void)state;
-	for (int i = 0; i < 20000; i++) {
+	assert_true(n >= 20000);
+	for (long i = 0; i < n; i++) {
 		if (i % 100 == 0) {
 			reset(NULL);
 			memset(former, 0, sizeof(former));
