@@ -389,6 +389,7 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 	struct ps_pool books;
 	struct ps_hists hists;
 	int64_t batch_ns = in->read_ns, t_ns;
+	bool is_paged;
 	int error = 0;
 
 	if (!is_alive(in, &key->proc)) {
@@ -411,11 +412,12 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 		forget_pool(in, key);
 		return;
 	}
-	if (books.flags & PS_POOL_PAGED && !read_page(in, key, &books, &extra))
+	is_paged = books.flags & PS_POOL_PAGED || paged_pools_has(paged_pools(in->paged), key);
+	if (is_paged && !read_page(in, key, &books, &extra))
 		return;
 	if (books.domain)
 		read_recipe(in, key, &books, &extra);
-	else if (books.flags & PS_POOL_IMPLICIT && !(books.flags & PS_POOL_PAGED))
+	else if (books.flags & PS_POOL_IMPLICIT && !is_paged)
 		read_counters(in, key, &books, &extra);
 	t_ns = in->read_ns;
 	in->read_ns = batch_ns;
@@ -424,8 +426,8 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 		return;
 	if (model_wants_hists(in->model, key) &&
 	    !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists)) {
-		if (books.flags & PS_POOL_PAGED)
-			paged_merge_holds(in->paged, key, &hists);
+		if (is_paged)
+			paged_pools_merge_holds(paged_pools(in->paged), key, &hists);
 		model_feed_hists(in->model, key, &hists);
 	}
 }
@@ -447,7 +449,7 @@ static void each_lease(struct ingest *in, const void *key, const void *value)
 			  kernel_map_limit(in->kernel, KERNEL_MAP_LEASES) / IDLE_LEASES_SHARE;
 
 	if (!is_alive(in, &ref->pool.proc) || is_orphan(in, &ref->pool) ||
-	    paged_has(in->paged, &ref->pool) || (is_crowded && lease->state == PS_LEASE_IDLE)) {
+	    paged_pools_counts(paged_pools(in->paged), &ref->pool) || (is_crowded && lease->state == PS_LEASE_IDLE)) {
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LEASES), ref);
 		return;
 	}

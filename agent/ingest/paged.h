@@ -11,8 +11,7 @@
 #ifndef POOLSCOPE_INGEST_PAGED_H
 #define POOLSCOPE_INGEST_PAGED_H
 
-#include "ingest/page.h"
-#include "model/model.h"
+#include "ingest/paged_pools.h"
 #include "probe/kernel.h"
 #include "probe/targets.h"
 
@@ -40,27 +39,15 @@ void paged_free(struct paged *p);
 void paged_tick(struct paged *p, const struct model *m,
 		void (*meet)(void *context, const struct ps_proc_key *proc), void *context);
 
-enum paged_answer {
-	PAGED_MERGED,	/* *books and *extra have what the page says, too */
-	PAGED_AS_BEFORE,	/* the page could not be read this time */
-	PAGED_UNREAD	/* it never could */
-};
-
-/* Of a pool whose books say PS_POOL_PAGED, as they were read at t_ns. */
+/* As paged_pools_merge(); a process of which nothing could be read is looked for in the next tick. */
 enum paged_answer paged_merge(struct paged *p, const struct ps_pool_key *key, struct ps_pool *books,
 			      struct pool_extra *extra);
-/* Its holds, into *hists. */
-void paged_merge_holds(struct paged *p, const struct ps_pool_key *key, struct ps_hists *hists);
 /* The leases of all pools that were merged in this tick, into the model. */
 void paged_feed_leases(struct paged *p, struct model *m);
-/* It is one of those, so the kernel side's leases of it are of no use. */
-bool paged_has(const struct paged *p, const struct ps_pool_key *key);
+
+/* For what is asked of them. */
+const struct paged_pools *paged_pools(const struct paged *p);
 
 const struct paged_report *paged_report(const struct paged *p);
-
-/* Adds the numbers of a beginning to books. What was out when it was closed has ended then. Pure. */
-void paged_add(struct ps_pool *books, const struct page_counts *c);
-/* The most in use since then_ns, as far as the slot has it; of an open one. Pure. */
-uint32_t paged_peak(const struct page_counts *c, int64_t then_ns, int64_t now_ns);
 
 #endif

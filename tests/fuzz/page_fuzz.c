@@ -9,7 +9,7 @@
 
 #include "bpf/books.h"
 #include "ingest/page.h"
-#include "ingest/paged.h"
+#include "ingest/paged_pools.h"
 
 #define BASE 0x100000u
 #define ROOT_AT 512 /* behind the head of the first chunk */

@@ -15,10 +15,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "bpf/books.h"
 #include "bpf/hist.h"
-#include "ingest/page.h"
-#include "ingest/paged.h"
+#include "ingest/paged_pools.h"
 #include "ingest/threads_of.h"
 
 #define CHUNK_SLOTS 31 /* of 64 KiB */
@@ -35,7 +35,7 @@ struct area {
 static struct poolscope_page_root root;
 static struct area area[2] __attribute__((aligned(64)));
 static struct poolscope_page_holder outside[64] __attribute__((aligned(64)));
-static struct page page;
+static struct paged_source source;
 static struct page_room room;
 static int64_t now;
 static pid_t pid;
@@ -74,7 +74,7 @@ static int read_now(void)
 	struct page_memory m = { read_memory, read_clock, &pid };
 
 	n_parts = n_bytes = 0;
-	return page_read(&page, &m, &room);
+	return page_read(&source.page, &m, &room);
 }
 
 static void make_chunk(struct area *a)
@@ -91,7 +91,7 @@ static void make_chunk(struct area *a)
 static int reset(void **state)
 {
 	(void)state;
-	page_done(&page);
+	page_done(&source.page);
 	page_room_done(&room);
 	pid = getpid();
 	now = 1000 * (int64_t)SECOND;
@@ -105,13 +105,13 @@ static int reset(void **state)
 	make_chunk(&area[0]);
 	make_chunk(&area[1]);
 	root.first_chunk = at(&area[0]);
-	page.root = at(&root);
+	source.page.root = at(&root);
 	return 0;
 }
 
 static int leave(void **state)
 {
-	page_done(&page);
+	page_done(&source.page);
 	page_room_done(&room);
 	(void)state;
 	return 0;
@@ -194,17 +194,17 @@ static void a_slot_is_read_as_it_was_written(void **state)
 	now += 5000;
 	give(s, 11);
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_lies, 0);
-	assert_int_equal(page.slot[0].serial, 1);
-	assert_int_equal(page.slot[0].handle, 4096);
-	assert_int_equal(page.slot[0].counts.leases_begun, 2);
-	assert_int_equal(page.slot[0].counts.leases_ended, 1);
-	assert_int_equal(page_counts_use(&page.slot[0].counts, now), 15000);
-	assert_int_equal(page.slot[0].n_holders, 1);
-	assert_int_equal(page.slot[0].holder[0].item, 12);
-	assert_int_equal(page.slot[0].holder[0].since_ns, now - 5000);
-	assert_int_equal(page.slot[0].holder[0].tid, 77);
-	page_slot_hold(&page.slot[0], &h);
+	assert_int_equal(source.page.n_lies, 0);
+	assert_int_equal(source.page.slot[0].serial, 1);
+	assert_int_equal(source.page.slot[0].handle, 4096);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 2);
+	assert_int_equal(source.page.slot[0].counts.leases_ended, 1);
+	assert_int_equal(page_counts_use(&source.page.slot[0].counts, now), 15000);
+	assert_int_equal(source.page.slot[0].n_holders, 1);
+	assert_int_equal(source.page.slot[0].holder[0].item, 12);
+	assert_int_equal(source.page.slot[0].holder[0].since_ns, now - 5000);
+	assert_int_equal(source.page.slot[0].holder[0].tid, 77);
+	page_slot_hold(&source.page.slot[0], &h);
 	assert_int_equal(h.sum_ns, 10000);
 	assert_int_equal(h.bucket[ps_hist_bucket(10000)], 1);
 }
@@ -224,8 +224,8 @@ static void of_what_has_not_changed_only_the_head_is_read(void **state)
 	take(&area[0].slot[3], 99);
 	assert_int_equal(read_now(), 0);
 	assert_int_equal(n_parts, 2 + CHUNK_SLOTS + 2);
-	for (size_t i = 0; i < page.n_slots; i++)
-		n += page.slot[i].n_holders;
+	for (size_t i = 0; i < source.page.n_slots; i++)
+		n += source.page.slot[i].n_holders;
 	assert_int_equal(n, CHUNK_SLOTS + 1);
 }
 
@@ -238,10 +238,10 @@ static void slots_of_all_chunks_are_found(void **state)
 	take(open_slot(&area[1], 128, 2), 2);
 	take(open_slot(&area[0], 192, 3), 3); /* and a slot of one that was known before */
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_chunks, 2);
-	assert_int_equal(page.slot[1].serial, 3);
-	assert_int_equal(page.slot[CHUNK_SLOTS].serial, 2);
-	assert_int_equal(page.n_lies, 0);
+	assert_int_equal(source.page.n_chunks, 2);
+	assert_int_equal(source.page.slot[1].serial, 3);
+	assert_int_equal(source.page.slot[CHUNK_SLOTS].serial, 2);
+	assert_int_equal(source.page.n_lies, 0);
 }
 
 static void a_table_outside_is_read_where_it_is(void **state)
@@ -253,14 +253,14 @@ static void a_table_outside_is_read_where_it_is(void **state)
 	for (uint64_t i = 0; i < 40; i++, now += 10)
 		take(s, 100 + i);
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].n_holders, 40);
-	assert_int_equal(page.n_lies, 0);
-	assert_int_equal(page.slot[0].seq, s->seq);
+	assert_int_equal(source.page.slot[0].n_holders, 40);
+	assert_int_equal(source.page.n_lies, 0);
+	assert_int_equal(source.page.slot[0].seq, s->seq);
 	s->holders = 4096 | 6; /* nothing is there */
 	s->seq += 2;
 	assert_int_equal(read_now(), 0);
-	assert_true(page.has_lied);
-	assert_int_equal(page.slot[0].n_holders, 40);
+	assert_true(source.page.has_lied);
+	assert_int_equal(source.page.slot[0].n_holders, 40);
 }
 
 static struct poolscope_page_slot *moving;
@@ -283,10 +283,10 @@ static void a_table_that_moves_while_it_is_read_is_read_in_the_next_tick(void **
 	meddle = move_table;
 	assert_int_equal(read_now(), 0);
 	meddle = NULL;
-	assert_int_equal(page.slot[0].counts.leases_begun, 1);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 1);
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].n_holders, 1);
-	assert_int_equal(page.n_lies, 0);
+	assert_int_equal(source.page.slot[0].n_holders, 1);
+	assert_int_equal(source.page.n_lies, 0);
 }
 
 static void the_oldest_holders_are_kept(void **state)
@@ -304,9 +304,9 @@ static void the_oldest_holders_are_kept(void **state)
 	s->since_ns = (uint64_t)now;
 	now += (int64_t)SECOND;
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].n_holders, PAGE_HOLDERS_MAX);
+	assert_int_equal(source.page.slot[0].n_holders, PAGE_HOLDERS_MAX);
 	for (size_t i = 0; i < PAGE_HOLDERS_MAX; i++)
-		assert_true(page.slot[0].holder[i].item >= 200 - PAGE_HOLDERS_MAX);
+		assert_true(source.page.slot[0].holder[i].item >= 200 - PAGE_HOLDERS_MAX);
 }
 
 /* ---- torn ---------------------------------------------------------------------------------------------------------------- */
@@ -319,9 +319,9 @@ static void a_copy_that_was_written_into_is_read_again(void **state)
 	take(s, 11);
 	n_tears = 3;
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_torn, 0);
-	assert_int_equal(page.slot[0].counts.leases_begun, 1);
-	assert_int_equal(page.slot[0].seq, s->seq);
+	assert_int_equal(source.page.n_torn, 0);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 1);
+	assert_int_equal(source.page.slot[0].seq, s->seq);
 }
 
 static void what_is_torn_each_time_keeps_its_numbers_and_is_counted(void **state)
@@ -335,17 +335,17 @@ static void what_is_torn_each_time_keeps_its_numbers_and_is_counted(void **state
 	take(s, 12);
 	s->seq++; /* somebody writes, and does not come to an end */
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_torn, 1);
-	assert_int_equal(page.slot[0].n_torn, 1);
-	assert_int_equal(page.slot[0].counts.leases_begun, 1);
+	assert_int_equal(source.page.n_torn, 1);
+	assert_int_equal(source.page.slot[0].n_torn, 1);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 1);
 	assert_true(n_parts <= 3 + 2 * PAGE_TRIES + 1);
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].n_torn, 2);
+	assert_int_equal(source.page.slot[0].n_torn, 2);
 	s->seq++;
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].n_torn, 0);
-	assert_int_equal(page.slot[0].counts.leases_begun, 2);
-	assert_int_equal(page.n_lies, 0);
+	assert_int_equal(source.page.slot[0].n_torn, 0);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 2);
+	assert_int_equal(source.page.n_lies, 0);
 }
 
 static void of_a_torn_table_old_holders_are_believed_that_were_there_before(void **state)
@@ -362,15 +362,15 @@ static void of_a_torn_table_old_holders_are_believed_that_were_there_before(void
 							    .is_used = 1 }; /* put together from two */
 	n_tears = 5; /* so only the numbers are whole in the end */
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].counts.leases_begun, 2);
-	assert_int_equal(page.slot[0].n_holders, 2);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 2);
+	assert_int_equal(source.page.slot[0].n_holders, 2);
 	for (size_t i = 0; i < 2; i++)
-		assert_int_not_equal(page.slot[0].holder[i].item, 13);
-	assert_int_not_equal(page.slot[0].seq, s->seq); /* the next tick reads it again */
+		assert_int_not_equal(source.page.slot[0].holder[i].item, 13);
+	assert_int_not_equal(source.page.slot[0].seq, s->seq); /* the next tick reads it again */
 	s->own_holders[2].is_used = 0;
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].seq, s->seq);
-	assert_int_equal(page.n_lies, 0);
+	assert_int_equal(source.page.slot[0].seq, s->seq);
+	assert_int_equal(source.page.n_lies, 0);
 }
 
 static void a_slot_whose_numbers_are_off_is_waited_for(void **state)
@@ -384,9 +384,9 @@ static void a_slot_whose_numbers_are_off_is_waited_for(void **state)
 	s->lost = 1;
 	s->seq += 2;
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.slot[0].n_torn, 1);
-	assert_int_equal(page.slot[0].counts.leases_begun, 1);
-	assert_int_equal(page.n_lies, 0);
+	assert_int_equal(source.page.slot[0].n_torn, 1);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 1);
+	assert_int_equal(source.page.n_lies, 0);
 }
 
 /* ---- lies ---------------------------------------------------------------------------------------------------------------- */
@@ -403,7 +403,7 @@ static struct poolscope_page_slot *told(void)
 	now += 1000000;
 	give(s, 11);
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_lies, 0);
+	assert_int_equal(source.page.n_lies, 0);
 	now += 1000000;
 	s->seq += 2;
 	return s;
@@ -412,10 +412,10 @@ static struct poolscope_page_slot *told(void)
 static void is_lie(void)
 {
 	assert_int_equal(read_now(), 0);
-	assert_true(page.n_lies > 0);
-	assert_true(page.slot[0].has_lied || page.has_lied);
-	assert_int_equal(page.slot[0].counts.leases_begun, 2); /* what was there stays */
-	assert_int_equal(page.slot[0].counts.leases_ended, 1);
+	assert_true(source.page.n_lies > 0);
+	assert_true(source.page.slot[0].has_lied || source.page.has_lied);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 2); /* what was there stays */
+	assert_int_equal(source.page.slot[0].counts.leases_ended, 1);
 }
 
 static void numbers_that_make_no_sense_are_lies(void **state)
@@ -478,11 +478,11 @@ static void times_that_cannot_be_are_lies(void **state)
 	is_lie();
 	told()->own_holders[1].since_ns = future;
 	assert_int_equal(read_now(), 0);
-	assert_true(page.slot[0].has_lied);
+	assert_true(source.page.slot[0].has_lied);
 	told()->own_holders[1].since_ns = 5;
 	assert_int_equal(read_now(), 0);
-	assert_true(page.slot[0].has_lied);
-	assert_int_equal(page.slot[0].holder[0].since_ns + 2000000, now); /* of the reading before */
+	assert_true(source.page.slot[0].has_lied);
+	assert_int_equal(source.page.slot[0].holder[0].since_ns + 2000000, now); /* of the reading before */
 }
 
 static void histograms_count_what_has_ended(void **state)
@@ -492,12 +492,12 @@ static void histograms_count_what_has_ended(void **state)
 	(void)state;
 	told()->hold[40]++;
 	assert_int_equal(read_now(), 0);
-	assert_true(page.slot[0].has_lied);
-	page_slot_hold(&page.slot[0], &h);
+	assert_true(source.page.slot[0].has_lied);
+	page_slot_hold(&source.page.slot[0], &h);
 	assert_int_equal(h.bucket[40], 0);
 	told()->hold_sum_ns = 0;
 	assert_int_equal(read_now(), 0);
-	assert_true(page.slot[0].has_lied);
+	assert_true(source.page.slot[0].has_lied);
 }
 
 static void shapes_that_cannot_be_are_lies(void **state)
@@ -534,11 +534,11 @@ static void what_lied_about_one_beginning_may_be_right_about_the_next(void **sta
 	area[0].chunk.n_used = 1;
 	take(s, 13);
 	assert_int_equal(read_now(), 0);
-	assert_false(page.slot[0].has_lied);
-	assert_int_equal(page.slot[0].serial, 8);
-	assert_int_equal(page.slot[0].counts.leases_begun, 1);
-	assert_int_equal(page.slot[0].n_holders, 1);
-	assert_int_equal(page.slot[0].n_hold > 0, 1);
+	assert_false(source.page.slot[0].has_lied);
+	assert_int_equal(source.page.slot[0].serial, 8);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 1);
+	assert_int_equal(source.page.slot[0].n_holders, 1);
+	assert_int_equal(source.page.slot[0].n_hold > 0, 1);
 }
 
 static void heads_of_chunks_that_lie_end_the_list(void **state)
@@ -572,7 +572,7 @@ static void heads_of_chunks_that_lie_end_the_list(void **state)
 	area[0].chunk.next = at(&area[1]);
 	area[1].chunk.next = at(&area[0]);
 	is_lie();
-	assert_int_equal(page.n_chunks, 2);
+	assert_int_equal(source.page.n_chunks, 2);
 }
 
 static void a_root_is_what_says_so(void **state)
@@ -583,9 +583,9 @@ static void a_root_is_what_says_so(void **state)
 	root.magic = POOLSCOPE_PAGE_ROOT_MAGIC;
 	root.version = 9;
 	assert_int_equal(read_now(), -EPROTO);
-	page.root = 4096;
+	source.page.root = 4096;
 	assert_int_equal(read_now(), -EFAULT);
-	assert_int_equal(page.n_lies, 0);
+	assert_int_equal(source.page.n_lies, 0);
 }
 
 static void a_process_that_ends_while_it_is_read_has_not_lied(void **state)
@@ -594,7 +594,7 @@ static void a_process_that_ends_while_it_is_read_has_not_lied(void **state)
 	told();
 	pid = 0x7fffffff; /* nobody */
 	assert_int_equal(read_now(), -EFAULT);
-	assert_int_equal(page.n_lies, 0);
+	assert_int_equal(source.page.n_lies, 0);
 }
 
 static void a_child_finds_zeros_and_then_its_own(void **state)
@@ -604,14 +604,14 @@ static void a_child_finds_zeros_and_then_its_own(void **state)
 	(void)state;
 	memset(&area[0], 0, sizeof(area[0])); /* MADV_WIPEONFORK */
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_slots, 0);
-	assert_int_equal(page.n_lies, 0);
+	assert_int_equal(source.page.n_slots, 0);
+	assert_int_equal(source.page.n_lies, 0);
 	root.first_chunk = at(&area[1]);
 	s = open_slot(&area[1], 4096, 1);
 	take(s, 5);
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_lies, 0);
-	assert_int_equal(page.slot[0].counts.leases_begun, 1);
+	assert_int_equal(source.page.n_lies, 0);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 1);
 }
 
 static uint64_t state_of_random = 88172645463325252ull;
@@ -668,9 +668,9 @@ static void page_that_is_altered_at_random_never_counts_back(void **state)
 		alter();
 		area[0].slot[random_number() % 8].seq += 2;
 		assert_int_equal(read_now(), 0);
-		assert_true(page.n_slots <= 2 * CHUNK_SLOTS);
-		for (size_t s = 0; s < page.n_slots; s++) {
-			const struct page_slot *x = &page.slot[s];
+		assert_true(source.page.n_slots <= 2 * CHUNK_SLOTS);
+		for (size_t s = 0; s < source.page.n_slots; s++) {
+			const struct page_slot *x = &source.page.slot[s];
 
 			if (x->read_ns && x->serial == former[s].serial)
 				assert_true(page_counts_follow(&former[s].counts, former[s].read_ns,
@@ -679,7 +679,7 @@ static void page_that_is_altered_at_random_never_counts_back(void **state)
 				assert_true(page_counts_fit(&x->counts, x->read_ns));
 			former[s] = *x;
 		}
-		n_lies += page.n_lies > 0;
+		n_lies += source.page.n_lies > 0;
 	}
 	assert_true(n_lies > 1000);
 }
@@ -711,8 +711,8 @@ static struct page_counts counts_of_two(void)
 
 	s->released_broken = 1;
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_lies, 0);
-	return page.slot[0].counts;
+	assert_int_equal(source.page.n_lies, 0);
+	return source.page.slot[0].counts;
 }
 
 static void counts_are_added_to_the_books(void **state)
@@ -759,9 +759,9 @@ static void a_closed_slot_has_no_holders(void **state)
 	close_slot(s);
 	memset(s->own_holders, 0xff, sizeof(s->own_holders)); /* its tables are gone */
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(page.n_lies, 0);
-	assert_int_equal(page.slot[0].n_holders, 0);
-	assert_int_equal(page.slot[0].counts.closed_ns, now);
+	assert_int_equal(source.page.n_lies, 0);
+	assert_int_equal(source.page.slot[0].n_holders, 0);
+	assert_int_equal(source.page.slot[0].counts.closed_ns, now);
 	now += 1000;
 	take(s, 14); /* a closed one says no more */
 	assert_int_equal(read_now(), 0);
@@ -780,6 +780,411 @@ static void the_peak_is_that_of_the_intervals_since_then(void **state)
 	assert_int_equal(paged_peak(&c, 100 * interval + 5, 101 * interval), 8);
 	assert_int_equal(paged_peak(&c, 102 * interval, 102 * interval), 2); /* what is out now */
 	assert_int_equal(paged_peak(&c, 0, 101 * interval), 9);
+}
+
+/* ---- from tick to tick --------------------------------------------------------------------------------------------------- */
+
+static struct paged_pools pools;
+static struct ps_handle handle; /* of the pool */
+static struct ps_page_found last_found;
+static unsigned int n_told;
+static uint32_t author_in_use, author_open;
+
+static struct ps_pool_key key_of(const void *pool)
+{
+	return (struct ps_pool_key){ .pool = at(pool),
+				     .proc = { .tgid = (uint32_t)getpid(), .incarnation = 1 } };
+}
+
+static int reset_pools(void **state)
+{
+	paged_pools_done(&pools);
+	source.met_ns = 0;
+	n_told = 0;
+	handle = (struct ps_handle){ .magic = PS_HANDLE_MAGIC,
+				     .version = 1,
+				     .kind = PS_KIND_connection,
+				     .capacity = 7,
+				     .name = "db" };
+	return reset(state);
+}
+
+static int leave_pools(void **state)
+{
+	paged_pools_done(&pools);
+	threads_of_done(&source.threads);
+	return leave(state);
+}
+
+static void on_told(void *context, const struct ps_page_found *found)
+{
+	(void)context;
+	last_found = *found;
+	n_told++;
+}
+
+static void tick(void)
+{
+	struct ps_pool_key key = key_of(&handle);
+
+	now += (int64_t)SECOND;
+	source.is_read = !read_now();
+	if (!source.met_ns)
+		source.met_ns = now;
+	paged_pools_begin(&pools, now);
+	if (source.is_read)
+		paged_pools_take(&pools, &source, &key.proc);
+	paged_pools_tell(&pools, on_told, NULL);
+}
+
+static enum paged_answer merge(uint32_t flags, struct ps_pool *ret, struct pool_extra *extra)
+{
+	struct ps_pool_key key = key_of(&handle);
+	enum paged_answer answer;
+
+	*extra = (struct pool_extra)POOL_EXTRA_UNKNOWN;
+	*ret = (struct ps_pool){ .flags = PS_POOL_PAGED | flags, .since_ns = 5 };
+	answer = paged_pools_merge(&pools, &key, ret, extra);
+	if (answer == PAGED_MERGED)
+		assert_true(ps_books_are_whole(ret));
+	return answer;
+}
+
+static struct ps_hists holds(void)
+{
+	struct ps_pool_key key = key_of(&handle);
+	struct ps_hists h = { 0 };
+
+	paged_pools_merge_holds(&pools, &key, &h);
+	return h;
+}
+
+static void beginnings_of_a_pool_add_up(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct pool_extra extra;
+	struct ps_pool b;
+	uint64_t use;
+
+	(void)state;
+	take(s, 11);
+	take(s, 12);
+	now += 1000;
+	give(s, 11);
+	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_MERGED);
+	assert_int_equal(b.acquires, 2);
+	assert_int_equal(ps_in_use(&b), 1);
+	close_slot(s);
+	use = (uint64_t)now - s->since_ns + 1000;
+	now += 500;
+	s = open_slot(&area[0], at(&handle), 2);
+	take(s, 13);
+	now += 2000;
+	give(s, 13);
+	take(s, 14);
+	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_MERGED);
+	assert_int_equal(b.acquires, 4);
+	assert_int_equal(b.releases, 2);
+	assert_int_equal(b.leases_voided, 1); /* 12 was out when the first one was closed */
+	assert_int_equal(ps_in_use(&b), 1);
+	assert_int_equal((uint64_t)ps_in_use(&b) * (uint64_t)now + b.use_sum,
+			 use + 2000 + SECOND);
+	assert_int_equal(holds().h[PS_HIST_HOLD].sum_ns, 3000);
+	assert_int_equal(holds().h[PS_HIST_HOLD].bucket[ps_hist_bucket(1000)], 1);
+	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_MERGED);
+	assert_int_equal(b.acquires, 4); /* once */
+}
+
+static void what_a_pool_counted_stays_when_it_is_made_anew(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct ps_pool_key key = key_of(&handle);
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	take(s, 11);
+	tick();
+	merge(0, &b, &extra);
+	assert_true(paged_pools_counts(&pools, &key));
+	close_slot(s);
+	for (int i = 0; i < 3; i++) {
+		tick();
+		assert_true(paged_pools_has(&pools, &key));
+		assert_false(paged_pools_counts(&pools, &key));
+		merge(0, &b, &extra);
+		assert_int_equal(b.acquires, 1);
+		assert_int_equal(ps_in_use(&b), 0);
+		assert_int_equal(n_told, 1);
+	}
+	s = open_slot(&area[0], at(&handle), 2);
+	take(s, 12);
+	tick();
+	merge(0, &b, &extra);
+	assert_int_equal(b.acquires, 2);
+	assert_int_equal(ps_in_use(&b), 1);
+}
+
+static void a_slot_that_counted_nothing_is_no_beginning(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1), *late;
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	late = open_slot(&area[0], at(&handle), 2); /* of another thread, that came too late */
+	close_slot(late);
+	take(s, 11);
+	tick();
+	merge(0, &b, &extra);
+	take(s, 12);
+	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_MERGED);
+	assert_int_equal(ps_in_use(&b), 2);
+	assert_int_equal(b.leases_voided, 0);
+}
+
+static void what_ended_before_we_came_is_not_told(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	take(s, 11);
+	close_slot(s);
+	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_UNREAD);
+	s = open_slot(&area[0], at(&handle), 2);
+	take(s, 12);
+	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_MERGED);
+	assert_int_equal(b.acquires, 1);
+}
+
+static void what_came_and_went_between_two_ticks_is(void **state)
+{
+	struct poolscope_page_slot *s;
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	tick();
+	s = open_slot(&area[0], at(&handle), 1);
+	take(s, 11);
+	now += 10;
+	give(s, 11);
+	close_slot(s);
+	tick();
+	assert_int_equal(merge(PS_POOL_DESTROYED, &b, &extra), PAGED_MERGED);
+	assert_int_equal(b.acquires, 1);
+	assert_int_equal(b.releases, 1);
+	assert_int_equal(n_told, 0); /* it has ended */
+}
+
+static void a_pool_that_the_kernel_side_has_forgotten_begins_at_nothing(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct ps_pool_key key = key_of(&handle);
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	take(s, 11);
+	tick();
+	merge(0, &b, &extra);
+	close_slot(s);
+	tick();
+	merge(PS_POOL_DESTROYED, &b, &extra);
+	tick(); /* it was forgotten in the meantime, and is not asked for */
+	tick();
+	assert_false(paged_pools_has(&pools, &key));
+	s = open_slot(&area[0], at(&handle), 2); /* another pool at the same place */
+	take(s, 12);
+	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_MERGED);
+	assert_int_equal(b.acquires, 1);
+}
+
+static void the_kernel_side_is_told_of_a_pool_that_it_has_not(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	take(s, 11);
+	tick();
+	assert_int_equal(n_told, 1);
+	assert_int_equal(last_found.pool.pool, at(&handle));
+	assert_true(last_found.is_described);
+	assert_int_equal(last_found.capacity, 7);
+	assert_string_equal(last_found.name, "db");
+	tick(); /* it had no room */
+	assert_int_equal(n_told, 1);
+	for (int i = 0; i < 16; i++)
+		tick();
+	assert_int_equal(n_told, 2);
+	merge(0, &b, &extra);
+	for (int i = 0; i < 40; i++) {
+		tick();
+		merge(0, &b, &extra);
+	}
+	assert_int_equal(n_told, 2);
+	handle.magic = 0;
+	merge(0, &b, &extra);
+}
+
+static void two_roots_that_claim_one_pool_do_not_add_up(void **state)
+{
+	static struct poolscope_page_root other_root;
+	struct paged_source other = { .page.root = at(&other_root) }, first;
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	take(s, 11);
+	other_root = root;
+	other_root.first_chunk = at(&area[1]);
+	take(open_slot(&area[1], at(&handle), 9), 12);
+	for (int i = 0; i < 5; i++) {
+		struct ps_pool_key key = key_of(&handle);
+
+		tick();
+		first = source;
+		source = other;
+		source.is_read = !read_now();
+		other = source;
+		source = first;
+		paged_pools_take(&pools, &other, &key.proc);
+		assert_int_equal(merge(0, &b, &extra), PAGED_MERGED);
+		assert_int_equal(b.acquires, 1);
+	}
+	paged_pools_leave(&pools, &other);
+	page_done(&other.page);
+}
+
+static void what_was_out_before_is_learned_from_the_author_s_count(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	author_in_use = 3;
+	author_open = 6;
+	handle.in_use_at = at(&author_in_use);
+	handle.open_at = at(&author_open);
+	s->before_most = 7;
+	take(s, 11);
+	tick();
+	merge(PS_POOL_IMPLICIT, &b, &extra);
+	assert_int_equal(extra.counted_in_use, UNKNOWN); /* one reading is none */
+	assert_int_equal(extra.counted_open, 6);
+	tick();
+	merge(PS_POOL_IMPLICIT, &b, &extra);
+	assert_int_equal(extra.counted_in_use, 3);
+	assert_int_equal(b.since_ns, s->since_ns);
+	s->before_releases = 1; /* one of those comes back */
+	s->before_sum_ns = 5;
+	s->before_most = 6;
+	s->seq += 2;
+	tick();
+	merge(PS_POOL_IMPLICIT, &b, &extra);
+	assert_int_equal(extra.counted_in_use, 2);
+}
+
+static void a_fresh_pool_has_nothing_from_before(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	take(s, 11);
+	tick();
+	merge(PS_POOL_IMPLICIT, &b, &extra);
+	assert_int_equal(extra.counted_in_use, 1);
+}
+
+static void a_lie_is_said_of_the_pool(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	take(s, 11);
+	tick();
+	merge(0, &b, &extra);
+	assert_false(b.flags & PS_POOL_PAGE_LIES);
+	s->leases_ended = 9;
+	s->seq += 2;
+	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_MERGED);
+	assert_true(b.flags & PS_POOL_PAGE_LIES);
+	assert_int_equal(b.acquires, 1);
+	s->leases_ended = 0;
+	s->seq += 2;
+	tick();
+	merge(0, &b, &extra);
+	assert_true(b.flags & PS_POOL_PAGE_LIES); /* for as long as it counts on */
+}
+
+static void what_is_torn_stays_as_it_was(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	take(s, 11);
+	tick();
+	merge(0, &b, &extra);
+	s->seq++;
+	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_AS_BEFORE);
+	s->seq++;
+	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_MERGED);
+}
+
+static void holders_are_leases_to_the_model(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct ps_pool_key key = key_of(&handle);
+	struct process_info info = { .key = key.proc, .name = "x" };
+	struct model *m = model_new();
+	struct arena *arena = arena_new();
+	struct snapshot *shot = arena_alloc(arena, 1, sizeof(*shot));
+	struct pool_extra extra;
+	struct ps_pool b;
+
+	(void)state;
+	take(s, 11);
+	now += 3 * (int64_t)SECOND;
+	take(s, 12);
+	tick();
+	model_tick_begin(m, now);
+	model_feed_process(m, &info);
+	merge(0, &b, &extra);
+	model_feed_pool(m, &key, &b, &extra, now);
+	paged_pools_feed_leases(&pools, m);
+	model_tick_end(m);
+	shot->n_refs = 1;
+	shot->arena = arena;
+	assert_int_equal(model_snapshot(m, shot, NULL, NULL), 0);
+	assert_int_equal(shot->pools[0].n_holders, 2);
+	assert_int_equal(shot->pools[0].holders[0].id, 11); /* the oldest first */
+	assert_int_equal(shot->pools[0].holders[0].tid, 77);
+	assert_int_equal(shot->pools[0].holders[0].taker, 5);
+	assert_int_equal(shot->pools[0].oldest_hold_ns, 4 * SECOND);
+	snapshot_unref(shot);
+	model_free(m);
 }
 
 static void threads_have_two_numbers_in_a_container(void **state)
@@ -847,6 +1252,34 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_out_when_it_was_closed_ended_then, reset,
 						leave),
 		cmocka_unit_test_setup_teardown(a_closed_slot_has_no_holders, reset, leave),
+		cmocka_unit_test_setup_teardown(beginnings_of_a_pool_add_up, reset_pools,
+						leave_pools),
+		cmocka_unit_test_setup_teardown(what_a_pool_counted_stays_when_it_is_made_anew,
+						reset_pools, leave_pools),
+		cmocka_unit_test_setup_teardown(a_slot_that_counted_nothing_is_no_beginning,
+						reset_pools, leave_pools),
+		cmocka_unit_test_setup_teardown(what_ended_before_we_came_is_not_told, reset_pools,
+						leave_pools),
+		cmocka_unit_test_setup_teardown(what_came_and_went_between_two_ticks_is,
+						reset_pools, leave_pools),
+		cmocka_unit_test_setup_teardown(
+			a_pool_that_the_kernel_side_has_forgotten_begins_at_nothing, reset_pools,
+			leave_pools),
+		cmocka_unit_test_setup_teardown(the_kernel_side_is_told_of_a_pool_that_it_has_not,
+						reset_pools, leave_pools),
+		cmocka_unit_test_setup_teardown(two_roots_that_claim_one_pool_do_not_add_up,
+						reset_pools, leave_pools),
+		cmocka_unit_test_setup_teardown(
+			what_was_out_before_is_learned_from_the_author_s_count, reset_pools,
+			leave_pools),
+		cmocka_unit_test_setup_teardown(a_fresh_pool_has_nothing_from_before, reset_pools,
+						leave_pools),
+		cmocka_unit_test_setup_teardown(a_lie_is_said_of_the_pool, reset_pools,
+						leave_pools),
+		cmocka_unit_test_setup_teardown(what_is_torn_stays_as_it_was, reset_pools,
+						leave_pools),
+		cmocka_unit_test_setup_teardown(holders_are_leases_to_the_model, reset_pools,
+						leave_pools),
 		cmocka_unit_test(the_peak_is_that_of_the_intervals_since_then),
 		cmocka_unit_test(threads_have_two_numbers_in_a_container),
 		cmocka_unit_test(a_thread_of_ours_is_found_by_its_number),

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define POOLSCOPE_USDT_ONLY /* what lies here are arguments of points; see hostile/page for a page that does */
 #include "tools/sdk/poolscope.h"
 
 static void wait_for_line(void)
