@@ -30,7 +30,7 @@
 #include "probe/chosen.h"
 
 #define READ_TRIES 8
-#define PAGE_WAITED_NS 4000000000 /* a page is found in the tick after the pool */
+#define PAGE_WAITED_NS 4000000000 /* for a page to be found */
 #define BATCH 4096
 #define PER_CPU_WORDS (sizeof(struct ps_probe_stat) / 8)
 #define BATCH_BYTES (1 << 19)
@@ -449,7 +449,8 @@ static void each_lease(struct ingest *in, const void *key, const void *value)
 			  kernel_map_limit(in->kernel, KERNEL_MAP_LEASES) / IDLE_LEASES_SHARE;
 
 	if (!is_alive(in, &ref->pool.proc) || is_orphan(in, &ref->pool) ||
-	    paged_pools_counts(paged_pools(in->paged), &ref->pool) || (is_crowded && lease->state == PS_LEASE_IDLE)) {
+	    paged_pools_counts(paged_pools(in->paged), &ref->pool) ||
+	    (is_crowded && lease->state == PS_LEASE_IDLE)) {
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LEASES), ref);
 		return;
 	}

@@ -51,6 +51,7 @@ struct paged {
 	struct ps_proc_key wanted[PAGED_WANTED_MAX];
 	size_t n_wanted;
 	unsigned int turn; /* the page that the next tick begins with */
+	int64_t spent_ns; /* with reading, in this tick */
 	struct paged_report report;
 };
 
@@ -127,59 +128,18 @@ static void on_user(void *context, const struct page_file *file, uint32_t pid)
 		g->is_used = true;
 }
 
-static void on_file(void *context, const struct page_file *file)
-{
-	struct paged *p = context;
-
-	if (p->n_files < FILES_MAX)
-		p->file[p->n_files++] = *file;
-}
-
-/* A process of which the kernel side has such a pool, and that is no known user of any file: it was forked. */
-static void look_for(struct paged *p, const struct ps_proc_key *proc)
-{
-	for (size_t i = 0; i < p->n_files; i++) {
-		const struct page_file *f = &p->file[i];
-		struct paging *g;
-		uint64_t root;
-
-		if (mapped_data_of(proc->tgid, f->device, f->inode, f->root, &root))
-			continue;
-		g = paging_get(p, f, proc->tgid);
-		if (!g || g->is_used)
-			continue;
-		g->is_used = g->is_found = true;
-		g->proc = *proc;
-		g->is_known = true;
-		g->source.page.root = root;
-	}
-}
-
 static void meet_pages(struct paged *p, const struct model *m)
 {
 	struct paging *g, *next;
 
 	HASH_ITER (hh, p->pages, g, next)
 		g->is_used = g->is_found && model_is_fed(m, &g->proc);
-	p->n_files = 0;
+	p->n_files = p->n_wanted = 0;
+	p->spent_ns = 0;
 	targets_page_users(p->targets, on_user, p);
-	if (p->n_wanted)
-		targets_page_files(p->targets, on_file, p);
-	for (size_t i = 0; i < p->n_wanted; i++)
-		look_for(p, &p->wanted[i]);
-	p->n_wanted = 0;
 	HASH_ITER (hh, p->pages, g, next)
 		if (!g->is_used || kernel_is_left_out(p->kernel, (uint32_t)g->key.pid))
 			paging_free(p, g);
-}
-
-static void want(struct paged *p, const struct ps_proc_key *proc)
-{
-	for (size_t i = 0; i < p->n_wanted; i++)
-		if (!memcmp(&p->wanted[i], proc, sizeof(*proc)))
-			return;
-	if (p->n_wanted < PAGED_WANTED_MAX)
-		p->wanted[p->n_wanted++] = *proc;
 }
 
 /* ---- reading one -------------------------------------------------------------------------------------------------------- */
@@ -217,7 +177,8 @@ static void watch_spare(struct paged *p, struct paging *g)
 	if (g->was_refused || !g->source.page.n_refused)
 		return;
 	g->was_refused = true;
-	if (!mapped_data_at((uint32_t)g->key.pid, g->source.page.root, &fd, &offset, path, sizeof(path)))
+	if (!mapped_data_at((uint32_t)g->key.pid, g->source.page.root, &fd, &offset, path,
+			    sizeof(path)))
 		targets_watch_spare(p->targets, fd, path);
 }
 
@@ -235,6 +196,7 @@ static void lose_root(struct paged *p, struct paging *g)
 {
 	paged_pools_leave(&p->pools, &g->source);
 	page_done(&g->source.page);
+	g->source.met_ns = 0;
 	g->n_lies = g->n_torn = 0;
 	g->is_known = false;
 }
@@ -278,7 +240,8 @@ static void read_pages(struct paged *p)
 			if ((i >= first) != !round)
 				continue;
 			g->source.is_read = false;
-			if (page_process_now(NULL) - begin_ns < PAGED_NS)
+			p->spent_ns = page_process_now(NULL) - begin_ns;
+			if (p->spent_ns < PAGED_NS)
 				read_page(p, g);
 			else if (!n_late++)
 				p->turn = i;
@@ -319,14 +282,67 @@ void paged_tick(struct paged *p, const struct model *m,
 	p->report.n_unlisted = p->pools.n_unlisted;
 }
 
+/* ---- found by its pool --------------------------------------------------------------------------------------------------- */
+
+static void on_file(void *context, const struct page_file *file)
+{
+	struct paged *p = context;
+
+	if (p->n_files < FILES_MAX)
+		p->file[p->n_files++] = *file;
+}
+
+/* Once a tick, and not when much was read already. */
+static bool may_look_for(struct paged *p, const struct ps_proc_key *proc)
+{
+	if (p->n_wanted == PAGED_WANTED_MAX || p->spent_ns >= PAGED_NS)
+		return false;
+	for (size_t i = 0; i < p->n_wanted; i++)
+		if (!memcmp(&p->wanted[i], proc, sizeof(*proc)))
+			return false;
+	p->wanted[p->n_wanted++] = *proc;
+	return true;
+}
+
+/* A process of which the kernel side has such a pool: it was forked, or has made its page just now. */
+static void look_for(struct paged *p, const struct ps_proc_key *proc)
+{
+	int64_t begin_ns = page_process_now(NULL);
+
+	if (!p->n_files)
+		targets_page_files(p->targets, on_file, p);
+	for (size_t i = 0; i < p->n_files; i++) {
+		const struct page_file *f = &p->file[i];
+		struct paging *g;
+		uint64_t root;
+
+		if (mapped_data_of(proc->tgid, f->device, f->inode, f->root, &root))
+			continue;
+		g = paging_get(p, f, proc->tgid);
+		if (!g)
+			continue;
+		g->is_found |= !g->is_used;
+		g->is_used = true;
+		g->proc = *proc;
+		g->is_known = true;
+		if (!g->source.page.root)
+			g->source.page.root = root;
+		read_page(p, g);
+		if (g->source.is_read)
+			paged_pools_take(&p->pools, &g->source, &g->proc);
+	}
+	p->spent_ns += page_process_now(NULL) - begin_ns;
+}
+
 enum paged_answer paged_merge(struct paged *p, const struct ps_pool_key *key, struct ps_pool *books,
 			      struct pool_extra *extra)
 {
 	enum paged_answer answer = paged_pools_merge(&p->pools, key, books, extra);
 
-	if (answer == PAGED_UNREAD)
-		want(p, &key->proc);
-	return answer;
+	if (answer != PAGED_UNREAD || !may_look_for(p, &key->proc))
+		return answer;
+	look_for(p, &key->proc);
+	return paged_pools_merge(&p->pools, key, books, extra);
 }
 
 const struct paged_pools *paged_pools(const struct paged *p)

@@ -17,7 +17,7 @@
 
 #define PAGED_NS 20000000
 #define PAGED_PROCESSES_MAX 4096	/* pages of all; more are not read */
-#define PAGED_WANTED_MAX 64	/* processes that are looked for in a tick */
+#define PAGED_WANTED_MAX 256	/* processes that are looked for in a tick because of a pool */
 
 struct paged;
 
@@ -39,7 +39,7 @@ void paged_free(struct paged *p);
 void paged_tick(struct paged *p, const struct model *m,
 		void (*meet)(void *context, const struct ps_proc_key *proc), void *context);
 
-/* As paged_pools_merge(); a process of which nothing could be read is looked for in the next tick. */
+/* As paged_pools_merge(); a process of which nothing is known is looked for, once a tick. */
 enum paged_answer paged_merge(struct paged *p, const struct ps_pool_key *key, struct ps_pool *books,
 			      struct pool_extra *extra);
 /* The leases of all pools that were merged in this tick, into the model. */

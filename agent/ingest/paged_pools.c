@@ -227,7 +227,8 @@ static int by_serial(const void *a, const void *b)
 }
 
 /* It was over before we came, or what it was of is forgotten already. */
-static bool is_of_old(const struct paged_pools *t, const struct paged_source *g, const struct page_slot *s)
+static bool is_of_old(const struct paged_pools *t, const struct paged_source *g,
+		      const struct page_slot *s)
 {
 	int64_t closed_ns = (int64_t)s->counts.closed_ns;
 
@@ -275,8 +276,7 @@ static void take_slot(struct paged_pools *t, struct paged_source *g, const struc
 }
 
 /* In the order of their beginnings, so that a pool that began anew twice since the last tick has all of it. */
-void paged_pools_take(struct paged_pools *t, struct paged_source *g,
-		      const struct ps_proc_key *proc)
+void paged_pools_take(struct paged_pools *t, struct paged_source *g, const struct ps_proc_key *proc)
 {
 	AUTO_FREE const struct page_slot **list = malloc((g->page.n_slots + 1) * sizeof(*list));
 	size_t n = 0;
@@ -456,7 +456,7 @@ enum paged_answer paged_pools_merge(struct paged_pools *t, const struct ps_pool_
 	if (pool->base)
 		books_add(books, &pool->base->books);
 	paged_add(books, c);
-	books->flags |= PS_POOL_PAGED;
+	books->flags |= PS_POOL_PAGED | (pool->has_lied ? PS_POOL_PAGE_LIES : 0u);
 	if (c->closed_ns)
 		return PAGED_MERGED; /* what is now, if anything, is with the kernel side */
 	books->saturated_since_ns = c->saturated_since_ns;
@@ -465,8 +465,6 @@ enum paged_answer paged_pools_merge(struct paged_pools *t, const struct ps_pool_
 		books->flags |= PS_POOL_UNHELD;
 	if (c->waits_unlisted)
 		books->flags |= PS_POOL_LOST_EVENTS;
-	if (pool->has_lied)
-		books->flags |= PS_POOL_PAGE_LIES;
 	if (books->flags & PS_POOL_IMPLICIT) {
 		books->since_ns = c->since_ns;
 		tell_before(pool, books, extra);

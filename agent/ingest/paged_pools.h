@@ -38,7 +38,8 @@ void paged_pools_take(struct paged_pools *t, struct paged_source *from,
 void paged_pools_leave(struct paged_pools *t, const struct paged_source *from);
 /* Calls back with each pool that the kernel side does not seem to have. */
 void paged_pools_tell(struct paged_pools *t,
-		      void (*tell)(void *context, const struct ps_page_found *found), void *context);
+		      void (*tell)(void *context, const struct ps_page_found *found),
+		      void *context);
 
 enum paged_answer {
 	PAGED_MERGED,	/* *books and *extra have what the page says, too */

@@ -889,8 +889,7 @@ static void beginnings_of_a_pool_add_up(void **state)
 	assert_int_equal(b.releases, 2);
 	assert_int_equal(b.leases_voided, 1); /* 12 was out when the first one was closed */
 	assert_int_equal(ps_in_use(&b), 1);
-	assert_int_equal((uint64_t)ps_in_use(&b) * (uint64_t)now + b.use_sum,
-			 use + 2000 + SECOND);
+	assert_int_equal((uint64_t)ps_in_use(&b) * (uint64_t)now + b.use_sum, use + 2000 + SECOND);
 	assert_int_equal(holds().h[PS_HIST_HOLD].sum_ns, 3000);
 	assert_int_equal(holds().h[PS_HIST_HOLD].bucket[ps_hist_bucket(1000)], 1);
 	tick();

@@ -197,8 +197,10 @@ static void nonsense(unsigned int for_seconds)
 	}
 	sleep(2); /* so that the agent knows it as it is */
 	word = (uint64_t *)(uintptr_t)poolscope_page_semaphore.first_chunk;
-	if (!word)
-		die("there is no page");
+	if (!word) {
+		fprintf(stderr, "there is no page: nobody watches\n");
+		exit(1);
+	}
 	memcpy(whole, word, sizeof(whole));
 	for (end = seconds() + for_seconds; seconds() < end;) {
 		for (int i = 0; i < 1000; i++, n++)
