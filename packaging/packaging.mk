@@ -35,7 +35,7 @@ install: $(INSTALLED)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/poolscope/grafana packaging/grafana/*.json
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/poolscope/prometheus packaging/prometheus/*.yml packaging/prometheus/RUNBOOK.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/poolscope/otel packaging/otel/*.yaml
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include $(B)/include/poolscope.h $(B)/include/poolscope-usdt.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include $(addprefix $(B)/include/,poolscope.h poolscope-page.h poolscope-usdt.h)
 	install -D -m 644 $(SHIM) $(DESTDIR)$(LIBDIR)/libpoolscope-usdt.so.0
 	ln -sf libpoolscope-usdt.so.0 $(DESTDIR)$(LIBDIR)/libpoolscope-usdt.so
 	install -D -m 644 -t $(DESTDIR)$(LIBDIR)/pkgconfig $(B)/pkgconfig/poolscope-usdt.pc

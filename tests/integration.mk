@@ -6,7 +6,7 @@ check-integration: # run the integration tests (needs root; ONLY='sim/*' picks s
 check-integration: all
 	@tests/integration/run-all $(ONLY)
 
-$(B)/tests/hostile: tests/integration/hostile/hostile.c tools/sdk/poolscope.h
+$(B)/tests/hostile: tests/integration/hostile/hostile.c $(SDK)
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
 
@@ -14,11 +14,11 @@ $(B)/tests/storm: tests/integration/hostile/storm.c
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE $< -o $@
 
-$(B)/tests/pages: tests/integration/sdk/pages.c $(wildcard tools/sdk/*.h)
+$(B)/tests/pages: tests/integration/sdk/pages.c tools/sdk/poolscope-usdt.h $(SDK)
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -ldl -o $@
 
-$(B)/tests/many-pools: tests/integration/out/many-pools.c tools/sdk/poolscope.h
+$(B)/tests/many-pools: tests/integration/out/many-pools.c $(SDK)
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
 

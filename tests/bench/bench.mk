@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Benchmarks: what watching costs. They print a table and fail on nothing but a program that does not start.
 
-$(B)/tests/bench-target: tests/bench/target.c tools/sdk/poolscope.h
+$(B)/tests/bench-target: tests/bench/target.c $(SDK)
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
 

@@ -29,6 +29,7 @@
 #include "poolscope-page.h"
 
 #define POOLSCOPE_BODY_ static __attribute__((unused, noinline))
+#define POOLSCOPE_RARE_ static __attribute__((unused, noinline, cold))
 #define POOLSCOPE_PART_ static inline __attribute__((unused, always_inline))
 #define POOLSCOPE_RARELY_(is_true) __builtin_expect(!!(is_true), 0)
 
@@ -85,7 +86,7 @@ enum poolscope_call_ {
 #endif
 
 /* A system call; mmap has a file (none) and an offset besides. Negative errno, or what it returns. */
-POOLSCOPE_BODY_ int64_t poolscope_call_(enum poolscope_call_ call, uint64_t a, uint64_t b,
+POOLSCOPE_RARE_ int64_t poolscope_call_(enum poolscope_call_ call, uint64_t a, uint64_t b,
 					uint64_t c, uint64_t d)
 {
 #if defined(__x86_64__)
@@ -176,7 +177,7 @@ POOLSCOPE_PART_ void poolscope_pause_(void)
 }
 
 /* Fresh memory that a child of fork() finds wiped, or 0. */
-POOLSCOPE_BODY_ uint64_t poolscope_map_(uint64_t bytes)
+POOLSCOPE_RARE_ uint64_t poolscope_map_(uint64_t bytes)
 {
 	int64_t at = poolscope_call_(POOLSCOPE_MMAP_, 0, bytes, 3, 0x22); /* read and write; private, anonymous */
 
@@ -189,7 +190,7 @@ POOLSCOPE_BODY_ uint64_t poolscope_map_(uint64_t bytes)
 	return (uint64_t)at;
 }
 
-POOLSCOPE_BODY_ void poolscope_lock_(struct poolscope_page_chunk *first)
+POOLSCOPE_RARE_ void poolscope_lock_(struct poolscope_page_chunk *first)
 {
 	uint32_t seen = 0;
 
@@ -200,7 +201,7 @@ POOLSCOPE_BODY_ void poolscope_lock_(struct poolscope_page_chunk *first)
 		poolscope_call_(POOLSCOPE_FUTEX_, (uintptr_t)&first->lock, 128, 2, 0); /* private wait */
 }
 
-POOLSCOPE_BODY_ void poolscope_unlock_(struct poolscope_page_chunk *first)
+POOLSCOPE_RARE_ void poolscope_unlock_(struct poolscope_page_chunk *first)
 {
 	if (__atomic_exchange_n(&first->lock, 0, __ATOMIC_RELEASE) == 2)
 		poolscope_call_(POOLSCOPE_FUTEX_, (uintptr_t)&first->lock, 129, 1, 0); /* private wake */
@@ -212,7 +213,7 @@ struct poolscope_self_ {
 
 static __thread struct poolscope_self_ poolscope_self_ __attribute__((unused));
 
-POOLSCOPE_BODY_ uint32_t poolscope_tid_ask_(uint32_t pid)
+POOLSCOPE_RARE_ uint32_t poolscope_tid_ask_(uint32_t pid)
 {
 	poolscope_self_.tid = (uint32_t)poolscope_call_(POOLSCOPE_GETTID_, 0, 0, 0, 0);
 	poolscope_self_.pid = pid;
@@ -228,7 +229,7 @@ POOLSCOPE_PART_ uint32_t poolscope_tid_(uint32_t pid)
 /* ---- chunks and the memory of tables --------------------------------------------------------------------------------- */
 
 /* A chunk that nobody knows yet, or NULL. */
-POOLSCOPE_BODY_ struct poolscope_page_chunk *poolscope_chunk_new_(uint32_t bytes)
+POOLSCOPE_RARE_ struct poolscope_page_chunk *poolscope_chunk_new_(uint32_t bytes)
 {
 	struct poolscope_page_chunk *c = POOLSCOPE_CHUNK_(poolscope_map_(bytes));
 
@@ -251,7 +252,7 @@ POOLSCOPE_PART_ int poolscope_chunk_is_there_(uint64_t at)
 }
 
 /* The root's first chunk, made now if there is none, or NULL. What a child has from its parent is wiped: it makes another. */
-POOLSCOPE_BODY_ struct poolscope_page_chunk *poolscope_first_(void)
+POOLSCOPE_RARE_ struct poolscope_page_chunk *poolscope_first_(void)
 {
 	uint64_t *first = &poolscope_page_semaphore.first_chunk;
 	uint64_t at = __atomic_load_n(first, __ATOMIC_ACQUIRE);
@@ -278,7 +279,7 @@ POOLSCOPE_BODY_ struct poolscope_page_chunk *poolscope_first_(void)
 #define POOLSCOPE_CUT_BYTES_ 131072u /* smaller ones are cut from mappings of this size */
 
 /* Zeroed memory for a table of 2^log2 bytes, or 0. Under the lock. */
-POOLSCOPE_BODY_ uint64_t poolscope_table_take_(struct poolscope_page_chunk *first, uint32_t log2)
+POOLSCOPE_RARE_ uint64_t poolscope_table_take_(struct poolscope_page_chunk *first, uint32_t log2)
 {
 	uint64_t bytes = 1ull << log2, at = first->free_table[log2 - POOLSCOPE_CUT_LOG2_];
 	uint64_t more = log2 < POOLSCOPE_CUT_END_LOG2_ ? POOLSCOPE_CUT_BYTES_ : bytes;
@@ -306,7 +307,7 @@ POOLSCOPE_BODY_ uint64_t poolscope_table_take_(struct poolscope_page_chunk *firs
 }
 
 /* Memory of a slot's table, to be used again, unless it is the slot's own. It stays mapped: see above. Under the lock. */
-POOLSCOPE_BODY_ void poolscope_table_give_(struct poolscope_page_chunk *first,
+POOLSCOPE_RARE_ void poolscope_table_give_(struct poolscope_page_chunk *first,
 					   const struct poolscope_page_slot *s, uint64_t table,
 					   uint32_t entry_log2)
 {
@@ -376,7 +377,7 @@ POOLSCOPE_PART_ void poolscope_entry_free_(uint64_t table, uint32_t entry_log2, 
 }
 
 /* A table four times as large in the place of one; when there is none, the smaller one stays. */
-POOLSCOPE_BODY_ void poolscope_table_grow_(struct poolscope_page_slot *s, uint64_t *table,
+POOLSCOPE_RARE_ void poolscope_table_grow_(struct poolscope_page_slot *s, uint64_t *table,
 					   uint32_t entry_log2, uint64_t now)
 {
 	struct poolscope_page_chunk *first = POOLSCOPE_CHUNK_(s->first_chunk);
@@ -441,7 +442,7 @@ POOLSCOPE_PART_ void poolscope_clock_anew_(struct poolscope_page_slot *s, uint64
  * clock_gettime(), and the counter's speed from this moment and an earlier one: 17 ms apart at first, later half a second in a busy pool. It
  * is believed when it differs by less than 0.4 % from the one before; else the machine slept, or was moved, and all begins again.
  */
-POOLSCOPE_BODY_ uint64_t poolscope_clock_set_(struct poolscope_page_slot *s)
+POOLSCOPE_RARE_ uint64_t poolscope_clock_set_(struct poolscope_page_slot *s)
 {
 	uint64_t before = s->set_count ? poolscope_counter_() : 0, ns = poolscope_monotonic_();
 	uint64_t count, counts, span, speed, passed;
@@ -551,7 +552,7 @@ poolscope_unused_take_(struct poolscope_page_chunk *first)
 }
 
 /* A slot that is nobody's, and its serial, or NULL: one that was closed long ago, a new one, one that was closed just now. */
-POOLSCOPE_BODY_ struct poolscope_page_slot *poolscope_slot_take_(struct poolscope_page_chunk *first,
+POOLSCOPE_RARE_ struct poolscope_page_slot *poolscope_slot_take_(struct poolscope_page_chunk *first,
 								 uint64_t now, uint64_t *ret_serial)
 {
 	struct poolscope_page_slot *s;
@@ -573,7 +574,7 @@ POOLSCOPE_BODY_ struct poolscope_page_slot *poolscope_slot_take_(struct poolscop
 }
 
 /* Everything but seq, which has to go on, becomes what it is at the beginning. */
-POOLSCOPE_BODY_ void poolscope_slot_init_(struct poolscope_page_slot *s,
+POOLSCOPE_RARE_ void poolscope_slot_init_(struct poolscope_page_slot *s,
 					  struct poolscope_pool *pool,
 					  struct poolscope_page_chunk *first, uint64_t serial,
 					  int is_fresh, uint64_t now)
@@ -614,7 +615,7 @@ POOLSCOPE_BODY_ void poolscope_slot_init_(struct poolscope_page_slot *s,
  * Counting ends; the numbers stay for a while. Only who took the slot out of the handle does this. The tables' memory stays with the slot
  * until that is used again: two calls at once in a pool that does not exclude them may still be writing.
  */
-POOLSCOPE_BODY_ void poolscope_slot_close_(struct poolscope_page_slot *s, uint64_t now)
+POOLSCOPE_RARE_ void poolscope_slot_close_(struct poolscope_page_slot *s, uint64_t now)
 {
 	struct poolscope_page_chunk *first = POOLSCOPE_CHUNK_(s->first_chunk);
 
@@ -638,7 +639,7 @@ POOLSCOPE_BODY_ void poolscope_slot_close_(struct poolscope_page_slot *s, uint64
 }
 
 /* Those who wait go on waiting in the pool's next slot. */
-POOLSCOPE_BODY_ void poolscope_waiters_copy_(struct poolscope_page_slot *to,
+POOLSCOPE_RARE_ void poolscope_waiters_copy_(struct poolscope_page_slot *to,
 					     const struct poolscope_page_slot *from)
 {
 	uint64_t table = POOLSCOPE_LOAD_(&from->waiters), i, e, room;
@@ -665,7 +666,7 @@ POOLSCOPE_BODY_ void poolscope_waiters_copy_(struct poolscope_page_slot *to,
  * Counting begins, in a slot that takes the place of `seen` in the handle. Of several threads that do this at once one succeeds; 0 =
  * not this one, -1 = there is none for this pool now.
  */
-POOLSCOPE_BODY_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t seen,
+POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t seen,
 					 const struct poolscope_page_slot *before)
 {
 	uint64_t now = poolscope_monotonic_(), serial = 0;
@@ -761,7 +762,7 @@ POOLSCOPE_PART_ void poolscope_slot_spoil_(struct poolscope_pool *pool,
 }
 
 /* See below; for every case but the usual one. */
-POOLSCOPE_BODY_ struct poolscope_page_slot *poolscope_enter_rarely_(struct poolscope_pool *pool)
+POOLSCOPE_RARE_ struct poolscope_page_slot *poolscope_enter_rarely_(struct poolscope_pool *pool)
 {
 	struct poolscope_page_slot *s;
 	uint64_t at;
@@ -830,7 +831,7 @@ POOLSCOPE_PART_ void poolscope_leave_(struct poolscope_page_slot *s)
  * Something happens while nobody watches, in a pool that has a slot or is fresh: counting ends. Where that happens again and again (a library
  * that is watched and a program that is not use one pool), ever more is left out before it begins anew.
  */
-POOLSCOPE_BODY_ void poolscope_gap_(struct poolscope_pool *pool)
+POOLSCOPE_RARE_ void poolscope_gap_(struct poolscope_pool *pool)
 {
 	uint64_t at = __atomic_load_n(&pool->slot_, __ATOMIC_ACQUIRE), now;
 	struct poolscope_page_slot *s = POOLSCOPE_SLOT_(at);
@@ -974,7 +975,7 @@ POOLSCOPE_PART_ void poolscope_lease_end_(struct poolscope_page_slot *s, uint64_
 }
 
 /* A release of an item that is in no entry. 0 = it was not out. */
-POOLSCOPE_BODY_ int poolscope_release_unlisted_(struct poolscope_page_slot *s, uint64_t now)
+POOLSCOPE_RARE_ int poolscope_release_unlisted_(struct poolscope_page_slot *s, uint64_t now)
 {
 	if (s->unlisted) {
 		s->unlisted--;
@@ -1148,7 +1149,7 @@ POOLSCOPE_BODY_ void poolscope_wait_end_look_(struct poolscope_pool *pool, uint6
 }
 
 /* The pool's limit is another one; a slot that is open takes note. */
-POOLSCOPE_BODY_ void poolscope_resize_look_(struct poolscope_pool *pool, uint64_t capacity)
+POOLSCOPE_RARE_ void poolscope_resize_look_(struct poolscope_pool *pool, uint64_t capacity)
 {
 	struct poolscope_page_slot *s;
 
@@ -1166,7 +1167,7 @@ POOLSCOPE_BODY_ void poolscope_resize_look_(struct poolscope_pool *pool, uint64_
 }
 
 /* The end of a handle's slot, if it has one: destroyed, or created again. */
-POOLSCOPE_BODY_ void poolscope_slot_end_(struct poolscope_pool *pool)
+POOLSCOPE_RARE_ void poolscope_slot_end_(struct poolscope_pool *pool)
 {
 	uint64_t at = __atomic_load_n(&pool->slot_, __ATOMIC_ACQUIRE);
 	struct poolscope_page_slot *s = POOLSCOPE_SLOT_(at);

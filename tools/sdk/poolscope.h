@@ -49,17 +49,32 @@
  *
  * The order of calls
  *	wait_begin only when the caller really is about to block. A wait ends by exactly one of acquired (got an item) and wait_end
- *	(gave up). An acquire without wait_begin has waited 0. Call each verb where the pool changes its own books, best under its
- *	lock, else right after: then the order that is seen is the order that was. Mistakes are counted, never fatal.
+ *	(gave up). An acquire without wait_begin has waited 0. Mistakes are counted, never fatal.
+ *
+ * Under the pool's lock
+ *	Call acquired, released, wait_begin, wait_end, resize and destroy where the pool changes its own books, under its lock: then the
+ *	order that is seen is the order that was, and nothing more is needed. A pool that has no lock, or calls after it has let go of it,
+ *	says so with poolscope_pool_unlocked(), right after pool_create. One that forgets it is not hurt: the first time that two of its
+ *	calls meet is noticed, what was counted until then ends there, and it is taken for one that said so.
+ *	No verb may be called in a signal handler that can interrupt another one.
  *
  * Items and waiters
  *	Any 64-bit values that are unique within the pool: a pointer, a descriptor, an index from 1. Waiter 0 is the calling thread.
  *	If who waits is not the thread that will run acquired (a task in a queue, a coroutine), give both verbs the same other value.
  *
  * What it costs
- *	Each verb is a USDT point (provider "poolscope", one probe per verb) behind a semaphore: one load and one branch while
- *	nobody watches, one trap and its booking (about 1 us) while somebody does. bpftrace, perf and bcc can read the points too.
+ *	While nobody watches, each verb is a look and a branch, and nothing is written or allocated.
+ *	While somebody does, acquired and released write the page: counts, sums, holders and hold times in a slot of some memory of
+ *	this process, which the agent reads (poolscope-page.h). No trap, no system call; tens of ns for both together. A pool takes 2 KiB there,
+ *	with more than 16 items out at once up to some more, at most 2 MiB; all pools together 98 MiB. A pool that finds no room
+ *	is seen by its USDT points instead.
+ *	Every other verb is a USDT point (provider "poolscope", one probe per verb) behind a semaphore: one trap and its booking (about
+ *	1 us) while somebody watches. bpftrace, perf and bcc can read these points too, also those of acquired and released.
  *	Where an argument is dear to work out, ask first: if (POOLSCOPE_WATCHED(item_opened)) ...
+ *
+ * fork, threads, libraries
+ *	A child of fork() has pages of its own from its first event on. Threads may come and go. Each program and library that includes
+ *	this has pages of its own; a library that is unloaded should destroy its pools before.
  *
  * What an agent reads that comes late
  *	The handle, out of the process's memory: name (cut at 63 bytes), kind, capacity, min_idle, and the two counters if you gave
@@ -67,7 +82,9 @@
  *
  * Switches, to be defined before the #include
  *	POOLSCOPE_DISABLE	everything compiles to nothing
- *	POOLSCOPE_USDT_ONLY	every verb is a USDT point: today the only way there is, so it changes nothing yet
+ *	POOLSCOPE_USDT_ONLY	no page: every verb is a USDT point, acquired and released too
+ *	POOLSCOPE_NO_TSC	the page's times come from clock_gettime() alone, never from the CPU's counter
+ *	They are for all that touches a pool: two files that are compiled with different ones must not share a handle.
  */
 #ifndef POOLSCOPE_H
 #define POOLSCOPE_H
