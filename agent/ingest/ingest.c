@@ -382,12 +382,21 @@ static bool read_page(struct ingest *in, const struct ps_pool_key *key, struct p
 	}
 }
 
+static void feed_hists(struct ingest *in, const struct ps_pool_key *key)
+{
+	struct ps_hists hists;
+
+	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists))
+		return;
+	paged_pools_merge_holds(paged_pools(in->paged), key, &hists);
+	model_feed_hists(in->model, key, &hists);
+}
+
 static void each_pool(struct ingest *in, const void *at, const void *value)
 {
 	const struct ps_pool_key *key = at;
 	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
 	struct ps_pool books;
-	struct ps_hists hists;
 	int64_t batch_ns = in->read_ns, t_ns;
 	bool is_paged;
 	int error = 0;
@@ -424,12 +433,9 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 	extra.stood_ns = read_stood(in, &key->proc, t_ns);
 	if (model_feed_pool(in->model, key, &books, &extra, t_ns))
 		return;
-	if (model_wants_hists(in->model, key) &&
-	    !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists)) {
-		if (is_paged)
-			paged_pools_merge_holds(paged_pools(in->paged), key, &hists);
-		model_feed_hists(in->model, key, &hists);
-	}
+	if (model_wants_hists(in->model, key) ||
+	    paged_pools_has_new_holds(paged_pools(in->paged), key))
+		feed_hists(in, key);
 }
 
 /* Of a lease or a waiter that the model knows no pool for: there is none. */

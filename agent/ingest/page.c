@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * page.c - see page.h. The surprise: a slot of a busy pool is written every few 100 ns, and to read one more part of it takes as long. So a slot is
- * copied in one piece, in which its `seq` comes first, and `seq` once more behind it: both the same and even is a copy that nobody wrote into. Most slots of most
- * programs have not changed since the last tick at all, and of those one piece of 320 bytes is read and compared.
+ * copied in one piece, in which its `seq` comes first, and `seq` once more behind it: both the same and even is a copy that nobody wrote into. Where that is never so, a
+ * copy of the head (some 20 ns) is taken that nobody was writing into as it began, and whose numbers agree with each other and with the time: the sums of a half
+ * counted event are off by hours. Most slots of most programs have not changed since the last tick at all, and of those one piece of 320 bytes is read and compared.
  */
 #include "ingest/page.h"
 
@@ -274,6 +275,16 @@ static int read_root(struct page *g, const struct page_memory *m, uint64_t *ret_
 
 /* ---- numbers ------------------------------------------------------------------------------------------------------------ */
 
+/* Tables only grow. Of a closed slot there is none. */
+static uint64_t most_out(const struct poolscope_page_slot *s)
+{
+	uint64_t entries = 1ull << POOLSCOPE_PAGE_TABLE_LOG2(s->holders);
+
+	if (s->state == POOLSCOPE_PAGE_CLOSED || entries + s->leases_unlisted > s->leases_begun)
+		return s->leases_begun;
+	return entries + s->leases_unlisted;
+}
+
 static void counts_of(const struct poolscope_page_slot *s, struct page_counts *ret)
 {
 	*ret = (struct page_counts){
@@ -293,6 +304,7 @@ static void counts_of(const struct poolscope_page_slot *s, struct page_counts *r
 		.waits_unlisted = s->waits_unlisted,
 		.saturated_ns = s->saturated_ns,
 		.saturated_since_ns = s->saturated_since_ns,
+		.most_out = most_out(s),
 		.before_most = s->before_most,
 	};
 	memcpy(ret->peak, s->peak, sizeof(ret->peak));
@@ -319,14 +331,28 @@ static bool is_past(uint64_t t_ns, int64_t now_ns)
 	return t_ns <= (uint64_t)now_ns + PAGE_SLACK_NS;
 }
 
-/* Modulo 2^64 they cannot be told from nonsense, so they must be what so many leases can have been in that time. */
+/*
+ * Modulo 2^64 they cannot be told from nonsense, so they must be what so many leases can have been in that time. That is also what tells a sum that was read
+ * between the two of an event: it is off by the time since the machine began.
+ */
 static bool use_fits(const struct page_counts *c, int64_t now_ns, uint64_t elapsed_ns)
 {
 	int64_t use = (int64_t)page_counts_use(c, now_ns);
-	double slack = ((double)c->leases_begun + 1) * PAGE_SLACK_NS;
+	double slack = ((double)c->most_out + 1) * PAGE_SLACK_NS;
 
 	return use < USE_MOST && (double)use >= -slack &&
-	       (double)use <= (double)c->leases_begun * (double)elapsed_ns + slack;
+	       (double)use <= (double)c->most_out * (double)elapsed_ns + slack;
+}
+
+static bool use_follows(const struct page_counts *former, int64_t former_ns,
+			const struct page_counts *c, int64_t now_ns)
+{
+	double passed = (double)(now_ns - former_ns) + 2 * PAGE_SLACK_NS,
+	       more = (double)(int64_t)page_counts_use(c, now_ns) -
+		      (double)(int64_t)page_counts_use(former, former_ns),
+	       slack = ((double)c->most_out + 1) * 2 * PAGE_SLACK_NS;
+
+	return more >= -slack && more <= (double)c->most_out * passed + slack;
 }
 
 static bool peaks_fit(const struct page_counts *c)
@@ -361,8 +387,6 @@ bool page_counts_fit(const struct page_counts *c, int64_t now_ns)
 bool page_counts_follow(const struct page_counts *former, int64_t former_ns,
 			const struct page_counts *c, int64_t now_ns)
 {
-	double slack = ((double)(c->leases_begun - c->leases_ended) + 1) * 2 * PAGE_SLACK_NS;
-
 	return c->since_ns == former->since_ns &&
 	       (!former->closed_ns || c->closed_ns == former->closed_ns) &&
 	       c->leases_begun >= former->leases_begun && c->leases_ended >= former->leases_ended &&
@@ -374,8 +398,7 @@ bool page_counts_follow(const struct page_counts *former, int64_t former_ns,
 	       c->leases_unlisted >= former->leases_unlisted &&
 	       c->waits_unlisted >= former->waits_unlisted &&
 	       c->saturated_ns >= former->saturated_ns &&
-	       (double)(int64_t)page_counts_use(c, now_ns) + slack >=
-		       (double)(int64_t)page_counts_use(former, former_ns);
+	       use_follows(former, former_ns, c, now_ns);
 }
 
 /* ---- holds -------------------------------------------------------------------------------------------------------------- */
@@ -541,34 +564,50 @@ static bool slot_turns_to(struct page_slot *s, const struct poolscope_page_slot 
 	return true;
 }
 
-/* Its numbers, which nobody wrote meanwhile. is_all: nor did anybody the histogram and the table. */
-static void slot_take(struct page *g, struct page_slot *s, const struct copy *c, bool is_all)
+static bool slot_fits(struct page_slot *s, const struct copy *c, const struct page_counts *counts)
 {
+	return shape_fits(s, &c->slot) && page_counts_fit(counts, c->now_ns) &&
+	       slot_turns_to(s, &c->slot) &&
+	       (!s->read_ns || page_counts_follow(&s->counts, s->read_ns, counts, c->now_ns));
+}
+
+/* How sure it is that nobody wrote while a slot was read. */
+enum sure {
+	SURE_OF_ALL,
+	SURE_OF_HEAD, /* not of its histogram, nor of its table */
+	SURE_OF_NOTHING /* somebody did, but perhaps not before it had been read */
+};
+
+/* False: it has to be read again. */
+static bool slot_take(struct page *g, struct page_slot *s, const struct copy *c, enum sure sure)
+{
+	bool is_open = c->slot.state == POOLSCOPE_PAGE_OPEN;
 	struct page_counts counts;
 
-	if (c->slot.lost) { /* its numbers are off, and it says so: soon they begin anew */
-		s->n_torn++;
-		return;
-	}
+	if (c->slot.lost) /* its numbers are off, and it says so: soon they begin anew */
+		return false;
+	if (sure == SURE_OF_NOTHING && (!s->read_ns || s->serial != c->slot.serial))
+		return false;
 	counts_of(&c->slot, &counts);
-	s->n_torn = 0;
-	if (!shape_fits(s, &c->slot) || !page_counts_fit(&counts, c->now_ns) ||
-	    !slot_turns_to(s, &c->slot) ||
-	    (s->read_ns && !page_counts_follow(&s->counts, s->read_ns, &counts, c->now_ns))) {
+	if (!slot_fits(s, c, &counts)) {
+		if (sure == SURE_OF_NOTHING)
+			return false;
 		slot_lie(g, s);
-		return;
+		return true;
 	}
-	if (c->slot.state == POOLSCOPE_PAGE_CLOSED)
+	s->n_torn = 0;
+	if (!is_open)
 		s->n_holders = 0;
-	else if (c->table && !take_holders(s, c, &counts, is_all))
+	else if (c->table && !take_holders(s, c, &counts, sure == SURE_OF_ALL))
 		slot_lie(g, s);
-	if (!take_hold(s, &c->slot, &counts, c->now_ns, is_all))
+	if (!take_hold(s, &c->slot, &counts, c->now_ns, sure == SURE_OF_ALL))
 		slot_lie(g, s);
 	s->counts = counts;
 	s->read_ns = c->now_ns;
-	s->seq = is_all && (c->table || c->slot.state == POOLSCOPE_PAGE_CLOSED)
+	s->seq = sure == SURE_OF_ALL && (c->table || !is_open)
 			 ? c->slot.seq
 			 : c->slot.seq + 1; /* so the next reading finds it changed */
+	return true;
 }
 
 /* ---- which have changed ------------------------------------------------------------------------------------------------- */
@@ -745,6 +784,7 @@ static void slot_judge(struct page *g, struct page_stale *t, struct copy *c,
 		       const struct page_part *part, size_t n, bool is_all)
 {
 	struct page_slot *s = &g->slot[t->place];
+	enum sure sure = is_all ? SURE_OF_ALL : SURE_OF_HEAD;
 
 	if (is_unreadable(part, n)) {
 		g->n_unreadable++;
@@ -753,15 +793,19 @@ static void slot_judge(struct page *g, struct page_stale *t, struct copy *c,
 	}
 	if (is_all)
 		copy_table(t, part, n, c);
-	if (c->slot.seq % 2 || c->slot.seq != c->seq_after)
+	if (c->slot.seq % 2)
 		return;
+	if (c->slot.seq != c->seq_after) {
+		if (is_all)
+			return;
+		sure = SURE_OF_NOTHING;
+	}
 	if (has_moved(s, t, c)) {
 		c->table = NULL;
 		if (is_all)
 			return;
 	}
-	slot_take(g, s, c, is_all);
-	t->is_done = true;
+	t->is_done = slot_take(g, s, c, sure);
 }
 
 static bool block_read(struct page *g, const struct page_memory *m, struct page_room *room,
@@ -802,8 +846,7 @@ static void block_take(struct page *g, const struct page_memory *m, struct page_
 	for (size_t i = 0; i < n; i++) {
 		if (stale[i].is_done)
 			continue;
-		g->slot[stale[i].place].n_torn++;
-		g->n_torn++;
+		g->n_torn += ++g->slot[stale[i].place].n_torn == PAGE_TORN_TICKS;
 	}
 }
 

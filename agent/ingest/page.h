@@ -22,6 +22,7 @@
 #define PAGE_SLACK_NS 1000000	/* a time of the process's may be ahead of ours by that */
 #define PAGE_COUNT_MOST (1ull << 47)	/* a count that is larger is none */
 #define PAGE_TRIES 16	/* to read a slot whole */
+#define PAGE_TORN_TICKS 3	/* readings that were torn one after the other: a writer that was put off its CPU has come to its end before */
 #define PAGE_TABLES_BYTES (8u << 20)	/* of tables that lie outside of slots: in one reading, of one page */
 #define PAGE_HOLDERS_MAX SNAPSHOT_REFS_MAX	/* that are kept of a pool: the oldest */
 
@@ -50,6 +51,7 @@ struct page_counts {
 	uint64_t before_releases, before_sum_ns;
 	uint64_t leases_unlisted, waits_unlisted;
 	uint64_t saturated_ns, saturated_since_ns;
+	uint64_t most_out;	/* so many leases can have been out at once */
 	uint32_t before_most;
 	uint32_t reserved;
 	struct poolscope_page_peak peak[POOLSCOPE_PAGE_PEAKS];
@@ -91,7 +93,7 @@ struct page {
 	struct page_slot *slot;
 	size_t n_slots, n_slots_max;
 	unsigned int turn;	/* where not all tables can be read in one reading: whose it is */
-	uint64_t n_lies, n_torn;	/* so far */
+	uint64_t n_lies, n_torn;	/* so far; slots that could not be read PAGE_TORN_TICKS times in a row */
 	unsigned int n_unreadable;	/* parts, in this reading */
 	bool has_lied;	/* about more than a slot */
 };

@@ -345,7 +345,7 @@ enum paged_answer paged_merge(struct paged *p, const struct ps_pool_key *key, st
 	return paged_pools_merge(&p->pools, key, books, extra);
 }
 
-const struct paged_pools *paged_pools(const struct paged *p)
+struct paged_pools *paged_pools(struct paged *p)
 {
 	return &p->pools;
 }

@@ -24,7 +24,7 @@ struct paged;
 /* Counted since the agent began. */
 struct paged_report {
 	uint64_t n_lies;	/* readings that made no sense */
-	uint64_t n_torn;	/* slots that were written while read, again and again */
+	uint64_t n_torn;	/* slots that were written whenever they were read, for three ticks */
 	uint64_t n_unlisted;	/* leases without a holder, waits without a point: the process had no room for them */
 	uint64_t n_refused;	/* pages that were one too many */
 };
@@ -46,7 +46,7 @@ enum paged_answer paged_merge(struct paged *p, const struct ps_pool_key *key, st
 void paged_feed_leases(struct paged *p, struct model *m);
 
 /* For what is asked of them. */
-const struct paged_pools *paged_pools(const struct paged *p);
+struct paged_pools *paged_pools(struct paged *p);
 
 const struct paged_report *paged_report(const struct paged *p);
 

@@ -35,6 +35,7 @@ struct paged_pool {
 	int64_t read_ns; /* as they were read then */
 	unsigned char *hold; /* and its holds, squeezed; owned, NULL = none */
 	size_t n_hold;
+	bool has_new_holds; /* since they were merged */
 	struct paged_base *base; /* owned, NULL = there was none */
 	bool is_there; /* in this tick, in its page */
 	bool is_fed; /* in this tick, the kernel side has it */
@@ -167,10 +168,14 @@ static void hold_of(const struct paged_pool *pool, struct ps_hist *ret)
 /* A copy: a slot that begins anew has its own. */
 static void hold_keep(struct paged_pool *pool, const struct page_slot *s)
 {
-	unsigned char *kept = s->n_hold ? realloc(pool->hold, s->n_hold) : NULL;
+	unsigned char *kept;
 
+	if (pool->n_hold == s->n_hold && (!s->n_hold || !memcmp(pool->hold, s->hold, s->n_hold)))
+		return;
+	kept = s->n_hold ? realloc(pool->hold, s->n_hold) : NULL;
 	if (!kept)
 		return; /* what was there stays until the next tick */
+	pool->has_new_holds = true;
 	memcpy(kept, s->hold, s->n_hold);
 	pool->hold = kept;
 	pool->n_hold = s->n_hold;
@@ -215,7 +220,7 @@ static void pool_take(struct paged_pools *t, struct paged_pool *pool, struct pag
 	pool->counts = s->counts;
 	pool->read_ns = s->read_ns;
 	pool->is_there = true;
-	pool->is_torn = s->n_torn;
+	pool->is_torn = s->n_torn >= PAGE_TORN_TICKS;
 	pool->has_lied |= s->has_lied || g->page.has_lied;
 }
 
@@ -472,15 +477,23 @@ enum paged_answer paged_pools_merge(struct paged_pools *t, const struct ps_pool_
 	return PAGED_MERGED;
 }
 
-void paged_pools_merge_holds(const struct paged_pools *t, const struct ps_pool_key *key,
-			     struct ps_hists *hists)
+bool paged_pools_has_new_holds(const struct paged_pools *t, const struct ps_pool_key *key)
 {
 	const struct paged_pool *pool = pool_find(t, key);
+
+	return pool && pool->has_new_holds;
+}
+
+void paged_pools_merge_holds(struct paged_pools *t, const struct ps_pool_key *key,
+			     struct ps_hists *hists)
+{
+	struct paged_pool *pool = pool_find(t, key);
 
 	struct ps_hist hold;
 
 	if (!pool)
 		return;
+	pool->has_new_holds = false;
 	hold_of(pool, &hold);
 	hold_add(&hists->h[PS_HIST_HOLD], &hold);
 	if (pool->base)

@@ -50,8 +50,9 @@ enum paged_answer {
 /* Of a pool whose books say PS_POOL_PAGED, or that is known here: one that was made anew may have no page yet, and what it has counted stays counted. */
 enum paged_answer paged_pools_merge(struct paged_pools *t, const struct ps_pool_key *key,
 				    struct ps_pool *books, struct pool_extra *extra);
-/* Its holds, into *hists. */
-void paged_pools_merge_holds(const struct paged_pools *t, const struct ps_pool_key *key,
+/* Its holds, into *hists. They may have come a tick after the counts, where somebody wrote all the time. */
+bool paged_pools_has_new_holds(const struct paged_pools *t, const struct ps_pool_key *key);
+void paged_pools_merge_holds(struct paged_pools *t, const struct ps_pool_key *key,
 			     struct ps_hists *hists);
 /* The leases of all pools that were merged in this tick, into the model. */
 void paged_pools_feed_leases(struct paged_pools *t, struct model *m);

@@ -335,16 +335,49 @@ static void what_is_torn_each_time_keeps_its_numbers_and_is_counted(void **state
 	take(s, 12);
 	s->seq++; /* somebody writes, and does not come to an end */
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(source.page.n_torn, 1);
+	assert_int_equal(source.page.n_torn, 0);
 	assert_int_equal(source.page.slot[0].n_torn, 1);
 	assert_int_equal(source.page.slot[0].counts.leases_begun, 1);
 	assert_true(n_parts <= 3 + 2 * PAGE_TRIES + 1);
-	assert_int_equal(read_now(), 0);
-	assert_int_equal(source.page.slot[0].n_torn, 2);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(read_now(), 0);
+	assert_int_equal(source.page.slot[0].n_torn, 5);
+	assert_int_equal(source.page.n_torn, 1); /* once */
 	s->seq++;
 	assert_int_equal(read_now(), 0);
 	assert_int_equal(source.page.slot[0].n_torn, 0);
 	assert_int_equal(source.page.slot[0].counts.leases_begun, 2);
+	assert_int_equal(source.page.n_lies, 0);
+}
+
+static void a_head_that_agrees_with_itself_is_taken_where_somebody_writes_all_the_time(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], 4096, 1);
+
+	(void)state;
+	take(s, 11);
+	assert_int_equal(read_now(), 0);
+	now += 1000;
+	take(s, 12);
+	n_tears = 1000;
+	assert_int_equal(read_now(), 0);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 2);
+	now += 1000;
+	take(s, 13);
+	s->use_sum += (uint64_t)now; /* not yet as it will be */
+	n_tears = 1000;
+	assert_int_equal(read_now(), 0);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 2);
+	assert_int_equal(source.page.slot[0].n_torn, 1);
+	s->use_sum -= (uint64_t)now;
+	s->n_holders--;
+	n_tears = 1000;
+	assert_int_equal(read_now(), 0);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 2);
+	s->n_holders++;
+	n_tears = 0;
+	assert_int_equal(read_now(), 0);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, 3);
 	assert_int_equal(source.page.n_lies, 0);
 }
 
@@ -862,6 +895,7 @@ static struct ps_hists holds(void)
 static void beginnings_of_a_pool_add_up(void **state)
 {
 	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct ps_pool_key key = key_of(&handle);
 	struct pool_extra extra;
 	struct ps_pool b;
 	uint64_t use;
@@ -890,7 +924,9 @@ static void beginnings_of_a_pool_add_up(void **state)
 	assert_int_equal(b.leases_voided, 1); /* 12 was out when the first one was closed */
 	assert_int_equal(ps_in_use(&b), 1);
 	assert_int_equal((uint64_t)ps_in_use(&b) * (uint64_t)now + b.use_sum, use + 2000 + SECOND);
+	assert_true(paged_pools_has_new_holds(&pools, &key));
 	assert_int_equal(holds().h[PS_HIST_HOLD].sum_ns, 3000);
+	assert_false(paged_pools_has_new_holds(&pools, &key));
 	assert_int_equal(holds().h[PS_HIST_HOLD].bucket[ps_hist_bucket(1000)], 1);
 	tick();
 	assert_int_equal(merge(0, &b, &extra), PAGED_MERGED);
@@ -1146,6 +1182,9 @@ static void what_is_torn_stays_as_it_was(void **state)
 	merge(0, &b, &extra);
 	s->seq++;
 	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_MERGED); /* a moment later it may be over */
+	tick();
+	tick();
 	assert_int_equal(merge(0, &b, &extra), PAGED_AS_BEFORE);
 	s->seq++;
 	tick();
@@ -1226,6 +1265,9 @@ int main(void)
 						leave),
 		cmocka_unit_test_setup_teardown(
 			what_is_torn_each_time_keeps_its_numbers_and_is_counted, reset, leave),
+		cmocka_unit_test_setup_teardown(
+			a_head_that_agrees_with_itself_is_taken_where_somebody_writes_all_the_time,
+			reset, leave),
 		cmocka_unit_test_setup_teardown(
 			of_a_torn_table_old_holders_are_believed_that_were_there_before, reset,
 			leave),
