@@ -397,8 +397,7 @@ bool page_counts_follow(const struct page_counts *former, int64_t former_ns,
 	       c->before_sum_ns >= former->before_sum_ns &&
 	       c->leases_unlisted >= former->leases_unlisted &&
 	       c->waits_unlisted >= former->waits_unlisted &&
-	       c->saturated_ns >= former->saturated_ns &&
-	       use_follows(former, former_ns, c, now_ns);
+	       c->saturated_ns >= former->saturated_ns && use_follows(former, former_ns, c, now_ns);
 }
 
 /* ---- holds -------------------------------------------------------------------------------------------------------------- */
@@ -604,9 +603,8 @@ static bool slot_take(struct page *g, struct page_slot *s, const struct copy *c,
 		slot_lie(g, s);
 	s->counts = counts;
 	s->read_ns = c->now_ns;
-	s->seq = sure == SURE_OF_ALL && (c->table || !is_open)
-			 ? c->slot.seq
-			 : c->slot.seq + 1; /* so the next reading finds it changed */
+	s->seq = sure == SURE_OF_ALL && (c->table || !is_open) ? c->slot.seq
+							       : c->slot.seq + 1; /* so the next reading finds it changed */
 	return true;
 }
 
