@@ -10,13 +10,18 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "bpf/books.h"
+#include "discover/mapped.h"
+#include "discover/notes.h"
 #include "ingest/paged_pools.h"
 
 #include "tools/sdk/poolscope.h"
@@ -299,6 +304,35 @@ static void a_child_has_pages_of_its_own(void **state)
 	poolscope_pool_destroy(&pool);
 }
 
+/* As the agent finds it: by the note of the point, and by the mappings of the process. */
+static void the_root_is_where_the_note_s_semaphore_is(void **state)
+{
+	CLEANUP(notes_done) struct notes notes = { 0 };
+	AUTO_CLOSE int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	uint64_t address, offset = 0;
+	struct diag d = { 0 };
+	struct stat st;
+
+	(void)state;
+	assert_true(fd >= 0 && !fstat(fd, &st));
+	assert_int_equal(notes_read(fd, "poolscope", 4096, &notes, &d), 0);
+	for (size_t i = 0; i < notes.n; i++)
+		if (!strcmp(notes.list[i].name, POOLSCOPE_PAGE_POINT))
+			offset = notes.list[i].semaphore_offset;
+	assert_true(offset != 0);
+	assert_int_equal(mapped_data_of((uint32_t)getpid(), st.st_dev, st.st_ino, offset, &address),
+			 0);
+	assert_int_equal(address, (uint64_t)(uintptr_t)&poolscope_page_semaphore);
+	assert_int_equal(mapped_data_of((uint32_t)getpid(), st.st_dev, st.st_ino + 1, offset,
+					&address),
+			 -ENOENT);
+	assert_int_equal(mapped_data_of((uint32_t)getpid(), st.st_dev, st.st_ino,
+					(uint64_t)st.st_size + (1 << 20), &address),
+			 -ENOENT);
+	assert_int_equal(mapped_data_of(0x7fffffff, st.st_dev, st.st_ino, offset, &address),
+			 -ESRCH);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +344,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(beginnings_add_up_over_gaps_and_new_pools, watch,
 						leave),
 		cmocka_unit_test_setup_teardown(a_child_has_pages_of_its_own, watch, leave),
+		cmocka_unit_test(the_root_is_where_the_note_s_semaphore_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
