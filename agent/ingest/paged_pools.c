@@ -456,7 +456,7 @@ enum paged_answer paged_pools_merge(struct paged_pools *t, const struct ps_pool_
 		return PAGED_UNREAD;
 	c = &pool->counts;
 	pool->is_fed = true;
-	if (!pool->is_there || pool->is_torn)
+	if (!c->closed_ns && (!pool->is_there || pool->is_torn))
 		return PAGED_AS_BEFORE;
 	if (pool->base)
 		books_add(books, &pool->base->books);
@@ -488,7 +488,6 @@ void paged_pools_merge_holds(struct paged_pools *t, const struct ps_pool_key *ke
 			     struct ps_hists *hists)
 {
 	struct paged_pool *pool = pool_find(t, key);
-
 	struct ps_hist hold;
 
 	if (!pool)

@@ -1,9 +1,29 @@
 # SPDX-License-Identifier: MIT
 # Benchmarks: what watching costs. They print a table and fail on nothing but a program that does not start.
 
+# what a trap costs: without the page, which has none
 $(B)/tests/bench-target: tests/bench/target.c $(SDK)
 	@mkdir -p $(@D)
-	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
+	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -DPOOLSCOPE_USDT_ONLY -I. $< -o $@
+
+BENCH_POOL = $(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -pthread -I. -c tests/bench/page_pool.c
+
+# the second asks clock_gettime() each time
+$(B)/tests/bench-page: NO_TSC :=
+$(B)/tests/bench-page-clock: NO_TSC := -DPOOLSCOPE_NO_TSC
+$(B)/tests/bench-page $(B)/tests/bench-page-clock: tests/bench/page.c tests/bench/page_pool.c tests/bench/page_pool.h $(SDK)
+	@mkdir -p $@.d
+	$(BENCH_POOL) -DBENCH_POOL=bench_alone -DPOOLSCOPE_DISABLE -o $@.d/alone.o
+	$(BENCH_POOL) -DBENCH_POOL=bench_usdt -DPOOLSCOPE_USDT_ONLY -o $@.d/usdt.o
+	$(BENCH_POOL) -DBENCH_POOL=bench_paged $(NO_TSC) -o $@.d/paged.o
+	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -pthread -I. $< $@.d/*.o -o $@
+
+.PHONY: bench-page
+bench-page: # measure what the SDK's page costs the pool that writes it, as tables: with the CPU's counter, and with clock_gettime()
+bench-page: $(B)/tests/bench-page $(B)/tests/bench-page-clock
+	@$(B)/tests/bench-page
+	@echo "with clock_gettime():"
+	@$(B)/tests/bench-page-clock
 
 $(B)/tests/bench-empty: tests/bench/empty.c $(B)/libagent.a
 	@mkdir -p $(@D)
@@ -33,7 +53,7 @@ bench: $(B)/poolscope $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/
 	@tests/bench/run $(B) $(BENCH)
 
 # they are measured seldom; so that they compile until then
-check-unit: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/bench-storm $(B)/tests/bench-instructions
+check-unit: $(B)/tests/bench-page $(B)/tests/bench-page-clock $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/bench-storm $(B)/tests/bench-instructions
 
 $(B)/tests/bench-otlp: tests/bench/otlp.c $(B)/libagent.a
 	@mkdir -p $(@D)

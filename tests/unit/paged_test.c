@@ -939,6 +939,7 @@ static void what_a_pool_counted_stays_when_it_is_made_anew(void **state)
 	struct ps_pool_key key = key_of(&handle);
 	struct pool_extra extra;
 	struct ps_pool b;
+	uint32_t seq;
 
 	(void)state;
 	take(s, 11);
@@ -955,7 +956,14 @@ static void what_a_pool_counted_stays_when_it_is_made_anew(void **state)
 		assert_int_equal(ps_in_use(&b), 0);
 		assert_int_equal(n_told, 1);
 	}
-	s = open_slot(&area[0], at(&handle), 2);
+	seq = s->seq;
+	memset(s, 0, sizeof(*s));
+	area[0].chunk.n_used = 0;
+	open_slot(&area[0], 4096, 7)->seq = seq + 2; /* it is used again, by another pool */
+	tick();
+	assert_int_equal(merge(0, &b, &extra), PAGED_MERGED);
+	assert_int_equal(b.acquires, 1);
+	s = open_slot(&area[0], at(&handle), 8);
 	take(s, 12);
 	tick();
 	merge(0, &b, &extra);

@@ -9,7 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define POOLSCOPE_USDT_ONLY /* what lies here are arguments of points; see hostile/page for a page that does */
+/* its pools are no handles, and the page would look into them; see hostile/page for a page that lies */
+#define POOLSCOPE_USDT_ONLY
 #include "tools/sdk/poolscope.h"
 
 static void wait_for_line(void)

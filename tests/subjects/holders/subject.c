@@ -198,6 +198,8 @@ int main(void)
 	pthread_barrier_init(&are_in, NULL, N + 1);
 	poolscope_pool_create(&pool, POOLSCOPE_KIND_CONNECTION, "held", N, 0);
 	poolscope_pool_create(&other, POOLSCOPE_KIND_CONNECTION, "other", 1, 0);
+	poolscope_pool_unlocked(&pool);
+	poolscope_pool_unlocked(&other);
 	for (size_t i = 0; i < N; i++) {
 		pthread_t thread;
 
