@@ -1091,6 +1091,35 @@ static void a_bit_that_is_never_given_back_ends_in_not_counting(void **state)
 	assert_int_equal(open_slot(&pool).leases_begun, 1);
 }
 
+static void where_the_next_slot_is_refused_none_stays_open(void **state)
+{
+	struct poolscope_page_chunk *first, *last, first_was, last_was;
+	uint32_t refused = ROOT->n_refused;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	first = POOLSCOPE_CHUNK_(ROOT->first_chunk);
+	last = POOLSCOPE_CHUNK_(first->last_chunk);
+	first_was = *first;
+	last_was = *last;
+	first->n_chunks = POOLSCOPE_PAGE_CHUNKS_MAX; /* all slots of all chunks are taken */
+	first->oldest_closed = first->newest_closed = 0;
+	last->n_used = last->n_slots;
+	poolscope_slot_spoil_(&pool, POOLSCOPE_SLOT_(pool.slot_));
+	poolscope_acquired(&pool, 2, 0, 0);
+	assert_true(pool.slot_ == POOLSCOPE_REFUSED_);
+	assert_int_equal(ROOT->n_refused - refused, 1);
+	assert_true(slot_find(&pool, POOLSCOPE_PAGE_OPEN) == 0);
+	assert_int_equal(first->n_open, first_was.n_open - 1);
+	assert_true(first->oldest_closed == slot_find(&pool, POOLSCOPE_PAGE_CLOSED));
+	POOLSCOPE_SLOT_(first->oldest_closed)->next = first_was.oldest_closed;
+	first->n_chunks = first_was.n_chunks;
+	if (first_was.newest_closed)
+		first->newest_closed = first_was.newest_closed;
+	last->n_used = last_was.n_used;
+}
+
 static volatile int is_over;
 
 static void *write_on(void *arg)
@@ -1560,9 +1589,10 @@ static void other_tracers_see_acquired_and_released_with_a_slot_and_without(void
 	assert_int_equal(n_hits, 5);
 	hit_of(0, "page");
 	h = hit_of(1, "acquired");
-	assert_true(h->arg[1] == 7 && h->arg[2] == 8 && h->arg[3] == POOLSCOPE_NEW);
+	assert_true(h->arg[1] == 7 && h->arg[2] == 8 && h->arg[3] == POOLSCOPE_NEW &&
+		    h->arg[4] == 1);
 	h = hit_of(2, "released");
-	assert_true(h->arg[1] == 7 && h->arg[2] == POOLSCOPE_BROKEN);
+	assert_true(h->arg[1] == 7 && h->arg[2] == POOLSCOPE_BROKEN && h->arg[3] == 1);
 	assert_true(hit_of(3, "acquired")->arg[1] == 9);
 	assert_true(hit_of(4, "released")->arg[1] == 9);
 }
@@ -1608,6 +1638,7 @@ int main(void)
 		TEST(threads_without_a_lock_in_a_pool_that_does_not_say_so_do_no_harm),
 		TEST(two_calls_at_once_are_seen_and_the_next_begins_anew),
 		TEST(a_bit_that_is_never_given_back_ends_in_not_counting),
+		TEST(where_the_next_slot_is_refused_none_stays_open),
 		TEST(what_a_reader_calls_whole_adds_up),
 		TEST(a_child_has_pages_of_its_own),
 		TEST(without_memory_a_pool_is_refused_once_and_counted),

@@ -121,7 +121,9 @@ static void every_verb_has_a_point_with_its_arguments_a_semaphore_and_a_nop(void
 			assert_int_equal(argspec_parse(notes.list[i].args, notes.machine, NULL, 0,
 						       args, &n, &d),
 					 0);
-			assert_int_equal(n, verbs[v].n_args);
+			/* the two behind which a slot stands say so by one more */
+			assert_int_equal(n, verbs[v].n_args + (!strcmp(verbs[v].name, "acquired") ||
+							       !strcmp(verbs[v].name, "released")));
 			assert_true(notes.list[i].semaphore_offset != 0);
 			assert_int_equal(pread(fd, &site, 1, (off_t)notes.list[i].pc_offset), 1);
 			if (notes.machine == EM_X86_64)

@@ -612,7 +612,8 @@ POOLSCOPE_RARE_ void poolscope_slot_init_(struct poolscope_page_slot *s,
 }
 
 /*
- * Counting ends; the numbers stay for a while. Only who took the slot out of the handle does this. The tables' memory stays with the slot
+ * Counting ends; the numbers stay for a while. Only who took the slot out of the handle does this, after giving its bit back: another pool may
+ * have the slot as soon as it is in the list. The tables' memory stays with the slot
  * until that is used again: two calls at once in a pool that does not exclude them may still be writing.
  */
 POOLSCOPE_RARE_ void poolscope_slot_close_(struct poolscope_page_slot *s, uint64_t now)
@@ -663,8 +664,8 @@ POOLSCOPE_RARE_ void poolscope_waiters_copy_(struct poolscope_page_slot *to,
 }
 
 /*
- * Counting begins, in a slot that takes the place of `seen` in the handle. Of several threads that do this at once one succeeds; 0 =
- * not this one, -1 = there is none for this pool now.
+ * Counting begins, in a slot that takes the place of `seen` in the handle. Of several threads that do this at once one succeeds: 1, the
+ * others have 0. -1 = not now, and nothing has changed; -2 = there is no slot for this pool, and the handle says so in the place of `seen`.
  */
 POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t seen,
 					 const struct poolscope_page_slot *before)
@@ -682,9 +683,10 @@ POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t s
 		s = poolscope_slot_take_(first, now, &serial);
 	if (!s) {
 		__atomic_fetch_add(&poolscope_page_semaphore.n_refused, 1, __ATOMIC_RELAXED);
-		__atomic_compare_exchange_n(&pool->slot_, &seen, POOLSCOPE_REFUSED_, 0,
-					    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-		return -1;
+		return __atomic_compare_exchange_n(&pool->slot_, &seen, POOLSCOPE_REFUSED_, 0,
+						   __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+			       ? -2
+			       : -1;
 	}
 	poolscope_slot_init_(s, pool, first, serial, seen == POOLSCOPE_FRESH_, now);
 	if (before)
@@ -766,7 +768,7 @@ POOLSCOPE_RARE_ struct poolscope_page_slot *poolscope_enter_rarely_(struct pools
 {
 	struct poolscope_page_slot *s;
 	uint64_t at;
-	int n;
+	int n, done;
 
 	for (n = 0; n < 8; n++) {
 		at = __atomic_load_n(&pool->slot_, __ATOMIC_ACQUIRE);
@@ -790,9 +792,12 @@ POOLSCOPE_RARE_ struct poolscope_page_slot *poolscope_enter_rarely_(struct pools
 		}
 		if (!POOLSCOPE_LOAD_(&s->lost))
 			return s;
-		if (poolscope_slot_open_(pool, at, s) > 0)
-			poolscope_slot_close_(s, poolscope_monotonic_());
+		done = poolscope_slot_open_(pool, at, s);
 		poolscope_bit_give_(s);
+		if (done == 1 || done == -2)
+			poolscope_slot_close_(s, poolscope_monotonic_());
+		if (done < 0)
+			return NULL;
 	}
 	return NULL;
 }
@@ -840,7 +845,8 @@ POOLSCOPE_RARE_ void poolscope_gap_(struct poolscope_pool *pool)
 	if (pool->magic_ != POOLSCOPE_MAGIC_)
 		return;
 	if (!poolscope_slot_is_of_(at, pool)) {
-		POOLSCOPE_STORE_(&pool->slot_, 0);
+		__atomic_compare_exchange_n(&pool->slot_, &at, 0, 0, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED);
 		return;
 	}
 	if (POOLSCOPE_LOAD_(&s->lock) & POOLSCOPE_PAGE_LOCK_SHARED) {
@@ -855,6 +861,7 @@ POOLSCOPE_RARE_ void poolscope_gap_(struct poolscope_pool *pool)
 		poolscope_bit_give_(s);
 		return;
 	}
+	poolscope_bit_give_(s);
 	now = poolscope_monotonic_();
 	gaps = POOLSCOPE_LOAD_(&pool->flags_) / POOLSCOPE_GAP_;
 	if (now - s->since_ns > POOLSCOPE_GAPS_FORGIVEN_NS_)
@@ -865,7 +872,6 @@ POOLSCOPE_RARE_ void poolscope_gap_(struct poolscope_pool *pool)
 								 POOLSCOPE_UNLOCKED_));
 	pool->skip_ = gaps > POOLSCOPE_GAPS_FREE_ ? 1u << gaps : 0;
 	poolscope_slot_close_(s, now);
-	poolscope_bit_give_(s);
 }
 
 /* ---- the books ------------------------------------------------------------------------------------------------------- */
@@ -1056,7 +1062,10 @@ POOLSCOPE_PART_ int poolscope_wait_unlist_(struct poolscope_page_slot *s, uint64
 
 /* ---- the verbs ------------------------------------------------------------------------------------------------------- */
 
-/* Each of these is behind the one look that an unwatched call costs. */
+/*
+ * Each of these is behind the one look that an unwatched call costs. The points acquired and released have one more argument here than without
+ * the page, the constant 1, by which a reader of notes tells the two apart: behind these stands a slot.
+ */
 #define POOLSCOPE_LOOK_(pool, verb)                                                                \
 	__builtin_expect(                                                                          \
 		((uint64_t)(poolscope_page_semaphore.semaphore | poolscope_##verb##_semaphore) |   \
@@ -1094,8 +1103,9 @@ POOLSCOPE_BODY_ void poolscope_acquired_look_(struct poolscope_pool *pool, uint6
 		poolscope_level_(pool, s, now);
 		poolscope_leave_(s);
 	}
-	POOLSCOPE_PROBE_(acquired, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
-			 POOLSCOPE_A_(item), POOLSCOPE_A_(waiter), POOLSCOPE_A_(flags));
+	POOLSCOPE_PROBE_(acquired, "8@%0 8@%1 8@%2 8@%3 8@%4", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(item), POOLSCOPE_A_(waiter), POOLSCOPE_A_(flags),
+			 POOLSCOPE_A_(1));
 	if (POOLSCOPE_RARELY_(has_waited))
 		POOLSCOPE_PROBE_(wait_end, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
 				 POOLSCOPE_A_(waiter), POOLSCOPE_A_(POOLSCOPE_OUTCOME_OK));
@@ -1113,8 +1123,8 @@ POOLSCOPE_BODY_ void poolscope_released_look_(struct poolscope_pool *pool, uint6
 		poolscope_level_(pool, s, now);
 		poolscope_leave_(s);
 	}
-	POOLSCOPE_PROBE_(released, "8@%0 8@%1 8@%2", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
-			 POOLSCOPE_A_(item), POOLSCOPE_A_(flags));
+	POOLSCOPE_PROBE_(released, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(item), POOLSCOPE_A_(flags), POOLSCOPE_A_(1));
 }
 
 POOLSCOPE_BODY_ void poolscope_wait_begin_look_(struct poolscope_pool *pool, uint64_t waiter)
@@ -1171,15 +1181,17 @@ POOLSCOPE_RARE_ void poolscope_slot_end_(struct poolscope_pool *pool)
 {
 	uint64_t at = __atomic_load_n(&pool->slot_, __ATOMIC_ACQUIRE);
 	struct poolscope_page_slot *s = POOLSCOPE_SLOT_(at);
+	int is_mine;
 
 	if (!poolscope_slot_is_of_(at, pool))
 		return;
 	if (POOLSCOPE_LOAD_(&s->lock) & POOLSCOPE_PAGE_LOCK_SHARED && !poolscope_bit_take_(pool, s))
 		return;
-	if (__atomic_compare_exchange_n(&pool->slot_, &at, 0, 0, __ATOMIC_ACQ_REL,
-					__ATOMIC_RELAXED))
-		poolscope_slot_close_(s, poolscope_monotonic_());
+	is_mine = __atomic_compare_exchange_n(&pool->slot_, &at, 0, 0, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED);
 	poolscope_bit_give_(s);
+	if (is_mine)
+		poolscope_slot_close_(s, poolscope_monotonic_());
 }
 
 /* A pool begins; what the handle was before is of interest only if it was one. */

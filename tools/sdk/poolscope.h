@@ -72,9 +72,11 @@
  *	1 us) while somebody watches. bpftrace, perf and bcc can read these points too, also those of acquired and released.
  *	Where an argument is dear to work out, ask first: if (POOLSCOPE_WATCHED(item_opened)) ...
  *
- * fork, threads, libraries
+ * fork, threads, libraries, sandboxes
  *	A child of fork() has pages of its own from its first event on. Threads may come and go. Each program and library that includes
- *	this has pages of its own; a library that is unloaded should destroy its pools before.
+ *	this has pages of its own; a library that is unloaded should destroy its pools before. The system calls behind the page are mmap,
+ *	madvise, getpid, gettid, and where several meet futex and nanosleep; one that is refused is lived with, but a sandbox that kills for
+ *	one of them wants POOLSCOPE_USDT_ONLY.
  *
  * What an agent reads that comes late
  *	The handle, out of the process's memory: name (cut at 63 bytes), kind, capacity, min_idle, and the two counters if you gave
@@ -190,7 +192,7 @@ enum poolscope_stall {
 /* The handle. Do not touch the members; zeroed memory is a handle without a pool. */
 struct poolscope_pool {
 	uint64_t magic_; /* set last, cleared first */
-	uint32_t version_;
+	uint32_t version_; /* 2 = it may have a slot, 1 = points alone */
 	uint32_t kind_;
 	uint64_t capacity_;
 	uint64_t min_idle_;
@@ -343,7 +345,7 @@ POOLSCOPE_FN_ poolscope_describe_(struct poolscope_pool *pool, enum poolscope_ki
 	if (n)
 		memcpy(pool->name_, name, n);
 	memset(pool->name_ + n, 0, sizeof(pool->name_) - n);
-	pool->version_ = 1;
+	pool->version_ = POOLSCOPE_IS_PAGED_ ? 2 : 1;
 	pool->kind_ = (uint32_t)kind;
 	pool->capacity_ = capacity;
 	pool->min_idle_ = min_idle;
