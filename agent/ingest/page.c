@@ -306,6 +306,7 @@ static void counts_of(const struct poolscope_page_slot *s, struct page_counts *r
 		.saturated_since_ns = s->saturated_since_ns,
 		.most_out = most_out(s),
 		.before_most = s->before_most,
+		.n_waiting = s->n_waiting,
 	};
 	memcpy(ret->peak, s->peak, sizeof(ret->peak));
 }

@@ -53,7 +53,7 @@ struct page_counts {
 	uint64_t saturated_ns, saturated_since_ns;
 	uint64_t most_out;	/* so many leases can have been out at once */
 	uint32_t before_most;
-	uint32_t reserved;
+	uint32_t n_waiting;
 	struct poolscope_page_peak peak[POOLSCOPE_PAGE_PEAKS];
 };
 

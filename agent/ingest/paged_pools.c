@@ -36,6 +36,7 @@ struct paged_pool {
 	unsigned char *hold; /* and its holds, squeezed; owned, NULL = none */
 	size_t n_hold;
 	bool has_new_holds; /* since they were merged */
+	bool was_between; /* somebody, at the last tick: see tell_waits() */
 	struct paged_base *base; /* owned, NULL = there was none */
 	bool is_there; /* in this tick, in its page */
 	bool is_fed; /* in this tick, the kernel side has it */
@@ -446,6 +447,20 @@ static void tell_before(struct paged_pool *pool, const struct ps_pool *books,
 
 /* ---- together with the kernel side's books --------------------------------------------------------------------------------- */
 
+/*
+ * An acquire that ends a wait is counted in the page before the point tells of the wait's end. Who waits for the kernel side and not in the page is in between, or has
+ * begun since that was read: its acquire is not taken for one that did not wait.
+ */
+static void tell_waits(struct paged_pool *pool, struct ps_pool *books)
+{
+	int64_t n_between = ps_waiting(books) - (int64_t)pool->counts.n_waiting;
+
+	if (n_between > 0)
+		books->wait_ends += (uint64_t)n_between;
+	pool->has_new_holds |= pool->was_between; /* their waits are in the histogram now, and the counts may be as before */
+	pool->was_between = n_between > 0;
+}
+
 enum paged_answer paged_pools_merge(struct paged_pools *t, const struct ps_pool_key *key,
 				    struct ps_pool *books, struct pool_extra *extra)
 {
@@ -464,6 +479,7 @@ enum paged_answer paged_pools_merge(struct paged_pools *t, const struct ps_pool_
 	books->flags |= PS_POOL_PAGED | (pool->has_lied ? PS_POOL_PAGE_LIES : 0u);
 	if (c->closed_ns)
 		return PAGED_MERGED; /* what is now, if anything, is with the kernel side */
+	tell_waits(pool, books);
 	books->saturated_since_ns = c->saturated_since_ns;
 	books->in_use_peak = paged_peak(c, t->former_tick_ns, t->tick_ns);
 	if (c->unheld)

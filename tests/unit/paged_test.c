@@ -1154,6 +1154,32 @@ static void a_fresh_pool_has_nothing_from_before(void **state)
 	assert_int_equal(extra.counted_in_use, 1);
 }
 
+static void an_acquire_whose_wait_is_just_being_told_is_none_without_a_wait(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
+	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
+	struct ps_pool b = { .flags = PS_POOL_PAGED, .wait_begins = 3, .waits_begun = 3 };
+	struct ps_pool_key key = key_of(&handle);
+
+	(void)state;
+	take(s, 11);
+	s->n_waiting = 2;
+	s->seq += 2;
+	tick();
+	assert_int_equal(paged_pools_merge(&pools, &key, &b, &extra), PAGED_MERGED);
+	assert_int_equal(b.acquires, 1);
+	assert_int_equal(b.wait_ends, 1);
+	assert_int_equal(ps_waiting(&b), 3);
+	holds();
+	tick();
+	b = (struct ps_pool){
+		.wait_begins = 3, .waits_begun = 3, .wait_ends = 1, .waits_ended = 1
+	};
+	paged_pools_merge(&pools, &key, &b, &extra);
+	assert_int_equal(b.wait_ends, 1);
+	assert_true(paged_pools_has_new_holds(&pools, &key)); /* that wait is in them now */
+}
+
 static void a_lie_is_said_of_the_pool(void **state)
 {
 	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
@@ -1323,6 +1349,9 @@ int main(void)
 			leave_pools),
 		cmocka_unit_test_setup_teardown(a_fresh_pool_has_nothing_from_before, reset_pools,
 						leave_pools),
+		cmocka_unit_test_setup_teardown(
+			an_acquire_whose_wait_is_just_being_told_is_none_without_a_wait,
+			reset_pools, leave_pools),
 		cmocka_unit_test_setup_teardown(a_lie_is_said_of_the_pool, reset_pools,
 						leave_pools),
 		cmocka_unit_test_setup_teardown(what_is_torn_stays_as_it_was, reset_pools,
