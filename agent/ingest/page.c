@@ -222,6 +222,7 @@ static int read_chunks(struct page *g, const struct page_memory *m, uint64_t add
 {
 	struct poolscope_page_chunk head;
 
+	g->is_cut = false;
 	for (size_t i = 0; address; i++) {
 		struct page_chunk *c = &g->chunk[i];
 
@@ -241,6 +242,9 @@ static int read_chunks(struct page *g, const struct page_memory *m, uint64_t add
 		if (i == g->n_chunks) {
 			if (is_known(g, address)) /* a ring */
 				return lie(g);
+			g->is_cut = g->n_slots + head.n_slots > g->slots_max;
+			if (g->is_cut)
+				return 0;
 			*c = (struct page_chunk){ .address = address, .n_slots = head.n_slots };
 			if (add_slots(g, c))
 				return -ENOMEM;

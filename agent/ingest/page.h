@@ -84,9 +84,11 @@ struct page_chunk {
 	uint32_t pid;	/* of the process, in its own PID namespace */
 };
 
-/* All zero but `root` = nothing was read yet. */
+/* All zero but `root` and `slots_max` = nothing was read yet. */
 struct page {
 	uint64_t root;	/* address */
+	size_t slots_max;	/* the caller's: chunks with which there would be more are not read */
+	bool is_cut;	/* there are such chunks */
 	uint32_t n_refused;	/* pools that have no slot */
 	struct page_chunk chunk[POOLSCOPE_PAGE_CHUNKS_MAX];
 	size_t n_chunks;

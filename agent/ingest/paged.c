@@ -36,6 +36,7 @@ struct paging {
 	bool is_used; /* in this tick: the file's user, or found otherwise */
 	bool is_found; /* by a pool of it: nobody tells when it no longer uses the file */
 	bool was_refused; /* the points for pools without a page were asked for */
+	bool was_cut; /* it has more slots than there is room for, and that is counted */
 	uint64_t n_lies, n_torn; /* that are counted already */
 	UT_hash_handle hh;
 };
@@ -50,6 +51,7 @@ struct paged {
 	size_t n_files;
 	struct ps_proc_key wanted[PAGED_WANTED_MAX];
 	size_t n_wanted;
+	size_t n_slots; /* of all pages */
 	unsigned int turn; /* the page that the next tick begins with */
 	int64_t spent_ns; /* with reading, in this tick */
 	struct paged_report report;
@@ -71,6 +73,7 @@ static void paging_free(struct paged *p, struct paging *g)
 {
 	paged_pools_leave(&p->pools, &g->source);
 	HASH_DEL(p->pages, g);
+	p->n_slots -= g->source.page.n_slots;
 	page_done(&g->source.page);
 	threads_of_done(&g->source.threads);
 	free(g);
@@ -195,10 +198,17 @@ static void find_root(struct paging *g)
 static void lose_root(struct paged *p, struct paging *g)
 {
 	paged_pools_leave(&p->pools, &g->source);
+	p->n_slots -= g->source.page.n_slots;
 	page_done(&g->source.page);
 	g->source.met_ns = 0;
 	g->n_lies = g->n_torn = 0;
 	g->is_known = false;
+}
+
+/* Twice as many as there may be pools: slots of pools that have ended are kept for a while. */
+static size_t slots_limit(const struct paged *p)
+{
+	return 2 * (size_t)kernel_map_limit(p->kernel, KERNEL_MAP_POOLS);
 }
 
 static void read_page(struct paged *p, struct paging *g)
@@ -211,7 +221,12 @@ static void read_page(struct paged *p, struct paging *g)
 	find_root(g);
 	if (!g->source.page.root)
 		return;
+	p->n_slots -= g->source.page.n_slots;
+	g->source.page.slots_max = slots_limit(p) > p->n_slots ? slots_limit(p) - p->n_slots : 0;
 	error = page_read(&g->source.page, &m, &p->room);
+	p->n_slots += g->source.page.n_slots;
+	p->report.n_refused += g->source.page.is_cut && !g->was_cut;
+	g->was_cut = g->source.page.is_cut;
 	p->report.n_lies += g->source.page.n_lies - g->n_lies;
 	p->report.n_torn += g->source.page.n_torn - g->n_torn;
 	g->n_lies = g->source.page.n_lies;

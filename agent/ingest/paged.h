@@ -26,7 +26,7 @@ struct paged_report {
 	uint64_t n_lies;	/* readings that made no sense */
 	uint64_t n_torn;	/* slots that were written whenever they were read, for three ticks */
 	uint64_t n_unlisted;	/* leases without a holder, waits without a point: the process had no room for them */
-	uint64_t n_refused;	/* pages that were one too many */
+	uint64_t n_refused;	/* pages that were one too many, or had more slots than have room */
 };
 
 /* Borrows both for its life. */

@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct page_memory m = { read_memory, read_clock, NULL };
-	struct page g = { .root = BASE + ROOT_AT };
+	struct page g = { .root = BASE + ROOT_AT, .slots_max = 1000 };
 	struct page_room room = { 0 };
 	struct page_slot *former;
 	size_t n;

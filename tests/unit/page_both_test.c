@@ -43,6 +43,7 @@ static int watch(void **state)
 	(void)state;
 	poolscope_page_semaphore.semaphore = 1;
 	source.page.root = (uint64_t)(uintptr_t)&poolscope_page_semaphore;
+	source.page.slots_max = 1000;
 	return 0;
 }
 
@@ -323,9 +324,9 @@ static void the_root_is_where_the_note_s_semaphore_is(void **state)
 	assert_int_equal(mapped_data_of((uint32_t)getpid(), st.st_dev, st.st_ino, offset, &address),
 			 0);
 	assert_int_equal(address, (uint64_t)(uintptr_t)&poolscope_page_semaphore);
-	assert_int_equal(mapped_data_of((uint32_t)getpid(), st.st_dev, st.st_ino + 1, offset,
-					&address),
-			 -ENOENT);
+	assert_int_equal(
+		mapped_data_of((uint32_t)getpid(), st.st_dev, st.st_ino + 1, offset, &address),
+		-ENOENT);
 	assert_int_equal(mapped_data_of((uint32_t)getpid(), st.st_dev, st.st_ino,
 					(uint64_t)st.st_size + (1 << 20), &address),
 			 -ENOENT);

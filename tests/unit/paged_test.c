@@ -106,6 +106,7 @@ static int reset(void **state)
 	make_chunk(&area[1]);
 	root.first_chunk = at(&area[0]);
 	source.page.root = at(&root);
+	source.page.slots_max = 1000;
 	return 0;
 }
 
@@ -242,6 +243,26 @@ static void slots_of_all_chunks_are_found(void **state)
 	assert_int_equal(source.page.slot[1].serial, 3);
 	assert_int_equal(source.page.slot[CHUNK_SLOTS].serial, 2);
 	assert_int_equal(source.page.n_lies, 0);
+}
+
+static void so_many_slots_are_read_and_no_more(void **state)
+{
+	(void)state;
+	take(open_slot(&area[0], 64, 1), 1);
+	area[0].chunk.next = at(&area[1]);
+	take(open_slot(&area[1], 128, 2), 2);
+	source.page.slots_max = CHUNK_SLOTS;
+	assert_int_equal(read_now(), 0);
+	assert_int_equal(source.page.n_slots, CHUNK_SLOTS);
+	assert_true(source.page.is_cut);
+	assert_int_equal(source.page.n_lies, 0);
+	source.page.slots_max++;
+	assert_int_equal(read_now(), 0);
+	assert_int_equal(source.page.n_slots, CHUNK_SLOTS);
+	source.page.slots_max = 2 * CHUNK_SLOTS;
+	assert_int_equal(read_now(), 0);
+	assert_false(source.page.is_cut);
+	assert_int_equal(source.page.slot[CHUNK_SLOTS].serial, 2);
 }
 
 static void a_table_outside_is_read_where_it_is(void **state)
@@ -1084,7 +1105,8 @@ static void the_kernel_side_is_told_of_a_pool_that_it_has_not(void **state)
 static void two_roots_that_claim_one_pool_do_not_add_up(void **state)
 {
 	static struct poolscope_page_root other_root;
-	struct paged_source other = { .page.root = at(&other_root) }, first;
+	struct paged_source other = { .page = { .root = at(&other_root), .slots_max = 1000 } },
+			    first;
 	struct poolscope_page_slot *s = open_slot(&area[0], at(&handle), 1);
 	struct pool_extra extra;
 	struct ps_pool b;
@@ -1291,6 +1313,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(of_what_has_not_changed_only_the_head_is_read,
 						reset, leave),
 		cmocka_unit_test_setup_teardown(slots_of_all_chunks_are_found, reset, leave),
+		cmocka_unit_test_setup_teardown(so_many_slots_are_read_and_no_more, reset, leave),
 		cmocka_unit_test_setup_teardown(a_table_outside_is_read_where_it_is, reset, leave),
 		cmocka_unit_test_setup_teardown(
 			a_table_that_moves_while_it_is_read_is_read_in_the_next_tick, reset, leave),
