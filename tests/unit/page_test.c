@@ -786,6 +786,20 @@ static void gaps_without_end_do_not_cost_a_slot_each(void **state)
 	assert_true(first->skipped - skipped > 9000);
 }
 
+static void agents_that_come_and_go_see_the_pool_each_time(void **state)
+{
+	(void)state;
+	create(4);
+	for (int i = 0; i < 30; i++) {
+		watch(1);
+		poolscope_acquired(&pool, 1, 0, 0);
+		assert_int_equal(open_slot(&pool).leases_begun, 1);
+		POOLSCOPE_SLOT_(pool.slot_)->since_ns -= 1000000000u; /* a second goes by */
+		watch(0);
+		poolscope_released(&pool, 1, 0);
+	}
+}
+
 static void a_destroyed_pool_keeps_its_numbers_and_its_successor_has_its_own(void **state)
 {
 	struct poolscope_page_slot s;
@@ -1627,6 +1641,7 @@ int main(void)
 		TEST(an_event_that_nobody_watched_ends_the_counting),
 		TEST(an_unwatched_wait_ends_the_counting_too),
 		TEST(gaps_without_end_do_not_cost_a_slot_each),
+		TEST(agents_that_come_and_go_see_the_pool_each_time),
 		TEST(a_destroyed_pool_keeps_its_numbers_and_its_successor_has_its_own),
 		TEST(calls_without_a_pool_are_counted_as_strays),
 		TEST(a_handle_that_was_moved_begins_anew),

@@ -41,7 +41,7 @@
 #define POOLSCOPE_GAP_ 256u		/* in a handle's flags_ the gaps are counted from here on */
 #define POOLSCOPE_GAPS_FREE_ 4u	/* so many are taken for what they are, each one more doubles what is left out */
 #define POOLSCOPE_GAPS_MAX_ 20u
-#define POOLSCOPE_GAPS_FORGIVEN_NS_ 10000000000ull
+#define POOLSCOPE_GAPS_FORGIVEN_NS_ 100000000ull /* whoever watches for so long came to watch */
 
 extern struct poolscope_page_root poolscope_page_semaphore
 	__attribute__((weak, visibility("hidden"), section(".probes")));
@@ -833,8 +833,9 @@ POOLSCOPE_PART_ void poolscope_leave_(struct poolscope_page_slot *s)
 }
 
 /*
- * Something happens while nobody watches, in a pool that has a slot or is fresh: counting ends. Where that happens again and again (a library
- * that is watched and a program that is not use one pool), ever more is left out before it begins anew.
+ * Something happens while nobody watches, in a pool that has a slot or is fresh: counting ends. Where that happens again and again, within ms
+ * (a library that is watched and a program that is not use one pool), ever more is left out before it begins anew. Agents that come and
+ * go, each for a second, are not that.
  */
 POOLSCOPE_RARE_ void poolscope_gap_(struct poolscope_pool *pool)
 {
