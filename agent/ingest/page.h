@@ -19,7 +19,7 @@
 #include "model/snapshot.h"
 #include "tools/sdk/poolscope-page.h"
 
-#define PAGE_SLACK_NS 1000000	/* a time of the process's may be ahead of ours by that */
+#define PAGE_SLACK_NS 10000000	/* a time of the process may be off by that: its clock is set twice a second, and is believed within 0.4 % */
 #define PAGE_COUNT_MOST (1ull << 47)	/* a count that is larger is none */
 #define PAGE_TRIES 16	/* to read a slot whole */
 #define PAGE_TORN_TICKS 3	/* readings that were torn one after the other: a writer that was put off its CPU has come to its end before */
