@@ -21,6 +21,7 @@ enum ps_verb {
 	PS_VERB_none = 0,
 #define VERB(id, name, n_args, args, text) PS_VERB_##name = (id),
 #include "verbs.def"
+	PS_VERB_page,	/* the SDK's alone (tools/sdk/poolscope-page.h): the process counts acquires and releases itself from now on */
 	PS_VERB_COUNT
 };
 
@@ -136,6 +137,8 @@ enum ps_pool_flag {
 	PS_POOL_BACKLOG = 256,	/* callers wait since a stall of the process, and nobody did when it ended */
 	PS_POOL_UNHELD = 64,	/* its acquires are waits alone: nothing is ever out */
 	PS_POOL_SUSPECTED = 512,	/* said by the agent: something may be wrong with it, so more is kept (taken.h) */
+	PS_POOL_PAGED = 1024,	/* its process counts acquires and releases itself: those that come here are not counted */
+	PS_POOL_PAGE_LIES = 2048,	/* said by the agent, in its own copy: what that page says makes no sense */
 	PS_POOL_UNSEEN_TASKS = 32,	/* tasks that were not counted may still run; until all items are seen in use */
 };
 
@@ -258,6 +261,16 @@ struct ps_suspicion {
 	struct ps_pool_key pool;
 	__u32 is_suspected;
 	__u32 notable;		/* n of waits and n of holds, where they lie in the flags */
+};
+
+/* A pool that the agent has found by the page in which its process counts. What its handle says is set where that could be read. */
+struct ps_page_found {
+	struct ps_pool_key pool;
+	__u32 is_described;
+	__u32 kind;
+	__u64 capacity;
+	__u64 min_idle;
+	char name[PS_NAME_MAX];
 };
 
 struct ps_waiter {
@@ -797,6 +810,8 @@ struct ps_registers {
 	__u32 tgid;
 	__u32 state;		/* as in the kernel: 0 = it runs or wants to, 1 = it sleeps, 2 = so that no signal wakes it */
 	__u32 is_on_cpu;
+	__u32 incarnation;	/* of its process, see struct ps_proc_key */
+	__u32 reserved;
 	__u64 switches;		/* how often it has left a CPU */
 	__u64 word[PS_REGISTERS];
 };
@@ -1001,10 +1016,11 @@ PS_ASSERT_SIZE(struct ps_ref_key, 24);
 PS_ASSERT_SIZE(struct ps_hist, 16 + 4 * PS_HIST_BUCKETS);
 PS_ASSERT_SIZE(struct ps_pool, 656);
 PS_ASSERT_SIZE(struct ps_lease, 24);
-PS_ASSERT_SIZE(struct ps_registers, 24 + 8 * PS_REGISTERS);
+PS_ASSERT_SIZE(struct ps_registers, 32 + 8 * PS_REGISTERS);
 PS_ASSERT_SIZE(struct ps_waiter, 16);
 PS_ASSERT_SIZE(struct ps_taken, 40 + 8 * PS_REGISTERS + PS_TAKEN_BYTES);
 PS_ASSERT_SIZE(struct ps_suspicion, 24);
+PS_ASSERT_SIZE(struct ps_page_found, 104);
 PS_ASSERT_SIZE(struct ps_proc, 40);
 PS_ASSERT_SIZE(struct ps_addr, 72);
 PS_ASSERT_SIZE(struct ps_endpoint_key, 88);

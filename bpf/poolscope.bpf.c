@@ -628,6 +628,27 @@ int ps_suspect(struct ps_suspicion *told)
 	return 0;
 }
 
+/*
+ * Run by the agent, of a pool that is counted in a page: the event that said so may have come before its probe was there. Reading the handle is the
+ * agent's, for here the memory is its own.
+ */
+SEC("syscall")
+int ps_page_found(struct ps_page_found *found)
+{
+	struct ps_event e = { .pool = found->pool,
+			      .arg = { found->pool.pool },
+			      .now = bpf_ktime_get_ns(),
+			      .verb = PS_VERB_page };
+	struct ps_pool_key key = found->pool;
+	struct ps_pool *p;
+
+	ps_verb_feed(&e);
+	p = bpf_map_lookup_elem(&ps_pools, &key);
+	if (p)
+		ps_page_describe(p, found, e.now);
+	return 0;
+}
+
 /* Threads of processes that listen: those that were there before, and how many there are of a name. */
 SEC("iter/task")
 int ps_workers_pass(struct bpf_iter__task *ctx)
@@ -659,15 +680,18 @@ int ps_registers_pass(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct ps_registers r = {};
+	struct ps_proc_key proc;
 	void *registers;
 
 	if (!task)
 		return 0;
+	ps_proc_key_read(task, &proc);
 	registers = (void *)bpf_task_pt_regs(task);
 	r.tid = (__u32)task->pid;
 	r.tgid = (__u32)task->tgid;
 	r.state = task->__state;
 	r.is_on_cpu = (__u32)ps_is_on_cpu(task);
+	r.incarnation = proc.incarnation;
 	r.switches = task->nvcsw + task->nivcsw;
 	if (!registers || bpf_probe_read_kernel(r.word, PS_REGISTERS_BYTES, registers))
 		return 0;

@@ -205,7 +205,7 @@ PS_INLINE void ps_on_pool_create(struct ps_pool *p, const struct ps_event *e)
 {
 	if (p->flags & PS_POOL_DESTROYED)
 		ps_pool_count(e, 1);
-	p->flags &= ~(__u32)(PS_POOL_IMPLICIT | PS_POOL_DESTROYED);
+	p->flags &= ~(__u32)(PS_POOL_IMPLICIT | PS_POOL_DESTROYED | PS_POOL_PAGED);
 	ps_pool_set_kind(p, e->arg[1]);
 	ps_pool_set_capacity(p, e->arg[3], e->now);
 	p->min_idle = e->arg[4] > PS_CAPACITY_MAX ? 0 : e->arg[4];
@@ -214,18 +214,26 @@ PS_INLINE void ps_on_pool_create(struct ps_pool *p, const struct ps_event *e)
 		ps_lost(PS_LOSS_name_unreadable);
 }
 
-/* All leases and waits end with the pool: the sums are closed here, the records are void from destroyed_ns on. */
+/* All leases end now: the sums are closed here. */
+PS_INLINE void ps_leases_void(struct ps_pool *p, __u64 now, __u64 stood)
+{
+	__u64 in_use = (__u64)ps_in_use(p);
+
+	p->leases_voided += in_use;
+	p->use_sum += in_use * now;
+	p->stood_use_sum += in_use * stood;
+	p->leases_ended += in_use;
+}
+
+/* All leases and waits end with the pool; the records are void from destroyed_ns on. */
 PS_INLINE void ps_on_pool_destroy(struct ps_pool *p, const struct ps_event *e)
 {
-	__u64 in_use = (__u64)ps_in_use(p), waiting = (__u64)ps_waiting(p);
+	__u64 waiting = (__u64)ps_waiting(p);
 	__u64 stood = ps_stood_of(&e->pool.proc, e->now);
 
 	if (!(p->flags & PS_POOL_DESTROYED))
 		ps_pool_count(e, -1);
-	p->leases_voided += in_use;
-	p->use_sum += in_use * e->now;
-	p->stood_use_sum += in_use * stood;
-	p->leases_ended += in_use;
+	ps_leases_void(p, e->now, stood);
 	p->waits_voided += waiting;
 	p->wait_end_sum += waiting * e->now;
 	p->stood_wait_sum += waiting * stood;
@@ -233,6 +241,19 @@ PS_INLINE void ps_on_pool_destroy(struct ps_pool *p, const struct ps_event *e)
 	p->flags |= PS_POOL_DESTROYED;
 	p->destroyed_ns = e->now;
 	ps_pool_set_capacity(p, 0, e->now);
+	ps_pool_level(p, e->now);
+}
+
+/*
+ * What is out by the books that were kept here until now is the page's to tell, which began without it. Waits stay here: they are rare, and to
+ * whom they belong and what of them lay inside of stalls is known here alone.
+ */
+PS_INLINE void ps_on_page(struct ps_pool *p, const struct ps_event *e)
+{
+	if (p->flags & PS_POOL_PAGED)
+		return;
+	ps_pool_mark(p, PS_POOL_PAGED);
+	ps_leases_void(p, e->now, ps_stood_of(&e->pool.proc, e->now));
 	ps_pool_level(p, e->now);
 }
 
@@ -347,6 +368,30 @@ PS_INLINE __s64 ps_wait_close(struct ps_pool *p, const struct ps_event *e, __u64
 	return e->now > since ? (__s64)(e->now - since) : 0;
 }
 
+/* A wait has ended in an acquire, and is counted as ended. */
+PS_INLINE void ps_wait_won(struct ps_pool *p, const struct ps_event *e, __u64 item, __u64 waiter,
+			   __u64 waited)
+{
+	ps_hist_add(&e->pool, PS_HIST_WAIT, waited);
+	if (ps_is_notable(p, PS_POOL_NOTABLE_WAIT, waited)) {
+		struct ps_story_about about = {
+			.pool = &e->pool,
+			.item = item,
+			.waiter = waiter,
+			.duration_ns = waited,
+			.kind = PS_STORY_WAIT,
+			.verb = PS_VERB_acquired,
+		};
+		ps_story_tell(&about, e->now);
+	}
+}
+
+/* A program whose acquires are counted in its page tells so of one that ended a wait. A recipe may say it of who left without an item. */
+PS_INLINE int ps_wait_is_won(const struct ps_event *e)
+{
+	return e->arg[2] == PS_OUTCOME_ok && e->spec_flags & PS_SPEC_SDK_HANDLE;
+}
+
 PS_INLINE void ps_on_wait_end(struct ps_pool *p, const struct ps_event *e)
 {
 	__u64 waiter = ps_waiter_of(e, e->arg[1]);
@@ -354,8 +399,14 @@ PS_INLINE void ps_on_wait_end(struct ps_pool *p, const struct ps_event *e)
 	__s64 waited = ps_wait_close(p, e, waiter);
 
 	if (waited < 0) {
-		if (!(e->spec_flags & PS_SPEC_RELAXED))
+		if (!(e->spec_flags & PS_SPEC_RELAXED) && !ps_wait_is_won(e)) /* that one may have begun before we came */
 			__sync_fetch_and_add(&p->odd_wait, 1);
+		return;
+	}
+	if (ps_wait_is_won(e)) {
+		__sync_fetch_and_add(&p->waits_ended, 1);
+		ps_pool_level(p, e->now);
+		ps_wait_won(p, e, 0, waiter, (__u64)waited);
 		return;
 	}
 	if (outcome >= PS_OUTCOME_COUNT) {
@@ -421,8 +472,12 @@ PS_INLINE void ps_lease_begin(struct ps_pool *p, const struct ps_event *e, __u64
 PS_INLINE void ps_on_acquired(struct ps_pool *p, const struct ps_event *e)
 {
 	__u64 waiter = ps_waiter_of(e, e->arg[2]);
-	__s64 waited = ps_waiting(p) > 0 ? ps_wait_close(p, e, waiter) : -1;
+	__s64 waited = -1;
 
+	if (p->flags & PS_POOL_PAGED)
+		return;
+	if (ps_waiting(p) > 0)
+		waited = ps_wait_close(p, e, waiter);
 	if (waited >= 0)
 		__sync_fetch_and_add(&p->waits_ended, 1);
 	if (waited < 0 && e->arg[3] & PS_ACQUIRED_UNHELD && e->spec_flags & PS_SPEC_RELAXED &&
@@ -441,20 +496,8 @@ PS_INLINE void ps_on_acquired(struct ps_pool *p, const struct ps_event *e)
 		ps_lease_begin(p, e, waiter);
 	}
 	ps_pool_level(p, e->now);
-	if (waited < 0)
-		return;
-	ps_hist_add(&e->pool, PS_HIST_WAIT, (__u64)waited);
-	if (ps_is_notable(p, PS_POOL_NOTABLE_WAIT, (__u64)waited)) {
-		struct ps_story_about about = {
-			.pool = &e->pool,
-			.item = e->arg[1],
-			.waiter = waiter,
-			.duration_ns = (__u64)waited,
-			.kind = PS_STORY_WAIT,
-			.verb = PS_VERB_acquired,
-		};
-		ps_story_tell(&about, e->now);
-	}
+	if (waited >= 0)
+		ps_wait_won(p, e, e->arg[1], waiter, (__u64)waited);
 }
 
 /*
@@ -465,6 +508,7 @@ PS_INLINE int ps_taken_is_wanted(struct ps_pool *p, const struct ps_event *e)
 {
 	if (!ps_taken_usual || e->verb != PS_VERB_acquired || e->mark ||
 	    e->arg[3] & PS_ACQUIRED_UNHELD || p->kind == PS_KIND_worker ||
+	    p->flags & PS_POOL_PAGED ||
 	    p->n_taken >= (p->flags & PS_POOL_SUSPECTED ? ps_taken_suspected : ps_taken_usual))
 		return 0;
 	p->n_taken++; /* two at once may be counted as one */
@@ -494,6 +538,8 @@ PS_INLINE void ps_on_released(struct ps_pool *p, const struct ps_event *e)
 	struct ps_lease *lease;
 	__u64 since, held;
 
+	if (p->flags & PS_POOL_PAGED)
+		return;
 	ps_ref_key_of(e, e->arg[1], &key);
 	lease = bpf_map_lookup_elem(&ps_leases, &key);
 	if (!lease) {
@@ -641,6 +687,9 @@ PS_INLINE void ps_verb_book_rare(struct ps_pool *p, const struct ps_event *e)
 	case PS_VERB_health:
 		ps_on_health(p, e);
 		break;
+	case PS_VERB_page:
+		ps_on_page(p, e);
+		break;
 	default:
 		break;
 	}
@@ -706,6 +755,21 @@ PS_GLOBAL int ps_verb_feed(const struct ps_event *at)
 	if (!e->mark && ps_verb_is_story(e, is_news || p->capacity != capacity))
 		ps_verb_tell(e);
 	return ps_taken_is_wanted(p, e);
+}
+
+/* What the agent has read of the handle of a pool that it found, where no event could. */
+PS_INLINE void ps_page_describe(struct ps_pool *p, const struct ps_page_found *found, __u64 now)
+{
+	if (!found->is_described || !(p->flags & PS_POOL_IMPLICIT) || p->flags & PS_POOL_DESCRIBED)
+		return;
+	ps_write_begin(p);
+	ps_pool_set_kind(p, found->kind);
+	ps_pool_set_capacity(p, found->capacity, now);
+	p->min_idle = found->min_idle > PS_CAPACITY_MAX ? 0 : found->min_idle;
+	__builtin_memcpy(p->name, found->name, sizeof(p->name));
+	p->name[sizeof(p->name) - 1] = 0;
+	ps_pool_mark(p, PS_POOL_DESCRIBED);
+	ps_write_end(p);
 }
 
 /* The same of an event of a whole process; apart, for the stack of both together would be too large before 6.2. */

@@ -14,8 +14,12 @@ $(B)/tests/storm: tests/integration/hostile/storm.c
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE $< -o $@
 
+$(B)/tests/pages: tests/integration/sdk/pages.c tools/sdk/poolscope-usdt.h $(SDK)
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -ldl -o $@
+
 $(B)/tests/many-pools: tests/integration/out/many-pools.c $(SDK)
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
 
-check-integration: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/hostile $(B)/tests/storm $(B)/tests/many-pools $(RECEIVERS)
+check-integration: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/hostile $(B)/tests/storm $(B)/tests/pages $(B)/tests/many-pools $(RECEIVERS)

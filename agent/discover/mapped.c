@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
 
@@ -47,6 +48,7 @@ bool mapping_parse(char *line, struct mapping *ret)
 	if (strlen(at) < 5 || at[4] != ' ')
 		return false;
 	ret->is_executable = at[2] == 'x';
+	ret->is_own_data = at[1] == 'w' && at[3] == 'p';
 	at += 5;
 	if (!take_hex(&at, ' ', &ret->offset) || !take_hex(&at, ':', &major) ||
 	    !take_hex(&at, ' ', &minor))
@@ -267,6 +269,40 @@ int mapped_data_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_of
 		}
 		last = m;
 		strcpy(last_path, m.path);
+	}
+	return -ENOENT;
+}
+
+/* Of file systems in layers the device is another one here than stat's, and the file itself has to say. */
+static bool is_of_file(uint32_t pid, const struct mapping *m, uint64_t device, uint64_t inode)
+{
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+
+	if (m->inode != inode)
+		return false;
+	if (makedev(m->device_major, m->device_minor) == device)
+		return true;
+	fd = open_mapping(pid, m);
+	return fd >= 0 && !fstat(fd, &st) && st.st_dev == device && st.st_ino == inode;
+}
+
+int mapped_data_of(uint32_t pid, uint64_t device, uint64_t inode, uint64_t offset,
+		   uint64_t *ret_address)
+{
+	AUTO_FCLOSE FILE *maps = NULL;
+	char line[LINE_BYTES];
+	struct mapping m;
+	int error = open_maps(pid, &maps);
+
+	if (error)
+		return error;
+	for (int lines = 0; lines < LINES_MAX && next_line(maps, line); lines++) {
+		if (!mapping_parse(line, &m) || !m.is_own_data || offset < m.offset ||
+		    offset - m.offset >= m.end - m.start || !is_of_file(pid, &m, device, inode))
+			continue;
+		*ret_address = m.start + (offset - m.offset);
+		return 0;
 	}
 	return -ENOENT;
 }

@@ -16,6 +16,7 @@ struct mapping {
 	uint64_t start, end, offset, inode;
 	uint32_t device_major, device_minor;
 	bool is_executable;
+	bool is_own_data;	/* it may be written, and what is written is of the process alone */
 	const char *path;	/* into the line; "" = anonymous */
 };
 
@@ -42,6 +43,13 @@ int mapped_like(uint32_t pid, const char *pattern, uint64_t *ret_start, uint64_t
 /* The same of data: also where a segment has more in memory than in the file, whose place is then behind what the file has of it. */
 int mapped_data_at(uint32_t pid, uint64_t address, int *ret_fd, uint64_t *ret_offset, char *path,
 		   size_t path_size);
+
+/*
+ * Where a process has the data that lies at this place in a file (of that device and inode, as stat has them): the first mapping of it that may be written
+ * privately. -ENOENT; -ESRCH; -EACCES.
+ */
+int mapped_data_of(uint32_t pid, uint64_t device, uint64_t inode, uint64_t offset,
+		   uint64_t *ret_address);
 
 /*
  * Where the first mapping begins that is called one of these (up to a NULL), be it of a file or not; among the first 16384. Takes 2 to 4 us a mapping (2026-11).

@@ -23,12 +23,14 @@
 #include "ingest/inventory.h"
 #include "ingest/jvms.h"
 #include "ingest/locks.h"
+#include "ingest/paged.h"
 #include "ingest/process_info.h"
 #include "ingest/progress.h"
 #include "ingest/resources.h"
 #include "probe/chosen.h"
 
 #define READ_TRIES 8
+#define PAGE_WAITED_NS 4000000000 /* for a page to be found */
 #define BATCH 4096
 #define PER_CPU_WORDS (sizeof(struct ps_probe_stat) / 8)
 #define BATCH_BYTES (1 << 19)
@@ -42,6 +44,7 @@ struct ingest {
 	const struct targets *targets;
 	struct chosen *chosen;
 	struct inventory *inventory;
+	struct paged *paged;
 	struct jvms jvms;
 	struct resources resources;
 	struct progress progress;
@@ -70,7 +73,7 @@ static int on_story(void *context, void *data, size_t size)
 	return 0;
 }
 
-int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struct chosen *c,
+int ingest_new(struct kernel *k, struct model *m, struct targets *t, struct chosen *c,
 	       struct ingest **ret)
 {
 	struct ingest *in = calloc(1, sizeof(*in));
@@ -86,6 +89,8 @@ int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struc
 	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1),
 			     PER_CPU_WORDS * sizeof(*in->per_cpu));
 	error = in->per_cpu && in->n_cpus > 0 ? inventory_new(&in->inventory) : -ENOMEM;
+	if (!error)
+		error = paged_new(k, t, &in->paged);
 	if (!error)
 		inventory_begin(in->inventory, k, clock_ns(CLOCK_MONOTONIC)); /* whole, and in no tick */
 	if (!error) {
@@ -108,6 +113,7 @@ void ingest_free(struct ingest *in)
 		return;
 	ring_buffer__free(in->ring);
 	inventory_free(in->inventory);
+	paged_free(in->paged);
 	jvms_done(&in->jvms);
 	resources_done(&in->resources);
 	progress_done(&in->progress);
@@ -347,13 +353,44 @@ static uint64_t read_stood(const struct ingest *in, const struct ps_proc_key *pr
 	return ps_stood(&s, (uint64_t)t_ns);
 }
 
+static void meet_paged(void *context, const struct ps_proc_key *proc)
+{
+	meet_process(context, proc);
+}
+
+/* Of a pool that is counted in a page: what that says, too. False: there is nothing to be fed now. */
+static bool read_page(struct ingest *in, const struct ps_pool_key *key, struct ps_pool *books,
+		      struct pool_extra *extra)
+{
+	switch (paged_merge(in->paged, key, books, extra)) {
+	case PAGED_MERGED:
+		return true;
+	case PAGED_AS_BEFORE:
+		model_keep_pool(in->model, key);
+		return false;
+	default:
+		extra->is_light = true; /* what is known here alone is too little to be counts */
+		return in->now_ns - (int64_t)books->since_ns > PAGE_WAITED_NS;
+	}
+}
+
+static void feed_hists(struct ingest *in, const struct ps_pool_key *key)
+{
+	struct ps_hists hists;
+
+	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists))
+		return;
+	paged_pools_merge_holds(paged_pools(in->paged), key, &hists);
+	model_feed_hists(in->model, key, &hists);
+}
+
 static void each_pool(struct ingest *in, const void *at, const void *value)
 {
 	const struct ps_pool_key *key = at;
 	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
 	struct ps_pool books;
-	struct ps_hists hists;
 	int64_t batch_ns = in->read_ns, t_ns;
+	bool is_paged;
 	int error = 0;
 
 	if (!is_alive(in, &key->proc)) {
@@ -376,18 +413,21 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 		forget_pool(in, key);
 		return;
 	}
+	is_paged = books.flags & PS_POOL_PAGED || paged_pools_has(paged_pools(in->paged), key);
+	if (is_paged && !read_page(in, key, &books, &extra))
+		return;
 	if (books.domain)
 		read_recipe(in, key, &books, &extra);
-	else if (books.flags & PS_POOL_IMPLICIT)
+	else if (books.flags & PS_POOL_IMPLICIT && !is_paged)
 		read_counters(in, key, &books, &extra);
 	t_ns = in->read_ns;
 	in->read_ns = batch_ns;
 	extra.stood_ns = read_stood(in, &key->proc, t_ns);
 	if (model_feed_pool(in->model, key, &books, &extra, t_ns))
 		return;
-	if (model_wants_hists(in->model, key) &&
-	    !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists))
-		model_feed_hists(in->model, key, &hists);
+	if (model_wants_hists(in->model, key) ||
+	    paged_pools_has_new_holds(paged_pools(in->paged), key))
+		feed_hists(in, key);
 }
 
 /* Of a lease or a waiter that the model knows no pool for: there is none. */
@@ -407,6 +447,7 @@ static void each_lease(struct ingest *in, const void *key, const void *value)
 			  kernel_map_limit(in->kernel, KERNEL_MAP_LEASES) / IDLE_LEASES_SHARE;
 
 	if (!is_alive(in, &ref->pool.proc) || is_orphan(in, &ref->pool) ||
+	    paged_pools_counts(paged_pools(in->paged), &ref->pool) ||
 	    (is_crowded && lease->state == PS_LEASE_IDLE)) {
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LEASES), ref);
 		return;
@@ -625,6 +666,16 @@ static void read_losses(struct ingest *in)
 	}
 }
 
+static void add_page_losses(struct ingest *in)
+{
+	const struct paged_report *r = paged_report(in->paged);
+
+	in->report.losses[PS_LOSS_page_lies] += r->n_lies;
+	in->report.losses[PS_LOSS_page_torn] += r->n_torn;
+	in->report.losses[PS_LOSS_page_unlisted] += r->n_unlisted;
+	in->report.losses[PS_LOSS_pages_full] += r->n_refused;
+}
+
 void ingest_probe_stat(struct ingest *in, uint32_t probe, struct probe_row *ret)
 {
 	const struct ps_probe_stat *stat = (const void *)in->per_cpu;
@@ -670,10 +721,12 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	progress_tick(&in->progress, in->kernel, in->model, clock_ns(CLOCK_MONOTONIC));
 	walk_batch(in, KERNEL_MAP_STANDSTILLS, sizeof(struct ps_proc_key),
 		   sizeof(struct ps_standstill), each_standstill); /* before their pools */
+	paged_tick(in->paged, in->model, meet_paged, in);
 	walk_batch(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), sizeof(struct ps_pool),
 		   each_pool);
 	walk_batch(in, KERNEL_MAP_LEASES, sizeof(struct ps_ref_key), sizeof(struct ps_lease),
 		   each_lease);
+	paged_feed_leases(in->paged, in->model);
 	in->report.used[KERNEL_MAP_TAKEN] = kernel_clear_taken(in->kernel);
 	walk_batch(in, KERNEL_MAP_WAITERS, sizeof(struct ps_ref_key), sizeof(struct ps_waiter),
 		   each_waiter);
@@ -700,6 +753,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 		in->resources.n_left_out + model_n_attributes_left_out(in->model);
 	in->report.losses[PS_LOSS_program_busy] += kernel_n_skipped(in->kernel);
 	in->report.losses[PS_LOSS_endpoints_full] += inventory_n_unfollowed(in->inventory);
+	add_page_losses(in);
 	in->report.used[KERNEL_MAP_UNIX] = inventory_n_followed(in->inventory);
 	in->report.inventory_s = inventory_seconds(in->inventory);
 	kernel_next_epoch(in->kernel);

@@ -28,7 +28,7 @@ struct ingest_report {
 };
 
 /* Borrows all four for its life. */
-int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struct chosen *c,
+int ingest_new(struct kernel *k, struct model *m, struct targets *t, struct chosen *c,
 	       struct ingest **ret);
 void ingest_free(struct ingest *in);
 

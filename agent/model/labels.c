@@ -37,7 +37,7 @@ static void pool_counters(const struct pool *p, const struct ps_pool *b, struct 
 	row->saturated_s = b->capacity || pool_capacity(p) <= 0 ? p->sums.saturated_s : NAN;
 	row->stalled_s = p->sums.stalled_s;
 	row->backlog_s = p->sums.backlog_s;
-	row->stalled_hold_s = p->sums.stalled_hold_s;
+	row->stalled_hold_s = b->flags & PS_POOL_PAGED ? NAN : p->sums.stalled_hold_s;
 	row->acquires = (int64_t)b->acquires;
 	row->acquires_new = (int64_t)b->acquires_new;
 	row->releases = (int64_t)b->releases;

@@ -78,6 +78,10 @@ static const char *pool_doubt(const struct pool *p)
 		return "tasks came before the probes of their function were on, and may still run";
 	if (p->n_torn >= TORN_DOUBT)
 		return "acquires less releases is not in use";
+	if (flags & PS_POOL_PAGE_LIES)
+		return "what its process has written in the page of its counts makes no sense";
+	if (p->is_light && flags & PS_POOL_PAGED)
+		return "the page in which its process counts cannot be read";
 	if (p->is_light)
 		return p->counted_in_use == UNKNOWN
 			       ? "the members of the pool's struct cannot be read"
@@ -203,9 +207,11 @@ static int pool_row_fill(const struct model *m, struct pool *p, const struct sna
 		row_lighten(row);
 	if (p->is_waitless)
 		row_forget_waits(p, row);
-	row->evidence = p->is_light  ? "members of the library's own struct, read once a second"
-			: p->library ? "probes on the library's functions"
-				     : "the pool's own probe points";
+	row->evidence = p->books.flags & PS_POOL_PAGED
+				? "the pool's own counts, in a page of its process"
+			: p->is_light ? "members of the library's own struct, read once a second"
+			: p->library  ? "probes on the library's functions"
+				      : "the pool's own probe points";
 	row->untrusted_why = pool_doubt(p);
 	row->trusted = !row->untrusted_why;
 	if (!p->is_light)

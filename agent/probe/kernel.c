@@ -334,6 +334,19 @@ int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_sus
 											    : 0;
 }
 
+/* ---- pages -------------------------------------------------------------------------------------------------------------- */
+
+int kernel_tell_page(struct kernel *k, const struct ps_page_found *found)
+{
+	struct ps_page_found told = *found;
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &told,
+			    .ctx_size_in = sizeof(told));
+
+	return bpf_prog_test_run_opts(bpf_program__fd(k->skel->progs.ps_page_found), &options)
+		       ? -errno
+		       : 0;
+}
+
 /* ---- queues ------------------------------------------------------------------------------------------------------------- */
 
 int kernel_read_queues(struct kernel *k)

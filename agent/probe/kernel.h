@@ -181,6 +181,9 @@ uint32_t kernel_clear_taken(struct kernel *k);
 int kernel_suspect(struct kernel *k, const struct ps_pool_key *pool, bool is_suspected,
 		   uint32_t notable);
 
+/* A pool that is counted in a page of its process: makes its books if need be, and marks them. 0 or negative errno; that there is no room is counted there. */
+int kernel_tell_page(struct kernel *k, const struct ps_page_found *found);
+
 /* Processes with books that have ended, so far; wraps. */
 uint32_t kernel_n_gone(const struct kernel *k);
 

@@ -112,6 +112,7 @@ struct target {
 	struct site *site;
 	size_t n_sites;
 	struct recipe_field_plan field[RECIPE_FIELD_COUNT];
+	uint64_t page_root; /* in the file; 0 = none */
 	bool is_light;
 	char problem[256]; /* of the whole, or the first site's; empty = none */
 };
@@ -274,6 +275,7 @@ static const struct verb_info verbs[PS_VERB_COUNT] = {
 	[PS_VERB_none] = { "-", 0 },
 #define VERB(id, name, n_args, args, text) [id] = { #name, n_args },
 #include "bpf/verbs.def"
+	[PS_VERB_page] = { "page", 1 },
 };
 
 static enum ps_verb verb_by_name(const char *name)
@@ -322,20 +324,70 @@ static int sdk_site(struct target_store *s, struct target *t, const struct note 
 	return 0;
 }
 
+static bool is_hot(const struct note *note)
+{
+	enum ps_verb verb = verb_by_name(note->name);
+
+	return verb == PS_VERB_acquired || verb == PS_VERB_released;
+}
+
+static bool has_argument_more(const struct note *note, uint16_t machine)
+{
+	struct ps_arg args[PS_MAX_ARGS];
+	unsigned int n = 0;
+
+	return !argspec_parse(note->args, machine, NULL, note->pc_vaddr, args, &n, NULL) &&
+	       n > verbs[verb_by_name(note->name)].n_args;
+}
+
+/* What is known of a file by all its notes. */
+struct page_notes {
+	uint64_t root; /* 0 = it has no pages */
+	bool has_marked; /* points that have an argument more */
+};
+
+static struct page_notes look_for_pages(const struct notes *notes)
+{
+	struct page_notes ret = { 0 };
+
+	for (size_t i = 0; i < notes->n; i++) {
+		const struct note *note = &notes->list[i];
+
+		if (verb_by_name(note->name) == PS_VERB_page)
+			ret.root = note->semaphore_offset;
+		ret.has_marked |= is_hot(note) && has_argument_more(note, notes->machine);
+	}
+	return ret;
+}
+
+/* See target.h. */
+static bool is_spare(const struct page_notes *of, const struct note *note, uint16_t machine)
+{
+	return of->root && is_hot(note) && (!of->has_marked || has_argument_more(note, machine));
+}
+
 int target_new_sdk(struct target_store *s, int fd, const char *path, const struct notes *notes,
-		   struct target **ret)
+		   enum target_points which, struct target **ret)
 {
 	AUTO_FREE struct ps_spec *spec = calloc(notes->n + 1, sizeof(*spec));
 	struct target *t = spec ? target_make(s, path, NULL, notes->n) : NULL;
+	struct page_notes pages = look_for_pages(notes);
 	int error = t ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < notes->n && !error; i++)
-		error = sdk_site(s, t, &notes->list[i], notes->machine, &spec[i]);
+	for (size_t i = 0; i < notes->n && !error; i++) {
+		const struct note *note = &notes->list[i];
+
+		if (is_spare(&pages, note, notes->machine) != (which == TARGET_POINTS_SPARE))
+			continue;
+		error = sdk_site(s, t, note, notes->machine, &spec[t->n_sites]);
+	}
 	if (error) {
 		target_free(s, t);
 		return error;
 	}
-	if (!notes->n)
+	if (which == TARGET_POINTS_USUAL)
+		t->page_root = pages.root;
+	if (!t->n_sites)
 		set_problem(t, "none of its notes is usable");
 	return target_finish(s, t, fd, spec, ret);
 }
@@ -448,6 +500,11 @@ uint32_t target_domain(const struct target *t)
 const struct recipe_field_plan *target_fields(const struct target *t)
 {
 	return t->field;
+}
+
+uint64_t target_page_root(const struct target *t)
+{
+	return t->attachment ? t->page_root : 0;
 }
 
 bool target_is_light(const struct target *t)

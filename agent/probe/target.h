@@ -30,11 +30,18 @@ uint64_t target_store_gone_hits(const struct target_store *s);
 struct target;
 
 /*
+ * Which of the SDK's points. A program that counts acquires and releases in a page has points for them all the same, for a pool that has got no page: the
+ * spare ones. The others are the usual ones. A part of the program that was compiled without pages has usual ones for all; where that is so, spare ones are those that have
+ * an argument more than the verb.
+ */
+enum target_points { TARGET_POINTS_USUAL, TARGET_POINTS_SPARE };
+
+/*
  * Attaches to the file open at `fd` (borrowed); `path` is for people. Only -ENOMEM is an error: everything else is the target's
  * problem. SDK: notes of our provider. Recipe: takes a reference.
  */
 int target_new_sdk(struct target_store *s, int fd, const char *path, const struct notes *notes,
-		   struct target **ret);
+		   enum target_points which, struct target **ret);
 int target_new_recipe(struct target_store *s, int fd, const char *path, struct recipe *r,
 		      struct symbols *symbols, bool is_light, struct target **ret);
 
@@ -56,6 +63,8 @@ const struct recipe *target_recipe(const struct target *t);
 /* What ps_pool.domain says of pools that it showed first, and the slot of what its calls save; never used again. 0 = the SDK. */
 uint32_t target_domain(const struct target *t);
 const struct recipe_field_plan *target_fields(const struct target *t);
+/* Where in its file the root of the pages lies (tools/sdk/poolscope-page.h); 0 = it has none, or no probe of it is on. */
+uint64_t target_page_root(const struct target *t);
 /* Only its fields tell of its pools; nothing that happens often is counted. */
 bool target_is_light(const struct target *t);
 bool target_is_attached(const struct target *t);

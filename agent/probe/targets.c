@@ -43,6 +43,7 @@ struct file {
 	size_t n_targets;
 	struct user *user;
 	size_t n_users;
+	bool has_spare; /* its spare points were attached, or it was tried */
 	bool is_jvm; /* libjvm.so: who uses it is known, also when it has no targets */
 	UT_hash_handle hh;
 };
@@ -163,7 +164,8 @@ static bool has_target_of(const struct file *f, const struct recipe *r)
 	return false;
 }
 
-static int examine_notes(struct targets *t, struct file *f, int fd, const char *path)
+static int examine_notes(struct targets *t, struct file *f, int fd, const char *path,
+			 enum target_points which)
 {
 	CLEANUP(notes_done) struct notes notes = { 0 };
 	struct diag d = { 0 };
@@ -172,7 +174,7 @@ static int examine_notes(struct targets *t, struct file *f, int fd, const char *
 
 	if (error || (!notes.n && !notes.n_bad))
 		return 0; /* not ELF, malformed, or without points: of no interest */
-	error = target_new_sdk(t->store, fd, path, &notes, &g);
+	error = target_new_sdk(t->store, fd, path, &notes, which, &g);
 	if (error)
 		return error;
 	error = file_add(f, g);
@@ -215,7 +217,7 @@ static int examine_recipes(struct targets *t, struct file *f, int fd, const char
 static int file_examine(struct targets *t, struct file *f, int fd, const char *path, uint32_t pid)
 {
 	char root[32];
-	int error = f->generation ? 0 : examine_notes(t, f, fd, path);
+	int error = f->generation ? 0 : examine_notes(t, f, fd, path, TARGET_POINTS_USUAL);
 
 	snprintf(root, sizeof(root), "/proc/%u/root", pid);
 	if (!error)
@@ -390,6 +392,53 @@ void targets_silent_jvms(const struct targets *t, void (*call)(void *context, ui
 	for (const struct file *f = t->files; f; f = f->hh.next)
 		for (size_t i = 0; f->is_jvm && !tells_stalls(f) && i < f->n_users; i++)
 			call(context, f->user[i].pid);
+}
+
+static uint64_t page_root(const struct file *f)
+{
+	for (size_t i = 0; i < f->n_targets; i++)
+		if (target_page_root(f->target[i]))
+			return target_page_root(f->target[i]);
+	return 0;
+}
+
+void targets_page_files(const struct targets *t,
+			void (*call)(void *context, const struct page_file *file), void *context)
+{
+	for (const struct file *f = t->files; f; f = f->hh.next) {
+		struct page_file of = { f->id.device, f->id.inode, page_root(f) };
+
+		if (of.root)
+			call(context, &of);
+	}
+}
+
+void targets_page_users(const struct targets *t,
+			void (*call)(void *context, const struct page_file *file, uint32_t pid),
+			void *context)
+{
+	for (const struct file *f = t->files; f; f = f->hh.next) {
+		struct page_file of = { f->id.device, f->id.inode, page_root(f) };
+
+		for (size_t i = 0; of.root && i < f->n_users; i++)
+			call(context, &of, f->user[i].pid);
+	}
+}
+
+int targets_watch_spare(struct targets *t, int fd, const char *path)
+{
+	struct stat st;
+	struct file *f;
+
+	if (fstat(fd, &st))
+		return -errno;
+	f = file_find(t, &st);
+	if (!f)
+		return -ENOMEM;
+	if (f->has_spare || !f->n_targets)
+		return 0;
+	f->has_spare = true;
+	return examine_notes(t, f, fd, path, TARGET_POINTS_SPARE);
 }
 
 static size_t count(const struct targets *t, bool is_attached)

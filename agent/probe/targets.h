@@ -59,6 +59,22 @@ const struct target *targets_of_domain(const struct targets *t, uint32_t domain)
 void targets_silent_jvms(const struct targets *t, void (*call)(void *context, uint32_t pid),
 			 void *context);
 
+/*
+ * A file whose programs count in pages, and where the root of them lies in it. targets_page_files() calls back with each such file, targets_page_users() with
+ * each of those that are known to run it: one that was forked by such a one is not.
+ */
+struct page_file {
+	uint64_t device, inode;
+	uint64_t root;
+};
+void targets_page_files(const struct targets *t,
+			void (*call)(void *context, const struct page_file *file), void *context);
+void targets_page_users(const struct targets *t,
+			void (*call)(void *context, const struct page_file *file, uint32_t pid),
+			void *context);
+/* Pools of that file have got no page: from now on its spare points are watched, too. 0 or negative errno. */
+int targets_watch_spare(struct targets *t, int fd, const char *path);
+
 /* How often the probes hit that are no more. */
 uint64_t targets_gone_hits(const struct targets *t);
 

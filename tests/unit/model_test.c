@@ -109,6 +109,63 @@ static void in_use_seconds_is_the_integral_of_use(void **state)
 	model_free(m);
 }
 
+static void of_a_pool_that_is_counted_in_a_page_the_stalled_part_of_holds_is_not_known(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	struct pool_extra extra = nothing_extra;
+	const struct snapshot *s;
+
+	(void)state;
+	b.flags = PS_POOL_PAGED;
+	b.acquires = b.leases_begun = 2;
+	b.use_sum = (uint64_t)(-20 * S);
+	tick_of_one(m, &b, &extra, 15 * S);
+	s = look(m);
+	assert_int_equal(s->pools[0].in_use, 2);
+	assert_true(s->pools[0].in_use_s == 10);
+	assert_true(s->pools[0].stalled_s == 0); /* of waits it is */
+	assert_true(isnan(s->pools[0].stalled_hold_s));
+	assert_true(s->pools[0].trusted);
+	assert_string_equal(s->pools[0].evidence,
+			    "the pool's own counts, in a page of its process");
+	snapshot_unref(s);
+
+	b.flags |= PS_POOL_PAGE_LIES;
+	tick_of_one(m, &b, &extra, 16 * S);
+	s = look(m);
+	assert_false(s->pools[0].trusted);
+	assert_int_equal(s->pools[0].acquires, 2);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void of_a_page_that_cannot_be_read_nothing_is_known(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	struct pool_extra extra = nothing_extra;
+	const struct snapshot *s;
+
+	(void)state;
+	b.flags = PS_POOL_PAGED;
+	b.opened = 3; /* what the kernel side has counted itself */
+	extra.is_light = true;
+	tick_of_one(m, &b, &extra, 15 * S);
+	s = look(m);
+	assert_int_equal(s->pools[0].in_use, UNKNOWN);
+	assert_int_equal(s->pools[0].acquires, UNKNOWN);
+	assert_int_equal(s->pools[0].releases, UNKNOWN);
+	assert_int_equal(s->pools[0].oldest_hold_ns, UNKNOWN);
+	assert_true(isnan(s->pools[0].saturated_s));
+	assert_int_equal(s->pools[0].opened, 3);
+	assert_false(s->pools[0].trusted);
+	assert_string_equal(s->pools[0].untrusted_why,
+			    "the page in which its process counts cannot be read");
+	snapshot_unref(s);
+	model_free(m);
+}
+
 static void sums_of_times_may_wrap(void **state)
 {
 	struct model *m = model_new();
@@ -2223,6 +2280,9 @@ int main(void)
 		cmocka_unit_test(in_use_seconds_is_the_integral_of_use),
 		cmocka_unit_test(a_trend_is_the_share_in_use_in_steps_of_two_seconds),
 		cmocka_unit_test(a_trend_knows_nothing_of_a_pool_without_a_capacity),
+		cmocka_unit_test(
+			of_a_pool_that_is_counted_in_a_page_the_stalled_part_of_holds_is_not_known),
+		cmocka_unit_test(of_a_page_that_cannot_be_read_nothing_is_known),
 		cmocka_unit_test(sums_of_times_may_wrap),
 		cmocka_unit_test(a_sum_does_not_fall_when_the_clock_was_read_after_the_books),
 		cmocka_unit_test(leases_from_before_are_believed_when_two_readings_agree),

@@ -1045,6 +1045,91 @@ static void what_is_notable_of_a_pool_is_said_by_the_agent(void **state)
 	assert_true(ps_is_notable(&p, PS_POOL_NOTABLE_HOLD, ps_notable_ns));
 }
 
+static void feed_sdk(enum ps_verb verb, uint64_t a1, uint64_t a2)
+{
+	struct ps_event e = { .pool = the_pool,
+			      .now = shim_now_ns,
+			      .arg = { the_pool.pool, a1, a2 },
+			      .verb = verb,
+			      .spec_flags = PS_SPEC_SDK_HANDLE };
+
+	ps_event_feed(&e);
+}
+
+static void what_a_page_counts_is_not_counted_here(void **state)
+{
+	(void)state;
+	create(3);
+	feed(PS_VERB_acquired, 11, 0, 0, 0);
+	shim_now_ns += 5000;
+	feed(PS_VERB_page, 0, 0, 0, 0);
+	assert_true(books()->flags & PS_POOL_PAGED);
+	assert_int_equal(ps_in_use(books()), 0); /* the page tells of it from now on */
+	assert_int_equal(books()->leases_voided, 1);
+	assert_int_equal(integral(books()), 5000);
+	feed(PS_VERB_released, 11, 0, 0, 0); /* others watch the points, too */
+	feed(PS_VERB_acquired, 12, 0, 0, 0);
+	feed(PS_VERB_page, 0, 0, 0, 0);
+	assert_int_equal(books()->acquires, 1);
+	assert_int_equal(books()->releases, 0);
+	assert_int_equal(books()->odd_release, 0);
+	feed(PS_VERB_item_opened, 12, 500, PS_OUTCOME_ok, 0);
+	assert_int_equal(books()->opened, 1); /* what is rare still is */
+	feed(PS_VERB_pool_destroy, 0, 0, 0, 0);
+	create(3);
+	assert_false(books()->flags & PS_POOL_PAGED); /* it may get none this time */
+	feed(PS_VERB_acquired, 13, 0, 0, 0);
+	assert_int_equal(ps_in_use(books()), 1);
+}
+
+static void a_wait_that_ended_in_an_acquire_of_the_page_is_one_that_was_won(void **state)
+{
+	struct ps_hists *h;
+
+	(void)state;
+	create(1);
+	feed_sdk(PS_VERB_page, 0, 0);
+	feed_sdk(PS_VERB_wait_begin, 5, 0);
+	shim_now_ns += 1000000;
+	feed_sdk(PS_VERB_wait_end, 5, PS_OUTCOME_ok);
+	h = bpf_map_lookup_elem(&ps_hist_of, &the_pool);
+	assert_int_equal(h->h[PS_HIST_WAIT].sum_ns, 1000000);
+	assert_int_equal(h->h[PS_HIST_WAIT_FAILED].sum_ns, 0);
+	assert_int_equal(books()->outcome[PS_OUTCOME_ok], 0);
+	assert_int_equal(ps_waiting(books()), 0);
+	assert_int_equal(books()->acquires, 0); /* the page has it */
+	feed_sdk(PS_VERB_wait_begin, 5, 0);
+	feed_sdk(PS_VERB_wait_end, 5, PS_OUTCOME_timeout);
+	assert_int_equal(books()->outcome[PS_OUTCOME_timeout], 1);
+	feed(PS_VERB_wait_begin, 6, 0, 0, 0);
+	feed(PS_VERB_wait_end, 6, PS_OUTCOME_ok, 0, 0); /* a recipe's: it may have left without an item */
+	assert_int_equal(books()->outcome[PS_OUTCOME_ok], 1);
+}
+
+static void a_pool_that_was_found_by_its_page_is_described_by_the_agent(void **state)
+{
+	struct ps_page_found found = { .pool = the_pool,
+				       .is_described = 1,
+				       .kind = PS_KIND_connection,
+				       .capacity = 7,
+				       .min_idle = 2 };
+
+	(void)state;
+	memset(found.name, 'x', sizeof(found.name)); /* a stranger's, without an end */
+	feed(PS_VERB_page, 0, 0, 0, 0);
+	assert_true(books()->flags & PS_POOL_IMPLICIT);
+	ps_page_describe(books(), &found, shim_now_ns);
+	assert_int_equal(books()->capacity, 7);
+	assert_int_equal(books()->kind, PS_KIND_connection);
+	assert_int_equal(strlen(books()->name), PS_NAME_MAX - 1);
+	found.capacity = 9;
+	ps_page_describe(books(), &found, shim_now_ns); /* once */
+	assert_int_equal(books()->capacity, 7);
+	create(3); /* what it says itself is better */
+	ps_page_describe(books(), &found, shim_now_ns);
+	assert_int_equal(books()->capacity, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1116,6 +1201,13 @@ int main(void)
 						reset),
 		cmocka_unit_test_setup_teardown(random_verbs_agree_with_a_slow_reference_model,
 						reset, reset),
+		cmocka_unit_test_setup_teardown(what_a_page_counts_is_not_counted_here, reset,
+						reset),
+		cmocka_unit_test_setup_teardown(
+			a_wait_that_ended_in_an_acquire_of_the_page_is_one_that_was_won, reset,
+			reset),
+		cmocka_unit_test_setup_teardown(
+			a_pool_that_was_found_by_its_page_is_described_by_the_agent, reset, reset),
 		cmocka_unit_test(what_is_notable_of_a_pool_is_said_by_the_agent),
 		cmocka_unit_test(buckets_are_powers_of_the_eighth_root_of_two_seconds),
 	};

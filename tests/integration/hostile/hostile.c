@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* its pools are no handles, and the page would look into them */
+/* its pools are no handles, and the page would look into them; see hostile/page for a page that lies */
 #define POOLSCOPE_USDT_ONLY
 #include "tools/sdk/poolscope.h"
 

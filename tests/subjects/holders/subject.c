@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "ops.h"
+#define POOLSCOPE_USDT_ONLY /* where an item was taken is known of points alone */
 #include "tools/sdk/poolscope.h"
 
 #define AWAY __attribute__((noinline, noclone))
