@@ -70,7 +70,7 @@ KEEPS_POINTERS := \
 	$(addprefix agent/config/,config) \
 	$(addprefix agent/detect/,detect suspects) \
 	$(addprefix agent/discover/,resolve) \
-	$(addprefix agent/ingest/,inventory jvms resources) \
+	$(addprefix agent/ingest/,inventory jvms paged paged_pools resources) \
 	$(addprefix agent/model/,families join lock_sums locks model pools processes retired saturated_by stall_sums stalls) \
 	$(addprefix agent/probe/,target targets watch) \
 	$(addprefix agent/record/,recorder slots) \
