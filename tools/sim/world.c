@@ -33,6 +33,8 @@ void sleep_until(int64_t at_ns)
 {
 	struct timespec t = { at_ns / 1000000000, at_ns % 1000000000 };
 
+	if (now_ns() >= at_ns)
+		return;
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
 		;
 }
