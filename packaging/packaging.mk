@@ -10,7 +10,7 @@ ZSH_FOLDER = $(PREFIX)/share/zsh/site-functions
 UNIT_FOLDER = $(PREFIX)/lib/systemd
 MAN_PAGES := $(wildcard packaging/man/*.[1-8])
 CONFIG := $(B)/poolscope.conf
-INSTALLED = $(B)/poolscope $(COMPLETIONS) $(SHIM) $(SDK_HEADER) $(B)/include/poolscope-usdt.h $(B)/pkgconfig/poolscope.pc \
+INSTALLED = $(B)/poolscope $(COMPLETIONS) $(SHIM) $(SDK_HEADER) $(B)/include/poolscope-page.h $(B)/include/poolscope-usdt.h $(B)/pkgconfig/poolscope.pc \
 	$(B)/pkgconfig/poolscope-usdt.pc $(CONFIG)
 
 .PHONY: installed
