@@ -444,11 +444,12 @@ POOLSCOPE_PART_ void poolscope_clock_anew_(struct poolscope_page_slot *s, uint64
  */
 POOLSCOPE_RARE_ uint64_t poolscope_clock_set_(struct poolscope_page_slot *s)
 {
-	uint64_t before = s->set_count ? poolscope_counter_() : 0, ns = poolscope_monotonic_();
-	uint64_t count, counts, span, speed, passed;
+	uint64_t ns = poolscope_monotonic_(), before, count, counts, span, speed, passed;
 
-	if (!s->set_count)
-		return ns;
+	if (!s->set_count || ns - s->set_ns < 1u << 24)
+		return ns; /* there is no other clock, or it is too early for it */
+	before = poolscope_counter_();
+	ns = poolscope_monotonic_();
 	span = poolscope_counter_() - before;
 	count = before + span / 2;
 	counts = count - s->set_count;
@@ -457,8 +458,8 @@ POOLSCOPE_RARE_ uint64_t poolscope_clock_set_(struct poolscope_page_slot *s)
 		poolscope_clock_anew_(s, count, ns);
 		return ns;
 	}
-	if (passed < 1u << 24 || span > counts >> 18)
-		return ns; /* too early, or something came between the two clocks */
+	if (span > counts >> 18)
+		return ns; /* something came between the two clocks */
 	while (passed >> 33 || counts >> 40) {
 		passed >>= 1;
 		counts >>= 1;
