@@ -1148,6 +1148,22 @@ POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_look_(struct poolscope_poo
  * that comes back, so no register is saved and little waits for its memory. What turns out to be otherwise begins again as any.
  */
 
+/* Takes the bit of a shared slot that is free. */
+POOLSCOPE_PART_ int poolscope_bit_take_usual_(const struct poolscope_pool *pool,
+					      struct poolscope_page_slot *s)
+{
+	uint32_t seen = POOLSCOPE_PAGE_LOCK_SHARED;
+
+	if (!__atomic_compare_exchange_n(&s->lock, &seen,
+					 POOLSCOPE_PAGE_LOCK_SHARED | POOLSCOPE_PAGE_LOCK_TAKEN, 0,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return 0;
+	if (POOLSCOPE_LOAD_(&pool->slot_) == (uintptr_t)s && !POOLSCOPE_LOAD_(&s->lost))
+		return 1;
+	__atomic_store_n(&s->lock, POOLSCOPE_PAGE_LOCK_SHARED, __ATOMIC_RELEASE);
+	return 0;
+}
+
 /* The slot, to be written and then left; NULL = this is for poolscope_enter_(). */
 POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_enter_usual_(struct poolscope_pool *pool)
 {
@@ -1156,13 +1172,18 @@ POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_enter_usual_(struct poolsc
 	uint32_t seq;
 
 	if (POOLSCOPE_RARELY_(!POOLSCOPE_IS_WATCHED_ || pool->magic_ != POOLSCOPE_MAGIC_ ||
-			      !poolscope_slot_is_of_(at, pool) || !s->clock_span ||
-			      POOLSCOPE_LOAD_(&s->lock)))
+			      !poolscope_slot_is_of_(at, pool) || !s->clock_span))
 		return NULL;
-	seq = POOLSCOPE_LOAD_(&s->seq);
-	if (POOLSCOPE_RARELY_(seq & 1))
-		return NULL;
-	POOLSCOPE_STORE_(&s->seq, seq + 1);
+	if (POOLSCOPE_RARELY_(POOLSCOPE_LOAD_(&s->lock))) {
+		if (!poolscope_bit_take_usual_(pool, s))
+			return NULL;
+		seq = POOLSCOPE_LOAD_(&s->seq);
+	} else {
+		seq = POOLSCOPE_LOAD_(&s->seq);
+		if (POOLSCOPE_RARELY_(seq & 1))
+			return NULL;
+	}
+	POOLSCOPE_STORE_(&s->seq, seq | 1);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	return s;
 }
@@ -1238,13 +1259,13 @@ POOLSCOPE_BODY_ void poolscope_acquired_look_(struct poolscope_pool *pool, uint6
 	now = poolscope_now_usual_(s);
 	if (POOLSCOPE_RARELY_(!now || poolscope_self_.pid != s->pid || flags & POOLSCOPE_UNHELD ||
 			      !poolscope_lease_begin_usual_(s, item, waiter, now))) {
-		poolscope_write_end_(s);
+		poolscope_leave_(s);
 		poolscope_acquired_any_(pool, item, waiter, flags);
 		return;
 	}
 	if (flags & POOLSCOPE_NEW)
 		s->acquires_new++;
-	poolscope_write_end_(s);
+	poolscope_leave_(s);
 	POOLSCOPE_PROBE_(acquired, "8@%0 8@%1 8@%2 8@%3 8@%4", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
 			 POOLSCOPE_A_(item), POOLSCOPE_A_(waiter), POOLSCOPE_A_(flags),
 			 POOLSCOPE_A_(1));
@@ -1272,7 +1293,7 @@ POOLSCOPE_BODY_ void poolscope_released_amid_(struct poolscope_pool *pool, uint6
 					      uint64_t entry)
 {
 	poolscope_entry_free_(POOLSCOPE_LOAD_(&s->holders), POOLSCOPE_HOLDER_LOG2_, entry);
-	poolscope_write_end_(s);
+	poolscope_leave_(s);
 	POOLSCOPE_PROBE_(released, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
 			 POOLSCOPE_A_(item), POOLSCOPE_A_(flags), POOLSCOPE_A_(1));
 }
@@ -1292,7 +1313,7 @@ POOLSCOPE_BODY_ void poolscope_released_look_(struct poolscope_pool *pool, uint6
 	if (now)
 		e = poolscope_holder_usual_(table, item);
 	if (POOLSCOPE_RARELY_(!e)) {
-		poolscope_write_end_(s);
+		poolscope_leave_(s);
 		poolscope_released_any_(pool, item, flags);
 		return;
 	}
@@ -1305,7 +1326,7 @@ POOLSCOPE_BODY_ void poolscope_released_look_(struct poolscope_pool *pool, uint6
 		return;
 	}
 	POOLSCOPE_ENTRY_USED_(e, POOLSCOPE_HOLDER_LOG2_) = 0;
-	poolscope_write_end_(s);
+	poolscope_leave_(s);
 	POOLSCOPE_PROBE_(released, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
 			 POOLSCOPE_A_(item), POOLSCOPE_A_(flags), POOLSCOPE_A_(1));
 }
