@@ -351,8 +351,8 @@ POOLSCOPE_PART_ uint64_t poolscope_entry_first_(uint64_t table, uint32_t entry_l
 /* The entry behind another one, the first behind the last. */
 POOLSCOPE_PART_ uint64_t poolscope_entry_after_(uint64_t table, uint32_t entry_log2, uint64_t entry)
 {
-	uint64_t at = POOLSCOPE_PAGE_TABLE_AT(table), bytes = 1ull << entry_log2
-							      << POOLSCOPE_PAGE_TABLE_LOG2(table);
+	uint64_t at = POOLSCOPE_PAGE_TABLE_AT(table),
+		 bytes = 1ull << entry_log2 << POOLSCOPE_PAGE_TABLE_LOG2(table);
 
 	return at + ((entry + (1ull << entry_log2) - at) & (bytes - 1));
 }
