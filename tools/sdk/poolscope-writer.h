@@ -1144,8 +1144,9 @@ POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_look_(struct poolscope_poo
 }
 
 /*
- * What acquired and released mostly are stands by itself below, before all that they may be. It asks no clock but the counter and calls nothing
- * that comes back, so no register is saved and little waits for its memory. What turns out to be otherwise begins again as any.
+ * What acquired and released mostly are stands by itself below, before all that they may be. It asks no clock but the counter and calls
+ * nothing that comes back, so few registers are saved, and no more is written before the pool's lock is given back than the books are. What
+ * turns out to be otherwise begins again as any.
  */
 
 /* Takes the bit of a shared slot that is free. */
