@@ -136,10 +136,10 @@ POOLSCOPE_PART_ uint64_t poolscope_monotonic_(void)
 POOLSCOPE_PART_ uint64_t poolscope_counter_(void)
 {
 #if defined(__x86_64__)
-	uint32_t low, high;
+	uint64_t low, high; /* it clears what is above 32 bits of both */
 
 	__asm__ __volatile__("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
+	return high << 32 | low;
 #else
 	uint64_t count;
 
@@ -332,7 +332,7 @@ POOLSCOPE_RARE_ void poolscope_table_give_(struct poolscope_page_chunk *first,
 
 POOLSCOPE_PART_ uint64_t poolscope_entry_home_(uint64_t id, uint32_t log2)
 {
-	return id * 0x9e3779b97f4a7c15ull >> (64 - log2);
+	return id * 0x9e3779b97f4a7c15ull >> (-log2 & 63); /* 64 - log2; log2 is not 0 */
 }
 
 POOLSCOPE_PART_ uint64_t poolscope_entry_at_(uint64_t table, uint64_t i, uint32_t entry_log2)
@@ -341,17 +341,33 @@ POOLSCOPE_PART_ uint64_t poolscope_entry_at_(uint64_t table, uint64_t i, uint32_
 	       ((i & ((1ull << POOLSCOPE_PAGE_TABLE_LOG2(table)) - 1)) << entry_log2);
 }
 
+/* The entry at which the search for `id` begins. */
+POOLSCOPE_PART_ uint64_t poolscope_entry_first_(uint64_t table, uint32_t entry_log2, uint64_t id)
+{
+	return POOLSCOPE_PAGE_TABLE_AT(table) +
+	       (poolscope_entry_home_(id, POOLSCOPE_PAGE_TABLE_LOG2(table)) << entry_log2);
+}
+
+/* The entry behind another one, the first behind the last. */
+POOLSCOPE_PART_ uint64_t poolscope_entry_after_(uint64_t table, uint32_t entry_log2, uint64_t entry)
+{
+	uint64_t at = POOLSCOPE_PAGE_TABLE_AT(table),
+		 bytes = 1ull << entry_log2 << POOLSCOPE_PAGE_TABLE_LOG2(table);
+
+	return at + ((entry + (1ull << entry_log2) - at) & (bytes - 1));
+}
+
 /* The entry of `id`, or the free one where it belongs, or 0 when the table is full. */
 POOLSCOPE_PART_ uint64_t poolscope_entry_find_(uint64_t table, uint32_t entry_log2, uint64_t id)
 {
-	uint32_t log2 = POOLSCOPE_PAGE_TABLE_LOG2(table);
-	uint64_t i = poolscope_entry_home_(id, log2), end = i + (1ull << log2), e;
+	uint64_t first = poolscope_entry_first_(table, entry_log2, id);
+	uint64_t e = first;
 
-	for (; i < end; i++) {
-		e = poolscope_entry_at_(table, i, entry_log2);
+	do {
 		if (!POOLSCOPE_ENTRY_USED_(e, entry_log2) || POOLSCOPE_ENTRY_ID_(e) == id)
 			return e;
-	}
+		e = poolscope_entry_after_(table, entry_log2, e);
+	} while (e != first);
 	return 0;
 }
 
@@ -444,11 +460,12 @@ POOLSCOPE_PART_ void poolscope_clock_anew_(struct poolscope_page_slot *s, uint64
  */
 POOLSCOPE_RARE_ uint64_t poolscope_clock_set_(struct poolscope_page_slot *s)
 {
-	uint64_t before = s->set_count ? poolscope_counter_() : 0, ns = poolscope_monotonic_();
-	uint64_t count, counts, span, speed, passed;
+	uint64_t ns = poolscope_monotonic_(), before, count, counts, span, speed, passed;
 
-	if (!s->set_count)
-		return ns;
+	if (!s->set_count || ns - s->set_ns < 1u << 24)
+		return ns; /* there is no other clock, or it is too early for it */
+	before = poolscope_counter_();
+	ns = poolscope_monotonic_();
 	span = poolscope_counter_() - before;
 	count = before + span / 2;
 	counts = count - s->set_count;
@@ -457,8 +474,8 @@ POOLSCOPE_RARE_ uint64_t poolscope_clock_set_(struct poolscope_page_slot *s)
 		poolscope_clock_anew_(s, count, ns);
 		return ns;
 	}
-	if (passed < 1u << 24 || span > counts >> 18)
-		return ns; /* too early, or something came between the two clocks */
+	if (span > counts >> 18)
+		return ns; /* something came between the two clocks */
 	while (passed >> 33 || counts >> 40) {
 		passed >>= 1;
 		counts >>= 1;
@@ -494,6 +511,8 @@ POOLSCOPE_PART_ uint64_t poolscope_now_(struct poolscope_page_slot *s)
 		counts = poolscope_counter_() - s->clock_count;
 		if (counts < span)
 			return s->clock_ns + (counts * s->clock_mult >> 30);
+	} else if (!s->set_count) {
+		return poolscope_monotonic_();
 	}
 	return poolscope_clock_set_(s);
 }
@@ -880,7 +899,10 @@ POOLSCOPE_RARE_ void poolscope_gap_(struct poolscope_pool *pool)
 /* Bucket of a duration, as struct poolscope_page_slot has them: in units of 2^-54 s an octave of seconds is one of the integer. */
 POOLSCOPE_PART_ uint32_t poolscope_bucket_(uint64_t ns)
 {
-	uint32_t octave = 0, log2, top;
+	/* 2^32 * (2^(k/8) - 1) - 1 for k from 1 on; between two of them lies more than a sixteenth, so one is left to ask for. */
+	static const uint32_t most[8] = { 388727751u,  812638370u,  1274916178u, 1779033703u,
+					  2328777762u, 2928277909u, 3582037455u, UINT32_MAX };
+	uint32_t octave = 0, log2, top, below;
 	uint64_t units;
 
 	if (POOLSCOPE_RARELY_(ns >> 39)) {
@@ -894,10 +916,9 @@ POOLSCOPE_PART_ uint32_t poolscope_bucket_(uint64_t ns)
 		return 0;
 	units--; /* a bound belongs to the bucket below */
 	log2 = 63 - (uint32_t)__builtin_clzll(units);
-	top = (uint32_t)(units << (63 - log2) >> 31); /* the 32 bits behind the first one; next 2^32 * (2^(k/8) - 1) */
-	return 1 + 8 * (octave + log2 - 32) + (top >= 388727752u) + (top >= 812638371u) +
-	       (top >= 1274916179u) + (top >= 1779033704u) + (top >= 2328777763u) +
-	       (top >= 2928277910u) + (top >= 3582037456u);
+	top = (uint32_t)(units << (63 - log2) >> 31); /* the 32 bits behind the first one */
+	below = (uint32_t)(0x7766655443321100ull >> (top >> 28) * 4) & 15;
+	return 1 + 8 * (octave + log2 - 32) + below + (top > most[below]);
 }
 
 POOLSCOPE_PART_ void poolscope_peak_(struct poolscope_page_slot *s, uint64_t in_use, uint64_t now)
@@ -941,24 +962,39 @@ POOLSCOPE_PART_ void poolscope_before_most_(struct poolscope_page_slot *s, uint6
 			in_use < s->capacity_most ? s->capacity_most - (uint32_t)in_use : 0;
 }
 
+POOLSCOPE_PART_ void poolscope_lease_count_(struct poolscope_page_slot *s, uint64_t now)
+{
+	uint64_t in_use = ++s->leases_begun - s->leases_ended;
+
+	s->use_sum -= now;
+	poolscope_before_most_(s, in_use);
+	poolscope_peak_(s, in_use, now);
+}
+
+POOLSCOPE_PART_ void poolscope_holder_set_(uint64_t entry, uint64_t item, uint64_t waiter,
+					   uint32_t tid, uint64_t now)
+{
+	struct poolscope_page_holder *h = (struct poolscope_page_holder *)(uintptr_t)entry;
+
+	h->item = item;
+	h->since_ns = now;
+	h->waiter = waiter;
+	h->tid = tid;
+	h->is_used = 1;
+}
+
 POOLSCOPE_PART_ void poolscope_lease_begin_(struct poolscope_page_slot *s, uint64_t item,
 					    uint64_t waiter, uint32_t tid, uint64_t now)
 {
 	uint64_t e =
 		poolscope_entry_find_(POOLSCOPE_LOAD_(&s->holders), POOLSCOPE_HOLDER_LOG2_, item);
-	struct poolscope_page_holder *h;
-	uint64_t in_use;
 
 	if (POOLSCOPE_RARELY_(e && POOLSCOPE_ENTRY_USED_(e, POOLSCOPE_HOLDER_LOG2_))) {
 		s->odd_acquire++;
 	} else {
 		e = poolscope_entry_room_(s, &s->holders, POOLSCOPE_HOLDER_LOG2_, s->n_holders,
 					  item, e, now);
-		s->leases_begun++;
-		s->use_sum -= now;
-		in_use = s->leases_begun - s->leases_ended;
-		poolscope_before_most_(s, in_use);
-		poolscope_peak_(s, in_use, now);
+		poolscope_lease_count_(s, now);
 		if (POOLSCOPE_RARELY_(!e)) {
 			s->leases_unlisted++;
 			s->unlisted++;
@@ -966,12 +1002,29 @@ POOLSCOPE_PART_ void poolscope_lease_begin_(struct poolscope_page_slot *s, uint6
 		}
 		s->n_holders++;
 	}
-	h = (struct poolscope_page_holder *)(uintptr_t)e;
-	h->item = item;
-	h->since_ns = now;
-	h->waiter = waiter;
-	h->tid = tid;
-	h->is_used = 1;
+	poolscope_holder_set_(e, item, waiter, tid, now);
+}
+
+/* The same as it mostly is: of an item that is not out, there is room, and a free entry not far. 0 = not so, and nothing is written. */
+POOLSCOPE_PART_ int poolscope_lease_begin_usual_(struct poolscope_page_slot *s, uint64_t item,
+						 uint64_t waiter, uint64_t now)
+{
+	uint64_t table = POOLSCOPE_LOAD_(&s->holders);
+	uint64_t e = poolscope_entry_first_(table, POOLSCOPE_HOLDER_LOG2_, item);
+
+	if (POOLSCOPE_RARELY_(s->n_holders >> (POOLSCOPE_PAGE_TABLE_LOG2(table) - 1)))
+		return 0;
+	if (POOLSCOPE_RARELY_(POOLSCOPE_ENTRY_USED_(e, POOLSCOPE_HOLDER_LOG2_))) {
+		if (POOLSCOPE_ENTRY_ID_(e) == item)
+			return 0;
+		e = poolscope_entry_after_(table, POOLSCOPE_HOLDER_LOG2_, e);
+		if (POOLSCOPE_ENTRY_USED_(e, POOLSCOPE_HOLDER_LOG2_))
+			return 0;
+	}
+	poolscope_lease_count_(s, now);
+	s->n_holders++;
+	poolscope_holder_set_(e, item, waiter, poolscope_self_.tid, now);
+	return 1;
 }
 
 POOLSCOPE_PART_ void poolscope_lease_end_(struct poolscope_page_slot *s, uint64_t now)
@@ -1000,25 +1053,33 @@ POOLSCOPE_RARE_ int poolscope_release_unlisted_(struct poolscope_page_slot *s, u
 	return 1;
 }
 
+/* A release of the item in an entry, which is still to be freed. */
+POOLSCOPE_PART_ void poolscope_release_listed_(struct poolscope_page_slot *s, uint64_t entry,
+					       uint64_t now)
+{
+	uint64_t since = ((struct poolscope_page_holder *)(uintptr_t)entry)->since_ns;
+	uint64_t held = now > since ? now - since : 0;
+
+	s->n_holders--;
+	poolscope_lease_end_(s, now);
+	s->hold[poolscope_bucket_(held)]++;
+	s->hold_sum_ns += held;
+	if (POOLSCOPE_RARELY_(held > s->hold_max_ns))
+		s->hold_max_ns = held;
+}
+
 POOLSCOPE_PART_ void poolscope_book_release_(struct poolscope_page_slot *s, uint64_t item,
 					     unsigned int flags, uint64_t now)
 {
-	uint64_t table = POOLSCOPE_LOAD_(&s->holders), since, held;
+	uint64_t table = POOLSCOPE_LOAD_(&s->holders);
 	uint64_t e = poolscope_entry_find_(table, POOLSCOPE_HOLDER_LOG2_, item);
 
 	if (POOLSCOPE_RARELY_(!e || !POOLSCOPE_ENTRY_USED_(e, POOLSCOPE_HOLDER_LOG2_))) {
 		if (!poolscope_release_unlisted_(s, now))
 			return;
 	} else {
-		since = ((struct poolscope_page_holder *)(uintptr_t)e)->since_ns;
-		held = now > since ? now - since : 0;
+		poolscope_release_listed_(s, e, now);
 		poolscope_entry_free_(table, POOLSCOPE_HOLDER_LOG2_, e);
-		s->n_holders--;
-		poolscope_lease_end_(s, now);
-		s->hold[poolscope_bucket_(held)]++;
-		s->hold_sum_ns += held;
-		if (held > s->hold_max_ns)
-			s->hold_max_ns = held;
 	}
 	if (POOLSCOPE_RARELY_(flags & POOLSCOPE_BROKEN))
 		s->released_broken++;
@@ -1082,8 +1143,82 @@ POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_look_(struct poolscope_poo
 	return NULL;
 }
 
-POOLSCOPE_BODY_ void poolscope_acquired_look_(struct poolscope_pool *pool, uint64_t item,
-					      uint64_t waiter, unsigned int flags)
+/*
+ * What acquired and released mostly are stands by itself below, before all that they may be. It asks no clock but the counter and calls
+ * nothing that comes back, so few registers are saved, and no more is written before the pool's lock is given back than the books are. What
+ * turns out to be otherwise begins again as any.
+ */
+
+/* Takes the bit of a shared slot that is free. */
+POOLSCOPE_PART_ int poolscope_bit_take_usual_(const struct poolscope_pool *pool,
+					      struct poolscope_page_slot *s)
+{
+	uint32_t seen = POOLSCOPE_PAGE_LOCK_SHARED;
+
+	if (!__atomic_compare_exchange_n(&s->lock, &seen,
+					 POOLSCOPE_PAGE_LOCK_SHARED | POOLSCOPE_PAGE_LOCK_TAKEN, 0,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return 0;
+	if (POOLSCOPE_LOAD_(&pool->slot_) == (uintptr_t)s && !POOLSCOPE_LOAD_(&s->lost))
+		return 1;
+	__atomic_store_n(&s->lock, POOLSCOPE_PAGE_LOCK_SHARED, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* The slot, to be written and then left; NULL = this is for poolscope_enter_(). */
+POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_enter_usual_(struct poolscope_pool *pool)
+{
+	uint64_t at = __atomic_load_n(&pool->slot_, __ATOMIC_ACQUIRE);
+	struct poolscope_page_slot *s = POOLSCOPE_SLOT_(at);
+	uint32_t seq;
+
+	if (POOLSCOPE_RARELY_(!POOLSCOPE_IS_WATCHED_ || pool->magic_ != POOLSCOPE_MAGIC_ ||
+			      !poolscope_slot_is_of_(at, pool) || !s->clock_span))
+		return NULL;
+	if (POOLSCOPE_RARELY_(POOLSCOPE_LOAD_(&s->lock))) {
+		if (!poolscope_bit_take_usual_(pool, s))
+			return NULL;
+		seq = POOLSCOPE_LOAD_(&s->seq);
+	} else {
+		seq = POOLSCOPE_LOAD_(&s->seq);
+		if (POOLSCOPE_RARELY_(seq & 1))
+			return NULL;
+	}
+	POOLSCOPE_STORE_(&s->seq, seq | 1);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	return s;
+}
+
+/* The time by the counter; 0 = it does not tell it now, or somebody waits. */
+POOLSCOPE_PART_ uint64_t poolscope_now_usual_(const struct poolscope_page_slot *s)
+{
+	uint64_t counts;
+
+	if (POOLSCOPE_RARELY_(s->n_waiting | s->saturated_since_ns))
+		return 0;
+	counts = poolscope_counter_() - s->clock_count;
+	return POOLSCOPE_RARELY_(counts >= s->clock_span)
+		       ? 0
+		       : s->clock_ns + (counts * s->clock_mult >> 30);
+}
+
+/* The entry of an item that is out, or 0: it is not, or in an entry farther than the second. */
+POOLSCOPE_PART_ uint64_t poolscope_holder_usual_(uint64_t table, uint64_t item)
+{
+	uint64_t e = poolscope_entry_first_(table, POOLSCOPE_HOLDER_LOG2_, item);
+
+	if (!POOLSCOPE_ENTRY_USED_(e, POOLSCOPE_HOLDER_LOG2_))
+		return 0;
+	if (POOLSCOPE_ENTRY_ID_(e) == item)
+		return e;
+	e = poolscope_entry_after_(table, POOLSCOPE_HOLDER_LOG2_, e);
+	return POOLSCOPE_ENTRY_USED_(e, POOLSCOPE_HOLDER_LOG2_) && POOLSCOPE_ENTRY_ID_(e) == item
+		       ? e
+		       : 0;
+}
+
+POOLSCOPE_BODY_ void poolscope_acquired_any_(struct poolscope_pool *pool, uint64_t item,
+					     uint64_t waiter, unsigned int flags)
 {
 	struct poolscope_page_slot *s = poolscope_look_(pool);
 	int has_waited = 0;
@@ -1112,8 +1247,33 @@ POOLSCOPE_BODY_ void poolscope_acquired_look_(struct poolscope_pool *pool, uint6
 				 POOLSCOPE_A_(waiter), POOLSCOPE_A_(POOLSCOPE_OUTCOME_OK));
 }
 
-POOLSCOPE_BODY_ void poolscope_released_look_(struct poolscope_pool *pool, uint64_t item,
-					      unsigned int flags)
+POOLSCOPE_BODY_ void poolscope_acquired_look_(struct poolscope_pool *pool, uint64_t item,
+					      uint64_t waiter, unsigned int flags)
+{
+	struct poolscope_page_slot *s = poolscope_enter_usual_(pool);
+	uint64_t now;
+
+	if (POOLSCOPE_RARELY_(!s)) {
+		poolscope_acquired_any_(pool, item, waiter, flags);
+		return;
+	}
+	now = poolscope_now_usual_(s);
+	if (POOLSCOPE_RARELY_(!now || poolscope_self_.pid != s->pid || flags & POOLSCOPE_UNHELD ||
+			      !poolscope_lease_begin_usual_(s, item, waiter, now))) {
+		poolscope_leave_(s);
+		poolscope_acquired_any_(pool, item, waiter, flags);
+		return;
+	}
+	if (flags & POOLSCOPE_NEW)
+		s->acquires_new++;
+	poolscope_leave_(s);
+	POOLSCOPE_PROBE_(acquired, "8@%0 8@%1 8@%2 8@%3 8@%4", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(item), POOLSCOPE_A_(waiter), POOLSCOPE_A_(flags),
+			 POOLSCOPE_A_(1));
+}
+
+POOLSCOPE_BODY_ void poolscope_released_any_(struct poolscope_pool *pool, uint64_t item,
+					     unsigned int flags)
 {
 	struct poolscope_page_slot *s = poolscope_look_(pool);
 	uint64_t now;
@@ -1124,6 +1284,50 @@ POOLSCOPE_BODY_ void poolscope_released_look_(struct poolscope_pool *pool, uint6
 		poolscope_level_(pool, s, now);
 		poolscope_leave_(s);
 	}
+	POOLSCOPE_PROBE_(released, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(item), POOLSCOPE_A_(flags), POOLSCOPE_A_(1));
+}
+
+/* The end of a release whose entry is not followed by a free one. */
+POOLSCOPE_BODY_ void poolscope_released_amid_(struct poolscope_pool *pool, uint64_t item,
+					      unsigned int flags, struct poolscope_page_slot *s,
+					      uint64_t entry)
+{
+	poolscope_entry_free_(POOLSCOPE_LOAD_(&s->holders), POOLSCOPE_HOLDER_LOG2_, entry);
+	poolscope_leave_(s);
+	POOLSCOPE_PROBE_(released, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			 POOLSCOPE_A_(item), POOLSCOPE_A_(flags), POOLSCOPE_A_(1));
+}
+
+POOLSCOPE_BODY_ void poolscope_released_look_(struct poolscope_pool *pool, uint64_t item,
+					      unsigned int flags)
+{
+	struct poolscope_page_slot *s = poolscope_enter_usual_(pool);
+	uint64_t now, table, e = 0;
+
+	if (POOLSCOPE_RARELY_(!s)) {
+		poolscope_released_any_(pool, item, flags);
+		return;
+	}
+	table = POOLSCOPE_LOAD_(&s->holders);
+	now = poolscope_now_usual_(s);
+	if (now)
+		e = poolscope_holder_usual_(table, item);
+	if (POOLSCOPE_RARELY_(!e)) {
+		poolscope_leave_(s);
+		poolscope_released_any_(pool, item, flags);
+		return;
+	}
+	poolscope_release_listed_(s, e, now);
+	if (POOLSCOPE_RARELY_(flags & POOLSCOPE_BROKEN))
+		s->released_broken++;
+	if (POOLSCOPE_ENTRY_USED_(poolscope_entry_after_(table, POOLSCOPE_HOLDER_LOG2_, e),
+				  POOLSCOPE_HOLDER_LOG2_)) {
+		poolscope_released_amid_(pool, item, flags, s, e);
+		return;
+	}
+	POOLSCOPE_ENTRY_USED_(e, POOLSCOPE_HOLDER_LOG2_) = 0;
+	poolscope_leave_(s);
 	POOLSCOPE_PROBE_(released, "8@%0 8@%1 8@%2 8@%3", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
 			 POOLSCOPE_A_(item), POOLSCOPE_A_(flags), POOLSCOPE_A_(1));
 }
