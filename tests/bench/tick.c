@@ -48,10 +48,14 @@ struct part {
 enum { FEED, HISTS, REFS, END, ROWS, JUDGE, TEXT, GZIP, PROTOBUF, PARTS };
 
 static struct part parts[PARTS] = {
-	[FEED] = { .name = "books" },        [HISTS] = { .name = "histograms" },
-	[REFS] = { .name = "holders" },      [END] = { .name = "end of the tick" },
-	[ROWS] = { .name = "rows" },         [JUDGE] = { .name = "detectors" },
-	[TEXT] = { .name = "page as text" }, [GZIP] = { .name = "page as text, gzip" },
+	[FEED] = { .name = "books" },
+	[HISTS] = { .name = "histograms" },
+	[REFS] = { .name = "holders" },
+	[END] = { .name = "end of the tick" },
+	[ROWS] = { .name = "rows" },
+	[JUDGE] = { .name = "detectors" },
+	[TEXT] = { .name = "page as text" },
+	[GZIP] = { .name = "page as text, gzip" },
 	[PROTOBUF] = { .name = "page as protobuf, gzip" },
 };
 
