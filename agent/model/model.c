@@ -66,7 +66,9 @@ static void pool_free(struct model *m, struct pool *p)
 	if (m->next_pool == p)
 		m->next_pool = NULL;
 	HASH_DEL(m->pools, p);
-	free(p->books.bytes);
+	if (p->has_own_row)
+		free(p->row);
+	free(p->name);
 	for (int i = 0; i < PS_HIST_COUNT; i++)
 		hist_done(&p->hist[i]);
 	free(p->holders.row);
@@ -113,6 +115,7 @@ void model_free(struct model *m)
 	lock_sums_done(m);
 	stall_sums_done(m);
 	retired_done(&m->retired);
+	free(m->rows);
 	free(m->given_ups);
 	free(m);
 }
@@ -373,20 +376,13 @@ static void join(struct model *m, const struct pool_row *row, struct group **gro
 
 static void pool_join(struct model *m, struct pool *p)
 {
-	char name[NAME_BYTES];
-	struct pool_row row;
-
-	pool_row_begin(m, p, name, &row);
-	join(m, &row, &p->group, &p->is_grouped);
+	join(m, pool_row_labelled(m, p), &p->group, &p->is_grouped);
 }
 
 static void pool_leave(struct model *m, struct pool *p)
 {
-	char name[NAME_BYTES];
-	struct pool_row row;
-
-	pool_row_begin(m, p, name, &row);
-	retired_leave(&m->retired, p->group, &row);
+	if (p->group)
+		retired_leave(&m->retired, p->group, pool_row_labelled(m, p));
 }
 
 static void endpoint_join(struct model *m, struct endpoint *e)

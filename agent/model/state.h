@@ -48,7 +48,7 @@ struct window {
 	uint64_t acquires, timeouts;
 };
 
-/* Of utilization: the ring of the steps of the last two minutes, each at its number modulo TREND_STEPS, and what came in the present one. */
+/* Of utilization: the steps of the last two minutes, the oldest first, and what came in the present one, which is the last. */
 struct trend {
 	uint8_t level[TREND_STEPS];
 	float in_use_s, capacity_s;
@@ -78,18 +78,23 @@ struct pool {
 	uint64_t id;
 	struct group *group; /* NULL = in none */
 	bool is_grouped; /* by its present labels */
+	bool is_named; /* by its books or its struct, and not by us */
+	bool has_own_row; /* it lies by itself: the pool is new, or not shown */
+	struct pool_row *row; /* labels and counters as of the books, and what was shown last; never NULL */
+	char *name; /* of the row, clean; owned, NULL = it was not fed yet */
 	char *library;
-	struct {
-		unsigned char *bytes; /* squeezed: all of them, in a fifth of the room; owned, NULL = zeros */
-		size_t n;
-		uint64_t capacity, before_releases, n_events, n_waitless; /* and, as they are, what is asked for often */
+	struct { /* what else of them is asked for later */
+		uint64_t capacity, before_releases, n_events, n_waitless;
 		int64_t since_ns, destroyed_ns, open; /* UNKNOWN */
+		int64_t in_use, waiting; /* not less than 0 */
+		uint32_t in_use_peak, waiting_peak;
 		uint32_t kind, flags;
+		uint32_t n_rare; /* events of the rare verbs, modulo 2^32 */
 		bool is_busy; /* something is out, or somebody waits */
 	} books;
 	int64_t t_ns; /* of the books */
 	struct hist hist[PS_HIST_COUNT];
-	uint64_t hists_seen; /* acquires + releases + ... at the last histograms */
+	uint64_t hists_seen; /* n_events at the last histograms */
 	double counted_in_use_s, counted_pending_s, counted_capacity_s; /* integrals of what the books count */
 	uint64_t last_in_use_integral, last_pending_integral, last_capacity_integral;
 	struct sums sums;
@@ -262,6 +267,8 @@ struct model {
 	struct stall_sum *stall_sums;
 	struct pool *pools;
 	struct pool *next_pool; /* the one that is likely fed next; NULL = no guess */
+	struct pool_row *rows; /* those of the pools that are shown, in their order, and then of the others; owned */
+	size_t n_rows; /* there is room for */
 	struct endpoint *endpoints;
 	struct given_up *given_ups;
 	size_t n_given_ups, n_given_ups_max;
@@ -310,9 +317,6 @@ void tap_put_lock(const struct model *m, const struct lock *l, const struct ps_l
 
 struct pool *pool_find(const struct model *m, const struct ps_pool_key *key);
 
-/* The books as they were read last, in *ret. */
-void pool_books(const struct pool *p, struct ps_pool *ret);
-
 /* Items that were taken before the agent came and are out still. */
 int64_t pool_before_out(const struct pool *p);
 
@@ -345,8 +349,12 @@ uint32_t exemplars_notable(const struct hist *wait, const struct hist *hold, dou
 
 /* ---- labels.c: labels and counters of a row, all borrowed: the name from `name`, the rest from the model ---------------- */
 
-void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_BYTES],
-		    struct pool_row *row);
+/* The row of a pool anew, by books that have changed: what else is in it is unknown again. Who its process is stays open. */
+void pool_row_count(struct pool *p, const struct ps_pool *books);
+/* The sums of seconds in it, which change with the time alone. */
+void pool_row_sums(struct pool *p, const struct ps_pool *books);
+/* Not before the pool was fed. Borrowed. */
+const struct pool_row *pool_row_labelled(const struct model *m, const struct pool *p);
 void endpoint_row_begin(const struct model *m, const struct endpoint *e, char name[NAME_BYTES],
 			struct pool_row *row);
 
@@ -367,9 +375,8 @@ int string_keep(const char **s, struct arena *arena);
 void trend_init(struct trend *t);
 /* When all has been fed. */
 void trends_tick_end(struct model *m);
-/* A copy in the arena, the oldest first; NULL where nothing is known. 0 or -ENOMEM. */
-int trend_keep(const struct model *m, const struct trend *t, struct arena *arena,
-	       const uint8_t **ret);
+/* Its levels, the oldest first, good until the next tick ends; NULL where nothing is known. */
+const uint8_t *trend_levels(const struct trend *t);
 
 /* ---- stalls.c ---------------------------------------------------------------------------------------------------------- */
 
