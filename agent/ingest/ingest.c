@@ -35,6 +35,9 @@
 #define PRESSED_SHARE 8 /* processes that ended since the last tick hold at least 1 / this of a table */
 #define WORKERS_PASSES 20 /* after a process was found to listen: what its children wait for shows when they sleep again */
 #define IDLE_LEASES_SHARE 2 /* idle item records are dropped when the table is fuller than 1 / this */
+#define SWEEP_TICKS 16 /* so often, and when a process has ended, idle item records are looked at: nobody asks for them */
+#define HISTS_SHARE 2 /* histograms are read in batches where those of more than 1 / this of all pools changed in the last tick, */
+#define HISTS_FEW 100 /* and of more than so many: a batch looks at each place of the table */
 
 struct ingest {
 	struct kernel *kernel;
@@ -50,6 +53,10 @@ struct ingest {
 	int n_cpus;
 	uint64_t *per_cpu; /* room for one per-CPU value of PER_CPU_WORDS */
 	bool has_met; /* a process, in this tick */
+	bool is_sweep; /* this tick is one of SWEEP_TICKS */
+	bool is_batched; /* histograms, in this tick */
+	uint32_t n_ticks;
+	uint32_t n_wanted; /* pools whose histograms have changed, in this tick */
 	uint32_t n_gone; /* kernel_n_gone() at the last tick */
 	bool has_families; /* of workers, as of the last tick */
 	uint32_t n_serving; /* kernel_n_serving() at the last pass over threads */
@@ -393,9 +400,31 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 	extra.stood_ns = read_stood(in, &key->proc, t_ns);
 	if (model_feed_pool(in->model, key, &books, &extra, t_ns))
 		return;
-	if (model_wants_hists(in->model, key) &&
+	if (!model_wants_hists(in->model, key))
+		return;
+	in->n_wanted++;
+	if (!in->is_batched &&
 	    !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists))
 		model_feed_hists(in->model, key, &hists);
+}
+
+static void each_hists(struct ingest *in, const void *key, const void *value)
+{
+	if (model_wants_hists(in->model, key))
+		model_feed_hists(in->model, key, value);
+}
+
+/* A system call for each pool costs more than the copy that it asks for, and a copy that nobody asked for more than none: so it depends on how many there are. */
+static void read_pools(struct ingest *in)
+{
+	in->n_wanted = 0;
+	walk_batch(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), sizeof(struct ps_pool),
+		   each_pool);
+	if (in->is_batched)
+		walk_batch(in, KERNEL_MAP_HISTS, sizeof(struct ps_pool_key),
+			   sizeof(struct ps_hists), each_hists);
+	in->is_batched = in->n_wanted > HISTS_FEW &&
+			 in->n_wanted > in->report.used[KERNEL_MAP_POOLS] / HISTS_SHARE;
 }
 
 /* Of a lease or a waiter that the model knows no pool for: there is none. */
@@ -414,6 +443,8 @@ static void each_lease(struct ingest *in, const void *key, const void *value)
 	bool is_crowded = in->report.used[KERNEL_MAP_LEASES] >
 			  kernel_map_limit(in->kernel, KERNEL_MAP_LEASES) / IDLE_LEASES_SHARE;
 
+	if (lease->state == PS_LEASE_IDLE && !is_crowded && !in->is_sweep)
+		return;
 	if (!is_alive(in, &ref->pool.proc) || is_orphan(in, &ref->pool) ||
 	    (is_crowded && lease->state == PS_LEASE_IDLE)) {
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_LEASES), ref);
@@ -658,6 +689,7 @@ void ingest_probe_stat(struct ingest *in, uint32_t probe, struct probe_row *ret)
 int ingest_tick(struct ingest *in, int64_t now_ns)
 {
 	in->now_ns = now_ns;
+	in->is_sweep = in->n_ticks++ % SWEEP_TICKS == 0 || in->n_gone != kernel_n_gone(in->kernel);
 	in->n_gone = kernel_n_gone(in->kernel); /* before they are looked at */
 	in->has_met = false;
 	in->report.n_processes = 0;
@@ -678,8 +710,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	progress_tick(&in->progress, in->kernel, in->model, monotonic_ns());
 	walk_batch(in, KERNEL_MAP_STANDSTILLS, sizeof(struct ps_proc_key),
 		   sizeof(struct ps_standstill), each_standstill); /* before their pools */
-	walk_batch(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), sizeof(struct ps_pool),
-		   each_pool);
+	read_pools(in);
 	walk_batch(in, KERNEL_MAP_LEASES, sizeof(struct ps_ref_key), sizeof(struct ps_lease),
 		   each_lease);
 	in->report.used[KERNEL_MAP_TAKEN] = kernel_clear_taken(in->kernel);

@@ -65,6 +65,8 @@ static void pool_free(struct model *m, struct pool *p)
 {
 	if (m->next_pool == p)
 		m->next_pool = NULL;
+	if (m->fed_pool == p)
+		m->fed_pool = NULL;
 	HASH_DEL(m->pools, p);
 	if (p->has_own_row)
 		free(p->row);
@@ -150,11 +152,16 @@ size_t model_n_pools(const struct model *m)
 
 /* ---- processes --------------------------------------------------------------------------------------------------------- */
 
+/* Asked several times for each pool, and mostly of the same process as before. */
 struct process *process_find(const struct model *m, const struct ps_proc_key *key)
 {
-	struct process *p;
+	struct process *p = m->recent;
 
+	if (p && p->key.tgid == key->tgid && p->key.incarnation == key->incarnation)
+		return p;
 	HASH_FIND(hh, m->processes, key, sizeof(*key), p);
+	if (p)
+		((struct model *)m)->recent = p; /* it is a guess, and no part of what the model is */
 	return p;
 }
 

@@ -31,9 +31,10 @@ double whole_steps(double s)
 
 struct pool *pool_find(const struct model *m, const struct ps_pool_key *key)
 {
-	struct pool *p;
+	struct pool *p = m->fed_pool;
 
-	HASH_FIND(hh, m->pools, key, sizeof(*key), p);
+	if (!p || memcmp(&p->key, key, sizeof(*key)) != 0)
+		HASH_FIND(hh, m->pools, key, sizeof(*key), p);
 	return p;
 }
 
@@ -50,6 +51,7 @@ static struct pool *pool_next(struct model *m, const struct ps_pool_key *key)
 	if (!p || memcmp(&p->key, key, sizeof(*key)) != 0)
 		p = pool_find(m, key);
 	m->next_pool = p ? p->hh.next : NULL;
+	m->fed_pool = p;
 	return p;
 }
 

@@ -260,6 +260,7 @@ struct family {
 
 struct model {
 	struct process *processes;
+	struct process *recent; /* the one that was asked for last; NULL = no guess */
 	struct family *families;
 	struct stall *stalls;
 	struct lock *locks;
@@ -267,6 +268,7 @@ struct model {
 	struct stall_sum *stall_sums;
 	struct pool *pools;
 	struct pool *next_pool; /* the one that is likely fed next; NULL = no guess */
+	struct pool *fed_pool; /* the one that was fed last, as its histograms come next; NULL = no guess */
 	struct pool_row *rows; /* those of the pools that are shown, in their order, and then of the others; owned */
 	size_t n_rows; /* there is room for */
 	struct endpoint *endpoints;
