@@ -89,8 +89,10 @@ static void pool_forget_waits(struct pool_row *row)
 void pool_row_count(struct pool *p, const struct ps_pool *b)
 {
 	struct pool_row *row = p->row;
+	uint32_t notable = row->notable;
 
 	*row = pool_row_unknown;
+	row->notable = notable; /* by histograms, which come with the next */
 	row->name = p->name;
 	row->kind = b->kind < PS_KIND_COUNT ? (enum ps_kind)b->kind : PS_KIND_unknown;
 	row->source = p->library ? "recipe" : "usdt";

@@ -132,7 +132,7 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 	for (proc = m->processes; proc; proc = proc->hh.next)
 		proc->is_fed = proc->has_workers = false;
 	for (p = m->pools; p; p = p->hh.next) {
-		p->is_fed = false;
+		p->is_fed = p->has_new_hists = false;
 		refs_clear(&p->holders);
 		refs_clear(&p->waiters);
 	}

@@ -469,6 +469,7 @@ int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struc
 	if (!p)
 		return 0;
 	tap_put(m, RECORD_hists, key, hists);
+	p->has_new_hists = true;
 	if (p->waitless < p->books.n_waitless)
 		p->waitless = p->books.n_waitless;
 	for (int i = 0; i < PS_HIST_COUNT && !error; i++)

@@ -242,7 +242,7 @@ static int pool_row_fill(const struct model *m, struct pool *p, const struct sna
 	row->trusted = !row->untrusted_why;
 	row->trend = trend_levels(&p->trend);
 	row_judge_nothing(row);
-	if (!p->is_light)
+	if (p->has_new_hists && !p->is_light)
 		row->notable = exemplars_notable(row->wait, row->hold,
 						 (double)(m->now_ns - row->since_ns) / 1e9,
 						 row->notable_told);
@@ -363,7 +363,8 @@ static int snapshot_retired(const struct model *m, struct snapshot *s)
 		if (!is_missed(pool_is_shown(p), p->group))
 			continue;
 		rows[n] = *pool_row_labelled(m, p);
-		rows[n++].min_idle = UNKNOWN; /* it is no counter */
+		rows[n].min_idle = UNKNOWN; /* it is no counter */
+		rows[n++].notable = 0;
 	}
 	for (const struct endpoint *e = m->endpoints; e; e = e->hh.next) {
 		if (!is_missed(endpoint_is_shown(e), e->group))

@@ -120,6 +120,7 @@ struct pool {
 	struct window window, former;
 	struct trend trend;
 	struct recent recent;
+	bool has_new_hists; /* in this tick */
 	bool is_fed;
 	UT_hash_handle hh;
 };
