@@ -131,6 +131,12 @@ static __attribute__((noinline, unused)) int ps_wakes_exits(struct task_struct *
 	return 0;
 }
 
+/* It was taken from its CPU in the middle of a call on a futex, which kernels that preempt do: some may be yet to be woken. */
+PS_INLINE int ps_still_wakes(struct task_struct *task)
+{
+	return !task->__state && ps_call_of(task) == PS_SYS_FUTEX && ps_is_in_call(task);
+}
+
 /* The task, of several threads with connections, leaves its CPU; ret: how long it had it. */
 PS_INLINE __u64 ps_leaves(struct task_struct *task)
 {
@@ -138,9 +144,10 @@ PS_INLINE __u64 ps_leaves(struct task_struct *task)
 	__u64 slice = ps_slice_of(task);
 
 	ps_work_ran(w, slice);
-	if (w->caller == (__u32)task->pid)
-		ps_wakes_end(task);
-	else if (w->asked_ns && w->tgid == (__u32)task->tgid)
+	if (w->caller == (__u32)task->pid) {
+		if (!ps_still_wakes(task))
+			ps_wakes_end(task);
+	} else if (w->asked_ns && w->tgid == (__u32)task->tgid)
 		ps_wakes_judge(task);
 	return slice;
 }

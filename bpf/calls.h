@@ -21,6 +21,7 @@ enum {
 	PS_SYS_FUTEX_WAKE = 454,
 	PS_SYS_FUTEX_WAIT = 455
 };
+#define PS_ENOSYS 38
 #define PS_FUTEX_WAITS (1u << 0 | 1u << 6 | 1u << 9 | 1u << 11 | 1u << 13)
 #define PS_FUTEX_WAKES_ONE (1u << 1 | 1u << 7 | 1u << 10)
 #define PS_FUTEX_WAKES (1u << 1 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 10 | 1u << 12)
@@ -32,7 +33,7 @@ struct pt_regs___task {
 	__u64 sp;
 	int syscallno;
 #else
-	unsigned long r10, r8, dx, si, di, orig_ax, sp;
+	unsigned long r10, r8, ax, dx, si, di, orig_ax, sp;
 #endif
 } PS_CORE;
 
@@ -45,6 +46,19 @@ PS_INLINE __u64 ps_call_of(struct task_struct *task)
 	return (__u64)(__s64)regs->syscallno;
 #else
 	return regs->orig_ax;
+#endif
+}
+
+/* Whether it is in that call still: its result has not been written yet (x86-64: -ENOSYS until then, arch/x86/entry). */
+PS_INLINE int ps_is_in_call(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_arm64)
+	(void)task;
+	return 0;
+#else
+	struct pt_regs___task *regs = (struct pt_regs___task *)bpf_task_pt_regs(task);
+
+	return (long)regs->ax == -PS_ENOSYS;
 #endif
 }
 

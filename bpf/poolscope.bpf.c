@@ -27,6 +27,30 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
+#ifdef __TARGET_ARCH_x86
+/*
+ * A program in which another could be called keeps all of its frames on the kernel's stack (check_max_stack_depth(), kernel/bpf/verifier.c). The call is never
+ * made, and the verifier removes it. Without it the frames lie in memory of the CPU since 6.13, by the belief that no program meets itself there. One
+ * of a uprobe does, when its task is preempted within it: on 7.3, which always preempts, events had each other's arguments.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} ps_nowhere SEC(".maps");
+
+static const volatile __u32 ps_goes_nowhere = 0;
+
+#define PS_STACK_OF_THE_TASK(ctx)                                                                  \
+	do {                                                                                       \
+		if (ps_goes_nowhere)                                                               \
+			bpf_tail_call(ctx, &ps_nowhere, 0);                                        \
+	} while (0)
+#else /* arm64 has such frames since 6.17, and refuses the call beside functions before 6.0 */
+#define PS_STACK_OF_THE_TASK(ctx) (void)(ctx)
+#endif
+
 /* Every USDT point and every recipe; attached as uprobe_multi or as perf uprobe, chosen at load. */
 SEC("kprobe")
 int ps_probe(struct pt_regs *ctx)
@@ -34,6 +58,7 @@ int ps_probe(struct pt_regs *ctx)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct ps_hit hit = { .cookie = bpf_get_attach_cookie(ctx) };
 
+	PS_STACK_OF_THE_TASK(ctx);
 	if (ps_is_left_out((__u32)task->tgid))
 		return 0; /* it runs the same file as one that is watched */
 	ps_proc_key_of(task, &hit.proc);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/text.h"
 #include "exporters/otlp_queue.h"
@@ -48,14 +49,6 @@ struct otlp_push {
 	bool is_wait_asked;	/* by the receiver */
 	char error[CURL_ERROR_SIZE];
 };
-
-static int64_t clock_ns(clockid_t which)
-{
-	struct timespec t;
-
-	clock_gettime(which, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* ---- when to try again --------------------------------------------------------------------------------------------------- */
 

@@ -18,7 +18,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/answers.h"
@@ -27,6 +26,7 @@
 #include "api/listen.h"
 #include "api/tls.h"
 #include "api/web.h"
+#include "base/clock.h"
 #include "base/diag.h"
 #include "exporters/web_config.h"
 #include "model/snapshot.h"
@@ -59,17 +59,9 @@ struct server {
 
 /* ---- who is let in --------------------------------------------------------------------------------------------------------- */
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void look_at_web(struct server *s)
 {
-	if (web_look(s->web, now_ns()))
+	if (web_look(s->web, clock_ns(CLOCK_MONOTONIC)))
 		answers_drop(s->answers); /* they bear its headers */
 }
 
@@ -168,7 +160,7 @@ static int admit(struct server *s, struct MHD_Connection *connection, const char
 	if (!web_config(s->web))
 		return refuse(s, connection, MHD_HTTP_INTERNAL_SERVER_ERROR, HTTP_bad_config,
 			      "the web configuration cannot be used; the agent's log says why");
-	if (*state != &is_counted && !web_is_in_rate(s->web, now_ns()))
+	if (*state != &is_counted && !web_is_in_rate(s->web, clock_ns(CLOCK_MONOTONIC)))
 		return refuse(s, connection, MHD_HTTP_TOO_MANY_REQUESTS, HTTP_over_rate,
 			      "there are more requests than rate_limit allows");
 	*state = &is_counted;

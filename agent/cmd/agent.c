@@ -5,13 +5,10 @@
  * The surprise: the tick is a timer that is allowed to be late; nothing depends on its length, since every rate is over the time
  * that really passed.
  */
-#include "cmd/agent.h"
+#include "cmd/agent_parts.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
-#include <pwd.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,28 +20,20 @@
 #include <unistd.h>
 
 #include "api/server.h"
-#include "base/arena.h"
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/meter.h"
 #include "base/text.h"
 #include "cmd/evidence.h"
-#include "cmd/findings_log.h"
 #include "cmd/flight.h"
 #include "cmd/host.h"
 #include "cmd/loaded.h"
-#include "cmd/notify.h"
-#include "cmd/pages.h"
 #include "cmd/rights.h"
-#include "cmd/self.h"
-#include "cmd/settings.h"
-#include "config/choose.h"
 #include "config/config.h"
 #include "detect/detect.h"
 #include "exporters/otlp.h"
-#include "exporters/otlp_settings.h"
 #include "ingest/ingest.h"
 #include "model/model.h"
-#include "model/pace.h"
 #include "probe/chosen.h"
 #include "probe/kernel.h"
 #include "probe/targets.h"
@@ -53,378 +42,20 @@
 
 #define DRAIN_MS 100
 #define DRAINS_PER_TICK 10
-#define PAGES_TICKS 60	/* so often pages that only the start needed, or a command, are given back, */
-#define PAGES_FIRST 3	/* and first when all that runs is attached to */
 #define FINISH_MS 2000	/* for what is still to be sent over OTLP at the end */
-
-struct agent {
-	struct agent_options options; /* its strings are borrowed */
-	struct loaded *loaded;
-	struct loaded *otlp_of; /* whose settings the exporter has; that one, or one before */
-	double reloaded_wall_s; /* when it was read */
-	bool is_reload_bad; /* it was read once more since, and had a mistake */
-	struct kernel *kernel;
-	struct chosen *chosen;
-	struct targets *targets;
-	struct watch *watch;
-	struct model *model;
-	struct ingest *ingest;
-	struct stacks *stacks;
-	struct flight *flight;
-	struct server *server; /* NULL = nobody is served */
-	struct otlp *otlp; /* NULL = nothing is sent */
-	const struct snapshot *snapshot;
-	struct detect *detect;
-	int epoll_fd, timer_fd, stop_fd;
-	const char *recipe_folders; /* borrowed from the options or the configuration */
-	struct detect_limits limits;
-	bool is_stopped, is_logging;
-	bool is_service; /* a manager of services may want to hear of it */
-	bool is_ready;	/* and has heard */
-	volatile sig_atomic_t is_reload_wanted;
-	unsigned int drains;
-	uint64_t ticks;
-	int64_t began_ns, last_tick_ns;
-	struct pace_mark pace;
-	double tick_s, longest_tick_s, longest_tick_cpu_s;
-	struct loss_time loss_times[PS_LOSS_COUNT];
-	uint64_t losses_before[PS_LOSS_COUNT];
-};
-
-static int64_t clock_ns(clockid_t which)
-{
-	struct timespec t;
-
-	clock_gettime(which, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* ---- the snapshot ------------------------------------------------------------------------------------------------------ */
-
-static void probe_stat(void *context, uint32_t probe, struct probe_row *row)
-{
-	ingest_probe_stat(context, probe, row);
-}
-
-static int fill_self(struct agent *a, struct snapshot *s)
-{
-	const struct self self = {
-		.kernel = a->kernel,
-		.targets = a->targets,
-		.watch = a->watch,
-		.ingest = a->ingest,
-		.stacks = a->stacks,
-		.flight = a->flight,
-		.detect = a->detect,
-		.server = a->server,
-		.otlp = a->otlp,
-		.ticks = a->ticks,
-		.tick_s = a->tick_s,
-		.longest_tick_s = a->longest_tick_s,
-		.longest_tick_cpu_s = a->longest_tick_cpu_s,
-		.loss_times = a->loss_times,
-		.losses_before = a->losses_before,
-		.config_file = a->options.config_file ? a->options.config_file : CONFIG_FILE,
-		.n_left_out = kernel_n_left_out(a->kernel),
-		.is_choosing = chosen_is_on(a->chosen),
-		.is_reloaded = !a->is_reload_bad,
-		.reloaded_wall_s = a->reloaded_wall_s,
-	};
-
-	return self_fill(&self, s);
-}
-
-/* Anew each time, since a reload changes them, and who has an older snapshot still reads its own. */
-static int fill_settings(const struct agent *a, struct snapshot *s)
-{
-	const struct config *c = &a->loaded->config;
-	struct label_row *labels = arena_alloc(s->arena, CONFIG_LABELS, sizeof(*labels));
-	struct kernel_limits in_effect;
-
-	if (!labels)
-		return -ENOMEM;
-	for (size_t i = 0; i < c->n_labels; i++) {
-		labels[i].name = arena_strdup(s->arena, c->label[i].name);
-		labels[i].value = arena_strdup(s->arena, c->label[i].value);
-		if (!labels[i].name || !labels[i].value)
-			return -ENOMEM;
-	}
-	s->labels = labels;
-	s->n_labels = c->n_labels;
-	kernel_limits_read(a->kernel, &in_effect);
-	return settings_make(s->arena, a->loaded, &a->options, a->recipe_folders, &in_effect,
-			     &a->limits, &s->settings, &s->n_settings);
-}
-
-static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
-{
-	char host[256] = "?";
-
-	gethostname(host, sizeof(host) - 1);
-	s->n_refs = 1;
-	s->seq = a->ticks;
-	s->t_ns = now_ns;
-	s->wall_ns = clock_ns(CLOCK_REALTIME) - (clock_ns(CLOCK_MONOTONIC) - now_ns);
-	s->window_s = a->last_tick_ns ? (double)(now_ns - a->last_tick_ns) / 1e9 : NAN;
-	s->host = arena_strdup(s->arena, host);
-	s->version = POOLSCOPE_VERSION;
-	if (fill_settings(a, s) || model_snapshot(a->model, s, flight_name_thread, a->flight) ||
-	    targets_rows(a->targets, s->arena, probe_stat, a->ingest, &s->probes, &s->n_probes) ||
-	    targets_recipe_rows(a->targets, s->arena, &s->recipes, &s->n_recipes) ||
-	    fill_self(a, s) || evidence_fill(a->stacks, s, now_ns))
-		return -ENOMEM;
-	pace_fill(&a->pace, s);
-	s->pace.uptime_s = (double)(now_ns - a->began_ns) / 1e9;
-	return detect_tick(a->detect, s, flight_thread_facts, a->flight);
-}
-
-#define NOTABLE_TOLD_PER_TICK 500	/* some us each; the others are told by the next ticks */
-
-/* Of pools with which something may be wrong more is kept of where their items are taken; and of each the slowest waits and holds are told. */
-static void tell_suspicions(struct agent *a, const struct snapshot *s)
-{
-	unsigned int n_told = 0;
-
-	for (size_t i = 0; i < s->n_pools; i++) {
-		const struct pool_row *p = &s->pools[i];
-
-		if (!p->key.proc.tgid)
-			continue;
-		if (p->is_doubted != p->is_suspected ||
-		    (p->notable != p->notable_told && n_told++ < NOTABLE_TOLD_PER_TICK))
-			kernel_suspect(a->kernel, &p->key, p->is_doubted, p->notable);
-	}
-}
-
-/* Takes it over; NULL = there is none now. */
-static void set_snapshot(struct agent *a, const struct snapshot *s)
-{
-	snapshot_unref(a->snapshot);
-	a->snapshot = s;
-	if (a->server)
-		server_set_snapshot(a->server, s);
-}
-
-static void tell_manager(struct agent *a)
-{
-	if (!a->is_service)
-		return;
-	if (!a->is_ready)
-		notify_ready();
-	a->is_ready = true;
-	notify_alive();
-}
-
-/* ---- the tick ---------------------------------------------------------------------------------------------------------- */
-
-static void tick(struct agent *a)
-{
-	int64_t now_ns = clock_ns(CLOCK_MONOTONIC), cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	struct arena *arena = arena_new();
-	struct snapshot *s = arena ? arena_alloc(arena, 1, sizeof(*s)) : NULL;
-
-	watch_tick(a->watch);
-	targets_sweep(a->targets);
-	set_snapshot(a, NULL); /* its histograms change; and of many pools two at once would be the most that the agent needs */
-	ingest_tick(a->ingest, now_ns);
-	a->ticks++;
-	if (s)
-		s->arena = arena;
-	if (!s || fill_snapshot(a, s, now_ns)) {
-		arena_free(arena);
-		return; /* out of memory: there is none until the next tick, and who asks is told so */
-	}
-	flight_tick_end(a->flight, s);
-	set_snapshot(a, s);
-	evidence_want_findings(a->stacks, s, now_ns);
-	tell_suspicions(a, s);
-	otlp_tick(a->otlp, s);
-	if (a->is_logging)
-		findings_log(s);
-	if (a->ticks % PAGES_TICKS == PAGES_FIRST)
-		pages_give_back();
-	a->last_tick_ns = now_ns;
-	a->tick_s = (double)(clock_ns(CLOCK_MONOTONIC) - now_ns) / 1e9;
-	cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
-	a->longest_tick_s = fmax(a->longest_tick_s, a->tick_s);
-	a->longest_tick_cpu_s = fmax(a->longest_tick_cpu_s, (double)cpu_ns / 1e9);
-	tell_manager(a);
-}
 
 /* ---- descriptors -------------------------------------------------------------------------------------------------------- */
 
-static int watch_for(struct agent *a, int fd)
+int agent_watch_for(struct agent *a, int fd)
 {
 	struct epoll_event interest = { .events = EPOLLIN, .data.fd = fd };
 
 	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &interest) ? -errno : 0;
 }
 
-static void unwatch(struct agent *a, int fd)
+void agent_unwatch(struct agent *a, int fd)
 {
 	epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-}
-
-/* ---- what the configuration says ---------------------------------------------------------------------------------------- */
-
-static void warn(void *unused, const char *text)
-{
-	(void)unused;
-	fprintf(stderr, "poolscope: %s\n", text);
-}
-
-static int open_otlp(struct agent *a)
-{
-	const struct otlp_settings *settings = &a->otlp_of->otlp;
-
-	for (int i = 0; i < OTLP_SIGNALS; i++)
-		if (settings->signal[i].url)
-			return otlp_new(settings, clock_ns(CLOCK_REALTIME), &a->otlp);
-	return 0;
-}
-
-static void set_limits(struct agent *a)
-{
-	const struct config *c = &a->loaded->config;
-
-	a->limits = detect_limits_default;
-	if (c->leak_seconds)
-		a->limits.leak_ns = (int64_t)c->leak_seconds * 1000000000;
-	if (c->wait_seconds)
-		a->limits.wait_ns = (int64_t)c->wait_seconds * 1000000000;
-}
-
-static void set_recipe_folders(struct agent *a)
-{
-	const char *own = a->loaded->config.recipe_folders;
-
-	a->recipe_folders = a->options.recipe_folders ? a->options.recipe_folders
-			    : own                     ? own
-						      : recipes_default_folders();
-}
-
-static struct prometheus_options prometheus_options(const struct agent *a)
-{
-	return (struct prometheus_options){ .has_pid = a->loaded->config.has_pid_label,
-					    .max_series = a->loaded->config.web_max_series };
-}
-
-/* ---- recipes ----------------------------------------------------------------------------------------------------------- */
-
-static void read_recipes(struct agent *a)
-{
-	struct recipes recipes;
-
-	if (recipes_read(a->recipe_folders, &recipes))
-		return; /* out of memory: the old ones stay */
-	if (recipes_enable(&recipes, a->loaded->config.recipes_enabled)) {
-		recipes_done(&recipes);
-		return;
-	}
-	recipes.is_fields_only = a->loaded->config.is_fields_only;
-	targets_set_recipes(a->targets, &recipes);
-}
-
-void agent_reload(struct agent *a)
-{
-	a->is_reload_wanted = 1;
-}
-
-/* A restart would make it hold; until then the old value does. */
-static void tell_kept(void *agent, const char *section, const char *name)
-{
-	const struct agent *a = agent;
-
-	if (a->is_logging)
-		fprintf(stderr,
-			"poolscope run: [%s] %s has changed: it needs a restart, and until then the old value holds\n",
-			section, name);
-}
-
-static void tell_bad(const struct agent *a, const struct diag *d)
-{
-	char clean[sizeof(d->file) + sizeof(d->text) + 32], text[sizeof(clean)];
-
-	if (d->line)
-		snprintf(text, sizeof(text), "%s:%u: %s", d->file, d->line, d->text);
-	else
-		snprintf(text, sizeof(text), "%s%s%s", d->file, d->file[0] ? ": " : "", d->text);
-	text_clean(text, SIZE_MAX, clean, sizeof(clean));
-	if (a->is_logging)
-		fprintf(stderr, "poolscope run: %s; the configuration from before holds\n", clean);
-}
-
-/* Whoever was to be told over OTLP by the old settings is told no more; what still waited is dropped with them. */
-static void reload_otlp(struct agent *a, const struct loaded *before)
-{
-	struct loaded *used = a->otlp_of;
-
-	if (config_is_same(&before->config, &a->loaded->config, "otlp") &&
-	    config_is_same(&before->config, &a->loaded->config, "labels"))
-		return;
-	if (a->otlp)
-		unwatch(a, otlp_fd(a->otlp));
-	otlp_free(a->otlp);
-	a->otlp = NULL;
-	a->otlp_of = a->loaded;
-	if (used != before)
-		loaded_free(used);
-	if (open_otlp(a) || (a->otlp && watch_for(a, otlp_fd(a->otlp))))
-		fprintf(stderr,
-			"poolscope run: nothing is sent over OTLP: out of memory or descriptors\n");
-}
-
-/* All that may change while the agent runs. */
-static void take_over(struct agent *a, struct loaded *fresh)
-{
-	struct loaded *before = a->loaded;
-
-	a->loaded = fresh;
-	set_limits(a);
-	detect_set_limits(a->detect, &a->limits);
-	if (a->server) {
-		const struct prometheus_options prometheus = prometheus_options(a);
-
-		server_set_prometheus(a->server, &prometheus);
-	}
-	chosen_set_rules(a->chosen, &fresh->choose);
-	set_recipe_folders(a);
-	read_recipes(a);
-	reload_otlp(a, before);
-	if (a->otlp_of != before)
-		loaded_free(before);
-}
-
-static void reload_config(struct agent *a)
-{
-	struct loaded *fresh = NULL;
-	struct diag d = { 0 };
-	int error =
-		loaded_read(a->options.config_file, LOADED_FILE_AND_ENVIRONMENT, warn, &fresh, &d);
-
-	if (!error && loaded_keep(fresh, a->loaded, tell_kept, a)) {
-		loaded_free(fresh);
-		error = diag_set(&d, -ENOMEM, "out of memory");
-	}
-	a->is_reload_bad = error;
-	if (error) {
-		tell_bad(a, &d);
-		read_recipes(a);
-		return;
-	}
-	a->reloaded_wall_s = (double)clock_ns(CLOCK_REALTIME) / 1e9;
-	take_over(a, fresh);
-}
-
-static void reload(struct agent *a)
-{
-	a->is_reload_wanted = 0;
-	if (a->is_ready)
-		notify_reloading();
-	reload_config(a);
-	watch_look_again(a->watch);
-	if (a->is_ready)
-		notify_ready();
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------------- */
@@ -441,15 +72,15 @@ static int open_loop(struct agent *a)
 	if (a->epoll_fd < 0 || a->timer_fd < 0 || a->stop_fd < 0 ||
 	    timerfd_settime(a->timer_fd, 0, &every, NULL))
 		return -errno;
-	error = watch_for(a, a->timer_fd);
+	error = agent_watch_for(a, a->timer_fd);
 	if (!error)
-		error = watch_for(a, a->stop_fd);
+		error = agent_watch_for(a, a->stop_fd);
 	if (!error)
-		error = watch_for(a, watch_fd(a->watch));
+		error = agent_watch_for(a, watch_fd(a->watch));
 	if (!error && a->server)
-		error = watch_for(a, server_fd(a->server));
+		error = agent_watch_for(a, server_fd(a->server));
 	if (!error && a->otlp)
-		error = watch_for(a, otlp_fd(a->otlp));
+		error = agent_watch_for(a, otlp_fd(a->otlp));
 	return error;
 }
 
@@ -463,7 +94,7 @@ static void on_timer(struct agent *a)
 	stacks_tick(a->stacks, clock_ns(CLOCK_MONOTONIC));
 	flight_go_on(a->flight);
 	if (a->drains++ % DRAINS_PER_TICK == 0 || ingest_is_pressed(a->ingest))
-		tick(a);
+		agent_tick(a);
 	else
 		ingest_drain(a->ingest);
 }
@@ -500,7 +131,7 @@ static int run(struct agent *a, int ms, int fd)
 		if (n < 0 && fd >= 0)
 			a->is_stopped = true;
 		if (a->is_reload_wanted)
-			reload(a);
+			agent_reload_now(a);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.fd == a->timer_fd)
 				on_timer(a);
@@ -512,7 +143,7 @@ static int run(struct agent *a, int ms, int fd)
 				otlp_run(a->otlp, clock_ns(CLOCK_MONOTONIC));
 			else if (events[i].data.fd == fd &&
 				 events[i].events & (EPOLLHUP | EPOLLERR))
-				unwatch(a, fd); /* nobody is there any more: it would be an end again and again */
+				agent_unwatch(a, fd); /* nobody is there any more: it would be an end again and again */
 			else if (events[i].data.fd == fd)
 				a->is_stopped = true;
 		}
@@ -531,11 +162,16 @@ int agent_run_for_or(struct agent *a, int ms, int fd)
 {
 	int r;
 
-	if (watch_for(a, fd))
+	if (agent_watch_for(a, fd))
 		return run(a, ms, -1); /* a file: it would never wait */
 	r = run(a, ms, fd);
-	unwatch(a, fd);
+	agent_unwatch(a, fd);
 	return r;
+}
+
+void agent_reload(struct agent *a)
+{
+	a->is_reload_wanted = 1;
 }
 
 void agent_want_stacks(struct agent *a, uint64_t pool)
@@ -594,7 +230,7 @@ static int open_server(struct agent *a, const struct agent_options *o, struct di
 		.socket_path = o->socket_path ? o->socket_path : a->loaded->config.socket_path,
 		.web_config_file =
 			o->web_config_file ? o->web_config_file : a->loaded->config.web_config_file,
-		.prometheus = prometheus_options(a),
+		.prometheus = agent_prometheus_options(a),
 		.want_stacks = want_stacks,
 		.record = record,
 		.tell = tell,
@@ -654,7 +290,7 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		error = kernel_load(&limits, &a->kernel, d);
 	if (error)
 		return error;
-	set_limits(a);
+	agent_set_limits(a);
 	error = chosen_new(a->kernel, &a->loaded->choose, &a->chosen);
 	if (error)
 		return diag_set(d, error, "out of memory");
@@ -670,10 +306,9 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		error = ingest_new(a->kernel, a->model, a->targets, a->chosen, &a->ingest);
 	if (error)
 		return diag_set(d, error, "starting failed: %s", strerror(-error));
-	set_recipe_folders(a);
-	read_recipes(a);
+	agent_read_recipes(a);
 	a->otlp_of = a->loaded;
-	error = open_otlp(a);
+	error = agent_open_otlp(a);
 	if (!error)
 		error = watch_new(a->targets, a->chosen, o->meter, &a->watch);
 	if (!error)
@@ -696,7 +331,7 @@ int agent_new(const struct agent_options *options, struct agent **ret, struct di
 	error = host_check_pids("/proc", d);
 	if (!error)
 		error = loaded_read(options->config_file, LOADED_FILE_AND_ENVIRONMENT,
-				    options->in_process ? NULL : warn, &a->loaded, d);
+				    options->in_process ? NULL : agent_warn, &a->loaded, d);
 	if (!error)
 		a->reloaded_wall_s = (double)clock_ns(CLOCK_REALTIME) / 1e9;
 	if (!error)

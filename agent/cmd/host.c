@@ -284,27 +284,40 @@ static void list_besides(uint64_t has, struct buffer *ret)
 		buffer_printf(ret, " and %u more", n - BESIDES_SHOWN);
 }
 
-static void check_rights(const struct host *h, json_t *checks)
+/* As bits, the effective ones; false: they cannot be seen. */
+static bool read_rights(const struct host *h, uint64_t *ret)
 {
 	CLEANUP(buffer_done) struct buffer status = { 0 };
-	CLEANUP(buffer_done) struct buffer names = { 0 };
-	CLEANUP(buffer_done) struct buffer means = { 0 };
-	CLEANUP(buffer_done) struct buffer besides = { 0 };
-	const char *whose = h->is_agent ? "the agent" : "this user", *value = NULL;
+	const char *value = NULL;
 	char file[64];
-	bool is_needed;
 
 	name_in_proc(h, "status", file, sizeof(file));
 	if (!read_text(h->proc, file, &status))
 		value = find_value(&status, "CapEff:");
-	if (!value) {
+	if (value)
+		*ret = strtoull(value, NULL, 16);
+	return value;
+}
+
+static void check_rights(const struct host *h, json_t *checks)
+{
+	CLEANUP(buffer_done) struct buffer names = { 0 };
+	CLEANUP(buffer_done) struct buffer means = { 0 };
+	CLEANUP(buffer_done) struct buffer besides = { 0 };
+	const char *whose = h->is_agent ? "the agent" : "this user";
+	bool is_needed;
+	uint64_t has;
+	char file[64];
+
+	if (!read_rights(h, &has)) {
+		name_in_proc(h, "status", file, sizeof(file));
 		checks_add(checks, "look", "capabilities", "what the agent may do is not known",
 			   "ask where the agent runs, or as root", "cannot be seen: %s/%s", h->proc,
 			   file);
 		return;
 	}
-	is_needed = list_missing(strtoull(value, NULL, 16), &names, &means);
-	list_besides(strtoull(value, NULL, 16), &besides);
+	is_needed = list_missing(has, &names, &means);
+	list_besides(has, &besides);
 	if (!names.n)
 		checks_add(checks, "ok", "capabilities", NULL, NULL,
 			   "%s has all that are needed, and besides: %s", whose,
@@ -319,6 +332,27 @@ static void check_rights(const struct host *h, json_t *checks)
 		checks_add(checks, is_needed ? "bad" : "look", "capabilities", means.data,
 			   "give it them (AmbientCapabilities= of its unit), or run it as root",
 			   "%s does not have %s", whose, names.data);
+}
+
+/* Debian and Ubuntu have a level above 2 at which CAP_PERFMON is not enough; seen on Debian's 6.1, 6.12 and 7.3. */
+static void check_sampling(const struct host *h, json_t *checks)
+{
+	char level[LINE_BYTES];
+	uint64_t has = 0;
+
+	if (read_line(h->proc, "sys/kernel/perf_event_paranoid", level, sizeof(level)))
+		checks_add(checks, "ok", "sampling", NULL, NULL, "its limit cannot be seen here");
+	else if (atoi(level) > 2 && read_rights(h, &has) && !(has >> CAP_SYS_ADMIN_NUMBER & 1))
+		checks_add(
+			checks, "look", "sampling",
+			"a holder that computes while it is looked at is shown without its present stack",
+			"sudo sysctl kernel.perf_event_paranoid=2, and in /etc/sysctl.d to keep it; or leave it: all else is as it would be",
+			"kernel.perf_event_paranoid is %s, at which threads on a CPU are sampled by CAP_SYS_ADMIN alone",
+			level);
+	else
+		checks_add(checks, "ok", "sampling", NULL, NULL,
+			   "threads on a CPU can be sampled (kernel.perf_event_paranoid is %s)",
+			   level);
 }
 
 static void check_memlock(const struct host *h, json_t *checks)
@@ -469,6 +503,7 @@ json_t *host_checks(const struct host *h)
 	check_jit(h, checks);
 	check_lockdown(h, checks);
 	check_rights(h, checks);
+	check_sampling(h, checks);
 	check_memlock(h, checks);
 	check_tracefs(h, checks);
 	check_clock(h, checks);

@@ -54,13 +54,13 @@ static int make(struct loaded *l, const char *path, enum loaded_from from, otlp_
 	int error = choose_init(&l->choose, &l->config, find_user, d);
 
 	if (error == -EINVAL)
-		config_blame(&l->environment, "processes", file, d);
+		config_blame(&l->file, &l->environment, "processes", file, d);
 	if (error || (!warn && from != LOADED_FILE))
 		return error;
 	error = otlp_settings_read(&l->config, from == LOADED_FILE ? no_variable : get_variable,
 				   warn, NULL, &l->otlp, d);
 	if (error == -EINVAL)
-		config_blame(&l->environment, "otlp", file, d);
+		config_blame(&l->file, &l->environment, "otlp", file, d);
 	return error;
 }
 

@@ -8,7 +8,8 @@
 #ifdef HAVE_LIBSYSTEMD
 
 #include <systemd/sd-daemon.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 void notify_ready(void)
 {
@@ -22,12 +23,8 @@ void notify_alive(void)
 
 void notify_reloading(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-		   (unsigned long long)now.tv_sec * 1000000 +
-			   (unsigned long long)now.tv_nsec / 1000);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		   (long long)clock_ns(CLOCK_MONOTONIC) / 1000);
 }
 
 void notify_stopping(void)

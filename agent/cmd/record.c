@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/text.h"
 #include "cmd/command.h"
@@ -112,22 +112,15 @@ static int fetch(const struct invocation *in, struct source *source, struct outp
 	}
 }
 
-static double monotonic_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Until a signal comes, or the time is over. */
 static int go_on(const struct invocation *in, struct source *source, struct output *o,
 		 struct diag *d)
 {
-	double end_s = in->seconds ? monotonic_s() + in->seconds : 0;
+	double end_s = in->seconds ? (double)clock_ns(CLOCK_MONOTONIC) / 1e9 + in->seconds : 0;
 	int r = 0;
 
-	for (unsigned int i = 1; !r && !is_ended && !(end_s && monotonic_s() >= end_s); i++) {
+	for (unsigned int i = 1;
+	     !r && !is_ended && !(end_s && (double)clock_ns(CLOCK_MONOTONIC) / 1e9 >= end_s); i++) {
 		r = source_wait(source, LOOK_MS, d);
 		if (!r && i % LOOKS == 0)
 			r = fetch(in, source, o, UINT64_MAX, d);

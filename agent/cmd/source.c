@@ -23,6 +23,7 @@
 #include "api/server.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/text.h"
 #include "cmd/agent.h"
@@ -58,22 +59,14 @@ static void sleep_ms(int ms)
 		;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Until a key comes, or a signal. A terminal that was hung up would have one for ever, and so would a file. */
 static void wait_key_ms(int ms)
 {
 	struct pollfd in = { .fd = isatty(STDIN_FILENO) ? STDIN_FILENO : -1, .events = POLLIN };
-	int64_t until_ms = now_ms() + ms;
+	int64_t until_ms = clock_ns(CLOCK_MONOTONIC) / 1000000 + ms;
 
 	if (poll(&in, 1, ms) > 0 && in.revents & (POLLHUP | POLLERR | POLLNVAL))
-		sleep_ms((int)(until_ms - now_ms()));
+		sleep_ms((int)(until_ms - clock_ns(CLOCK_MONOTONIC) / 1000000));
 }
 
 static void clean_strings(json_t *json)
@@ -379,7 +372,7 @@ static int play_for(struct source *s, int64_t ms, struct diag *d)
 
 int source_wait_key(struct source *s, int ms, struct diag *d)
 {
-	int64_t begin_ms = now_ms();
+	int64_t begin_ms = clock_ns(CLOCK_MONOTONIC) / 1000000;
 	bool has_key = isatty(STDIN_FILENO);
 	int r = 0;
 
@@ -389,7 +382,7 @@ int source_wait_key(struct source *s, int ms, struct diag *d)
 	else
 		wait_key_ms(ms);
 	if (s->player)
-		return play_for(s, now_ms() - begin_ms, d);
+		return play_for(s, clock_ns(CLOCK_MONOTONIC) / 1000000 - begin_ms, d);
 	return r < 0 ? diag_set(d, r, "the agent stopped: %s", strerror(-r)) : 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config.c - see config.h. The surprise: libinih goes on after a line that was refused and returns the number of the first one; so
- * the first complaint is the one that is kept.
+ * config.c - see config.h. The surprise: libinih goes on after a line that was refused, so the first complaint is the one that is kept; and it does not say
+ * which line it is at, so lines are counted as they are read for it.
  */
 #include "config/config.h"
 
@@ -17,6 +17,9 @@
 struct reading {
 	struct config *config;
 	struct diag *d;
+	FILE *file;
+	unsigned int line;
+	bool is_within; /* what was read last did not end with the line */
 	int error;
 };
 
@@ -116,15 +119,49 @@ static int set_label(struct config *c, const char *name, const char *value, stru
 
 /* ---- keys ---------------------------------------------------------------------------------------------------------------- */
 
-/* 1 = set, 0 = no such key, negative = bad value (the diag is filled) */
+/* Whether text is one of some words, which blanks part; or else -EINVAL, and what was expected. */
+static int check_word(const char *name, const char *words, const char *text, struct diag *d)
+{
+	char list[128] = "";
+	size_t n_list = 0, n;
+
+	for (const char *at = words; *at; at += n + (at[n] != 0)) {
+		n = strcspn(at, " ");
+		if (strlen(text) == n && !memcmp(text, at, n))
+			return 0;
+		n_list += (size_t)snprintf(list + n_list, sizeof(list) - n_list, "%s%.*s",
+					   at == words ? ""
+					   : at[n]     ? ", "
+						       : " or ",
+					   (int)n, at);
+	}
+	return diag_set(d, -EINVAL, "%s: expected %s, not %.64s", name, list, text);
+}
+
+static int set_word(char **at, const char *name, const char *words, const char *value,
+		    struct diag *d)
+{
+	int error = check_word(name, words, value, d);
+
+	if (!error && set_string(at, value, words))
+		error = diag_set(d, -ENOMEM, "out of memory");
+	return error ? error : 1;
+}
+
+/* 1 = set, 0 = no such key, negative = bad value (the diag is filled). Line 0: not a file's. */
 static int set_key(struct config *c, const char *section, const char *name, const char *value,
-		   struct diag *d)
+		   unsigned int line, struct diag *d)
 {
 #define KEY_STRING(s, n, member, when, otherwise, text)                                            \
-	if (!strcmp(section, s) && !strcmp(name, n))                                               \
+	if (!strcmp(section, s) && !strcmp(name, n)) {                                             \
+		c->member##_line = line;                                                           \
 		return set_string(&c->member, value, otherwise)                                    \
 			       ? diag_set(d, -ENOMEM, "out of memory")                             \
-			       : 1;
+			       : 1;                                                                \
+	}
+#define KEY_WORD(s, n, member, when, otherwise, words, text)                                       \
+	if (!strcmp(section, s) && !strcmp(name, n))                                               \
+		return set_word(&c->member, n, words, value, d);
 #define KEY_SECRET(s, n, member, when, otherwise, text)                                            \
 	KEY_STRING(s, n, member, when, otherwise, text)
 #define KEY_NUMBER(s, n, member, when, otherwise, least, most, text)                               \
@@ -144,105 +181,49 @@ static int on_line(void *user, const char *section, const char *name, const char
 
 	if (r->error)
 		return 1;
-	result = !strcmp(section, "labels") ? set_label(r->config, name, value, r->d)
-					    : set_key(r->config, section, name, value, r->d);
+	result = !strcmp(section, "labels")
+			 ? set_label(r->config, name, value, r->d)
+			 : set_key(r->config, section, name, value, r->line, r->d);
 	if (result == 0)
 		result = diag_set(r->d, -EINVAL, "there is no key %.64s in section [%.64s]", name,
 				  section);
-	if (result < 0)
+	if (result < 0) {
 		r->error = result;
+		r->d->line = r->line;
+	}
 	return result > 0;
 }
 
-static int check_method(struct config *c, struct diag *d)
+static char *next_line(char *text, int size, void *reading)
 {
-	const char *text = c->probe_method_text;
+	struct reading *r = reading;
 
-	c->probe_method = text && !strcmp(text, "perf") ? CONFIG_PROBE_PERF : CONFIG_PROBE_AUTO;
-	if (text && strcmp(text, "perf") && strcmp(text, "auto"))
-		return diag_set(d, -EINVAL, "method: expected auto or perf, not %.64s", text);
-	return 0;
+	if (!fgets(text, size, r->file))
+		return NULL;
+	r->line += !r->is_within;
+	r->is_within = !strchr(text, '\n');
+	return text;
 }
 
-static int check_pid_label(struct config *c, struct diag *d)
+static bool is(const char *given, const char *word)
 {
-	const char *text = c->pid_label_text;
-
-	c->has_pid_label = text && !strcmp(text, "yes");
-	if (text && strcmp(text, "yes") && strcmp(text, "no"))
-		return diag_set(d, -EINVAL, "pid_label: expected yes or no, not %.64s", text);
-	return 0;
+	return given && !strcmp(given, word);
 }
 
-static int check_mode(struct config *c, struct diag *d)
+/* What some words mean. */
+static void derive(struct config *c)
 {
-	const char *text = c->recipe_mode_text;
-
-	c->is_fields_only = text && !strcmp(text, "fields");
-	if (text && strcmp(text, "fields") && strcmp(text, "full"))
-		return diag_set(d, -EINVAL, "mode: expected full or fields, not %.64s", text);
-	return 0;
-}
-
-static int check_traffic(struct config *c, struct diag *d)
-{
-	static const char *const words[] = {
-		[CONFIG_TRAFFIC_AUTO] = "auto",
-		[CONFIG_TRAFFIC_LENGTHS] = "lengths",
-		[CONFIG_TRAFFIC_FUNCTIONS] = "functions",
-		[CONFIG_TRAFFIC_NONE] = "none",
-	};
-	const char *text = c->traffic_text ? c->traffic_text : words[CONFIG_TRAFFIC_AUTO];
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (strcmp(text, words[i]))
-			continue;
-		c->traffic = (enum config_traffic)i;
-		return 0;
-	}
-	return diag_set(d, -EINVAL, "traffic: expected auto, lengths, functions or none, not %.64s",
-			text);
-}
-
-static int check_taken(struct config *c, struct diag *d)
-{
-	const char *text = c->taken_stacks_text;
-
-	c->taken_stacks = text && !strcmp(text, "all")    ? CONFIG_TAKEN_ALL
-			  : text && !strcmp(text, "none") ? CONFIG_TAKEN_NONE
-							  : CONFIG_TAKEN_AUTO;
-	if (text && c->taken_stacks == CONFIG_TAKEN_AUTO && strcmp(text, "auto"))
-		return diag_set(d, -EINVAL, "taken_stacks: expected auto, all or none, not %.64s",
-				text);
-	return 0;
-}
-
-static int check_flight(struct config *c, struct diag *d)
-{
-	const char *text = c->flight_text;
-
-	c->is_flight_off = text && !strcmp(text, "off");
-	if (text && strcmp(text, "off") && strcmp(text, "on"))
-		return diag_set(d, -EINVAL, "flight: expected on or off, not %.64s", text);
-	return 0;
-}
-
-/* What is more than a string or a number. */
-static int check_words(struct config *c, struct diag *d)
-{
-	int error = check_method(c, d);
-
-	if (!error)
-		error = check_mode(c, d);
-	if (!error)
-		error = check_traffic(c, d);
-	if (!error)
-		error = check_taken(c, d);
-	if (!error)
-		error = check_pid_label(c, d);
-	if (!error)
-		error = check_flight(c, d);
-	return error;
+	c->probe_method = is(c->probe_method_text, "perf") ? CONFIG_PROBE_PERF : CONFIG_PROBE_AUTO;
+	c->has_pid_label = is(c->pid_label_text, "yes");
+	c->is_fields_only = is(c->recipe_mode_text, "fields");
+	c->is_flight_off = is(c->flight_text, "off");
+	c->traffic = is(c->traffic_text, "lengths")     ? CONFIG_TRAFFIC_LENGTHS
+		     : is(c->traffic_text, "functions") ? CONFIG_TRAFFIC_FUNCTIONS
+		     : is(c->traffic_text, "none")      ? CONFIG_TRAFFIC_NONE
+							: CONFIG_TRAFFIC_AUTO;
+	c->taken_stacks = is(c->taken_stacks_text, "all")    ? CONFIG_TAKEN_ALL
+			  : is(c->taken_stacks_text, "none") ? CONFIG_TAKEN_NONE
+							     : CONFIG_TAKEN_AUTO;
 }
 
 int config_read(const char *path, struct config *ret, struct diag *d)
@@ -258,13 +239,13 @@ int config_read(const char *path, struct config *ret, struct diag *d)
 	snprintf(r.d->file, sizeof(r.d->file), "%s", path ? path : CONFIG_FILE);
 	if (!f)
 		return diag_set(r.d, -errno, "cannot be opened: %s", strerror(errno));
-	line = ini_parse_file(f, on_line, &r);
-	if (line > 0)
+	r.file = f;
+	line = ini_parse_stream(next_line, &r, on_line, &r);
+	if (!r.error && line > 0) {
 		r.d->line = (unsigned int)line;
-	if (!r.error && line > 0)
 		r.error = diag_set(r.d, -EINVAL, "expected [section] or key = value");
-	if (!r.error)
-		r.error = check_words(ret, r.d);
+	}
+	derive(ret);
 	if (r.error)
 		config_done(ret);
 	else
@@ -305,7 +286,7 @@ static int set_variable(struct config *c, const char *variable, const char *valu
 	}
 #define KEY_STRING(section, key, member, when, otherwise, text)                                    \
 	if (!strcmp(variable, name_variable(section, key, name)))                                  \
-		return set_key(c, section, key, value, d);
+		return set_key(c, section, key, value, 0, d);
 #define KEY_SECRET(section, key, member, when, otherwise, text)                                    \
 	KEY_STRING(section, key, member, when, otherwise, text)
 #define KEY_NUMBER(section, key, member, when, otherwise, least, most, text)                       \
@@ -328,27 +309,30 @@ int config_read_environment(char *const *environment, struct config *ret, struct
 			continue;
 		snprintf(variable, sizeof(variable), "%.*s", (int)n, *environment);
 		result = set_variable(ret, variable, *environment + n + 1, d);
-		if (result > 0)
-			result = check_words(ret, d);
 		if (result < 0)
 			snprintf(d->file, sizeof(d->file), "%s", variable);
 	}
+	derive(ret);
 	if (result < 0)
 		config_done(ret);
 	return result < 0 ? result : 0;
 }
 
-void config_blame(const struct config *environment, const char *section, const char *file,
-		  struct diag *d)
+void config_blame(const struct config *file, const struct config *environment, const char *section,
+		  const char *path, struct diag *d)
 {
 	size_t n = strcspn(d->text, ":");
 	char name[VARIABLE_BYTES];
 
-	snprintf(d->file, sizeof(d->file), "%s", file);
+	snprintf(d->file, sizeof(d->file), "%s", path);
 #define KEY_STRING(s, key, member, when, otherwise, text_)                                         \
-	if (environment->member && !strcmp(section, s) && n == strlen(key) &&                      \
-	    !strncmp(d->text, key, n))                                                             \
-		snprintf(d->file, sizeof(d->file), "%s", name_variable(section, key, name));
+	if (!strcmp(section, s) && n == strlen(key) && !strncmp(d->text, key, n)) {                \
+		d->line = environment->member ? 0 : file->member##_line;                           \
+		if (environment->member)                                                           \
+			snprintf(d->file, sizeof(d->file), "%s",                                   \
+				 name_variable(section, key, name));                               \
+	}
+#define KEY_WORD(s, key, member, when, otherwise, words, text_)
 #define KEY_SECRET(s, key, member, when, otherwise, text)                                          \
 	KEY_STRING(s, key, member, when, otherwise, text)
 #include "config/config_keys.def"
@@ -384,7 +368,8 @@ int config_overlay(struct config *c, const struct config *over)
 	for (size_t i = 0; !error && i < over->n_labels; i++)
 		if (set_label(c, over->label[i].name, over->label[i].value, &unused) < 0)
 			error = -ENOMEM; /* or one too many */
-	return error ? error : check_words(c, &unused);
+	derive(c);
+	return error;
 }
 
 static bool is_same_text(const char *a, const char *b)
@@ -397,7 +382,6 @@ enum when { RELOAD, RESTART };
 int config_keep(struct config *c, const struct config *running,
 		void (*told)(void *context, const char *section, const char *name), void *context)
 {
-	struct diag unused = { 0 };
 	int error = 0;
 
 #define TELL(section, name)                                                                        \
@@ -417,7 +401,8 @@ int config_keep(struct config *c, const struct config *running,
 	}
 #include "config/config_keys.def"
 #undef TELL
-	return error ? error : check_words(c, &unused);
+	derive(c);
+	return error;
 }
 
 bool config_is_same(const struct config *a, const struct config *b, const char *section)

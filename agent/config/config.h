@@ -31,10 +31,13 @@ struct config_label {
 	char *name, *value;
 };
 
-/* Strings are owned; NULL = not given, the default holds. A number of 0 = likewise. */
+/* Strings are owned; NULL = not given, the default holds. A number of 0 = likewise. The line is that of the file; 0 = none. */
 struct config {
-#define KEY_STRING(section, name, member, when, otherwise, text) char *member;
-#define KEY_SECRET(section, name, member, when, otherwise, text) char *member;
+#define KEY_STRING(section, name, member, when, otherwise, text)                                   \
+	char *member;                                                                              \
+	unsigned int member##_line;
+#define KEY_SECRET(section, name, member, when, otherwise, text)                                   \
+	KEY_STRING(section, name, member, when, otherwise, text)
 #define KEY_NUMBER(section, name, member, when, otherwise, least, most, text) uint32_t member;
 #include "config/config_keys.def"
 	struct config_label label[CONFIG_LABELS];
@@ -68,9 +71,9 @@ int config_keep(struct config *c, const struct config *running,
 /* Whether all keys of a section are the same in both. */
 bool config_is_same(const struct config *a, const struct config *b, const char *section);
 
-/* d->text begins with a key of that section: d->file becomes the variable, where `environment` gives the key, or else the file. */
-void config_blame(const struct config *environment, const char *section, const char *file,
-		  struct diag *d);
+/* d->text begins with a key of that section: d->file becomes the variable, where `environment` gives the key, or else `path`, with the line in `file`. */
+void config_blame(const struct config *file, const struct config *environment, const char *section,
+		  const char *path, struct diag *d);
 
 void config_done(struct config *c);
 

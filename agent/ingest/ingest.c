@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "bpf/books.h"
 #include "ingest/fields.h"
 #include "ingest/inventory.h"
@@ -65,14 +65,6 @@ struct ingest {
 	int64_t read_ns; /* of a walk in batches: when what is at hand was read */
 };
 
-static int64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static int on_story(void *context, void *data, size_t size)
 {
 	struct ingest *in = context;
@@ -102,7 +94,7 @@ int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struc
 			     PER_CPU_WORDS * sizeof(*in->per_cpu));
 	error = in->per_cpu && in->n_cpus > 0 ? inventory_new(&in->inventory) : -ENOMEM;
 	if (!error)
-		inventory_begin(in->inventory, k, monotonic_ns()); /* whole, and in no tick */
+		inventory_begin(in->inventory, k, clock_ns(CLOCK_MONOTONIC)); /* whole, and in no tick */
 	if (!error) {
 		in->ring =
 			ring_buffer__new(kernel_map_fd(k, KERNEL_MAP_STORIES), on_story, in, NULL);
@@ -133,7 +125,7 @@ void ingest_free(struct ingest *in)
 void ingest_drain(struct ingest *in)
 {
 	ring_buffer__consume(in->ring);
-	inventory_go_on(in->inventory, in->kernel, monotonic_ns());
+	inventory_go_on(in->inventory, in->kernel, clock_ns(CLOCK_MONOTONIC));
 }
 
 bool ingest_is_pressed(const struct ingest *in)
@@ -195,7 +187,7 @@ static void walk_batch(struct ingest *in, enum kernel_map which, size_t key_size
 					     &n, NULL);
 		if (error && error != -ENOENT)
 			break;
-		in->read_ns = monotonic_ns();
+		in->read_ns = clock_ns(CLOCK_MONOTONIC);
 		for (uint32_t i = 0; i < n; i++)
 			each(in, keys + i * key_size, values + i * value_size);
 		total += n;
@@ -274,7 +266,7 @@ static int read_books(struct ingest *in, const struct ps_pool_key *key, struct p
 		if (bpf_map_lookup_elem(fd, key, ret))
 			return -ENOENT;
 		if (ps_books_are_whole(ret)) {
-			in->read_ns = monotonic_ns();
+			in->read_ns = clock_ns(CLOCK_MONOTONIC);
 			return 0;
 		}
 	}
@@ -630,7 +622,7 @@ static void each_family(struct ingest *in, const void *at)
 		bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_FAMILIES), key);
 	else if (has_place || key->proc.tgid)
 		model_feed_family(in->model, key, &books, has_place ? &place : NULL,
-				  monotonic_ns());
+				  clock_ns(CLOCK_MONOTONIC));
 	in->has_families = true;
 }
 
@@ -707,7 +699,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	resources_tick_end(&in->resources);
 	if (in->has_met)
 		kernel_meet_threads(in->kernel);
-	progress_tick(&in->progress, in->kernel, in->model, monotonic_ns());
+	progress_tick(&in->progress, in->kernel, in->model, clock_ns(CLOCK_MONOTONIC));
 	walk_batch(in, KERNEL_MAP_STANDSTILLS, sizeof(struct ps_proc_key),
 		   sizeof(struct ps_standstill), each_standstill); /* before their pools */
 	read_pools(in);
@@ -737,6 +729,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	read_losses(in);
 	in->report.losses[PS_LOSS_attributes_left_out] +=
 		in->resources.n_left_out + model_n_attributes_left_out(in->model);
+	in->report.losses[PS_LOSS_program_busy] += kernel_n_skipped(in->kernel);
 	in->report.losses[PS_LOSS_endpoints_full] += inventory_n_unfollowed(in->inventory);
 	in->report.used[KERNEL_MAP_UNIX] = inventory_n_followed(in->inventory);
 	in->report.inventory_s = inventory_seconds(in->inventory);

@@ -9,13 +9,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
 /* out of memory in a hash table is an error here, not an exit; the element is then not in the table */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+
+#include "base/clock.h"
 
 #define SOCKETS_MAX 200000
 #define ENDPOINTS_MAX 16384
@@ -347,14 +348,6 @@ static void sweep(struct inventory *v, struct kernel *k)
 	}
 }
 
-static double seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static void begin_pass(struct inventory *v, int64_t now_ns)
 {
 	v->now_ns = now_ns;
@@ -388,7 +381,7 @@ int inventory_begin(struct inventory *v, struct kernel *k, int64_t now_ns)
 
 int inventory_go_on(struct inventory *v, struct kernel *k, int64_t now_ns)
 {
-	double begin = seconds_now();
+	double begin = (double)clock_ns(CLOCK_THREAD_CPUTIME_ID) / 1e9;
 	int result;
 
 	if (!v->is_going_on && !v->is_wanted)
@@ -397,7 +390,7 @@ int inventory_go_on(struct inventory *v, struct kernel *k, int64_t now_ns)
 		begin_pass(v, now_ns);
 	v->kernel = k;
 	result = kernel_inventory(k, v->pass == 1 ? -1 : SLICE_NS, take, v);
-	v->spent += seconds_now() - begin;
+	v->spent += (double)clock_ns(CLOCK_THREAD_CPUTIME_ID) / 1e9 - begin;
 	if (result > 0)
 		end_pass(v, k, now_ns);
 	if (result < 0)

@@ -10,10 +10,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 static int read_small(const char *path, char *ret, size_t size)
 {
@@ -86,14 +86,6 @@ void exe_name_parse(const char *path, char ret[static TEXT_NAME_BYTES])
 		path = slash + 1;
 	}
 	text_clean(path, n, ret, TEXT_NAME_BYTES);
-}
-
-static int64_t clock_ns(clockid_t which)
-{
-	struct timespec t;
-
-	clock_gettime(which, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* By the clocks as they are now: who sets the time of day afterwards does not move it. */

@@ -9,11 +9,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* out of memory in a hash table is an error here, not an exit; the element is then not in the table */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+
+#include "base/clock.h"
 
 #define S 1000000000ll
 #define EACH_NS (60 * S)
@@ -29,14 +30,6 @@ struct resource_look {
 	bool is_fed;
 	UT_hash_handle hh;
 };
-
-static int64_t clock_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * S + t.tv_nsec;
-}
 
 static void look_free(struct resources *r, struct resource_look *v)
 {
@@ -159,7 +152,7 @@ void resources_feed(struct resources *r, struct model *m, const struct ps_proc_k
 	v->is_fed = true;
 	if (v->next_ns > r->now_ns || r->spent_ns > RESOURCES_NS)
 		return;
-	begun_ns = clock_now_ns();
+	begun_ns = clock_ns(CLOCK_MONOTONIC);
 	look(r, m, v);
-	r->spent_ns += clock_now_ns() - begun_ns;
+	r->spent_ns += clock_ns(CLOCK_MONOTONIC) - begun_ns;
 }

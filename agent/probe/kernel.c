@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "probe/kernel_parts.h"
 
 static struct bpf_map *map_of(const struct kernel *k, enum kernel_map which)
@@ -404,6 +404,23 @@ void kernel_choose(struct kernel *k, bool is_on)
 		kernel_take_in(k, pid);
 }
 
+uint64_t kernel_n_skipped(const struct kernel *k)
+{
+	struct bpf_program *p;
+	uint64_t n = 0;
+
+	bpf_object__for_each_program(p, k->skel->obj)
+	{
+		struct bpf_prog_info info = { 0 };
+		uint32_t size = sizeof(info);
+
+		if (bpf_program__fd(p) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size))
+			n += info.recursion_misses;
+	}
+	return n;
+}
+
 uint32_t kernel_n_left_out(const struct kernel *k)
 {
 	return __atomic_load_n(&k->skel->bss->ps_n_left_out, __ATOMIC_RELAXED);
@@ -485,14 +502,6 @@ void kernel_forget_unix(struct kernel *k, const struct ps_endpoint_key *key, uin
 
 /* ---- the inventory ------------------------------------------------------------------------------------------------------ */
 
-static int64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 void kernel_end_pass(struct kernel *k)
 {
 	if (k->pass_fd >= 0)
@@ -510,14 +519,15 @@ static ssize_t read_pass(struct kernel *k, int64_t until_ns)
 		k->skel->bss->ps_pass_until_ns = (uint64_t)until_ns;
 		n = read(k->pass_fd, (char *)k->pass + k->pass_held,
 			 sizeof(k->pass) - k->pass_held);
-	} while (n < 0 && (errno == EAGAIN || errno == EINTR) && monotonic_ns() < until_ns);
+	} while (n < 0 && (errno == EAGAIN || errno == EINTR) &&
+		 clock_ns(CLOCK_MONOTONIC) < until_ns);
 	return n;
 }
 
 int kernel_inventory(struct kernel *k, int64_t budget_ns,
 		     void (*take)(void *context, const struct ps_inventory *r), void *context)
 {
-	int64_t until_ns = budget_ns < 0 ? INT64_MAX : monotonic_ns() + budget_ns;
+	int64_t until_ns = budget_ns < 0 ? INT64_MAX : clock_ns(CLOCK_MONOTONIC) + budget_ns;
 	const size_t size = sizeof(*k->pass);
 	ssize_t n;
 
@@ -544,6 +554,6 @@ int kernel_inventory(struct kernel *k, int64_t budget_ns,
 		memmove(k->pass, (char *)k->pass + k->pass_held - k->pass_held % size,
 			k->pass_held % size);
 		k->pass_held %= size;
-	} while (monotonic_ns() < until_ns);
+	} while (clock_ns(CLOCK_MONOTONIC) < until_ns);
 	return 0;
 }

@@ -194,6 +194,12 @@ void kernel_leave_out(struct kernel *k, uint32_t tgid);
 void kernel_take_in(struct kernel *k, uint32_t tgid);
 uint32_t kernel_n_left_out(const struct kernel *k);
 
+/*
+ * How often one of our programs was not run since its CPU was within it already (bpf_prog_info.recursion_misses; not told of those of uprobes, which are
+ * always run). Some us: a call into the kernel for each.
+ */
+uint64_t kernel_n_skipped(const struct kernel *k);
+
 /* Threads that are followed, and how many may be. */
 uint32_t kernel_n_threads(const struct kernel *k);
 uint32_t kernel_threads_limit(const struct kernel *k);

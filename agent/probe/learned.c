@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "discover/mapped.h"
 #include "discover/symbols.h"
 
@@ -160,14 +160,6 @@ static void answer(struct learned *l, const struct ps_call_key *key, const struc
 	bpf_map_update_elem(map_fd(l), key, &state, BPF_EXIST);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void learned_poll(struct learned *l, const struct target *(*parent)(void *context, uint32_t slot),
 		  void *context)
 {
@@ -180,9 +172,10 @@ void learned_poll(struct learned *l, const struct target *(*parent)(void *contex
 
 	if (n_wanted == l->n_answered)
 		return;
-	until_ms = now_ms() + POLL_MS;
+	until_ms = clock_ns(CLOCK_MONOTONIC) / 1000000 + POLL_MS;
 	error = bpf_map_get_next_key(map_fd(l), NULL, &next);
-	for (uint32_t i = 0; !error && i < 2 * most && now_ms() < until_ms; i++) {
+	for (uint32_t i = 0;
+	     !error && i < 2 * most && clock_ns(CLOCK_MONOTONIC) / 1000000 < until_ms; i++) {
 		const struct target *g;
 
 		key = next;

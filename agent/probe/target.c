@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "discover/argspec.h"
 #include "probe/attach.h"
 
@@ -203,14 +203,6 @@ static int site_take_slots(struct target_store *s, struct site *site, struct dia
 	return 0;
 }
 
-static int64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* Writes the specs, attaches what has no problem, arms. spec[i] belongs to site[i]. */
 static int target_attach(struct target_store *s, struct target *t, int fd, struct ps_spec *spec,
 			 struct diag *d)
@@ -246,7 +238,7 @@ static int target_attach(struct target_store *s, struct target *t, int fd, struc
 		return diag_set(d, -ENOENT, "%s", t->problem[0] ? t->problem : "no usable point");
 	error = attachment_new(s->kernel, fd, sites, n, t->pid, &t->attachment, d);
 	if (!error)
-		arm(s, t->index, (uint64_t)monotonic_ns());
+		arm(s, t->index, (uint64_t)clock_ns(CLOCK_MONOTONIC));
 	return error;
 }
 

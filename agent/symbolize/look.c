@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/cleanup.h"
 #include "discover/symbols.h"
 #include "symbolize/goroutine.h"
@@ -25,6 +26,7 @@
 #define STACK_BYTES (256u << 10)	/* of a stack; what lies deeper is cut */
 #define RED_ZONE 128	/* below the stack pointer, and in use */
 #define TRIES 10	/* to find a thread asleep, or waiting for a CPU */
+#define ROUNDS 2	/* of such tries, and of a sample of one that runs after each */
 #define PAUSE_NS 500000
 #define CALL_WORD 15	/* the number of the system call, in x86-64's struct pt_regs */
 #define CALLS_MAX 1024
@@ -222,44 +224,67 @@ static void describe_wait(struct look *l, const struct ps_registers *r, struct s
 			       sizeof(s->waits_for));
 }
 
-/* Of one that runs all the time. */
-static bool catch_running(struct look *l, uint32_t tid, struct ps_registers *ret,
-			  struct unwind_memory *memory, struct stack *s)
+/* Of one that runs: 0, or negative, -ETIMEDOUT: it did not run any more, or not for long. */
+static int catch_running(struct look *l, uint32_t tid, struct ps_registers *ret,
+			 struct unwind_memory *memory, struct stack *s)
 {
 	size_t n;
+	int error = l->kernel.sample(l->kernel.context, tid, ret, l->stack, STACK_BYTES, &n);
 
-	if (l->kernel.sample(l->kernel.context, tid, ret, l->stack, STACK_BYTES, &n)) {
-		say_problem(s, "it did neither sleep nor run for long while it was looked at");
-		return false;
-	}
+	if (error)
+		return error;
 	s->state = STACK_ON_CPU;
 	*memory = (struct unwind_memory){ ret->word[19], n, l->stack };
-	return true;
+	return 0;
 }
 
-/* A copy of the stack that goes with the registers; false: it ran all the time, or has ended. */
-static bool catch_asleep(struct look *l, uint32_t tid, struct ps_registers *ret,
-			 struct unwind_memory *memory, struct stack *s)
+/* The same of one that does not run just now: -ETIMEDOUT: it ran all the time. -ESRCH: it has ended. */
+static int catch_asleep(struct look *l, uint32_t tid, struct ps_registers *ret,
+			struct unwind_memory *memory, struct stack *s)
 {
 	for (int i = 0; i < TRIES; i++) {
 		struct ps_registers after;
 
 		if (i)
 			pause_shortly();
-		if (l->kernel.read(l->kernel.context, tid, ret) || ret->tgid != l->pid) {
-			s->state = STACK_GONE;
-			say_problem(s, "the thread has ended");
-			return false;
-		}
+		if (l->kernel.read(l->kernel.context, tid, ret) || ret->tgid != l->pid)
+			return -ESRCH;
 		s->state = state_of(ret);
 		if (ret->is_on_cpu)
 			continue;
 		*memory = copy_stack(l, ret->word[19]);
 		if (!l->kernel.read(l->kernel.context, tid, &after) && !after.is_on_cpu &&
 		    after.switches == ret->switches)
-			return true;
+			return 0;
 	}
-	return catch_running(l, tid, ret, memory, s);
+	return -ETIMEDOUT;
+}
+
+/*
+ * A copy of the stack that goes with the registers; false: there is none, and why is said. One that waits for a CPU while it should be met running is met
+ * waiting for it by the next round.
+ */
+static bool catch (struct look *l, uint32_t tid, struct ps_registers *ret,
+		   struct unwind_memory *memory, struct stack *s)
+{
+	int error = -ETIMEDOUT;
+
+	for (int i = 0; i < ROUNDS && error == -ETIMEDOUT; i++) {
+		error = catch_asleep(l, tid, ret, memory, s);
+		if (error == -ETIMEDOUT)
+			error = catch_running(l, tid, ret, memory, s);
+	}
+	if (error == -ESRCH) {
+		s->state = STACK_GONE;
+		say_problem(s, "the thread has ended");
+	} else if (error == -ETIMEDOUT)
+		say_problem(s, "it did neither sleep nor run for long while it was looked at");
+	else if (error == -EACCES)
+		say_problem(s, "it runs, and may not be sampled: doctor says why");
+	else if (error)
+		snprintf(s->problem, sizeof(s->problem), "it runs, and cannot be sampled: %s",
+			 strerror(-error));
+	return !error;
 }
 
 /* The item may have been taken again since, and that be kept, or not be kept. */
@@ -289,7 +314,7 @@ static void look_at_thread(struct look *l, uint32_t tid, struct stack *s)
 	struct ps_registers r;
 
 	s->on_tid = tid;
-	if (!catch_asleep(l, tid, &r, &memory, s))
+	if (!catch (l, tid, &r, &memory, s))
 		return;
 	number_registers(&r, registers);
 	describe_wait(l, &r, s);
@@ -361,7 +386,6 @@ static bool look_at_goroutine(struct look *l, const struct stack_of *of, struct 
 
 void look_at(struct look *l, const struct stack_of *of, struct stack *ret)
 {
-	struct timespec cpu;
 	int error;
 
 	memset(ret, 0, sizeof(*ret));
@@ -377,6 +401,5 @@ void look_at(struct look *l, const struct stack_of *of, struct stack *ret)
 		look_at_taken(l, of, ret);
 	else if (!of->goroutine || !l->is_go || !look_at_goroutine(l, of, ret))
 		look_at_thread(l, of->tid, ret);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	ret->cpu_ns = (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec;
+	ret->cpu_ns = (uint64_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }

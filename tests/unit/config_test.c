@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* config_test.c - poolscope.conf: what the file that packages ship says, keys, defaults, and what is told of a mistake. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -149,6 +150,10 @@ static void a_mistake_has_its_file_and_line_and_what_was_expected(void **state)
 		{ "[limits]\n\npools = many\n", "pools: expected a number from 16 to 1048576", 3 },
 		{ "[web]\nport = 1\n", "there is no key port in section [web]", 2 },
 		{ "[web\n", "expected [section] or key = value", 1 },
+		{ "# a\n[probes]\n\nmethod = magic\n", "method: expected auto or perf, not magic",
+		  4 },
+		{ "[labels]\na = b\npid = 7\n",
+		  "pid: expected another name, metrics have a label of this one", 3 },
 	};
 
 	(void)state;
@@ -161,6 +166,38 @@ static void a_mistake_has_its_file_and_line_and_what_was_expected(void **state)
 		assert_int_equal(d.line, cases[i].line);
 		assert_true(d.file[0]);
 	}
+}
+
+/* What is looked at when file and environment are one already. */
+static void so_has_one_in_what_is_made_of_the_keys(void **state)
+{
+	static const struct {
+		const char *text, *said;
+		unsigned int line;
+	} cases[] = {
+		{ "[web]\n[processes]\n\nexclude_users = root, nobody-of-this-name\n",
+		  "exclude_users: ", 4 },
+		{ "[processes]\ninclude_containers = xyz\n", "include_containers: ", 2 },
+		{ "[otlp]\nendpoint = http://127.0.0.1:4318\nprotocol = smoke\n", "protocol: ", 3 },
+		{ "[otlp]\n\nendpoint = gopher://a\n", "endpoint: ", 3 },
+	};
+	static const char path[] = "build/tests/config_test.conf";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct loaded *loaded = NULL;
+		struct diag d = { 0 };
+		FILE *f = fopen(path, "we");
+
+		assert_non_null(f);
+		fputs(cases[i].text, f);
+		fclose(f);
+		assert_int_equal(loaded_read(path, LOADED_FILE, NULL, &loaded, &d), -EINVAL);
+		assert_memory_equal(d.text, cases[i].said, strlen(cases[i].said));
+		assert_string_equal(d.file, path);
+		assert_int_equal(d.line, cases[i].line);
+	}
+	unlink(path);
 }
 
 static void each_way_to_see_traffic_has_a_word(void **state)
@@ -195,6 +232,7 @@ int main(void)
 		cmocka_unit_test(each_of_its_lines_without_the_comment_sign_is_the_default),
 		cmocka_unit_test(the_agent_takes_the_defaults_that_the_list_names),
 		cmocka_unit_test(a_mistake_has_its_file_and_line_and_what_was_expected),
+		cmocka_unit_test(so_has_one_in_what_is_made_of_the_keys),
 		cmocka_unit_test(each_way_to_see_traffic_has_a_word),
 	};
 

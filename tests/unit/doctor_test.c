@@ -216,6 +216,21 @@ static void only_a_lockdown_for_confidentiality_is_bad(void **state)
 	assert_machine(m, "lockdown", "ok", "none");
 }
 
+static void a_level_at_which_threads_cannot_be_sampled_is_looked_at(void **state)
+{
+	const struct machine *m = *state;
+
+	assert_machine(m, "sampling", "ok", "cannot be seen");
+	put(m, "proc/sys/kernel/perf_event_paranoid", "3\n");
+	assert_machine(m, "sampling", "ok", "is 3");
+	put(m, "proc/7/status", "CapEff:\t000001c000080004\n"); /* all but CAP_SYS_ADMIN */
+	assert_machine(m, "sampling", "look", "is 3");
+	put(m, "proc/sys/kernel/perf_event_paranoid", "2\n");
+	assert_machine(m, "sampling", "ok", "is 2");
+	put(m, "proc/sys/kernel/perf_event_paranoid", "-1\n");
+	assert_machine(m, "sampling", "ok", "is -1");
+}
+
 static void an_agent_without_a_right_says_which_and_what_is_missing_for_it(void **state)
 {
 	struct machine *m = *state;
@@ -443,6 +458,7 @@ int main(void)
 		WITH_MACHINE(a_kernel_without_btf_is_bad),
 		WITH_MACHINE(interpreted_programs_want_a_look),
 		WITH_MACHINE(only_a_lockdown_for_confidentiality_is_bad),
+		WITH_MACHINE(a_level_at_which_threads_cannot_be_sampled_is_looked_at),
 		WITH_MACHINE(an_agent_without_a_right_says_which_and_what_is_missing_for_it),
 		WITH_MACHINE(locked_memory_matters_before_5_11_alone),
 		WITH_MACHINE(debugfs_and_tracefs_are_not_needed),
