@@ -301,6 +301,7 @@ static void read_counters(struct ingest *in, const struct ps_pool_key *key, stru
 	    process_vm_readv((pid_t)key->proc.tgid, &local, 1, &remote, 1, 0) != sizeof(handle) ||
 	    handle.magic != PS_HANDLE_MAGIC)
 		return;
+	extra->own_counts = handle.in_use_at || handle.open_at ? OWN_COUNTS_THERE : OWN_COUNTS_NONE;
 	for (int i = 0; i < READ_TRIES && (handle.in_use_at || handle.open_at); i++) {
 		int64_t in_use = read_counter(key->proc.tgid, handle.in_use_at),
 			open = read_counter(key->proc.tgid, handle.open_at);
@@ -385,7 +386,7 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 	}
 	if (books.domain)
 		read_recipe(in, key, &books, &extra);
-	else if (books.flags & PS_POOL_IMPLICIT)
+	else if (books.flags & PS_POOL_IMPLICIT && model_wants_own_counts(in->model, key))
 		read_counters(in, key, &books, &extra);
 	t_ns = in->read_ns;
 	in->read_ns = batch_ns;

@@ -63,10 +63,6 @@ static void refs_trim(struct refs *r)
 
 static void pool_free(struct model *m, struct pool *p)
 {
-	if (m->next_pool == p)
-		m->next_pool = NULL;
-	if (m->fed_pool == p)
-		m->fed_pool = NULL;
 	HASH_DEL(m->pools, p);
 	if (p->has_own_row)
 		free(p->row);
@@ -129,6 +125,8 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 	struct endpoint *e;
 
 	m->now_ns = now_ns;
+	m->next_pool = m->pools; /* as a guess, those that are fed first were met first */
+	m->fed_pool = NULL;
 	for (proc = m->processes; proc; proc = proc->hh.next)
 		proc->is_fed = proc->has_workers = false;
 	for (p = m->pools; p; p = p->hh.next) {
@@ -433,8 +431,17 @@ static void family_leave(struct model *m, struct family *f)
 	retired_leave(&m->retired, f->group, &row);
 }
 
+/* Of those who were fed, as one of them is gone. */
+static void forget_order(struct model *m)
+{
+	m->fed_pool = m->next_pool = NULL;
+	for (struct pool *p = m->pools; p; p = p->hh.next)
+		p->next_fed = NULL;
+}
+
 static void forget_unfed(struct model *m)
 {
+	bool has_gone = false;
 	struct family *f, *next_family;
 	struct process *proc, *next_proc;
 	struct pool *p, *next_pool;
@@ -445,7 +452,10 @@ static void forget_unfed(struct model *m)
 			continue;
 		pool_leave(m, p);
 		pool_free(m, p);
+		has_gone = true;
 	}
+	if (has_gone)
+		forget_order(m);
 	HASH_ITER (hh, m->endpoints, e, next_endpoint) {
 		if (e->is_fed)
 			continue;

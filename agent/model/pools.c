@@ -29,12 +29,20 @@ double whole_steps(double s)
 
 /* ---- pools ------------------------------------------------------------------------------------------------------------- */
 
+static bool is_it(const struct pool *p, const struct ps_pool_key *key)
+{
+	return p && !memcmp(&p->key, key, sizeof(*key));
+}
+
 struct pool *pool_find(const struct model *m, const struct ps_pool_key *key)
 {
-	struct pool *p = m->fed_pool;
+	struct pool *p;
 
-	if (!p || memcmp(&p->key, key, sizeof(*key)) != 0)
-		HASH_FIND(hh, m->pools, key, sizeof(*key), p);
+	if (is_it(m->fed_pool, key))
+		return m->fed_pool;
+	if (is_it(m->next_pool, key))
+		return m->next_pool;
+	HASH_FIND(hh, m->pools, key, sizeof(*key), p);
 	return p;
 }
 
@@ -43,16 +51,13 @@ bool model_has_pool(const struct model *m, const struct ps_pool_key *key)
 	return pool_find(m, key);
 }
 
-/* They are fed in the same order from tick to tick, and of very many each search is a miss of the cache. */
-static struct pool *pool_next(struct model *m, const struct ps_pool_key *key)
+/* They are fed in the same order from tick to tick, and of very many each search is a miss of the cache. So each knows who came after it the last time. */
+static void pool_is_fed(struct model *m, struct pool *p)
 {
-	struct pool *p = m->next_pool;
-
-	if (!p || memcmp(&p->key, key, sizeof(*key)) != 0)
-		p = pool_find(m, key);
-	m->next_pool = p ? p->hh.next : NULL;
+	if (m->fed_pool && m->fed_pool != p)
+		m->fed_pool->next_fed = p;
 	m->fed_pool = p;
-	return p;
+	m->next_pool = p->next_fed;
 }
 
 /* With a row by itself, until it has a place among the others. */
@@ -74,10 +79,12 @@ static struct pool *pool_new(void)
 
 static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 {
-	struct pool *p = pool_next(m, key);
+	struct pool *p = pool_find(m, key);
 
-	if (p)
+	if (p) {
+		pool_is_fed(m, p);
 		return p;
+	}
 	p = pool_new();
 	if (!p)
 		return NULL;
@@ -88,6 +95,7 @@ static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 	p->first_waits = p->first_wait_ns = UNKNOWN;
 	trend_init(&p->trend);
 	HASH_ADD(hh, m->pools, key, sizeof(p->key), p);
+	pool_is_fed(m, p);
 	return p;
 }
 
@@ -382,6 +390,8 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	p->counted_waiting = extra->counted_waiting;
 	p->is_partial = extra->is_partial;
 	p->counted_in_use = extra->counted_in_use;
+	if (extra->own_counts != OWN_COUNTS_NOT_ASKED)
+		p->has_no_own_counts = extra->own_counts == OWN_COUNTS_NONE;
 	p->is_light = extra->is_light;
 	p->is_waitless = extra->is_waitless && !extra->is_light;
 	if (p->is_light)
@@ -434,6 +444,15 @@ void model_keep_pool(struct model *m, const struct ps_pool_key *key)
 	p->n_torn++;
 	tap_put(m, RECORD_pool, key, NULL);
 	exemplars_tell(m, p);
+}
+
+/* Not all of them in the same tick. */
+bool model_wants_own_counts(const struct model *m, const struct ps_pool_key *key)
+{
+	const struct pool *p = pool_find(m, key);
+	uint64_t second = (uint64_t)m->now_ns / 1000000000;
+
+	return !p || !p->has_no_own_counts || (second + p->id) % OWN_COUNTS_TICKS == 0;
 }
 
 bool model_wants_hists(const struct model *m, const struct ps_pool_key *key)

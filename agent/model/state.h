@@ -80,6 +80,7 @@ struct pool {
 	bool is_grouped; /* by its present labels */
 	bool is_named; /* by its books or its struct, and not by us */
 	bool has_own_row; /* it lies by itself: the pool is new, or not shown */
+	struct pool *next_fed; /* the one that was fed after it the last time; NULL = no guess */
 	struct pool_row *row; /* labels and counters as of the books, and what was shown last; never NULL */
 	char *name; /* of the row, clean; owned, NULL = it was not fed yet */
 	char *library;
@@ -108,6 +109,7 @@ struct pool {
 	unsigned int drift_ticks;
 	unsigned int n_torn; /* ticks in a row without a whole copy of its books */
 	bool is_partial, is_light, is_waitless;
+	bool has_no_own_counts;
 	struct ps_endpoint_key *joined; /* the endpoint that its connections seem to go to; owned, NULL = none yet */
 	unsigned int joined_ticks; /* for so many ticks in a row */
 	int64_t first_waits, first_wait_ns; /* as the library had them when we came; UNKNOWN */
@@ -268,8 +270,8 @@ struct model {
 	struct lock_sum *lock_sums;
 	struct stall_sum *stall_sums;
 	struct pool *pools;
-	struct pool *next_pool; /* the one that is likely fed next; NULL = no guess */
 	struct pool *fed_pool; /* the one that was fed last, as its histograms come next; NULL = no guess */
+	struct pool *next_pool; /* the one that is likely fed next; NULL = no guess */
 	struct pool_row *rows; /* those of the pools that are shown, in their order, and then of the others; owned */
 	size_t n_rows; /* there is room for */
 	struct endpoint *endpoints;

@@ -2198,6 +2198,36 @@ static void waits_that_failed_and_waits_nobody_counts_are_no_exemplars(void **st
 	model_free(m);
 }
 
+static void who_keeps_no_counts_is_asked_for_them_now_and_then(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	struct pool_extra extra = nothing_extra;
+	struct ps_pool_key key = key_of(23);
+	unsigned int n = 0;
+
+	(void)state;
+	assert_true(model_wants_own_counts(m, &key)); /* nobody knows it yet */
+	tick_of_one(m, &b, &extra, 2 * S);
+	assert_true(model_wants_own_counts(m, &key)); /* they could not be read */
+	extra.own_counts = OWN_COUNTS_NONE;
+	tick_of_one(m, &b, &extra, 3 * S);
+	extra.own_counts = OWN_COUNTS_NOT_ASKED;
+	for (int64_t t = 4; t < 4 + 3 * OWN_COUNTS_TICKS; t++) {
+		tick_of_one(m, &b, &extra, t * S);
+		n += model_wants_own_counts(m, &key);
+	}
+	assert_int_equal(n, 3);
+	extra.own_counts = OWN_COUNTS_THERE;
+	tick_of_one(m, &b, &extra, 60 * S);
+	extra.own_counts = OWN_COUNTS_NOT_ASKED;
+	for (int64_t t = 61; t < 70; t++) {
+		tick_of_one(m, &b, &extra, t * S);
+		assert_true(model_wants_own_counts(m, &key));
+	}
+	model_free(m);
+}
+
 /* ---- rows that are kept from tick to tick ------------------------------------------------------------------------------- */
 
 /* Each row of a snapshot is what it is where nothing was kept: of a model that met all of it just now. */
@@ -2428,6 +2458,7 @@ int main(void)
 		cmocka_unit_test(the_slowest_waits_and_holds_of_a_pool_are_to_be_told),
 		cmocka_unit_test(waits_that_failed_and_waits_nobody_counts_are_no_exemplars),
 		cmocka_unit_test(a_thousand_ticks_of_coming_and_going_never_let_a_sum_fall),
+		cmocka_unit_test(who_keeps_no_counts_is_asked_for_them_now_and_then),
 		cmocka_unit_test(a_quiet_pool_goes_on_with_the_time_alone),
 		cmocka_unit_test(what_changes_in_the_books_is_seen_whatever_it_is),
 		cmocka_unit_test(rows_stay_with_their_pools_whoever_comes_and_goes),
