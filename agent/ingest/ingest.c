@@ -53,9 +53,10 @@ struct ingest {
 	int n_cpus;
 	uint64_t *per_cpu; /* room for one per-CPU value of PER_CPU_WORDS */
 	bool has_met; /* a process, in this tick */
-	bool is_sweep; /* this tick is one of SWEEP_TICKS */
+	bool is_sweep; /* in this tick idle item records are looked at */
 	bool is_batched; /* histograms, in this tick */
 	uint32_t n_ticks;
+	unsigned int n_sweeps; /* that are still to be made whatever tick it is */
 	uint32_t n_wanted; /* pools whose histograms have changed, in this tick */
 	uint32_t n_gone; /* kernel_n_gone() at the last tick */
 	bool has_families; /* of workers, as of the last tick */
@@ -682,7 +683,10 @@ void ingest_probe_stat(struct ingest *in, uint32_t probe, struct probe_row *ret)
 int ingest_tick(struct ingest *in, int64_t now_ns)
 {
 	in->now_ns = now_ns;
-	in->is_sweep = in->n_ticks++ % SWEEP_TICKS == 0 || in->n_gone != kernel_n_gone(in->kernel);
+	if (in->n_gone != kernel_n_gone(in->kernel))
+		in->n_sweeps = 2; /* who ended in the midst of a tick is seen by the next */
+	in->is_sweep = in->n_ticks++ % SWEEP_TICKS == 0 || in->n_sweeps;
+	in->n_sweeps -= in->n_sweeps > 0;
 	in->n_gone = kernel_n_gone(in->kernel); /* before they are looked at */
 	in->has_met = false;
 	in->report.n_processes = 0;
