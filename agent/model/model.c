@@ -114,6 +114,7 @@ void model_free(struct model *m)
 	stall_sums_done(m);
 	retired_done(&m->retired);
 	free(m->rows);
+	free(m->told);
 	free(m->given_ups);
 	free(m);
 }
@@ -138,6 +139,7 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 		e->is_fed = false;
 	for (struct family *f = m->families; f; f = f->hh.next)
 		f->is_fed = false;
+	exemplars_tick_begin(m);
 	stalls_tick_begin(m);
 	locks_tick_begin(m);
 	tap_begin(m);

@@ -101,8 +101,9 @@ int model_feed_waiter(struct model *m, const struct ps_ref_key *key,
 		      const struct ps_waiter *waiter);
 
 /*
- * A wait or a hold of a pool that was told one by one; at any time, between ticks too. Kept are those that ended as the pool's histograms have them,
- * the newest of each classic bucket (struct exemplar_row); of a pool that was not fed yet none. The name in it may be anything. 0 or -ENOMEM.
+ * A wait or a hold of a pool that was told one by one; at any time, between ticks too: the next one takes it. Kept are those that ended as the pool's
+ * histograms have them, the newest of each classic bucket (struct exemplar_row); of a pool that was not fed yet none. The name in it may be anything.
+ * 0 or -ENOMEM.
  */
 int model_feed_story(struct model *m, const struct ps_story *story);
 

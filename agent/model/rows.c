@@ -246,7 +246,8 @@ static int pool_row_fill(const struct model *m, struct pool *p, const struct sna
 		row->notable = exemplars_notable(row->wait, row->hold,
 						 (double)(m->now_ns - row->since_ns) / 1e9,
 						 row->notable_told);
-	if (row_join(m, p, row, arena) || exemplars_rows(p, s, row) ||
+	exemplars_rows(p, s);
+	if (row_join(m, p, row, arena) ||
 	    row_saturated_by(m, &p->key.proc, &p->recent, row->pending_s, row, arena) ||
 	    refs_rows(&p->holders, m->now_ns, tgid, arena, name_thread, context, &row->holders,
 		      &row->n_holders) ||

@@ -71,6 +71,17 @@ struct recent {
 	struct mark older, newer;
 };
 
+/* Waits or holds that were told one by one, as the pool's row borrows them: by value, rising. */
+struct slow_rows {
+	struct exemplar_row row[SNAPSHOT_EXEMPLARS_MAX]; /* wall_ns is 0 until a snapshot knows the time of day */
+	int64_t t_ns[SNAPSHOT_EXEMPLARS_MAX]; /* when each ended, CLOCK_MONOTONIC */
+	size_t n;
+};
+
+struct slow {
+	struct slow_rows waits, holds;
+};
+
 #define TORN_DOUBT 3 /* ticks: a busy pool is caught whole at a second look */
 
 struct pool {
@@ -117,7 +128,7 @@ struct pool {
 	double sampled_in_use_s, sampled_waiting_s; /* of a light one: by what was read at each tick */
 	struct hist *own_waits; /* count and sum alone, no buckets; of a light one, once they are known */
 	struct refs holders, waiters;
-	struct record_exemplars *slow; /* NULL = nothing was told */
+	struct slow *slow; /* owned, NULL = nothing was told */
 	bool has_slow_news; /* that the tap has not */
 	struct window window, former;
 	struct trend trend;
@@ -261,6 +272,14 @@ struct family {
 	UT_hash_handle hh;
 };
 
+/* One that came since the last tick began. */
+#define TOLD_MAX 8192
+struct told_story {
+	struct ps_pool_key pool;
+	struct record_exemplar e;
+	bool is_wait;
+};
+
 struct model {
 	struct process *processes;
 	struct process *recent; /* the one that was asked for last; NULL = no guess */
@@ -275,6 +294,8 @@ struct model {
 	struct pool_row *rows; /* those of the pools that are shown, in their order, and then of the others; owned */
 	size_t n_rows; /* there is room for */
 	struct endpoint *endpoints;
+	struct told_story *told;
+	size_t n_told, n_told_max, told_at; /* the last: of the oldest, when there are TOLD_MAX */
 	struct given_up *given_ups;
 	size_t n_given_ups, n_given_ups_max;
 	struct retired retired;
@@ -344,10 +365,12 @@ int hist_catch_up(struct hist *h, const struct ps_hist *kernel, uint64_t n_nothi
 /* All of a pool, as they were recorded. 0 or -ENOMEM. */
 int exemplars_feed(struct model *m, const struct ps_pool_key *key,
 		   const struct record_exemplars *r);
+/* Takes what has come since the last one: nobody has borrowed the others now. */
+void exemplars_tick_begin(struct model *m);
 /* What is new goes to the tap. */
 void exemplars_tell(const struct model *m, struct pool *p);
-/* Into the pool's row, as far as the histograms that they belong to are in it. 0 or -ENOMEM. */
-int exemplars_rows(const struct pool *p, const struct snapshot *s, struct pool_row *row);
+/* Into the pool's row, as far as the histograms that they belong to are in it; borrowed. */
+void exemplars_rows(struct pool *p, const struct snapshot *s);
 /* PS_POOL_NOTABLE of a pool with these histograms (NULL = unknown) after so many seconds: a few are to be told a second. `told` is what holds now. */
 uint32_t exemplars_notable(const struct hist *wait, const struct hist *hold, double seconds,
 			   uint32_t told);
