@@ -6,7 +6,6 @@
 #include "cmd/pages.h"
 
 #include <link.h>
-#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -33,5 +32,4 @@ static int give_back(struct dl_phdr_info *info, size_t size, void *unused)
 void pages_give_back(void)
 {
 	dl_iterate_phdr(give_back, NULL);
-	malloc_trim(0); /* holes of whole pages in the heap, which free() leaves: of a start, of an answer, of many pools that went */
 }

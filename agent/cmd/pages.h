@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pages.h - the pages of the program and its libraries that are mapped and not needed: what only the start used, or a command long ago; and those of the
- * heap in which nothing lies.
+ * pages.h - the pages of the program and its libraries that are mapped and not needed: what only the start used, or a command long ago.
  */
 #ifndef POOLSCOPE_CMD_PAGES_H
 #define POOLSCOPE_CMD_PAGES_H
