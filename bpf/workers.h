@@ -248,15 +248,18 @@ PS_INLINE void ps_poller_sibling(struct ps_worker *w, const struct ps_worker *le
 	w->is_polling = 1;
 }
 
-/* What an acceptor did after its answer was to wait: see ps_poller_pauses(). */
+/*
+ * One of the family, in a pass: what it did after its answer was to wait (ps_poller_pauses()). Doubt of the pass before is over, also where
+ * whoever gave cause for it has joined since: then nobody else would say so.
+ */
 PS_INLINE void ps_acceptor_look(struct ps_worker *w, __u64 now)
 {
-	struct ps_family *f;
+	struct ps_family *f = ps_acceptor_family(w);
 
-	if (!w->ended_ns || now - w->ended_ns < PS_TOLD_NS)
+	if (!f)
 		return;
-	f = ps_acceptor_family(w);
-	if (f)
+	ps_family_pass(f);
+	if (w->ended_ns && now - w->ended_ns >= PS_TOLD_NS)
 		ps_acceptor_tells(f, w, now);
 }
 

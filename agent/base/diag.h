@@ -16,4 +16,9 @@ struct diag {
 __attribute__((format(printf, 3, 4))) int diag_set(struct diag *d, int error, const char *format,
 						   ...);
 
+#define DIAG_BYTES 640	/* of a line, with its NUL */
+
+/* One line for a person: file:line: text, without what is not there. Clean as text_clean() has it, since what was refused is quoted in it. */
+void diag_line(const struct diag *d, char ret[DIAG_BYTES]);
+
 #endif

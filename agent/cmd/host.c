@@ -342,7 +342,7 @@ static void check_sampling(const struct host *h, json_t *checks)
 
 	if (read_line(h->proc, "sys/kernel/perf_event_paranoid", level, sizeof(level)))
 		checks_add(checks, "ok", "sampling", NULL, NULL, "its limit cannot be seen here");
-	else if (atoi(level) > 2 && read_rights(h, &has) && !(has >> CAP_SYS_ADMIN_NUMBER & 1))
+	else if (atoi(level) > 2 && !(read_rights(h, &has) && has >> CAP_SYS_ADMIN_NUMBER & 1))
 		checks_add(
 			checks, "look", "sampling",
 			"a holder that computes while it is looked at is shown without its present stack",

@@ -11,7 +11,6 @@
 #include "api/server.h"
 #include "base/clock.h"
 #include "base/diag.h"
-#include "base/text.h"
 #include "cmd/agent_parts.h"
 #include "cmd/loaded.h"
 #include "cmd/notify.h"
@@ -99,15 +98,11 @@ static void tell_kept(void *agent, const char *section, const char *name)
 
 static void tell_bad(const struct agent *a, const struct diag *d)
 {
-	char clean[sizeof(d->file) + sizeof(d->text) + 32], text[sizeof(clean)];
+	char line[DIAG_BYTES];
 
-	if (d->line)
-		snprintf(text, sizeof(text), "%s:%u: %s", d->file, d->line, d->text);
-	else
-		snprintf(text, sizeof(text), "%s%s%s", d->file, d->file[0] ? ": " : "", d->text);
-	text_clean(text, SIZE_MAX, clean, sizeof(clean));
+	diag_line(d, line);
 	if (a->is_logging)
-		fprintf(stderr, "poolscope run: %s; the configuration from before holds\n", clean);
+		fprintf(stderr, "poolscope run: %s; the configuration from before holds\n", line);
 }
 
 /* Whoever was to be told over OTLP by the old settings is told no more; what still waited is dropped with them. */

@@ -35,11 +35,10 @@ static void on_reload(int unused)
 
 static int complain(const struct invocation *in, const struct diag *d)
 {
-	if (d->file[0] && d->line)
-		return command_fail(in, "%s:%u: %s", d->file, d->line, d->text);
-	if (d->file[0])
-		return command_fail(in, "%s: %s", d->file, d->text);
-	return command_fail(in, "%s", d->text);
+	char line[DIAG_BYTES];
+
+	diag_line(d, line);
+	return command_fail(in, "%s", line);
 }
 
 static void cleanup_loaded(struct loaded **l)

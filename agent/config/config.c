@@ -135,7 +135,8 @@ static int check_word(const char *name, const char *words, const char *text, str
 						       : " or ",
 					   (int)n, at);
 	}
-	return diag_set(d, -EINVAL, "%s: expected %s, not %.64s", name, list, text);
+	return diag_set(d, -EINVAL, "%s: expected %s, not %.64s", name, list,
+			*text ? text : "nothing");
 }
 
 static int set_word(char **at, const char *name, const char *words, const char *value,

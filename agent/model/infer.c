@@ -28,6 +28,7 @@
 #define FRESH_NS 1000000000 /* a hand-off is no longer ago: the pool is full */
 
 #define SLICED 0.05 /* of waits: in parts that a timer ended, so one that was given up and tried again at once looks like them */
+#define RETRIED 0.8 /* of waits given up: tried again at once. One of them, held up by a busy machine, looks as if its thread had done something else */
 #define NEW 0.3 /* of waits given up: where nobody had waited before, so each has a place of its own, and that says nothing */
 #define EARLIER 0.05 /* than the usual one: a timeout of the same length by another clock */
 #define LATER 0.15 /* a timer is seldom early, and late when the processors are busy */
@@ -175,18 +176,21 @@ static double timeout_ns(const struct model *m, const struct endpoint *e)
  * All of that length, by threads of such names: also where nobody had got a connection before. (A thread's own sleep is a wait that a
  * timer ends as well; it has another length.)
  */
-static int64_t count_timeouts(const struct model *m, const struct endpoint *e)
+static int64_t count_timeouts(const struct model *m, struct endpoint *e)
 {
 	double length = timeout_ns(m, e);
-	uint64_t n = 0;
+	uint64_t n = 0, n_retried = 0;
 
 	for (size_t i = 0; i < m->n_given_ups && length > 0; i++) {
 		const struct given_up *g = &m->given_ups[i];
 
 		if (is_of(g, e) && mean_ns(&g->value) >= length * (1 - EARLIER) &&
-		    mean_ns(&g->value) <= length * (1 + LATER) && is_user(m, e, g->key.name))
+		    mean_ns(&g->value) <= length * (1 + LATER) && is_user(m, e, g->key.name)) {
 			n += g->value.n + (has_own_places(&g->value) ? g->value.n_vain : 0);
+			n_retried += g->value.n_retried;
+		}
 	}
+	e->is_retried = share(n_retried, n) > RETRIED;
 	return (int64_t)n;
 }
 
@@ -208,7 +212,8 @@ void infer_timeouts(struct model *m)
 		if (!e->wire.handoffs_long)
 			continue;
 		n = count_timeouts(m, e);
-		if (is_sliced(e) || (n <= 0 && e->timeouts <= 0 && timeouts_are_unclear(m, e)))
+		if (is_sliced(e) || e->is_retried ||
+		    (n <= 0 && e->timeouts <= 0 && timeouts_are_unclear(m, e)))
 			e->timeouts = UNKNOWN;
 		else if (n > e->timeouts)
 			e->timeouts = n;
@@ -333,7 +338,7 @@ void endpoint_row_infer(const struct endpoint *e, int64_t now_ns, struct pool_ro
 	if (what < INFERRED_HOLDS)
 		return;
 	if (b->handoffs_long >= FEW && !e->n_silent &&
-	    share(b->handed, b->releases) >= HANDED_HIGH && !is_sliced(e))
+	    share(b->handed, b->releases) >= HANDED_HIGH && !is_sliced(e) && !e->is_retried)
 		row->confidence = "high";
 	if (row->in_use != UNKNOWN)
 		row->idle = (int64_t)endpoint_open(e) - row->in_use;

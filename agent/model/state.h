@@ -155,7 +155,8 @@ struct endpoint {
 	struct hist create, wait, hold;
 	uint64_t open_full; /* most connections that were open at a tick in which somebody waited */
 	double n_free; /* connections that nobody held when waits ended, by the last ones */
-	int64_t timeouts; /* UNKNOWN until somebody has waited */
+	int64_t timeouts; /* UNKNOWN until somebody has waited, and while it is not known of most whether they gave up: */
+	bool is_retried; /* they waited there again at once */
 	int64_t n_silent, n_silent_held, silent_since_ns; /* connections that nobody can be given; UNKNOWN */
 	uint64_t n_quiet; /* requests in ticks without a wait */
 	uint64_t waitless; /* connections that were taken without waiting */

@@ -264,8 +264,8 @@ static int catch_asleep(struct look *l, uint32_t tid, struct ps_registers *ret,
  * A copy of the stack that goes with the registers; false: there is none, and why is said. One that waits for a CPU while it should be met running is met
  * waiting for it by the next round.
  */
-static bool catch (struct look *l, uint32_t tid, struct ps_registers *ret,
-		   struct unwind_memory *memory, struct stack *s)
+static bool catch_thread(struct look *l, uint32_t tid, struct ps_registers *ret,
+			 struct unwind_memory *memory, struct stack *s)
 {
 	int error = -ETIMEDOUT;
 
@@ -314,7 +314,7 @@ static void look_at_thread(struct look *l, uint32_t tid, struct stack *s)
 	struct ps_registers r;
 
 	s->on_tid = tid;
-	if (!catch (l, tid, &r, &memory, s))
+	if (!catch_thread(l, tid, &r, &memory, s))
 		return;
 	number_registers(&r, registers);
 	describe_wait(l, &r, s);

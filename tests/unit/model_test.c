@@ -1743,6 +1743,28 @@ static void timeouts_are_given_up_waits_of_the_usual_length_by_users_of_the_pool
 	model_free(m);
 }
 
+/* One that the machine held up on its way back looks as if it had done something else, and lets the others count. */
+static void where_nearly_all_try_again_at_once_it_is_not_known_whether_they_gave_up(void **state)
+{
+	struct ps_given_up_key key = { .proc = key_of(23).proc, .name = WORKERS, .bucket = 300 };
+	struct ps_given_up g = { .n = 100, .n_known = 100, .sum_ns = 100 * 300 * MS, .wire = 77 };
+	struct ps_wire b = inferred_wire();
+	struct model *m = model_new();
+
+	(void)state;
+	feed_inferred(m, &b, 9 * S);
+	g.n_retried = 80;
+	assert_int_equal(model_feed_given_up(m, &key, &g), 0);
+	assert_int_equal(timeouts_after(m), 100);
+	feed_inferred(m, &b, 10 * S);
+	g.n = g.n_known = 110;
+	g.n_retried = 90;
+	g.sum_ns = 110 * 300 * MS;
+	assert_int_equal(model_feed_given_up(m, &key, &g), 0);
+	assert_int_equal(timeouts_after(m), UNKNOWN);
+	model_free(m);
+}
+
 static void waits_for_another_endpoint_are_no_timeouts_of_this_one(void **state)
 {
 	struct ps_given_up_key key = { .proc = key_of(23).proc, .name = WORKERS, .bucket = 300 };
@@ -2447,6 +2469,8 @@ int main(void)
 		cmocka_unit_test(where_nobody_has_waited_connections_are_not_looked_at),
 		cmocka_unit_test(
 			timeouts_are_given_up_waits_of_the_usual_length_by_users_of_the_pool),
+		cmocka_unit_test(
+			where_nearly_all_try_again_at_once_it_is_not_known_whether_they_gave_up),
 		cmocka_unit_test(waits_for_another_endpoint_are_no_timeouts_of_this_one),
 		cmocka_unit_test(timeouts_are_not_known_before_anybody_has_waited),
 		cmocka_unit_test(timeouts_never_fall),

@@ -443,6 +443,20 @@ static void a_thread_at_the_lock_of_others_waits_for_its_turn(void **state)
 	assert_int_equal(at(LISTENER)->n_unsure, 1);
 }
 
+static void no_doubt_is_left_of_a_thread_that_has_joined_between_two_passes(void **state)
+{
+	(void)state;
+	polls(&a, &parent);
+	ps_poller_sibling(&b, &a, WORD, &parent, shim_now_ns);
+	assert_int_equal(at(LISTENER)->n_unsure, 1);
+	polls(&b, &parent);
+	ps_epoch++;
+	ps_acceptor_look(&a, shim_now_ns);
+	ps_acceptor_look(&b, shim_now_ns);
+	assert_int_equal(at(LISTENER)->n, 2);
+	assert_int_equal(at(LISTENER)->n_unsure, 0);
+}
+
 /* ---- names --------------------------------------------------------------------------------------------------------------- */
 
 static void a_family_is_named_without_what_numbers_its_threads(void **state)
@@ -710,6 +724,7 @@ int main(void)
 		TEST(who_has_the_socket_and_is_no_worker_is_counted_once_a_window),
 		TEST(what_a_process_is_is_looked_for_so_often_and_then_seldom),
 		TEST(a_thread_at_the_lock_of_others_waits_for_its_turn),
+		TEST(no_doubt_is_left_of_a_thread_that_has_joined_between_two_passes),
 		TEST(a_family_is_named_without_what_numbers_its_threads),
 		TEST(a_thread_is_busy_from_a_request_to_the_sleep_after_its_answer),
 		TEST(an_answer_that_goes_on_after_a_sleep_had_not_ended),
