@@ -96,7 +96,9 @@ struct writer {
 	uint8_t value_bytes[32];
 	size_t n_value_bytes;
 	uint64_t metric_tag;
-	char le[N_CLASSIC][NUMBER_BYTES];	/* the bounds, as a text form writes them; empty = not yet */
+	/* of the text forms: the bounds, each with what stands behind it, as `1"} `; 0 bytes = not yet */
+	char le[N_CLASSIC][NUMBER_BYTES + 4];
+	size_t n_le[N_CLASSIC];
 };
 
 extern const struct form prometheus_text, prometheus_openmetrics, prometheus_protobuf;

@@ -13,12 +13,15 @@
 static void make_bounds(struct writer *w)
 {
 	for (unsigned int i = 0; i < N_CLASSIC; i++) {
+		char number[NUMBER_BYTES + 2];
 		double bound = classic_bound(i);
-		size_t n = text_number(w->le[i], bound);
+		size_t n = text_number(number, bound);
 
-		w->le[i][n] = '\0';
-		if (isfinite(bound) && bound == floor(bound))
-			memcpy(w->le[i] + n, ".0", 3);
+		if (isfinite(bound) && bound == floor(bound)) {
+			memcpy(number + n, ".0", 2);
+			n += 2;
+		}
+		text_bound(w, i, number, n);
 	}
 }
 
@@ -52,7 +55,7 @@ static void openmetrics_begin(struct writer *w)
 	const struct family *f = &w->family;
 	int n = (int)(strlen(f->name) - types[f->type].suffix);
 
-	if (f->type == TYPE_histogram && !w->le[0][0])
+	if (f->type == TYPE_histogram && !w->n_le[0])
 		make_bounds(w);
 	buffer_printf(w->out, "# TYPE %.*s %s\n", n, f->name, types[f->type].name);
 	if (f->unit)

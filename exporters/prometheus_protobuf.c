@@ -2,10 +2,12 @@
 /*
  * prometheus_protobuf.c - io.prometheus.client.MetricFamily, each with its length before it (a varint), with native histograms (prometheus.io, "Native
  * histograms"). The surprise is that hardly a message is packed: parts of a message may stand behind each other, so the labels are bytes that
- * were packed once, and a gauge is packed once for a family, with its value in the last eight bytes. Packing each was ten times as slow.
+ * were packed once, a gauge is packed once for a family, with its value in the last eight bytes, and a histogram is written member by member, with the
+ * numbers that prometheus_client.proto has for them. Packing each was ten times as slow. What is read back by the packer's other half is the test.
  *
  * A family lies in memory until its length is known, and never as a tree.
  */
+#include <endian.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -17,15 +19,14 @@
 typedef Io__Prometheus__Client__LabelPair LabelPair;
 typedef Io__Prometheus__Client__Exemplar Exemplar;
 typedef Io__Prometheus__Client__Moment Moment;
-typedef Io__Prometheus__Client__Bucket Bucket;
-typedef Io__Prometheus__Client__BucketSpan BucketSpan;
-typedef Io__Prometheus__Client__Histogram Histogram;
 typedef Io__Prometheus__Client__Metric Metric;
 typedef Io__Prometheus__Client__MetricFamily MetricFamily;
 #define INIT(name) IO__PROMETHEUS__CLIENT__##name##__INIT
 
 #define LENGTH_BYTES 10		/* a varint */
-#define MAX_METRIC_BYTES 16384	/* without labels: 258 deltas, 16 buckets and exemplars are under 8 KiB */
+#define HEAD_BYTES (2 * LENGTH_BYTES)	/* of a member: its tag, and its length */
+#define EXEMPLAR_BYTES 256	/* three labels of 15 bytes at most, with their names, a value and a time */
+#define MAX_METRIC_BYTES 32768	/* a histogram without labels */
 #define MAX_SPANS (PS_HIST_BUCKETS / 2)
 #define MAX_GAP 2		/* so many empty buckets are shorter than another span */
 
@@ -37,6 +38,23 @@ static size_t put_varint(uint8_t *to, uint64_t n)
 		to[i++] = (uint8_t)(n | 0x80);
 	to[i++] = (uint8_t)n;
 	return i;
+}
+
+static uint8_t *put_bytes(uint8_t *to, const void *data, size_t n)
+{
+	if (n)
+		memcpy(to, data, n);
+	return to + n;
+}
+
+/* The eight bytes of a double. */
+static uint8_t *put_fixed(uint8_t *to, double v)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	bits = htole64(bits);
+	return put_bytes(to, &bits, sizeof(bits));
 }
 
 static void add_packed(struct buffer *b, const ProtobufCMessage *m)
@@ -95,19 +113,22 @@ static uint64_t tag_of(const ProtobufCMessageDescriptor *d, const char *member)
 static void add_metric(struct writer *w, struct labels labels, struct labels more,
 		       const uint8_t *rest, size_t n_rest)
 {
-	uint8_t head[2 * LENGTH_BYTES];
-	size_t n;
+	size_t n = labels.n + more.n + w->constant.n + n_rest;
+	char *metric = buffer_room(&w->scratch, HEAD_BYTES + n);
+	uint8_t *to = (uint8_t *)metric;
 
+	if (!metric)
+		return;
 	if (!w->metric_tag)
 		w->metric_tag =
 			tag_of(&io__prometheus__client__metric_family__descriptor, "metric");
-	n = put_varint(head, w->metric_tag);
-	n += put_varint(head + n, labels.n + more.n + w->constant.n + n_rest);
-	buffer_add(&w->scratch, head, n);
-	buffer_add(&w->scratch, labels.data, labels.n);
-	buffer_add(&w->scratch, more.data, more.n);
-	buffer_add(&w->scratch, w->constant.data, w->constant.n);
-	buffer_add(&w->scratch, rest, n_rest);
+	to += put_varint(to, w->metric_tag);
+	to += put_varint(to, n);
+	to = put_bytes(to, labels.data, labels.n);
+	to = put_bytes(to, more.data, more.n);
+	to = put_bytes(to, w->constant.data, w->constant.n);
+	to = put_bytes(to, rest, n_rest);
+	buffer_take(&w->scratch, (size_t)((char *)to - metric));
 	w->n_samples++;
 }
 
@@ -133,17 +154,11 @@ static void make_template(struct writer *w)
 
 static void protobuf_value(struct writer *w, struct labels labels, struct labels more, double v)
 {
-	uint64_t bits;
-	uint8_t *to;
-
 	if (!w->n_samples)
 		make_template(w);
 	if (w->scratch.error)
 		return;
-	to = w->value_bytes + w->n_value_bytes - sizeof(bits);
-	memcpy(&bits, &v, sizeof(bits));
-	for (unsigned int i = 0; i < sizeof(bits); i++)
-		to[i] = (uint8_t)(bits >> 8 * i);
+	put_fixed(w->value_bytes + w->n_value_bytes - sizeof(v), v);
 	add_metric(w, labels, more, w->value_bytes, w->n_value_bytes);
 }
 
@@ -183,55 +198,107 @@ static Exemplar *make_exemplar(struct exemplar_parts *x, const struct exemplar *
 	return &x->message;
 }
 
-/* What the members of a Histogram point to. */
-struct histogram_parts {
-	Histogram message;
-	Bucket bucket[N_CLASSIC], *buckets[N_CLASSIC];
-	BucketSpan span[MAX_SPANS], *spans[MAX_SPANS];
-	int64_t delta[PS_HIST_BUCKETS];
-	struct exemplar_parts exemplar[N_CLASSIC];
-	Exemplar *exemplars[N_CLASSIC];
+/* Numbers of members in prometheus_client.proto. */
+enum { METRIC_HISTOGRAM = 7 };
+enum {
+	HISTOGRAM_COUNT = 1,
+	HISTOGRAM_SUM = 2,
+	HISTOGRAM_BUCKET = 3,
+	HISTOGRAM_SCHEMA = 5,
+	HISTOGRAM_ZERO_THRESHOLD = 6,
+	HISTOGRAM_ZERO_COUNT = 7,
+	HISTOGRAM_SPAN = 12,
+	HISTOGRAM_DELTA = 13,
+	HISTOGRAM_EXEMPLAR = 16
+};
+enum { BUCKET_COUNT = 1, BUCKET_BOUND = 2, BUCKET_EXEMPLAR = 3 };
+enum { SPAN_OFFSET = 1, SPAN_LENGTH = 2 };
+enum wire_type { VARINT = 0, FIXED64 = 1, BYTES = 2 };
+
+static uint8_t *put_number(uint8_t *to, unsigned int member, uint64_t n)
+{
+	to += put_varint(to, member << 3 | VARINT);
+	return to + put_varint(to, n);
+}
+
+/* Of sint32 and sint64: the sign is the lowest bit. */
+static uint64_t zigzag(int64_t n)
+{
+	return (uint64_t)n << 1 ^ (uint64_t)(n >> 63);
+}
+
+static uint8_t *put_double(uint8_t *to, unsigned int member, double v)
+{
+	to += put_varint(to, member << 3 | FIXED64);
+	return put_fixed(to, v);
+}
+
+static uint8_t *put_member(uint8_t *to, unsigned int member, const uint8_t *data, size_t n)
+{
+	to += put_varint(to, member << 3 | BYTES);
+	to += put_varint(to, n);
+	return put_bytes(to, data, n);
+}
+
+/* Exemplars of a histogram, packed. */
+struct packed_exemplar {
+	size_t n; /* 0 = there is none */
+	bool has_time;
+	uint8_t bytes[EXEMPLAR_BYTES];
 };
 
-static void make_classic(struct histogram_parts *x, const struct summed *h)
+static void pack_exemplar(const struct exemplar *e, struct packed_exemplar *ret)
+{
+	struct exemplar_parts parts;
+	Exemplar *m;
+
+	ret->n = 0;
+	if (!e->row)
+		return;
+	m = make_exemplar(&parts, e);
+	if (protobuf_c_message_get_packed_size(&m->base) > sizeof(ret->bytes))
+		return; /* it never is */
+	ret->n = protobuf_c_message_pack(&m->base, ret->bytes);
+	ret->has_time = m->timestamp;
+}
+
+static uint8_t *put_classic(uint8_t *to, const struct summed *h,
+			    const struct packed_exemplar exemplar[N_CLASSIC])
 {
 	uint64_t upto[N_CLASSIC];
 
 	summed_cut(h, upto);
 	for (unsigned int i = 0; i < N_CLASSIC; i++) {
-		Bucket *b = x->buckets[i] = &x->bucket[i];
+		uint8_t bucket[3 * HEAD_BYTES + EXEMPLAR_BYTES], *end = bucket;
 
-		*b = (Bucket)INIT(BUCKET);
-		b->has_cumulative_count = b->has_upper_bound = true;
-		b->cumulative_count = upto[i];
-		b->upper_bound = classic_bound(i);
-		if (h->exemplar[i].row) {
-			b->exemplar = make_exemplar(&x->exemplar[i], &h->exemplar[i]);
-			if (b->exemplar->timestamp) /* here they must have one */
-				x->exemplars[x->message.n_exemplars++] = b->exemplar;
-		}
+		end = put_number(end, BUCKET_COUNT, upto[i]);
+		end = put_double(end, BUCKET_BOUND, classic_bound(i));
+		if (exemplar[i].n)
+			end = put_member(end, BUCKET_EXEMPLAR, exemplar[i].bytes, exemplar[i].n);
+		to = put_member(to, HISTOGRAM_BUCKET, bucket, (size_t)(end - bucket));
 	}
-	x->message.bucket = x->buckets;
-	x->message.n_bucket = N_CLASSIC;
-	x->message.exemplars = x->exemplars;
+	return to;
 }
 
-static void begin_span(struct histogram_parts *x, int32_t offset)
-{
-	BucketSpan *span = &x->span[x->message.n_positive_span];
+/* What stands in a row, and how many are left out before it. */
+struct span {
+	int32_t offset;
+	uint32_t length;
+};
 
-	*span = (BucketSpan)INIT(BUCKET_SPAN);
-	span->has_offset = span->has_length = true;
-	span->offset = offset;
-	x->spans[x->message.n_positive_span++] = span;
-}
+struct native {
+	struct span span[MAX_SPANS];
+	unsigned int n_spans;
+	uint8_t delta[PS_HIST_BUCKETS * LENGTH_BYTES], *end;
+	uint64_t before; /* the count of the last bucket */
+};
 
 /* One bucket more at the end of the last span. */
-static void add_delta(struct histogram_parts *x, uint64_t n, uint64_t *before)
+static void add_delta(struct native *x, uint64_t n)
 {
-	x->delta[x->message.n_positive_delta++] = (int64_t)(n - *before);
-	x->spans[x->message.n_positive_span - 1]->length++;
-	*before = n;
+	x->end += put_varint(x->end, zigzag((int64_t)(n - x->before)));
+	x->span[x->n_spans - 1].length++;
+	x->before = n;
 }
 
 /*
@@ -239,57 +306,78 @@ static void add_delta(struct histogram_parts *x, uint64_t n, uint64_t *before)
  * 2^10 s and without a bound, is counted in the one that follows: a bucket of infinite width would make nonsense of a heatmap, and none at all
  * would make the histogram invalid, as its count must be the sum of all.
  */
-static void make_native(struct histogram_parts *x, const struct summed *h)
+static void make_native(struct native *x, const struct summed *h)
 {
-	Histogram *m = &x->message;
 	int32_t next = 0;	/* the index behind the last bucket */
-	uint64_t before = 0;
 
-	m->has_schema = m->has_zero_threshold = m->has_zero_count = true;
-	m->schema = 3;
-	m->zero_threshold = exp2(PS_HIST_MIN_EXP);
-	m->zero_count = h->bucket[0];
+	x->n_spans = 0;
+	x->end = x->delta;
+	x->before = 0;
 	for (unsigned int b = h->first ? h->first : 1; b < h->end; b++) {
 		int32_t index = (int32_t)b + PS_HIST_OTLP_FIRST;
 
 		if (!h->bucket[b])
 			continue;
-		if (!m->n_positive_span || index - next > MAX_GAP) {
-			begin_span(x, m->n_positive_span ? index - next : index);
+		if (!x->n_spans || index - next > MAX_GAP) {
+			x->span[x->n_spans] =
+				(struct span){ .offset = x->n_spans ? index - next : index };
+			x->n_spans++;
 			next = index;
 		}
 		for (; next < index; next++)
-			add_delta(x, 0, &before);
-		add_delta(x, h->bucket[b], &before);
+			add_delta(x, 0);
+		add_delta(x, h->bucket[b]);
 		next = index + 1;
 	}
-	m->positive_span = x->spans;
-	m->positive_delta = x->delta;
 }
+
+static uint8_t *put_native(uint8_t *to, const struct summed *h)
+{
+	struct native x;
+
+	make_native(&x, h);
+	to = put_number(to, HISTOGRAM_SCHEMA, zigzag(3));
+	to = put_double(to, HISTOGRAM_ZERO_THRESHOLD, exp2(PS_HIST_MIN_EXP));
+	to = put_number(to, HISTOGRAM_ZERO_COUNT, h->bucket[0]);
+	for (unsigned int i = 0; i < x.n_spans; i++) {
+		uint8_t span[2 * HEAD_BYTES], *end = span;
+
+		end = put_number(end, SPAN_OFFSET, zigzag(x.span[i].offset));
+		end = put_number(end, SPAN_LENGTH, x.span[i].length);
+		to = put_member(to, HISTOGRAM_SPAN, span, (size_t)(end - span));
+	}
+	if (x.end == x.delta)
+		return to;
+	return put_member(to, HISTOGRAM_DELTA, x.delta, (size_t)(x.end - x.delta));
+}
+
+_Static_assert(2 * N_CLASSIC * (EXEMPLAR_BYTES + 4 * HEAD_BYTES) +
+			       (PS_HIST_BUCKETS + MAX_SPANS) * 2 * LENGTH_BYTES <
+		       MAX_METRIC_BYTES,
+	       "a histogram may be larger");
 
 static void protobuf_histogram(struct writer *w, struct labels labels, struct labels more,
 			       const struct summed *h)
 {
-	uint8_t bytes[MAX_METRIC_BYTES];
-	struct histogram_parts x;
-	Metric m = INIT(METRIC);
-	size_t n;
+	uint8_t bytes[HEAD_BYTES + MAX_METRIC_BYTES], *begin = bytes + HEAD_BYTES, *to = begin;
+	struct packed_exemplar exemplar[N_CLASSIC];
+	uint8_t head[HEAD_BYTES];
+	size_t n_head;
 
-	x.message = (Histogram)INIT(HISTOGRAM);
-	x.message.has_sample_count = x.message.has_sample_sum = true;
-	x.message.sample_count = h->count;
-	x.message.sample_sum = h->sum_s;
-	make_classic(&x, h);
+	for (unsigned int i = 0; i < N_CLASSIC; i++)
+		pack_exemplar(&h->exemplar[i], &exemplar[i]);
+	to = put_number(to, HISTOGRAM_COUNT, h->count);
+	to = put_double(to, HISTOGRAM_SUM, h->sum_s);
+	to = put_classic(to, h, exemplar);
 	if (!w->family.is_partial)
-		make_native(&x, h);
-	m.histogram = &x.message;
-	n = protobuf_c_message_get_packed_size(&m.base);
-	if (n > sizeof(bytes)) {
-		w->scratch.error = -EOVERFLOW; /* it never is */
-		return;
-	}
-	protobuf_c_message_pack(&m.base, bytes);
-	add_metric(w, labels, more, bytes, n);
+		to = put_native(to, h);
+	for (unsigned int i = 0; i < N_CLASSIC; i++)
+		if (exemplar[i].n && exemplar[i].has_time) /* here they must have one */
+			to = put_member(to, HISTOGRAM_EXEMPLAR, exemplar[i].bytes, exemplar[i].n);
+	n_head = put_varint(head, METRIC_HISTOGRAM << 3 | BYTES);
+	n_head += put_varint(head + n_head, (size_t)(to - begin));
+	memcpy(begin - n_head, head, n_head);
+	add_metric(w, labels, more, begin - n_head, (size_t)(to - begin) + n_head);
 }
 
 /* A family without a sample is none here. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * prometheus_text.c - the text form, 0.0.4 (prometheus.io, "Exposition formats"). The surprise is what takes the time: a number by printf took
- * two thirds of it, and the rest is copying the labels. So numbers are written by hand wherever that gives the same value when read back, and
- * the buckets of a histogram share what stands before their bound.
+ * two thirds of it, and the rest is copying the labels. So numbers are written by hand wherever that gives the same value when read back, a line is
+ * written in one go where it goes, and the buckets of a histogram share what stands before and behind their bound.
  */
 #include <math.h>
 #include <stdio.h>
@@ -76,10 +76,20 @@ void text_label(struct buffer *b, const char *name, const char *value)
 }
 
 /* The bounds are the same for all histograms of a page. */
+void text_bound(struct writer *w, unsigned int i, const char *bound, size_t n)
+{
+	memcpy(w->le[i], bound, n);
+	memcpy(w->le[i] + n, "\"} ", 3);
+	w->n_le[i] = n + 3;
+}
+
 static void make_bounds(struct writer *w)
 {
-	for (unsigned int i = 0; i < N_CLASSIC; i++)
-		w->le[i][text_number(w->le[i], classic_bound(i))] = '\0';
+	for (unsigned int i = 0; i < N_CLASSIC; i++) {
+		char number[NUMBER_BYTES];
+
+		text_bound(w, i, number, text_number(number, classic_bound(i)));
+	}
 }
 
 static void text_begin(struct writer *w)
@@ -91,45 +101,81 @@ static void text_begin(struct writer *w)
 		[TYPE_info] = "gauge",
 	};
 
-	if (w->family.type == TYPE_histogram && !w->le[0][0])
+	if (w->family.type == TYPE_histogram && !w->n_le[0])
 		make_bounds(w);
 	buffer_printf(w->out, "# HELP %s %s\n# TYPE %s %s\n", w->family.name, w->family.help,
 		      w->family.name, types[w->family.type]);
 }
 
-/* name{labels,more, or name when there are none. */
-static void put_name(struct buffer *b, const struct writer *w, const char *suffix,
-		     struct labels labels, struct labels more)
+static char *put(char *to, const char *data, size_t n)
 {
-	buffer_add_text(b, w->family.name);
-	buffer_add_text(b, suffix);
+	if (n)
+		memcpy(to, data, n);
+	return to + n;
+}
+
+/* Bytes that put_name() writes at most. */
+static size_t name_most(const struct writer *w, size_t n_suffix, struct labels labels,
+			struct labels more)
+{
+	return strlen(w->family.name) + n_suffix + labels.n + more.n + w->constant.n + 3;
+}
+
+/* name{labels,more, or name when there are none. Returns where it ends. */
+static char *put_name(char *to, const struct writer *w, const char *suffix, struct labels labels,
+		      struct labels more)
+{
+	to = put(to, w->family.name, strlen(w->family.name));
+	to = put(to, suffix, strlen(suffix));
 	if (labels.n || more.n)
-		buffer_add(b, "{", 1);
-	buffer_add(b, labels.data, labels.n);
+		*to++ = '{';
+	to = put(to, labels.data, labels.n);
 	if (labels.n && more.n)
-		buffer_add(b, ",", 1);
-	buffer_add(b, more.data, more.n);
+		*to++ = ',';
+	to = put(to, more.data, more.n);
 	if (!w->constant.n)
-		return;
-	buffer_add_text(b, labels.n || more.n ? "," : "{");
-	buffer_add(b, w->constant.data, w->constant.n);
+		return to;
+	*to++ = labels.n || more.n ? ',' : '{';
+	return put(to, w->constant.data, w->constant.n);
 }
 
 static void put_sample(struct writer *w, const char *suffix, struct labels labels,
 		       struct labels more, double v)
 {
-	char end[NUMBER_BYTES + 4] = "} ";
-	size_t n = 2 + text_number(end + 2, v);
-	bool is_bare = !labels.n && !more.n && !w->constant.n;
+	size_t most = name_most(w, strlen(suffix), labels, more) + NUMBER_BYTES + 4;
+	char *line = buffer_room(w->out, most), *to = line;
 
-	end[n++] = '\n';
-	put_name(w->out, w, suffix, labels, more);
-	buffer_add(w->out, end + is_bare, n - is_bare);
+	if (!line)
+		return;
+	to = put_name(to, w, suffix, labels, more);
+	if (labels.n || more.n || w->constant.n)
+		*to++ = '}';
+	*to++ = ' ';
+	to += text_number(to, v);
+	*to++ = '\n';
+	buffer_take(w->out, (size_t)(to - line));
 }
 
 void text_value(struct writer *w, struct labels labels, struct labels more, double v)
 {
 	put_sample(w, "", labels, more, v);
+}
+
+/* What all bucket lines of a histogram begin with, in `scratch`; false without memory. */
+static bool make_head(struct writer *w, struct labels labels, struct labels more)
+{
+	static const char suffix[] = "_bucket";
+	char *head, *to;
+
+	w->scratch.n = 0;
+	head = buffer_room(&w->scratch, name_most(w, sizeof(suffix), labels, more) + 5);
+	if (!head)
+		return false;
+	to = put_name(head, w, suffix, labels, more);
+	*to++ = labels.n || more.n || w->constant.n ? ',' : '{';
+	to = put(to, "le=\"", 4);
+	buffer_take(&w->scratch, (size_t)(to - head));
+	return true;
 }
 
 void text_histogram_lines(struct writer *w, struct labels labels, struct labels more,
@@ -139,18 +185,24 @@ void text_histogram_lines(struct writer *w, struct labels labels, struct labels 
 	uint64_t upto[N_CLASSIC];
 
 	summed_cut(h, upto);
-	w->scratch.n = 0;
-	put_name(&w->scratch, w, "_bucket", labels, more);
-	buffer_add_text(&w->scratch, labels.n || more.n || w->constant.n ? ",le=\"" : "{le=\"");
-	for (unsigned int i = 0; i < N_CLASSIC && !w->scratch.error; i++) {
-		char end[NUMBER_BYTES + 4] = "\"} ";
-		size_t n = 3 + text_number(end + 3, (double)upto[i]);
+	if (!make_head(w, labels, more))
+		return;
+	for (unsigned int i = 0; i < N_CLASSIC; i++) {
+		char *line = buffer_room(w->out, w->scratch.n + w->n_le[i] + NUMBER_BYTES + 1);
+		bool has_more = behind && h->exemplar[i].row;
+		char *to = line;
 
-		buffer_add(w->out, w->scratch.data, w->scratch.n);
-		buffer_add_text(w->out, w->le[i]);
-		buffer_add(w->out, end, n);
-		if (behind && h->exemplar[i].row)
-			behind(w->out, &h->exemplar[i]);
+		if (!line)
+			return;
+		to = put(to, w->scratch.data, w->scratch.n);
+		to = put(to, w->le[i], w->n_le[i]);
+		to += text_number(to, (double)upto[i]);
+		if (!has_more)
+			*to++ = '\n';
+		buffer_take(w->out, (size_t)(to - line));
+		if (!has_more)
+			continue;
+		behind(w->out, &h->exemplar[i]);
 		buffer_add(w->out, "\n", 1);
 	}
 	put_sample(w, "_sum", labels, more, h->sum_s);

@@ -13,6 +13,9 @@ size_t text_number(char ret[NUMBER_BYTES], double v);
 void text_label(struct buffer *b, const char *name, const char *value);
 void text_value(struct writer *w, struct labels labels, struct labels more, double v);
 
+/* How the form writes the bound of a classic bucket; before the first histogram. */
+void text_bound(struct writer *w, unsigned int i, const char *bound, size_t n);
+
 /* `behind` adds to the line of a bucket whose exemplar this is; NULL = nothing is added. */
 void text_histogram_lines(struct writer *w, struct labels labels, struct labels more,
 			  const struct summed *h,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * series.c - see series.h. The surprise: labels are written in the page's own form first, and that text is the key; so no pair of names is
- * compared, cleaned or escaped twice, however many families there are.
+ * compared, cleaned or escaped twice, however many families there are. Of the pool before, what is the same is not even written again: mostly all but
+ * the name.
  */
 /* out of memory in a hash table is an error here, not an exit; the element is then not in the table */
 #define HASH_NONFATAL_OOM 1
@@ -22,21 +23,69 @@ static const char *const kinds[] = {
 #include "bpf/verbs.def"
 };
 
-static int make_labels(const struct pool_row *p, bool has_pid, series_label *add_label,
-		       struct buffer *ret)
+/* Writes labels one after the other, of rows that stay while it does. */
+struct maker {
+	series_label *add_label;
+	bool has_pid;
+	struct buffer labels; /* of the last row */
+	const struct pool_row *last; /* NULL = there was none */
+	size_t n_head; /* bytes of what stands before the pool's own label, */
+	struct buffer tail; /* and what stands behind it */
+};
+
+static void maker_done(struct maker *m)
 {
+	buffer_done(&m->labels);
+	buffer_done(&m->tail);
+}
+
+static const char *process_of(const struct pool_row *p)
+{
+	return p->service ? p->service : p->process;
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static void make_tail(struct maker *m, const struct pool_row *p)
+{
+	size_t before = m->labels.n;
 	char pid[16];
 
-	ret->n = 0;
-	add_label(ret, "process", p->service ? p->service : p->process);
-	add_label(ret, "pool", p->name);
-	add_label(ret, "kind", p->kind < PS_KIND_COUNT ? kinds[p->kind] : kinds[PS_KIND_unknown]);
-	add_label(ret, "source", p->source);
-	if (has_pid) {
+	m->add_label(&m->labels, "kind",
+		     p->kind < PS_KIND_COUNT ? kinds[p->kind] : kinds[PS_KIND_unknown]);
+	m->add_label(&m->labels, "source", p->source);
+	if (m->has_pid) {
 		snprintf(pid, sizeof(pid), "%d", p->pid);
-		add_label(ret, "pid", pid);
+		m->add_label(&m->labels, "pid", pid);
 	}
-	return ret->error;
+	if (m->labels.error)
+		return;
+	m->tail.n = 0;
+	buffer_add(&m->tail, m->labels.data + before, m->labels.n - before);
+}
+
+/* Into m->labels. */
+static int make_labels(struct maker *m, const struct pool_row *p)
+{
+	const struct pool_row *last = m->last;
+
+	m->last = p;
+	m->labels.n = m->n_head;
+	if (!last || !is_same_text(process_of(last), process_of(p))) {
+		m->labels.n = 0;
+		m->add_label(&m->labels, "process", process_of(p));
+		m->n_head = m->labels.n;
+	}
+	m->add_label(&m->labels, "pool", p->name);
+	if (last && last->kind == p->kind && is_same_text(last->source, p->source) &&
+	    (!m->has_pid || last->pid == p->pid))
+		buffer_add(&m->labels, m->tail.data, m->tail.n);
+	else
+		make_tail(m, p);
+	return m->labels.error ? m->labels.error : m->tail.error;
 }
 
 static int make_other(series_label *add_label, struct buffer *ret)
@@ -99,11 +148,24 @@ static int compare_ids(const void *a, const void *b)
 	return ((*p)->id > (*q)->id) - ((*p)->id < (*q)->id);
 }
 
+/* The one of those that are too many; NULL when out of memory. */
+static struct series *get_other(struct series_set *set, series_label *add_label)
+{
+	CLEANUP(buffer_done) struct buffer labels = { 0 };
+	struct series *s;
+
+	if (make_other(add_label, &labels))
+		return NULL;
+	s = find(set, &labels);
+	return s ? s : add(set, &labels);
+}
+
 static int join_pools(struct series_set *set, const struct snapshot *snapshot, bool has_pid,
 		      size_t max, series_label *add_label)
 {
-	CLEANUP(buffer_done) struct buffer labels = { 0 };
+	CLEANUP(maker_done) struct maker maker = { .add_label = add_label, .has_pid = has_pid };
 	AUTO_FREE const struct pool_row **pools = calloc(snapshot->n_pools + 1, sizeof(*pools));
+	struct series *other = NULL;
 
 	if (!pools)
 		return -ENOMEM;
@@ -111,16 +173,15 @@ static int join_pools(struct series_set *set, const struct snapshot *snapshot, b
 		pools[i] = &snapshot->pools[i];
 	qsort(pools, snapshot->n_pools, sizeof(*pools), compare_ids);
 	for (size_t i = 0; i < snapshot->n_pools; i++) {
-		int r = make_labels(pools[i], has_pid, add_label, &labels);
-		struct series *s = r ? NULL : find(set, &labels);
+		int r = make_labels(&maker, pools[i]);
+		struct series *s = r ? NULL : find(set, &maker.labels);
 
 		if (!r && !s && HASH_COUNT(set->first) >= max) {
-			r = make_other(add_label, &labels);
-			s = r ? NULL : find(set, &labels);
+			s = other = other ? other : get_other(set, add_label);
 			set->overflow++;
+		} else if (!r && !s) {
+			s = add(set, &maker.labels);
 		}
-		if (!r && !s)
-			s = add(set, &labels);
 		if (!s || add_row(set, s, pools[i]))
 			return -ENOMEM;
 	}
@@ -130,15 +191,15 @@ static int join_pools(struct series_set *set, const struct snapshot *snapshot, b
 static int join_retired(struct series_set *set, const struct snapshot *snapshot,
 			series_label *add_label)
 {
-	CLEANUP(buffer_done) struct buffer labels = { 0 };
+	CLEANUP(maker_done) struct maker maker = { .add_label = add_label };
 
 	for (size_t i = 0; i < snapshot->n_retired; i++) {
 		struct series *s;
-		int r = make_labels(&snapshot->retired[i], false, add_label, &labels);
+		int r = make_labels(&maker, &snapshot->retired[i]);
 
 		if (r)
 			return r;
-		s = find(set, &labels);
+		s = find(set, &maker.labels);
 		if (s && add_row(set, s, &snapshot->retired[i]))
 			return -ENOMEM;
 	}

@@ -64,6 +64,16 @@ static void grow_by(struct buffer *b, size_t n)
 		buffer_flush(b);
 }
 
+char *buffer_room(struct buffer *b, size_t n)
+{
+	return reserve(b, n) ? NULL : b->data + b->n;
+}
+
+void buffer_take(struct buffer *b, size_t n)
+{
+	grow_by(b, n);
+}
+
 void buffer_add(struct buffer *b, const void *data, size_t n)
 {
 	if (b->drain && n >= BUFFER_DRAIN_BYTES && !b->error) { /* it need not lie here as well */

@@ -31,6 +31,13 @@ void buffer_done(struct buffer *b);
 /* Gives back what it has grown over its bytes: for one that will be kept. */
 void buffer_fit(struct buffer *b);
 
+/*
+ * Room for n bytes at the end, for who writes them there himself; NULL when out of memory. buffer_take() then says how many it were, and
+ * nothing else is written in between.
+ */
+char *buffer_room(struct buffer *b, size_t n);
+void buffer_take(struct buffer *b, size_t n);
+
 void buffer_add(struct buffer *b, const void *data, size_t n);
 void buffer_add_text(struct buffer *b, const char *s);
 __attribute__((format(printf, 2, 3))) void buffer_printf(struct buffer *b, const char *format, ...);

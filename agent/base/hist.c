@@ -117,14 +117,16 @@ int hist_pack(struct hist *h, const uint64_t bucket[PS_HIST_BUCKETS])
 	return keep(h, packed, at, count);
 }
 
-/* The first bucket from i on that is not 0. Two at a time, since most are. */
+/* The first bucket from i on that is not 0. Many at a time, since most are. */
 static unsigned int next_held(const uint32_t *low, unsigned int i)
 {
-	for (; i + 2 <= PS_HIST_BUCKETS; i += 2) {
-		uint64_t both;
+	for (; i + 16 <= PS_HIST_BUCKETS; i += 16) {
+		uint64_t pairs[8], any = 0;
 
-		memcpy(&both, low + i, sizeof(both));
-		if (both)
+		memcpy(pairs, low + i, sizeof(pairs));
+		for (unsigned int k = 0; k < 8; k++)
+			any |= pairs[k];
+		if (any)
 			break;
 	}
 	while (i < PS_HIST_BUCKETS && !low[i])

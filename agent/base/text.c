@@ -90,6 +90,12 @@ size_t text_clean(const char *s, size_t n, char *ret, size_t size)
 		size_t length;
 		uint32_t c;
 
+		if (s[at] >= 0x20 && s[at] < 0x7f) { /* nearly all of it */
+			if (out + 1 >= size)
+				break;
+			ret[out++] = s[at++];
+			continue;
+		}
 		/* strnlen() keeps the decoder from looking past the string's end */
 		length = decode(s + at, strnlen(s + at, n - at < 4 ? n - at : 4), &c);
 		if (length && is_harmless(c)) {

@@ -31,8 +31,18 @@
 #define NAME_BYTES 64
 #define PART ".flight.part"
 
+#define NAMED_MAX 256 /* threads, at the last bits of their number */
+
+/* A thread that was named in this tick. */
+struct named {
+	uint32_t tgid, tid; /* 0 = none */
+	char name[PS_COMM_MAX];
+	bool is_gone;
+};
+
 struct flight {
 	struct recorder *recorder;
+	struct named named[NAMED_MAX]; /* who holds one item often holds, or waits for, others */
 	struct flight_options options;
 	/* findings that were critical at the last tick, and when one came that was not */
 	uint64_t critical[CRITICAL_MAX];
@@ -92,6 +102,11 @@ int flight_new(struct model *m, const struct flight_options *options, struct fli
 	return 0;
 }
 
+void flight_tick_begin(struct flight *f)
+{
+	memset(f->named, 0, sizeof(f->named));
+}
+
 /* ---- what goes into a tick ---------------------------------------------------------------------------------------------------- */
 
 void flight_name_thread(void *flight, uint32_t tgid, uint32_t tid, char ret[PS_COMM_MAX],
@@ -100,8 +115,16 @@ void flight_name_thread(void *flight, uint32_t tgid, uint32_t tid, char ret[PS_C
 	const struct record_thread_key key = { .pid = tgid, .tid = tid };
 	struct record_thread t = { .is_gone = 0 };
 	struct flight *f = flight;
+	struct named *named = &f->named[tid % NAMED_MAX];
 
+	if (named->tid == tid && named->tgid == tgid && tid) {
+		memcpy(ret, named->name, PS_COMM_MAX);
+		*ret_gone = named->is_gone;
+		return;
+	}
 	thread_name_read(NULL, tgid, tid, ret, ret_gone);
+	*named = (struct named){ .tgid = tgid, .tid = tid, .is_gone = *ret_gone };
+	memcpy(named->name, ret, PS_COMM_MAX);
 	if (!recorder_is_on(f->recorder))
 		return;
 	strncpy(t.name, ret, sizeof(t.name) - 1);

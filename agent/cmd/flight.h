@@ -38,7 +38,10 @@ int flight_new(struct model *m, const struct flight_options *options, struct fli
 /* Writes what is still to be written. NULL is allowed. */
 void flight_free(struct flight *f);
 
-/* What a snapshot asks for, kept on the way; the context is the flight. */
+/* Before the snapshot is made: threads may have other names than in the tick before. */
+void flight_tick_begin(struct flight *f);
+
+/* What a snapshot asks for, kept on the way; the context is the flight. A thread is asked for its name once in a tick. */
 void flight_name_thread(void *flight, uint32_t tgid, uint32_t tid, char ret[PS_COMM_MAX],
 			bool *ret_gone);
 bool flight_thread_facts(void *flight, int32_t pid, uint32_t tid, struct thread_facts *ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tick.c - what a tick of the agent does, see agent_parts.h. The surprise: the snapshot from before goes first, since its histograms are the model's and
- * change; who asks in between waits, for the loop is in here.
+ * tick.c - what a tick of the agent does, see agent_parts.h. The surprise: the snapshot from before goes first, since its rows and histograms are the
+ * model's and change; who asks in between waits, for the loop is in here.
  */
 #include <errno.h>
 #include <math.h>
@@ -158,7 +158,8 @@ void agent_tick(struct agent *a)
 
 	watch_tick(a->watch);
 	targets_sweep(a->targets);
-	set_snapshot(a, NULL); /* its histograms change; and of many pools two at once would be the most that the agent needs */
+	flight_tick_begin(a->flight);
+	set_snapshot(a, NULL); /* its rows and histograms change; and of many pools two at once would be the most that the agent needs */
 	ingest_tick(a->ingest, now_ns);
 	a->ticks++;
 	if (s)

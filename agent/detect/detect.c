@@ -69,7 +69,7 @@ struct detect {
 	struct findings open, closed;
 	struct suspects suspects;
 	uint64_t next_id, opened[DETECTORS_MAX];
-	/* within a tick: the pools in the order of their processes */
+	/* within a tick: the pools in the order of their processes; NULL until somebody asks */
 	const struct pool_row **by_pid;
 	size_t n_by_pid;
 };
@@ -225,23 +225,25 @@ static int compare_pids(const void *a, const void *b)
 	return ((*p)->id > (*q)->id) - ((*p)->id < (*q)->id);
 }
 
-static int sort_by_pid(struct detect *d, const struct snapshot *s)
+/* Without memory there are none, and who asks next tries again. */
+static void sort_by_pid(struct detect *d, const struct snapshot *s)
 {
 	d->n_by_pid = 0;
 	d->by_pid = arena_alloc(s->arena, s->n_pools + 1, sizeof(struct pool_row *));
-	if (!d->by_pid)
-		return -ENOMEM;
-	for (; d->n_by_pid < s->n_pools; d->n_by_pid++)
+	for (; d->by_pid && d->n_by_pid < s->n_pools; d->n_by_pid++)
 		d->by_pid[d->n_by_pid] = &s->pools[d->n_by_pid];
-	qsort(d->by_pid, d->n_by_pid, sizeof(*d->by_pid), compare_pids);
-	return 0;
+	if (d->by_pid)
+		qsort(d->by_pid, d->n_by_pid, sizeof(*d->by_pid), compare_pids);
 }
 
 const struct pool_row *const *neighbours(const struct look *l, size_t *ret_n)
 {
-	const struct detect *d = l->all;
-	size_t low = 0, high = d->n_by_pid;
+	struct detect *d = l->all;
+	size_t low = 0, high;
 
+	if (!d->by_pid)
+		sort_by_pid(d, l->s);
+	high = d->n_by_pid;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -368,13 +370,21 @@ static int64_t full_for(struct watched *w, const struct look *l)
 	return w->full_since_ns ? l->s->t_ns - w->full_since_ns : 0;
 }
 
-static int run_all(struct detect *d, enum about about, struct look *l, struct watched *w)
+static void look_begin(struct look *l, struct watched *w)
 {
 	w->is_there = true;
 	l->past = &w->past;
-	l->tick = past_growth(&w->past, 1);
+}
+
+static void window_begin(struct look *l, const struct watched *w)
+{
 	l->window = past_growth(&w->past, WINDOW_TICKS);
 	l->window_s = (double)l->window.t_ns / 1e9;
+}
+
+static int run_all(struct detect *d, enum about about, struct look *l, struct watched *w)
+{
+	l->tick = past_growth(&w->past, 1);
 	if (about == ABOUT_POOL) {
 		l->full_ns = full_for(w, l);
 		l->deadlock = deadlocked_with(l);
@@ -397,32 +407,55 @@ static bool is_told(const struct watched *w, look_fn *what)
 	return false;
 }
 
+/* What items are out for so long that something may be wrong, and what do those do that have them? */
+static void doubt(struct detect *d, struct look *l, struct pool_row *pool, thread_facts_fn *look,
+		  void *context)
+{
+	int64_t least_ns = l->window.saturated_s > 0 ? 0 : d->limits.leak_ns / 2;
+
+	l->unusual_ns = unusual_ns(pool);
+	if (least_ns < l->unusual_ns)
+		least_ns = l->unusual_ns;
+	if (look)
+		suspects_look(&d->suspects, pool, least_ns, l->s->t_ns, look, context);
+	pool->is_doubted = pool->n_holders && pool->holders[0].age_ns >= least_ns;
+}
+
+/* l->is_open: a leak is told of it. */
+static void set_leaked(const struct look *l, struct pool_row *pool)
+{
+	int64_t oldest_ns;
+
+	if (pool->silent != UNKNOWN)
+		pool->leaked = l->is_open ? pool->silent : 0;
+	else if (pool->n_holders || pool->in_use == 0 || pool->hold) /* who holds for a moment may be in the books alone */
+		pool->leaked = l->is_open ? (int64_t)n_holders_that(l, is_leaked, &oldest_ns) : 0;
+}
+
 static int pool_run(struct detect *d, const struct snapshot *s, struct pool_row *pool,
 		    thread_facts_fn *look, void *context)
 {
 	struct watched *w = watched_get(d, key_of_pool(pool));
 	struct look l = { .s = s, .limits = &d->limits, .all = d, .pool = pool };
-	int64_t longest_ns = pool->hold ? (int64_t)pool->hold->max_ns : 0, least_ns, oldest_ns;
 	int error;
 
 	if (!w)
 		return -ENOMEM;
+	look_begin(&l, w);
 	if (!is_told(w, look_leak)) /* what comes back late is no need of the pool */
-		w->longest_ns = longest_ns;
+		w->longest_ns = pool->hold ? (int64_t)pool->hold->max_ns : 0;
 	l.longest_ns = w->longest_ns;
-	least_ns = past_growth(&w->past, WINDOW_TICKS).saturated_s > 0 ? 0 : d->limits.leak_ns / 2;
-	l.unusual_ns = unusual_ns(pool);
-	if (least_ns < l.unusual_ns)
-		least_ns = l.unusual_ns;
-	if (look)
-		suspects_look(&d->suspects, pool, least_ns, s->t_ns, look, context);
-	pool->is_doubted = pool->n_holders && pool->holders[0].age_ns >= least_ns;
+	if (!w->holding && is_calm(&l)) {
+		w->full_since_ns = 0;
+		pool->is_doubted = false;
+		set_leaked(&l, pool);
+		return 0;
+	}
+	window_begin(&l, w);
+	doubt(d, &l, pool, look, context);
 	error = run_all(d, ABOUT_POOL, &l, w);
 	l.is_open = is_told(w, look_leak);
-	if (pool->silent != UNKNOWN)
-		pool->leaked = l.is_open ? pool->silent : 0;
-	else if (pool->n_holders || pool->in_use == 0 || pool->hold) /* who holds for a moment may be in the books alone */
-		pool->leaked = l.is_open ? (int64_t)n_holders_that(&l, is_leaked, &oldest_ns) : 0;
+	set_leaked(&l, pool);
 	return error;
 }
 
@@ -431,7 +464,11 @@ static int stall_run(struct detect *d, const struct snapshot *s, const struct st
 	struct watched *w = watched_get(d, key_of_stall(row));
 	struct look l = { .s = s, .limits = &d->limits, .all = d, .stall = row };
 
-	return w ? run_all(d, ABOUT_PROCESS, &l, w) : -ENOMEM;
+	if (!w)
+		return -ENOMEM;
+	look_begin(&l, w);
+	window_begin(&l, w);
+	return run_all(d, ABOUT_PROCESS, &l, w);
 }
 
 /* What is gone has nothing wrong any more. */
@@ -561,7 +598,7 @@ static int add_all(struct detect *d, const struct snapshot *s)
 			return -ENOMEM;
 		past_add_stall(&w->past, &s->stalls[i], s->t_ns);
 	}
-	return sort_by_pid(d, s);
+	return 0;
 }
 
 int detect_tick(struct detect *d, struct snapshot *s, thread_facts_fn *look, void *context)
@@ -569,6 +606,8 @@ int detect_tick(struct detect *d, struct snapshot *s, thread_facts_fn *look, voi
 	struct pool_row *rows = (struct pool_row *)s->pools; /* it is still being made */
 	int error = add_all(d, s);
 
+	d->by_pid = NULL; /* it lay in the last snapshot */
+	d->n_by_pid = 0;
 	for (size_t i = 0; i < s->n_pools && !error; i++)
 		error = pool_run(d, s, &rows[i], look, context);
 	for (size_t i = 0; i < s->n_stalls && !error; i++)

@@ -27,7 +27,7 @@ enum pressure {
 struct look {
 	const struct snapshot *s;
 	const struct detect_limits *limits;
-	const struct detect *all;	/* for past_of() and neighbours() */
+	struct detect *all;	/* for past_of() and neighbours() */
 	const struct pool_row *pool;	/* NULL where it is about a process */
 	const struct stall_row *stall;	/* NULL where it is about a pool */
 	const struct past *past;	/* of the one that is not NULL */
@@ -116,9 +116,15 @@ const struct past *past_of(const struct look *l, const struct pool_row *pool);
 
 const struct past *past_of_stall(const struct look *l, const struct stall_row *stall);
 
-/* Pools of the same process, itself among them, NEIGHBOURS_MAX at most. */
+/* Pools of the same process, itself among them, NEIGHBOURS_MAX at most; without memory there are none. */
 #define NEIGHBOURS_MAX 64
 const struct pool_row *const *neighbours(const struct look *l, size_t *ret_n);
+
+/*
+ * No detector has anything to say of this pool, unless it has said something before: what each of them asks for first is not there. Most pools are so
+ * most of the time, and are looked at no further.
+ */
+bool is_calm(const struct look *l);
 
 /* Callers wait, and the pool has been full for nearly all of the window. */
 bool is_full(const struct pool_row *pool, const struct sample *window);

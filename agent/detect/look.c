@@ -136,6 +136,25 @@ bool is_full(const struct pool_row *pool, const struct sample *w)
 	       w->saturated_s >= (waits_long ? FULL_MOSTLY : FULL_ALWAYS) * window_s;
 }
 
+/* For leak, slow-holders, imbalance, and the suspects: one that has just been taken is in no question. */
+static bool holds_are_short(const struct look *l)
+{
+	const struct pool_row *p = l->pool;
+	int64_t least_ns =
+		l->limits->leak_ns / 2 < UNUSUAL_NS ? l->limits->leak_ns / 2 : UNUSUAL_NS;
+
+	return !p->n_holders || (p->n_holders == 1 && p->holders[0].age_ns < least_ns);
+}
+
+bool is_calm(const struct look *l)
+{
+	const struct pool_row *p = l->pool;
+
+	return past_is_calm(l->past) && holds_are_short(l) && !p->saturated_by && p->silent <= 0 &&
+	       p->close_wait <= 0 && p->oldest_wait_ns < l->limits->wait_ns &&
+	       (p->pending <= 0 || !p->n_holders);
+}
+
 int64_t unusual_ns(const struct pool_row *pool)
 {
 	double p99_s = pool->hold ? hist_quantile_s(pool->hold, 0.99) : NAN;

@@ -114,16 +114,16 @@ void past_done(struct past *p)
 
 static void learn_hold(struct past *p)
 {
-	struct sample tick = past_growth(p, 1);
-	double weight = (double)tick.holds;
+	const struct step *tick = &p->ring[place(p, 0)];
+	double weight = (double)tick->holds;
 
-	if (tick.holds <= 0 || tick.saturated_s > CALM * (double)tick.t_ns / 1e9)
+	if (tick->holds <= 0 || (double)tick->saturated_s > CALM * (double)tick->t_ns / 1e9)
 		return;
 	if (isnan(p->usual_hold_s))
 		p->usual_hold_s = 0;
 	p->usual_weight = fmin(p->usual_weight, USUAL_HOLDS) + weight;
-	p->usual_hold_s +=
-		(tick.hold_s / weight - p->usual_hold_s) * fmin(1, weight / p->usual_weight);
+	p->usual_hold_s += ((double)tick->hold_s / weight - p->usual_hold_s) *
+			   fmin(1, weight / p->usual_weight);
 }
 
 /* A tick that comes early makes the last one longer. True: it is one of its own. */
@@ -178,4 +178,15 @@ struct sample past_growth(const struct past *p, uint32_t n_ticks)
 			sum.rejected_by[k] += p->rejected_by[place(p, i)][k];
 	}
 	return sum;
+}
+
+bool past_is_calm(const struct past *p)
+{
+	for (uint32_t i = 0; i < LONG_TICKS && i + 1 < p->n; i++) {
+		const struct step *s = &p->ring[place(p, i)];
+
+		if (s->rejections || s->open_failures || s->closed || s->saturated_s != 0)
+			return false;
+	}
+	return true;
 }

@@ -46,4 +46,7 @@ void past_add_stall(struct past *p, const struct stall_row *row, int64_t t_ns);
 /* The growth over so many ticks, or over those that there were; its t_ns is how long that took, 0 = there was no tick before. */
 struct sample past_growth(const struct past *p, uint32_t n_ticks);
 
+/* In the last LONG_TICKS the pool was never full with somebody waiting, turned nobody away, closed nothing, and nothing that it wanted to open failed. */
+bool past_is_calm(const struct past *p);
+
 #endif

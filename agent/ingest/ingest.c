@@ -37,6 +37,9 @@
 #define PRESSED_SHARE 8 /* processes that ended since the last tick hold at least 1 / this of a table */
 #define WORKERS_PASSES 20 /* after a process was found to listen: what its children wait for shows when they sleep again */
 #define IDLE_LEASES_SHARE 2 /* idle item records are dropped when the table is fuller than 1 / this */
+#define SWEEP_TICKS 16 /* so often, and when a process has ended, idle item records are looked at: nobody asks for them */
+#define HISTS_SHARE 2 /* histograms are read in batches where those of more than 1 / this of all pools changed in the last tick, */
+#define HISTS_FEW 100 /* and of more than so many: a batch looks at each place of the table */
 
 struct ingest {
 	struct kernel *kernel;
@@ -53,6 +56,11 @@ struct ingest {
 	int n_cpus;
 	uint64_t *per_cpu; /* room for one per-CPU value of PER_CPU_WORDS */
 	bool has_met; /* a process, in this tick */
+	bool is_sweep; /* in this tick idle item records are looked at */
+	bool is_batched; /* histograms, in this tick */
+	uint32_t n_ticks;
+	unsigned int n_sweeps; /* that are still to be made whatever tick it is */
+	uint32_t n_wanted; /* pools whose histograms have changed, in this tick */
 	uint32_t n_gone; /* kernel_n_gone() at the last tick */
 	bool has_families; /* of workers, as of the last tick */
 	uint32_t n_serving; /* kernel_n_serving() at the last pass over threads */
@@ -300,6 +308,7 @@ static void read_counters(struct ingest *in, const struct ps_pool_key *key, stru
 	    process_vm_readv((pid_t)key->proc.tgid, &local, 1, &remote, 1, 0) != sizeof(handle) ||
 	    handle.magic != PS_HANDLE_MAGIC)
 		return;
+	extra->own_counts = handle.in_use_at || handle.open_at ? OWN_COUNTS_THERE : OWN_COUNTS_NONE;
 	for (int i = 0; i < READ_TRIES && (handle.in_use_at || handle.open_at); i++) {
 		int64_t in_use = read_counter(key->proc.tgid, handle.in_use_at),
 			open = read_counter(key->proc.tgid, handle.open_at);
@@ -374,14 +383,23 @@ static bool read_page(struct ingest *in, const struct ps_pool_key *key, struct p
 	}
 }
 
-static void feed_hists(struct ingest *in, const struct ps_pool_key *key)
+static bool wants_hists(struct ingest *in, const struct ps_pool_key *key)
 {
-	struct ps_hists hists;
+	return model_wants_hists(in->model, key) ||
+	       paged_pools_has_new_holds(paged_pools(in->paged), key);
+}
 
-	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists))
-		return;
-	paged_pools_merge_holds(paged_pools(in->paged), key, &hists);
-	model_feed_hists(in->model, key, &hists);
+static void feed_hists(struct ingest *in, const struct ps_pool_key *key,
+		       const struct ps_hists *hists)
+{
+	struct ps_hists both;
+
+	if (paged_pools_has(paged_pools(in->paged), key)) {
+		memcpy(&both, hists, sizeof(both));
+		paged_pools_merge_holds(paged_pools(in->paged), key, &both);
+		hists = &both;
+	}
+	model_feed_hists(in->model, key, hists);
 }
 
 static void each_pool(struct ingest *in, const void *at, const void *value)
@@ -389,6 +407,7 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 	const struct ps_pool_key *key = at;
 	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
 	struct ps_pool books;
+	struct ps_hists hists;
 	int64_t batch_ns = in->read_ns, t_ns;
 	bool is_paged;
 	int error = 0;
@@ -418,16 +437,39 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 		return;
 	if (books.domain)
 		read_recipe(in, key, &books, &extra);
-	else if (books.flags & PS_POOL_IMPLICIT && !is_paged)
+	else if (books.flags & PS_POOL_IMPLICIT && !is_paged &&
+		 model_wants_own_counts(in->model, key))
 		read_counters(in, key, &books, &extra);
 	t_ns = in->read_ns;
 	in->read_ns = batch_ns;
 	extra.stood_ns = read_stood(in, &key->proc, t_ns);
 	if (model_feed_pool(in->model, key, &books, &extra, t_ns))
 		return;
-	if (model_wants_hists(in->model, key) ||
-	    paged_pools_has_new_holds(paged_pools(in->paged), key))
-		feed_hists(in, key);
+	if (!wants_hists(in, key))
+		return;
+	in->n_wanted++;
+	if (!in->is_batched &&
+	    !bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key, &hists))
+		feed_hists(in, key, &hists);
+}
+
+static void each_hists(struct ingest *in, const void *key, const void *value)
+{
+	if (wants_hists(in, key))
+		feed_hists(in, key, value);
+}
+
+/* A system call for each pool costs more than the copy that it asks for, and a copy that nobody asked for more than none: so it depends on how many there are. */
+static void read_pools(struct ingest *in)
+{
+	in->n_wanted = 0;
+	walk_batch(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), sizeof(struct ps_pool),
+		   each_pool);
+	if (in->is_batched)
+		walk_batch(in, KERNEL_MAP_HISTS, sizeof(struct ps_pool_key),
+			   sizeof(struct ps_hists), each_hists);
+	in->is_batched = in->n_wanted > HISTS_FEW &&
+			 in->n_wanted > in->report.used[KERNEL_MAP_POOLS] / HISTS_SHARE;
 }
 
 /* Of a lease or a waiter that the model knows no pool for: there is none. */
@@ -446,6 +488,8 @@ static void each_lease(struct ingest *in, const void *key, const void *value)
 	bool is_crowded = in->report.used[KERNEL_MAP_LEASES] >
 			  kernel_map_limit(in->kernel, KERNEL_MAP_LEASES) / IDLE_LEASES_SHARE;
 
+	if (lease->state == PS_LEASE_IDLE && !is_crowded && !in->is_sweep)
+		return;
 	if (!is_alive(in, &ref->pool.proc) || is_orphan(in, &ref->pool) ||
 	    paged_pools_counts(paged_pools(in->paged), &ref->pool) ||
 	    (is_crowded && lease->state == PS_LEASE_IDLE)) {
@@ -701,6 +745,10 @@ void ingest_probe_stat(struct ingest *in, uint32_t probe, struct probe_row *ret)
 int ingest_tick(struct ingest *in, int64_t now_ns)
 {
 	in->now_ns = now_ns;
+	if (in->n_gone != kernel_n_gone(in->kernel))
+		in->n_sweeps = 2; /* who ended in the midst of a tick is seen by the next */
+	in->is_sweep = in->n_ticks++ % SWEEP_TICKS == 0 || in->n_sweeps;
+	in->n_sweeps -= in->n_sweeps > 0;
 	in->n_gone = kernel_n_gone(in->kernel); /* before they are looked at */
 	in->has_met = false;
 	in->report.n_processes = 0;
@@ -722,8 +770,7 @@ int ingest_tick(struct ingest *in, int64_t now_ns)
 	walk_batch(in, KERNEL_MAP_STANDSTILLS, sizeof(struct ps_proc_key),
 		   sizeof(struct ps_standstill), each_standstill); /* before their pools */
 	paged_tick(in->paged, in->model, meet_paged, in);
-	walk_batch(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), sizeof(struct ps_pool),
-		   each_pool);
+	read_pools(in);
 	walk_batch(in, KERNEL_MAP_LEASES, sizeof(struct ps_ref_key), sizeof(struct ps_lease),
 		   each_lease);
 	paged_feed_leases(in->paged, in->model);

@@ -1,49 +1,71 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * exemplars.c - of the waits and holds that were told one by one, the few that stand for a histogram's upper buckets. The surprise: they come at
- * any time, between the ticks too, and who taps the model is told what they have come to when their pool is fed.
+ * any time, between the ticks too, when a snapshot has borrowed those that there are; so they wait for the next tick. Who taps the model is told what they
+ * have come to when their pool is fed.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/classic.h"
 #include "base/text.h"
 #include "model/state.h"
 
-static unsigned int classic_bucket(uint64_t ns)
+/* The one that another one takes over from: of its bucket, or nobody's (n), or the oldest. */
+static size_t place_for(const struct slow_rows *s, double value_s)
 {
-	return classic_of_s((double)ns / 1e9);
-}
+	unsigned int bucket = classic_of_s(value_s);
+	size_t place = 0;
 
-/* The place of the one it takes over from: of its bucket, or a free one, or the one that is oldest. */
-static struct record_exemplar *place_for(struct record_exemplar *all, uint64_t duration_ns)
-{
-	unsigned int bucket = classic_bucket(duration_ns);
-	struct record_exemplar *place = &all[0];
-
-	for (size_t i = 0; i < SNAPSHOT_EXEMPLARS_MAX; i++)
-		if (all[i].duration_ns && classic_bucket(all[i].duration_ns) == bucket)
-			return &all[i];
-	for (size_t i = 1; i < SNAPSHOT_EXEMPLARS_MAX && place->duration_ns; i++)
-		if (!all[i].duration_ns || all[i].t_ns < place->t_ns)
-			place = &all[i];
+	for (size_t i = 0; i < s->n; i++)
+		if (classic_of_s(s->row[i].value_s) == bucket)
+			return i;
+	if (s->n < SNAPSHOT_EXEMPLARS_MAX)
+		return s->n;
+	for (size_t i = 1; i < s->n; i++)
+		if (s->t_ns[i] < s->t_ns[place])
+			place = i;
 	return place;
 }
 
-static void take(struct record_exemplar *all, const struct record_exemplar *e)
+static void swap(struct slow_rows *s, size_t i, size_t k)
 {
-	struct record_exemplar *place;
+	struct exemplar_row row = s->row[i];
+	int64_t t_ns = s->t_ns[i];
+
+	s->row[i] = s->row[k];
+	s->t_ns[i] = s->t_ns[k];
+	s->row[k] = row;
+	s->t_ns[k] = t_ns;
+}
+
+/* The one at `at` is another one now; the others are in order. */
+static void move_in_order(struct slow_rows *s, size_t at)
+{
+	for (; at > 0 && s->row[at].value_s < s->row[at - 1].value_s; at--)
+		swap(s, at, at - 1);
+	for (; at + 1 < s->n && s->row[at].value_s > s->row[at + 1].value_s; at++)
+		swap(s, at, at + 1);
+}
+
+static void take(struct slow_rows *s, const struct record_exemplar *e)
+{
+	struct exemplar_row row = { .value_s = (double)e->duration_ns / 1e9, .tid = e->tid };
+	size_t at;
 
 	if (!e->duration_ns)
 		return;
-	place = place_for(all, e->duration_ns);
-	if (place->duration_ns && place->t_ns > e->t_ns)
+	at = place_for(s, row.value_s);
+	if (at < s->n && s->t_ns[at] > (int64_t)e->t_ns)
 		return; /* those of several CPUs need not come in order */
-	*place = *e;
-	memset(place->thread, 0, sizeof(place->thread));
-	text_clean(e->thread, sizeof(e->thread), place->thread, sizeof(place->thread));
+	text_clean(e->thread, sizeof(e->thread), row.thread, sizeof(row.thread));
+	s->row[at] = row;
+	s->t_ns[at] = (int64_t)e->t_ns;
+	if (at == s->n)
+		s->n++;
+	move_in_order(s, at);
 }
 
 /* 0 or -ENOMEM. */
@@ -54,25 +76,58 @@ static int exemplars_get(struct pool *p)
 	return p->slow ? 0 : -ENOMEM;
 }
 
+/* Room for one more; where there are too many the oldest goes: they are examples, and the histograms have all. NULL = out of memory. */
+static struct told_story *told_get(struct model *m)
+{
+	if (m->n_told == TOLD_MAX)
+		return &m->told[m->told_at++ % TOLD_MAX];
+	if (m->n_told == m->n_told_max) {
+		size_t n = m->n_told_max ? 2 * m->n_told_max : 64;
+		struct told_story *more = realloc(m->told, n * sizeof(*more));
+
+		if (!more)
+			return NULL;
+		m->told = more;
+		m->n_told_max = n;
+	}
+	return &m->told[m->n_told++];
+}
+
 int model_feed_story(struct model *m, const struct ps_story *s)
 {
-	struct record_exemplar e = { .duration_ns = s->duration_ns,
-				     .t_ns = s->t_ns,
-				     .tid = s->tid };
-	bool is_wait = s->kind == PS_STORY_WAIT && s->verb == PS_VERB_acquired;
-	struct pool *p;
+	struct told_story told = {
+		.pool = s->pool,
+		.is_wait = s->kind == PS_STORY_WAIT && s->verb == PS_VERB_acquired,
+		.e = { .duration_ns = s->duration_ns, .t_ns = s->t_ns, .tid = s->tid }
+	};
+	struct told_story *place;
 
-	if (!is_wait && s->kind != PS_STORY_HOLD)
+	if (!told.is_wait && s->kind != PS_STORY_HOLD)
 		return 0;
-	p = pool_find(m, &s->pool);
-	if (!p)
-		return 0;
-	if (exemplars_get(p))
+	if (!pool_find(m, &s->pool))
+		return 0; /* nobody knows it yet */
+	place = told_get(m);
+	if (!place)
 		return -ENOMEM;
-	memcpy(e.thread, s->comm, sizeof(e.thread));
-	take(is_wait ? p->slow->waits : p->slow->holds, &e);
-	p->has_slow_news = true;
+	memcpy(told.e.thread, s->comm, sizeof(told.e.thread));
+	*place = told;
 	return 0;
+}
+
+void exemplars_tick_begin(struct model *m)
+{
+	for (size_t i = 0; i < m->n_told; i++) {
+		const struct told_story *told = &m->told[i];
+		struct pool *p = pool_find(m, &told->pool);
+
+		if (!p || exemplars_get(p))
+			continue; /* one fewer to look at */
+		take(told->is_wait ? &p->slow->waits : &p->slow->holds, &told->e);
+		p->has_slow_news = true;
+	}
+	free(m->told);
+	m->told = NULL;
+	m->n_told = m->n_told_max = m->told_at = 0;
 }
 
 int exemplars_feed(struct model *m, const struct ps_pool_key *key, const struct record_exemplars *r)
@@ -85,48 +140,59 @@ int exemplars_feed(struct model *m, const struct ps_pool_key *key, const struct 
 		return -ENOMEM;
 	memset(p->slow, 0, sizeof(*p->slow));
 	for (size_t i = 0; i < SNAPSHOT_EXEMPLARS_MAX; i++) {
-		take(p->slow->waits, &r->waits[i]);
-		take(p->slow->holds, &r->holds[i]);
+		take(&p->slow->waits, &r->waits[i]);
+		take(&p->slow->holds, &r->holds[i]);
 	}
 	return 0;
+}
+
+static void record(const struct slow_rows *s, struct record_exemplar *ret)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		ret[i] = (struct record_exemplar){ .duration_ns = (uint64_t)llround(
+							   s->row[i].value_s * 1e9),
+						   .t_ns = (uint64_t)s->t_ns[i],
+						   .tid = s->row[i].tid };
+		memcpy(ret[i].thread, s->row[i].thread, sizeof(ret[i].thread));
+	}
 }
 
 void exemplars_tell(const struct model *m, struct pool *p)
 {
-	if (p->slow && (p->has_slow_news || m->is_all_wanted))
-		tap_put(m, RECORD_exemplars, &p->key, p->slow);
+	if (p->slow && m->tap.put && (p->has_slow_news || m->is_all_wanted)) {
+		struct record_exemplars r = { 0 };
+
+		record(&p->slow->waits, r.waits);
+		record(&p->slow->holds, r.holds);
+		tap_put(m, RECORD_exemplars, &p->key, &r);
+	}
 	p->has_slow_news = false;
 }
 
-static int by_value(const void *a, const void *b)
+/* The time of day is that of the first snapshot that has them. */
+static void date(struct slow_rows *s, const struct snapshot *of)
 {
-	const struct exemplar_row *x = a, *y = b;
-
-	return (x->value_s > y->value_s) - (x->value_s < y->value_s);
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->row[i].wall_ns)
+			s->row[i].wall_ns = of->wall_ns - (of->t_ns - s->t_ns[i]);
 }
 
-static int rows_of(const struct record_exemplar *all, const struct snapshot *s,
-		   const struct exemplar_row **ret, size_t *ret_n)
+void exemplars_rows(struct pool *p, const struct snapshot *s)
 {
-	struct exemplar_row *rows = arena_alloc(s->arena, SNAPSHOT_EXEMPLARS_MAX, sizeof(*rows));
-	size_t n = 0;
+	struct pool_row *row = p->row;
 
-	if (!rows)
-		return -ENOMEM;
-	for (size_t i = 0; i < SNAPSHOT_EXEMPLARS_MAX; i++) {
-		if (!all[i].duration_ns)
-			continue;
-		rows[n] = (struct exemplar_row){ .value_s = (double)all[i].duration_ns / 1e9,
-						 .wall_ns = s->wall_ns -
-							    (s->t_ns - (int64_t)all[i].t_ns),
-						 .tid = all[i].tid };
-		memcpy(rows[n].thread, all[i].thread, sizeof(rows[n].thread));
-		n++;
+	if (!p->slow)
+		return;
+	date(&p->slow->waits, s);
+	date(&p->slow->holds, s);
+	if (row->wait) {
+		row->slow_waits = p->slow->waits.row;
+		row->n_slow_waits = p->slow->waits.n;
 	}
-	qsort(rows, n, sizeof(*rows), by_value);
-	*ret = rows;
-	*ret_n = n;
-	return 0;
+	if (row->hold) {
+		row->slow_holds = p->slow->holds.row;
+		row->n_slow_holds = p->slow->holds.n;
+	}
 }
 
 /* ---- which ones are to be told ---------------------------------------------------------------------------------------- */
@@ -180,15 +246,4 @@ uint32_t exemplars_notable(const struct hist *wait, const struct hist *hold, dou
 
 	return notable_of(wait, seconds, told_wait) << PS_POOL_NOTABLE_WAIT |
 	       notable_of(hold, seconds, told_hold) << PS_POOL_NOTABLE_HOLD;
-}
-
-int exemplars_rows(const struct pool *p, const struct snapshot *s, struct pool_row *row)
-{
-	if (!p->slow)
-		return 0;
-	if (row->wait && rows_of(p->slow->waits, s, &row->slow_waits, &row->n_slow_waits))
-		return -ENOMEM;
-	if (row->hold && rows_of(p->slow->holds, s, &row->slow_holds, &row->n_slow_holds))
-		return -ENOMEM;
-	return 0;
 }

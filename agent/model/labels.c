@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * labels.c - what a row is called and what it counts. The surprise: it is made twice, for the snapshot and for the groups of pools with
- * the same labels, so it borrows everything; the snapshot copies what it keeps.
+ * labels.c - what a row is called and what it counts. The surprise: it is asked for twice, for the snapshot and for the groups of pools with
+ * the same labels, so it borrows everything. That of a pool is kept from tick to tick, and made anew when its books have changed.
  */
 #include <math.h>
 #include <stdio.h>
@@ -29,8 +29,10 @@ const char *process_label(const struct process *p)
 	return p && p->name ? p->name : "?";
 }
 
-static void pool_counters(const struct pool *p, const struct ps_pool *b, struct pool_row *row)
+void pool_row_sums(struct pool *p, const struct ps_pool *b)
 {
+	struct pool_row *row = p->row;
+
 	row->in_use_s = p->sums.in_use_s;
 	row->capacity_s = b->capacity || p->sums.capacity_s > 0 ? p->sums.capacity_s : NAN;
 	row->pending_s = p->sums.pending_s;
@@ -38,6 +40,10 @@ static void pool_counters(const struct pool *p, const struct ps_pool *b, struct 
 	row->stalled_s = p->sums.stalled_s;
 	row->backlog_s = p->sums.backlog_s;
 	row->stalled_hold_s = b->flags & PS_POOL_PAGED ? NAN : p->sums.stalled_hold_s;
+}
+
+static void pool_counters(const struct ps_pool *b, struct pool_row *row)
+{
 	row->acquires = (int64_t)b->acquires;
 	row->acquires_new = (int64_t)b->acquires_new;
 	row->releases = (int64_t)b->releases;
@@ -80,22 +86,19 @@ static void pool_forget_waits(struct pool_row *row)
 		row->outcome[i] = UNKNOWN;
 }
 
-void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_BYTES],
-		    struct pool_row *row)
+void pool_row_count(struct pool *p, const struct ps_pool *b)
 {
-	struct ps_pool b;
+	struct pool_row *row = p->row;
+	uint32_t notable = row->notable;
 
-	pool_books(p, &b);
 	*row = pool_row_unknown;
-	row_process(m, &p->key.proc, row);
-	if (!text_clean(b.name, PS_NAME_MAX, name, NAME_BYTES) && p->library)
-		snprintf(name, NAME_BYTES, "%s", p->library);
-	else if (!name[0])
-		snprintf(name, NAME_BYTES, "pool-%llx", (unsigned long long)p->key.pool);
-	row->name = name;
-	row->kind = b.kind < PS_KIND_COUNT ? (enum ps_kind)b.kind : PS_KIND_unknown;
+	row->notable = notable; /* by histograms, which come with the next */
+	row->name = p->name;
+	row->kind = b->kind < PS_KIND_COUNT ? (enum ps_kind)b->kind : PS_KIND_unknown;
 	row->source = p->library ? "recipe" : "usdt";
-	pool_counters(p, &b, row);
+	row->min_idle = (int64_t)b->min_idle;
+	pool_row_sums(p, b);
+	pool_counters(b, row);
 	if (p->is_light) {
 		row->wait = p->own_waits;
 		pool_forget_hot(row);
@@ -107,6 +110,12 @@ void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_
 	row->create = &p->hist[PS_HIST_CREATE];
 	if (p->is_waitless)
 		pool_forget_waits(row);
+}
+
+const struct pool_row *pool_row_labelled(const struct model *m, const struct pool *p)
+{
+	row_process(m, &p->key.proc, p->row);
+	return p->row;
 }
 
 void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES])

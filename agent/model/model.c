@@ -63,10 +63,10 @@ static void refs_trim(struct refs *r)
 
 static void pool_free(struct model *m, struct pool *p)
 {
-	if (m->next_pool == p)
-		m->next_pool = NULL;
 	HASH_DEL(m->pools, p);
-	free(p->books.bytes);
+	if (p->has_own_row)
+		free(p->row);
+	free(p->name);
 	for (int i = 0; i < PS_HIST_COUNT; i++)
 		hist_done(&p->hist[i]);
 	free(p->holders.row);
@@ -113,6 +113,8 @@ void model_free(struct model *m)
 	lock_sums_done(m);
 	stall_sums_done(m);
 	retired_done(&m->retired);
+	free(m->rows);
+	free(m->told);
 	free(m->given_ups);
 	free(m);
 }
@@ -124,10 +126,12 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 	struct endpoint *e;
 
 	m->now_ns = now_ns;
+	m->next_pool = m->pools; /* as a guess, those that are fed first were met first */
+	m->fed_pool = NULL;
 	for (proc = m->processes; proc; proc = proc->hh.next)
 		proc->is_fed = proc->has_workers = false;
 	for (p = m->pools; p; p = p->hh.next) {
-		p->is_fed = false;
+		p->is_fed = p->has_new_hists = false;
 		refs_clear(&p->holders);
 		refs_clear(&p->waiters);
 	}
@@ -135,6 +139,7 @@ void model_tick_begin(struct model *m, int64_t now_ns)
 		e->is_fed = false;
 	for (struct family *f = m->families; f; f = f->hh.next)
 		f->is_fed = false;
+	exemplars_tick_begin(m);
 	stalls_tick_begin(m);
 	locks_tick_begin(m);
 	tap_begin(m);
@@ -147,11 +152,16 @@ size_t model_n_pools(const struct model *m)
 
 /* ---- processes --------------------------------------------------------------------------------------------------------- */
 
+/* Asked several times for each pool, and mostly of the same process as before. */
 struct process *process_find(const struct model *m, const struct ps_proc_key *key)
 {
-	struct process *p;
+	struct process *p = m->recent;
 
+	if (p && p->key.tgid == key->tgid && p->key.incarnation == key->incarnation)
+		return p;
 	HASH_FIND(hh, m->processes, key, sizeof(*key), p);
+	if (p)
+		((struct model *)m)->recent = p; /* it is a guess, and no part of what the model is */
 	return p;
 }
 
@@ -373,20 +383,13 @@ static void join(struct model *m, const struct pool_row *row, struct group **gro
 
 static void pool_join(struct model *m, struct pool *p)
 {
-	char name[NAME_BYTES];
-	struct pool_row row;
-
-	pool_row_begin(m, p, name, &row);
-	join(m, &row, &p->group, &p->is_grouped);
+	join(m, pool_row_labelled(m, p), &p->group, &p->is_grouped);
 }
 
 static void pool_leave(struct model *m, struct pool *p)
 {
-	char name[NAME_BYTES];
-	struct pool_row row;
-
-	pool_row_begin(m, p, name, &row);
-	retired_leave(&m->retired, p->group, &row);
+	if (p->group)
+		retired_leave(&m->retired, p->group, pool_row_labelled(m, p));
 }
 
 static void endpoint_join(struct model *m, struct endpoint *e)
@@ -430,8 +433,17 @@ static void family_leave(struct model *m, struct family *f)
 	retired_leave(&m->retired, f->group, &row);
 }
 
+/* Of those who were fed, as one of them is gone. */
+static void forget_order(struct model *m)
+{
+	m->fed_pool = m->next_pool = NULL;
+	for (struct pool *p = m->pools; p; p = p->hh.next)
+		p->next_fed = NULL;
+}
+
 static void forget_unfed(struct model *m)
 {
+	bool has_gone = false;
 	struct family *f, *next_family;
 	struct process *proc, *next_proc;
 	struct pool *p, *next_pool;
@@ -442,7 +454,10 @@ static void forget_unfed(struct model *m)
 			continue;
 		pool_leave(m, p);
 		pool_free(m, p);
+		has_gone = true;
 	}
+	if (has_gone)
+		forget_order(m);
 	HASH_ITER (hh, m->endpoints, e, next_endpoint) {
 		if (e->is_fed)
 			continue;

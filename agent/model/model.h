@@ -40,6 +40,9 @@ struct process_resource {
 
 #define MODEL_ATTRIBUTES_BYTES (4u << 20)	/* of all processes */
 
+/* Whether the pool's author keeps counts of his own. */
+enum own_counts { OWN_COUNTS_NOT_ASKED, OWN_COUNTS_NONE, OWN_COUNTS_THERE };
+
 /* What the ingest knows of a pool beside its books. */
 struct pool_extra {
 	int64_t counted_in_use;	/* the pool author's own count, read while the books stood still; UNKNOWN */
@@ -50,6 +53,7 @@ struct pool_extra {
 	const char *library;	/* NULL = the SDK's points showed it; else the recipe's name for it */
 	int64_t counted_waits, counted_wait_ns;	/* since the pool was made */
 	uint64_t stood_ns;	/* how long its process has stood still, read after the books */
+	enum own_counts own_counts;	/* THERE also where they could not be read this time */
 	bool is_light;	/* acquires, releases and waits are not counted: the library's own counts are all there is */
 	bool is_waitless;	/* nothing tells who waits: that is not known, and not nobody */
 	bool is_partial;	/* some probes of the recipe could not be attached: counts are incomplete */
@@ -86,6 +90,9 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 		    const struct pool_extra *extra, int64_t t_ns);
 /* The pool is there, but its books could not be read whole this time: its numbers stay. */
 void model_keep_pool(struct model *m, const struct ps_pool_key *key);
+/* False while its author is known to keep none, but for one tick in OWN_COUNTS_TICKS, as he may have begun to. */
+#define OWN_COUNTS_TICKS 16
+bool model_wants_own_counts(const struct model *m, const struct ps_pool_key *key);
 /* True when the pool's histograms have changed since they were fed last. */
 bool model_wants_hists(const struct model *m, const struct ps_pool_key *key);
 int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struct ps_hists *hists);
@@ -94,8 +101,9 @@ int model_feed_waiter(struct model *m, const struct ps_ref_key *key,
 		      const struct ps_waiter *waiter);
 
 /*
- * A wait or a hold of a pool that was told one by one; at any time, between ticks too. Kept are those that ended as the pool's histograms have them,
- * the newest of each classic bucket (struct exemplar_row); of a pool that was not fed yet none. The name in it may be anything. 0 or -ENOMEM.
+ * A wait or a hold of a pool that was told one by one; at any time, between ticks too: the next one takes it. Kept are those that ended as the pool's
+ * histograms have them, the newest of each classic bucket (struct exemplar_row); of a pool that was not fed yet none. The name in it may be anything.
+ * 0 or -ENOMEM.
  */
 int model_feed_story(struct model *m, const struct ps_story *story);
 

@@ -8,10 +8,10 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/squeeze.h"
 #include "model/state.h"
 
 #define DRIFT_TICKS 4
@@ -29,10 +29,19 @@ double whole_steps(double s)
 
 /* ---- pools ------------------------------------------------------------------------------------------------------------- */
 
+static bool is_it(const struct pool *p, const struct ps_pool_key *key)
+{
+	return p && !memcmp(&p->key, key, sizeof(*key));
+}
+
 struct pool *pool_find(const struct model *m, const struct ps_pool_key *key)
 {
 	struct pool *p;
 
+	if (is_it(m->fed_pool, key))
+		return m->fed_pool;
+	if (is_it(m->next_pool, key))
+		return m->next_pool;
 	HASH_FIND(hh, m->pools, key, sizeof(*key), p);
 	return p;
 }
@@ -42,24 +51,41 @@ bool model_has_pool(const struct model *m, const struct ps_pool_key *key)
 	return pool_find(m, key);
 }
 
-/* They are fed in the same order from tick to tick, and of very many each search is a miss of the cache. */
-static struct pool *pool_next(struct model *m, const struct ps_pool_key *key)
+/* They are fed in the same order from tick to tick, and of very many each search is a miss of the cache. So each knows who came after it the last time. */
+static void pool_is_fed(struct model *m, struct pool *p)
 {
-	struct pool *p = m->next_pool;
+	if (m->fed_pool && m->fed_pool != p)
+		m->fed_pool->next_fed = p;
+	m->fed_pool = p;
+	m->next_pool = p->next_fed;
+}
 
-	if (!p || memcmp(&p->key, key, sizeof(*key)) != 0)
-		p = pool_find(m, key);
-	m->next_pool = p ? p->hh.next : NULL;
+/* With a row by itself, until it has a place among the others. */
+static struct pool *pool_new(void)
+{
+	struct pool *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->row = malloc(sizeof(*p->row));
+	if (!p->row) {
+		free(p);
+		return NULL;
+	}
+	*p->row = pool_row_unknown;
+	p->has_own_row = true;
 	return p;
 }
 
 static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 {
-	struct pool *p = pool_next(m, key);
+	struct pool *p = pool_find(m, key);
 
-	if (p)
+	if (p) {
+		pool_is_fed(m, p);
 		return p;
-	p = calloc(1, sizeof(*p));
+	}
+	p = pool_new();
 	if (!p)
 		return NULL;
 	p->key = *key;
@@ -69,6 +95,7 @@ static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 	p->first_waits = p->first_wait_ns = UNKNOWN;
 	trend_init(&p->trend);
 	HASH_ADD(hh, m->pools, key, sizeof(p->key), p);
+	pool_is_fed(m, p);
 	return p;
 }
 
@@ -81,11 +108,16 @@ uint64_t sum_counts(const __u64 *counts, size_t n)
 	return sum;
 }
 
-/* ---- its books, as they are kept --------------------------------------------------------------------------------------- */
+/* ---- its books: what is kept of them ------------------------------------------------------------------------------------ */
 
-static uint64_t hist_events(const struct ps_pool *b)
+/*
+ * How much has happened, so far: a sum of counts that never fall, so it is the same only while each of them is, and then nothing else in the books has
+ * changed but what the agent said itself (flags) and what follows from the counts a moment later (peaks, saturation).
+ */
+static uint64_t events_of(const struct ps_pool *b)
 {
-	return b->acquires + b->releases + b->wait_ends + b->opened;
+	return b->seq_end + b->acquires + b->releases + b->wait_begins + b->wait_ends +
+	       b->acquires_new + b->odd_release + b->odd_acquire + b->odd_wait;
 }
 
 /* Acquires that did not wait are no event of a histogram in the kernel, they are what is left. */
@@ -103,38 +135,71 @@ static int64_t open_by_books(const struct ps_pool *b)
 	return b->flags & PS_POOL_IMPLICIT || !b->opened || open < 0 ? UNKNOWN : open;
 }
 
-void pool_books(const struct pool *p, struct ps_pool *ret)
+/* Of a library all is looked at each time: what it says itself is in no count of ours. */
+static bool is_as_before(const struct pool *p, const struct ps_pool *b,
+			 const struct pool_extra *extra)
 {
-	struct bytes in = { .at = p->books.bytes, .end = p->books.bytes + p->books.n };
-
-	memset(ret, 0, sizeof(*ret));
-	if (p->books.n)
-		unsqueeze(&in, ret, sizeof(*ret));
+	return p->name && !p->library && !p->is_light && !p->is_waitless && !extra->library &&
+	       !extra->is_light && !extra->is_waitless && !extra->name[0] &&
+	       p->books.n_events == events_of(b) && p->books.since_ns == (int64_t)b->since_ns &&
+	       p->books.flags == b->flags && p->books.kind == b->kind;
 }
 
-/* -ENOMEM leaves them. */
-static int pool_keep_books(struct pool *p, const struct ps_pool *b)
+/* What the kernel side changes after it has counted. */
+static void pool_keep_levels(struct pool *p, const struct ps_pool *b)
 {
-	unsigned char bytes[SQUEEZED_MOST(sizeof(*b))];
-	size_t n = squeeze(b, NULL, sizeof(*b), bytes);
-	unsigned char *kept = n == p->books.n ? p->books.bytes : realloc(p->books.bytes, n);
+	p->books.in_use_peak = b->in_use_peak;
+	p->books.waiting_peak = b->waiting_peak;
+}
 
-	if (!kept)
-		return -ENOMEM;
-	memcpy(kept, bytes, n);
-	p->books.bytes = kept;
-	p->books.n = n;
+static void pool_keep_books(struct pool *p, const struct ps_pool *b)
+{
+	int64_t in_use = ps_in_use(b), waiting = ps_waiting(b);
+
 	p->books.capacity = b->capacity;
 	p->books.before_releases = b->before_releases;
-	p->books.n_events = hist_events(b);
+	p->books.n_events = events_of(b);
 	p->books.n_waitless = waitless_acquires(b);
 	p->books.since_ns = (int64_t)b->since_ns;
 	p->books.destroyed_ns = (int64_t)b->destroyed_ns;
 	p->books.open = open_by_books(b);
+	p->books.in_use = in_use > 0 ? in_use : 0;
+	p->books.waiting = waiting > 0 ? waiting : 0;
 	p->books.kind = b->kind;
 	p->books.flags = b->flags;
-	p->books.is_busy = ps_in_use(b) > 0 || ps_waiting(b) > 0;
+	p->books.n_rare = (uint32_t)b->seq_end;
+	p->books.is_busy = in_use > 0 || waiting > 0;
+}
+
+/* What it is called in its row; one that has lost its name keeps it. -ENOMEM. */
+static int pool_take_name(struct pool *p, const char *raw)
+{
+	char name[NAME_BYTES];
+	bool is_named = text_clean(raw, PS_NAME_MAX - 1, name, sizeof(name));
+
+	if (!is_named && p->is_named)
+		return 0;
+	if (!is_named && p->library)
+		snprintf(name, sizeof(name), "%s", p->library);
+	else if (!is_named)
+		snprintf(name, sizeof(name), "pool-%llx", (unsigned long long)p->key.pool);
+	p->is_named = is_named;
+	if (p->name && !strcmp(p->name, name))
+		return 0;
+	if (replace_string(&p->name, name))
+		return -ENOMEM;
+	p->row->name = p->name;
+	p->is_grouped = false;
 	return 0;
+}
+
+/* A name comes with an event of a rare verb, or with the handle, which has a flag. */
+static bool may_have_other_name(const struct pool *p, const struct ps_pool *b,
+				const struct pool_extra *extra)
+{
+	return !p->name || p->library || extra->name[0] ||
+	       p->books.n_rare != (uint32_t)b->seq_end || p->books.flags != b->flags ||
+	       p->books.since_ns != (int64_t)b->since_ns;
 }
 
 /* ---- what follows from them -------------------------------------------------------------------------------------------- */
@@ -293,25 +358,26 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 {
 	struct pool *p = pool_get(m, key);
 	uint64_t in_use, pending, capacity;
-	struct ps_pool former, now = *books;
+	bool is_same;
 
 	if (!p)
 		return -ENOMEM;
 	if (extra->library && !p->library) {
 		if (replace_string(&p->library, extra->library))
 			return -ENOMEM;
-		p->is_grouped = false; /* it is the name of a pool without one */
+		p->is_grouped = false; /* its source is another one */
 	}
+	is_same = is_as_before(p, books, extra);
+	if (!is_same && may_have_other_name(p, books, extra) &&
+	    pool_take_name(p, books->name[0] ? books->name : extra->name))
+		return -ENOMEM;
 	p->is_fed = true;
 	pool_marks_process(m, p, books);
-	pool_books(p, &former);
-	if (!now.name[0])
-		memcpy(now.name, extra->name[0] ? extra->name : former.name, sizeof(now.name));
-	now.name[PS_NAME_MAX - 1] = 0;
-	if (former.kind != now.kind || strcmp(former.name, now.name) != 0)
-		p->is_grouped = false;
-	if (pool_keep_books(p, &now))
-		return -ENOMEM;
+	pool_keep_levels(p, books);
+	if (!is_same) {
+		p->is_grouped = p->is_grouped && p->books.kind == books->kind;
+		pool_keep_books(p, books);
+	}
 	if (p->is_light && p->t_ns && t_ns > p->t_ns)
 		pool_sample(p, (double)(t_ns - p->t_ns) / 1e9);
 	if (!books->capacity && p->counted_capacity > 0 && t_ns > p->t_ns && p->t_ns)
@@ -324,6 +390,8 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	p->counted_waiting = extra->counted_waiting;
 	p->is_partial = extra->is_partial;
 	p->counted_in_use = extra->counted_in_use;
+	if (extra->own_counts != OWN_COUNTS_NOT_ASKED)
+		p->has_no_own_counts = extra->own_counts == OWN_COUNTS_NONE;
 	p->is_light = extra->is_light;
 	p->is_waitless = extra->is_waitless && !extra->is_light;
 	if (p->is_light)
@@ -357,6 +425,10 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 		.acquires = books->acquires,
 		.timeouts = books->outcome[PS_OUTCOME_timeout],
 	};
+	if (is_same)
+		pool_row_sums(p, books);
+	else
+		pool_row_count(p, books);
 	tap_put_pool(m, p, books, extra);
 	exemplars_tell(m, p);
 	return 0;
@@ -366,12 +438,21 @@ void model_keep_pool(struct model *m, const struct ps_pool_key *key)
 {
 	struct pool *p = pool_find(m, key);
 
-	if (!p)
+	if (!p || !p->name)
 		return;
 	p->is_fed = true;
 	p->n_torn++;
 	tap_put(m, RECORD_pool, key, NULL);
 	exemplars_tell(m, p);
+}
+
+/* Not all of them in the same tick. */
+bool model_wants_own_counts(const struct model *m, const struct ps_pool_key *key)
+{
+	const struct pool *p = pool_find(m, key);
+	uint64_t second = (uint64_t)m->now_ns / 1000000000;
+
+	return !p || !p->has_no_own_counts || (second + p->id) % OWN_COUNTS_TICKS == 0;
 }
 
 bool model_wants_hists(const struct model *m, const struct ps_pool_key *key)
@@ -407,6 +488,7 @@ int model_feed_hists(struct model *m, const struct ps_pool_key *key, const struc
 	if (!p)
 		return 0;
 	tap_put(m, RECORD_hists, key, hists);
+	p->has_new_hists = true;
 	if (p->waitless < p->books.n_waitless)
 		p->waitless = p->books.n_waitless;
 	for (int i = 0; i < PS_HIST_COUNT && !error; i++)

@@ -13,6 +13,8 @@
 
 void process_free(struct model *m, struct process *p)
 {
+	if (m->recent == p)
+		m->recent = NULL;
 	HASH_DEL(m->processes, p);
 	m->attributes_bytes -= p->attributes_bytes;
 	free(p->attributes);

@@ -2,6 +2,9 @@
 /*
  * rows.c - the model as rows of a snapshot. The surprise: what has no row any more but counted once (a pool that was destroyed) still
  * has one among the retired, so that the sums of its name do not fall.
+ *
+ * The rows of pools are kept from tick to tick, and lent to the snapshot: of ten thousand pools most are as they were, and making 8 MB of rows anew took
+ * longer than all else that a quiet pool costs. They lie in the order of the pools; where one has come or gone they are put in order again.
  */
 #include <errno.h>
 #include <math.h>
@@ -21,7 +24,7 @@ int string_keep(const char **s, struct arena *arena)
 	return 0;
 }
 
-/* Copies the strings that are borrowed into the arena; histograms stay the model's (snapshot.h). */
+/* Copies the strings that are borrowed into the arena; histograms stay the model's (snapshot.h). Of a pool the strings do, too. */
 static int row_keep(struct pool_row *row, struct arena *arena)
 {
 	if (string_keep(&row->name, arena) || string_keep(&row->endpoint, arena) ||
@@ -108,43 +111,53 @@ static int64_t pool_idle(const struct pool *p, const struct pool_row *row)
 	return UNKNOWN;
 }
 
-static void row_levels(const struct pool *p, const struct ps_pool *b, struct pool_row *row)
+static int64_t larger(int64_t a, int64_t b)
 {
-	double seconds = (double)(p->window.t_ns - p->former.t_ns) / 1e9;
+	return a > b ? a : b;
+}
+
+static void row_levels(const struct pool *p, struct pool_row *row)
+{
 	int64_t before = pool_before_out(p);
 
-	row->since_ns = (int64_t)b->since_ns;
+	row->since_ns = p->books.since_ns;
 	row->capacity = pool_capacity(p) > 0 ? pool_capacity(p) : UNKNOWN;
 	row->capacity_basis = row->capacity != UNKNOWN ? "configured" : "unknown";
-	row->min_idle = (int64_t)b->min_idle;
-	row->in_use = (ps_in_use(b) > 0 ? ps_in_use(b) : 0) + before + p->drift;
-	if (p->is_light)
-		row->in_use = p->counted_in_use;
-	else if (row->in_use < 0)
-		row->in_use = 0;
-	row->pending = p->is_light ? p->counted_waiting : ps_waiting(b) > 0 ? ps_waiting(b) : 0;
-	row->in_use_peak = (int64_t)b->in_use_peak + before > row->in_use
-				   ? (int64_t)b->in_use_peak + before
-				   : row->in_use;
-	row->pending_peak =
-		(int64_t)b->waiting_peak > row->pending ? (int64_t)b->waiting_peak : row->pending;
+	row->in_use =
+		p->is_light ? p->counted_in_use : larger(0, p->books.in_use + before + p->drift);
+	row->pending = p->is_light ? p->counted_waiting : p->books.waiting;
+	row->in_use_peak = larger((int64_t)p->books.in_use_peak + before, row->in_use);
+	row->pending_peak = larger(p->books.waiting_peak, row->pending);
 	row->open = pool_open(p);
 	row->idle = pool_idle(p, row);
 	row->before_start =
-		p->before_total == UNKNOWN ? (int64_t)b->before_releases : p->before_total;
-	if (b->acquires && (b->opened || b->acquires_new))
-		row->reuse_ratio = fmax(0, 1 - (double)(b->opened ? b->opened : b->acquires_new) /
-							   (double)b->acquires);
-	if (p->former.t_ns && seconds > 0) {
-		double capacity = p->window.capacity_s - p->former.capacity_s;
-		double used = p->window.in_use_s - p->former.in_use_s;
+		p->before_total == UNKNOWN ? (int64_t)p->books.before_releases : p->before_total;
+}
 
-		row->mean_in_use = used > 0 ? used / seconds : 0;
-		if (capacity > 0)
-			row->utilization = used > 0 ? used / capacity : 0;
-		row->acquires_per_s = (double)(p->window.acquires - p->former.acquires) / seconds;
-		row->timeouts_per_s = (double)(p->window.timeouts - p->former.timeouts) / seconds;
-	}
+/* Over the last window. */
+static void row_rates(const struct pool *p, struct pool_row *row)
+{
+	double seconds = (double)(p->window.t_ns - p->former.t_ns) / 1e9;
+	double capacity = p->window.capacity_s - p->former.capacity_s;
+	double used = fmax(0, p->window.in_use_s - p->former.in_use_s);
+
+	row->mean_in_use = row->utilization = row->acquires_per_s = row->timeouts_per_s = NAN;
+	if (!p->former.t_ns || !(seconds > 0))
+		return;
+	row->mean_in_use = used / seconds;
+	if (capacity > 0)
+		row->utilization = used / capacity;
+	row->acquires_per_s = (double)(p->window.acquires - p->former.acquires) / seconds;
+	row->timeouts_per_s = (double)(p->window.timeouts - p->former.timeouts) / seconds;
+}
+
+/* Opened items for each acquire, as far as both are counted. */
+static double reuse_ratio(const struct pool_row *row)
+{
+	int64_t opened = row->opened > 0 ? row->opened : row->acquires_new;
+
+	return row->acquires > 0 && opened > 0 ? fmax(0, 1 - (double)opened / (double)row->acquires)
+					       : NAN;
 }
 
 static int64_t age_of_oldest(const struct refs *r, int64_t now_ns)
@@ -167,41 +180,60 @@ static void row_forget_waits(const struct pool *p, struct pool_row *row)
 	row->timeouts_per_s = NAN;
 }
 
-/* What its connections' sockets tell beyond what the library does. */
-static void row_join(const struct model *m, const struct pool *p, char name[NAME_BYTES],
-		     struct pool_row *row)
+/* What its connections' sockets tell beyond what the library does. 0 or -ENOMEM. */
+static int row_join(const struct model *m, const struct pool *p, struct pool_row *row,
+		    struct arena *arena)
 {
 	const struct endpoint *e;
+	char name[NAME_BYTES];
 
+	row->endpoint = NULL;
+	row->close_wait = row->oldest_close_wait_ns = UNKNOWN;
+	if (p->joined_ticks < JOIN_TICKS)
+		return 0;
 	endpoint_name(&p->joined->addr, name);
 	row->endpoint = name;
 	HASH_FIND(hh, m->endpoints, p->joined, sizeof(*p->joined), e);
 	if (e)
 		endpoint_row_close_wait(e, m->now_ns, row);
+	return string_keep(&row->endpoint, arena);
 }
 
-static int pool_row_fill(const struct model *m, struct pool *p, const struct snapshot *s,
-			 struct pool_row *row, thread_name_fn *name_thread, void *context)
+static void row_ages(const struct model *m, const struct pool *p, struct pool_row *row)
 {
-	struct arena *arena = s->arena;
-	char name[NAME_BYTES], endpoint[NAME_BYTES];
-	uint32_t tgid = p->key.proc.tgid;
-	struct ps_pool books;
+	row->oldest_wait_ns = age_of_oldest(&p->waiters, m->now_ns);
+	row->oldest_hold_ns = age_of_oldest(&p->holders, m->now_ns);
+	if (pool_before_out(p) && m->now_ns - row->since_ns > row->oldest_hold_ns)
+		row->oldest_hold_ns = m->now_ns - row->since_ns; /* at least */
+}
 
-	pool_books(p, &books);
-	pool_row_begin(m, p, name, row);
+/* What is found out anew each time, by others (detect/). */
+static void row_judge_nothing(struct pool_row *row)
+{
+	row->verdict = pool_row_unknown.verdict;
+	row->saturated_by = NULL;
+	row->is_doubted = false;
+	row->leaked = row->silent = UNKNOWN;
+}
+
+/* All but what pool_row_count() and pool_row_sums() have set. */
+static int pool_row_fill(const struct model *m, struct pool *p, const struct snapshot *s,
+			 thread_name_fn *name_thread, void *context)
+{
+	struct pool_row *row = p->row;
+	uint32_t tgid = p->key.proc.tgid;
+	struct arena *arena = s->arena;
+
+	row_process(m, &p->key.proc, row);
 	row->id = p->id;
 	row->key = p->key;
 	row->is_suspected = p->books.flags & PS_POOL_SUSPECTED;
 	row->notable_told = p->books.flags & PS_POOL_NOTABLE;
 	row->library = p->library;
-	if (p->joined_ticks >= JOIN_TICKS)
-		row_join(m, p, endpoint, row);
-	row_levels(p, &books, row);
-	row->oldest_wait_ns = age_of_oldest(&p->waiters, m->now_ns);
-	row->oldest_hold_ns = age_of_oldest(&p->holders, m->now_ns);
-	if (pool_before_out(p) && m->now_ns - row->since_ns > row->oldest_hold_ns)
-		row->oldest_hold_ns = m->now_ns - row->since_ns; /* at least */
+	row_levels(p, row);
+	row_rates(p, row);
+	row->reuse_ratio = reuse_ratio(row);
+	row_ages(m, p, row);
 	row->confidence = "high";
 	if (p->is_light)
 		row_lighten(row);
@@ -214,12 +246,14 @@ static int pool_row_fill(const struct model *m, struct pool *p, const struct sna
 				      : "the pool's own probe points";
 	row->untrusted_why = pool_doubt(p);
 	row->trusted = !row->untrusted_why;
-	if (!p->is_light)
+	row->trend = trend_levels(&p->trend);
+	row_judge_nothing(row);
+	if (p->has_new_hists && !p->is_light)
 		row->notable = exemplars_notable(row->wait, row->hold,
 						 (double)(m->now_ns - row->since_ns) / 1e9,
 						 row->notable_told);
-	if (row_keep(row, arena) || exemplars_rows(p, s, row) ||
-	    trend_keep(m, &p->trend, arena, &row->trend) ||
+	exemplars_rows(p, s);
+	if (row_join(m, p, row, arena) ||
 	    row_saturated_by(m, &p->key.proc, &p->recent, row->pending_s, row, arena) ||
 	    refs_rows(&p->holders, m->now_ns, tgid, arena, name_thread, context, &row->holders,
 		      &row->n_holders) ||
@@ -294,9 +328,10 @@ static int family_row_fill(const struct model *m, const struct family *f, struct
 
 	family_row_begin(m, f, name, row);
 	family_row_levels(f, row);
+	row->trend = trend_levels(&f->trend);
 	row->trusted = f->books.busy >= 0 && f->books.n >= 0;
 	row->untrusted_why = row->trusted ? NULL : "more workers ended than were seen to begin";
-	return row_keep(row, arena) || trend_keep(m, &f->trend, arena, &row->trend) ? -ENOMEM : 0;
+	return row_keep(row, arena);
 }
 
 /* Whether sums of others need its counters, though it is not shown. */
@@ -334,9 +369,9 @@ static int snapshot_retired(const struct model *m, struct snapshot *s)
 	for (const struct pool *p = m->pools; p; p = p->hh.next) {
 		if (!is_missed(pool_is_shown(p), p->group))
 			continue;
-		pool_row_begin(m, p, name, &rows[n]);
-		if (row_keep(&rows[n++], s->arena))
-			return -ENOMEM;
+		rows[n] = *pool_row_labelled(m, p);
+		rows[n].min_idle = UNKNOWN; /* it is no counter */
+		rows[n++].notable = 0;
 	}
 	for (const struct endpoint *e = m->endpoints; e; e = e->hh.next) {
 		if (!is_missed(endpoint_is_shown(e), e->group))
@@ -357,27 +392,86 @@ static int snapshot_retired(const struct model *m, struct snapshot *s)
 	return 0;
 }
 
+/* ---- where the rows of pools lie ---------------------------------------------------------------------------------------- */
+
+/* Each pool that is shown has the next place, no other has one, and there is room for all that is no pool. */
+static bool are_in_order(const struct model *m)
+{
+	const struct pool_row *next = m->rows;
+
+	if (!m->rows || m->n_rows < model_n_pools(m) || m->n_rows / 4 > model_n_pools(m) + 1)
+		return false;
+	for (const struct pool *p = m->pools; p; p = p->hh.next)
+		if (pool_is_shown(p) ? p->row != next++ : !p->has_own_row)
+			return false;
+	return true;
+}
+
+/* Who is not shown any more takes its row along. 0 or -ENOMEM; then some have, and that is as good. */
+static int rows_take_out(struct model *m)
+{
+	for (struct pool *p = m->pools; p; p = p->hh.next) {
+		struct pool_row *own;
+
+		if (p->has_own_row || pool_is_shown(p))
+			continue;
+		own = malloc(sizeof(*own));
+		if (!own)
+			return -ENOMEM;
+		*own = *p->row;
+		p->row = own;
+		p->has_own_row = true;
+	}
+	return 0;
+}
+
+/* 0 or -ENOMEM; then they lie as they lay. */
+static int rows_arrange(struct model *m)
+{
+	size_t n = model_n_pools(m) + model_n_pools(m) / 8 + 1;
+	struct pool_row *rows, *next;
+
+	if (are_in_order(m))
+		return 0;
+	rows = rows_take_out(m) ? NULL : malloc(n * sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	next = rows;
+	for (struct pool *p = m->pools; p; p = p->hh.next) {
+		if (!pool_is_shown(p))
+			continue;
+		*next = *p->row;
+		if (p->has_own_row)
+			free(p->row);
+		p->has_own_row = false;
+		p->row = next++;
+	}
+	free(m->rows);
+	m->rows = rows;
+	m->n_rows = n;
+	return 0;
+}
+
 int model_snapshot(struct model *m, struct snapshot *s, thread_name_fn *name_thread, void *context)
 {
-	struct pool_row *rows = arena_alloc(s->arena, model_n_pools(m) + 1, sizeof(*rows));
 	struct pool *p;
 	struct endpoint *e;
 	size_t n = 0;
 
-	if (!rows)
+	if (rows_arrange(m))
 		return -ENOMEM;
 	for (struct process *proc = m->processes; proc; proc = proc->hh.next)
 		proc->is_told = false;
 	for (p = m->pools; p; p = p->hh.next)
-		if (pool_is_shown(p) && pool_row_fill(m, p, s, &rows[n++], name_thread, context))
+		if (pool_is_shown(p) && ++n && pool_row_fill(m, p, s, name_thread, context))
 			return -ENOMEM;
 	for (e = m->endpoints; e; e = e->hh.next)
-		if (endpoint_is_shown(e) && endpoint_row_fill(m, e, &rows[n++], s->arena))
+		if (endpoint_is_shown(e) && endpoint_row_fill(m, e, &m->rows[n++], s->arena))
 			return -ENOMEM;
 	for (const struct family *f = m->families; f; f = f->hh.next)
-		if (family_is_shown(m, f) && family_row_fill(m, f, &rows[n++], s->arena))
+		if (family_is_shown(m, f) && family_row_fill(m, f, &m->rows[n++], s->arena))
 			return -ENOMEM;
-	s->pools = rows;
+	s->pools = m->rows;
 	s->n_pools = n;
 	if (stalls_snapshot(m, s) || stall_sums_snapshot(m, s) || locks_snapshot(m, s) ||
 	    lock_sums_snapshot(m, s) || processes_snapshot(m, s))

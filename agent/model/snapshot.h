@@ -4,7 +4,8 @@
  * else.
  *
  * A snapshot is made by the model, never changes afterwards, and owns all it points to (strings and arrays live in its arena), but for
- * histograms: those are the model's own, and are good until it is fed the next tick. Nobody keeps a snapshot over that. It is shared by counting references within the agent's one thread. UNKNOWN (-1) in an int64_t, NaN in a double and NULL for a
+ * the rows of pools, their names, trends, exemplars and histograms: those are the model's own, and are good until it is fed the next tick. Nobody keeps a
+ * snapshot over that. It is shared by counting references within the agent's one thread. UNKNOWN (-1) in an int64_t, NaN in a double and NULL for a
  * string or a histogram mean "cannot be known"; they leave as null, never as 0.
  */
 #ifndef POOLSCOPE_MODEL_SNAPSHOT_H

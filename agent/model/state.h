@@ -48,7 +48,7 @@ struct window {
 	uint64_t acquires, timeouts;
 };
 
-/* Of utilization: the ring of the steps of the last two minutes, each at its number modulo TREND_STEPS, and what came in the present one. */
+/* Of utilization: the steps of the last two minutes, the oldest first, and what came in the present one, which is the last. */
 struct trend {
 	uint8_t level[TREND_STEPS];
 	float in_use_s, capacity_s;
@@ -71,6 +71,17 @@ struct recent {
 	struct mark older, newer;
 };
 
+/* Waits or holds that were told one by one, as the pool's row borrows them: by value, rising. */
+struct slow_rows {
+	struct exemplar_row row[SNAPSHOT_EXEMPLARS_MAX]; /* wall_ns is 0 until a snapshot knows the time of day */
+	int64_t t_ns[SNAPSHOT_EXEMPLARS_MAX]; /* when each ended, CLOCK_MONOTONIC */
+	size_t n;
+};
+
+struct slow {
+	struct slow_rows waits, holds;
+};
+
 #define TORN_DOUBT 3 /* ticks: a busy pool is caught whole at a second look */
 
 struct pool {
@@ -78,18 +89,24 @@ struct pool {
 	uint64_t id;
 	struct group *group; /* NULL = in none */
 	bool is_grouped; /* by its present labels */
+	bool is_named; /* by its books or its struct, and not by us */
+	bool has_own_row; /* it lies by itself: the pool is new, or not shown */
+	struct pool *next_fed; /* the one that was fed after it the last time; NULL = no guess */
+	struct pool_row *row; /* labels and counters as of the books, and what was shown last; never NULL */
+	char *name; /* of the row, clean; owned, NULL = it was not fed yet */
 	char *library;
-	struct {
-		unsigned char *bytes; /* squeezed: all of them, in a fifth of the room; owned, NULL = zeros */
-		size_t n;
-		uint64_t capacity, before_releases, n_events, n_waitless; /* and, as they are, what is asked for often */
+	struct { /* what else of them is asked for later */
+		uint64_t capacity, before_releases, n_events, n_waitless;
 		int64_t since_ns, destroyed_ns, open; /* UNKNOWN */
+		int64_t in_use, waiting; /* not less than 0 */
+		uint32_t in_use_peak, waiting_peak;
 		uint32_t kind, flags;
+		uint32_t n_rare; /* events of the rare verbs, modulo 2^32 */
 		bool is_busy; /* something is out, or somebody waits */
 	} books;
 	int64_t t_ns; /* of the books */
 	struct hist hist[PS_HIST_COUNT];
-	uint64_t hists_seen; /* acquires + releases + ... at the last histograms */
+	uint64_t hists_seen; /* n_events at the last histograms */
 	double counted_in_use_s, counted_pending_s, counted_capacity_s; /* integrals of what the books count */
 	uint64_t last_in_use_integral, last_pending_integral, last_capacity_integral;
 	struct sums sums;
@@ -103,6 +120,7 @@ struct pool {
 	unsigned int drift_ticks;
 	unsigned int n_torn; /* ticks in a row without a whole copy of its books */
 	bool is_partial, is_light, is_waitless;
+	bool has_no_own_counts;
 	struct ps_endpoint_key *joined; /* the endpoint that its connections seem to go to; owned, NULL = none yet */
 	unsigned int joined_ticks; /* for so many ticks in a row */
 	int64_t first_waits, first_wait_ns; /* as the library had them when we came; UNKNOWN */
@@ -110,11 +128,12 @@ struct pool {
 	double sampled_in_use_s, sampled_waiting_s; /* of a light one: by what was read at each tick */
 	struct hist *own_waits; /* count and sum alone, no buckets; of a light one, once they are known */
 	struct refs holders, waiters;
-	struct record_exemplars *slow; /* NULL = nothing was told */
+	struct slow *slow; /* owned, NULL = nothing was told */
 	bool has_slow_news; /* that the tap has not */
 	struct window window, former;
 	struct trend trend;
 	struct recent recent;
+	bool has_new_hists; /* in this tick */
 	bool is_fed;
 	UT_hash_handle hh;
 };
@@ -254,16 +273,30 @@ struct family {
 	UT_hash_handle hh;
 };
 
+/* One that came since the last tick began. */
+#define TOLD_MAX 8192
+struct told_story {
+	struct ps_pool_key pool;
+	struct record_exemplar e;
+	bool is_wait;
+};
+
 struct model {
 	struct process *processes;
+	struct process *recent; /* the one that was asked for last; NULL = no guess */
 	struct family *families;
 	struct stall *stalls;
 	struct lock *locks;
 	struct lock_sum *lock_sums;
 	struct stall_sum *stall_sums;
 	struct pool *pools;
+	struct pool *fed_pool; /* the one that was fed last, as its histograms come next; NULL = no guess */
 	struct pool *next_pool; /* the one that is likely fed next; NULL = no guess */
+	struct pool_row *rows; /* those of the pools that are shown, in their order, and then of the others; owned */
+	size_t n_rows; /* there is room for */
 	struct endpoint *endpoints;
+	struct told_story *told;
+	size_t n_told, n_told_max, told_at; /* the last: of the oldest, when there are TOLD_MAX */
 	struct given_up *given_ups;
 	size_t n_given_ups, n_given_ups_max;
 	struct retired retired;
@@ -311,9 +344,6 @@ void tap_put_lock(const struct model *m, const struct lock *l, const struct ps_l
 
 struct pool *pool_find(const struct model *m, const struct ps_pool_key *key);
 
-/* The books as they were read last, in *ret. */
-void pool_books(const struct pool *p, struct ps_pool *ret);
-
 /* Items that were taken before the agent came and are out still. */
 int64_t pool_before_out(const struct pool *p);
 
@@ -336,18 +366,24 @@ int hist_catch_up(struct hist *h, const struct ps_hist *kernel, uint64_t n_nothi
 /* All of a pool, as they were recorded. 0 or -ENOMEM. */
 int exemplars_feed(struct model *m, const struct ps_pool_key *key,
 		   const struct record_exemplars *r);
+/* Takes what has come since the last one: nobody has borrowed the others now. */
+void exemplars_tick_begin(struct model *m);
 /* What is new goes to the tap. */
 void exemplars_tell(const struct model *m, struct pool *p);
-/* Into the pool's row, as far as the histograms that they belong to are in it. 0 or -ENOMEM. */
-int exemplars_rows(const struct pool *p, const struct snapshot *s, struct pool_row *row);
+/* Into the pool's row, as far as the histograms that they belong to are in it; borrowed. */
+void exemplars_rows(struct pool *p, const struct snapshot *s);
 /* PS_POOL_NOTABLE of a pool with these histograms (NULL = unknown) after so many seconds: a few are to be told a second. `told` is what holds now. */
 uint32_t exemplars_notable(const struct hist *wait, const struct hist *hold, double seconds,
 			   uint32_t told);
 
 /* ---- labels.c: labels and counters of a row, all borrowed: the name from `name`, the rest from the model ---------------- */
 
-void pool_row_begin(const struct model *m, const struct pool *p, char name[NAME_BYTES],
-		    struct pool_row *row);
+/* The row of a pool anew, by books that have changed: what else is in it is unknown again. Who its process is stays open. */
+void pool_row_count(struct pool *p, const struct ps_pool *books);
+/* The sums of seconds in it, which change with the time alone. */
+void pool_row_sums(struct pool *p, const struct ps_pool *books);
+/* Not before the pool was fed. Borrowed. */
+const struct pool_row *pool_row_labelled(const struct model *m, const struct pool *p);
 void endpoint_row_begin(const struct model *m, const struct endpoint *e, char name[NAME_BYTES],
 			struct pool_row *row);
 
@@ -368,9 +404,8 @@ int string_keep(const char **s, struct arena *arena);
 void trend_init(struct trend *t);
 /* When all has been fed. */
 void trends_tick_end(struct model *m);
-/* A copy in the arena, the oldest first; NULL where nothing is known. 0 or -ENOMEM. */
-int trend_keep(const struct model *m, const struct trend *t, struct arena *arena,
-	       const uint8_t **ret);
+/* Its levels, the oldest first, good until the next tick ends; NULL where nothing is known. */
+const uint8_t *trend_levels(const struct trend *t);
 
 /* ---- stalls.c ---------------------------------------------------------------------------------------------------------- */
 

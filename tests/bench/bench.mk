@@ -65,3 +65,15 @@ bench-otlp: $(B)/tests/bench-otlp
 	@$<
 
 check-unit: $(B)/tests/bench-otlp
+
+$(B)/tests/bench-tick: tests/bench/tick.c $(B)/libagent.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) $(DEFS) $(PKG_CFLAGS) $^ $(AGENT_LIBS) -o $@
+
+.PHONY: bench-tick
+bench-tick: # measure what a tick and a scrape of 10 000 pools cost, all of them busy and a hundred, without the kernel's part
+bench-tick: $(B)/tests/bench-tick
+	@$< 10000 10000
+	@$< 10000 100
+
+check-unit: $(B)/tests/bench-tick

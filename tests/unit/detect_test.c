@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "detect/detect.h"
+#include "detect/detector.h"
 #include "snapshot_fixture.h"
 
 #define S 1000000000ll
@@ -887,6 +887,124 @@ static void no_name_is_too_long(void **state)
 	story.pool.name = story.pool.process = story.pool.endpoint = "short again";
 }
 
+/* ---- what is not looked at ------------------------------------------------------------------------------------------------ */
+
+static uint32_t dice_state;
+
+/* One of n. */
+static uint32_t dice(uint32_t n)
+{
+	dice_state = dice_state * 1664525 + 1013904223;
+	return (dice_state >> 8) % n;
+}
+
+/* Mostly nothing. */
+static int64_t seldom(int64_t n)
+{
+	return dice(8) ? 0 : n;
+}
+
+static void throw_counters(struct pool_row *p, bool is_busy_alone)
+{
+	p->acquires += dice(2) ? 0 : dice(20);
+	if (is_busy_alone)
+		return;
+	p->timeouts += seldom(dice(3));
+	p->rejections += seldom(dice(3));
+	p->opened += seldom(dice(30));
+	p->closed += seldom(dice(30));
+	p->open_failures += seldom(dice(5));
+	p->saturated_s += dice(4) ? 0 : 1;
+	p->pending_s += 0.5 * dice(3);
+	p->stalled_s += 0.5 * (double)seldom(1);
+}
+
+static void throw_levels(struct pool_row *p, struct ref_row *holders, struct ref_row *waiters)
+{
+	static const int64_t ages[] = { 0, 400 * MS, 2 * S, 70 * S, 700 * S };
+
+	p->n_holders = dice(2) ? 0 : dice(4);
+	p->n_waiters = dice(3);
+	p->in_use = dice(2) ? (int64_t)p->n_holders : dice(5);
+	p->pending = dice(4) ? (int64_t)p->n_waiters : (int64_t)dice(3) - 1;
+	p->capacity = dice(2) ? (int64_t)p->n_holders : (int64_t)dice(6) - 1;
+	p->silent = dice(8) ? UNKNOWN : (int64_t)dice(2);
+	p->oldest_hold_ns = ages[dice(5)];
+	p->close_wait = dice(8) ? UNKNOWN : (int64_t)dice(2);
+	p->oldest_close_wait_ns = ages[dice(5)];
+	p->oldest_wait_ns = dice(8) ? 0 : ages[dice(5)];
+	p->trusted = dice(8);
+	p->saturated_by = dice(8) ? NULL : "saturated by stalls";
+	for (size_t i = 0; i < 3; i++) {
+		holders[i] = (struct ref_row){ .id = i + 1,
+					       .tid = dice(3),
+					       .age_ns = ages[dice(5)],
+					       .is_thread_gone = !dice(4),
+					       .does = (enum ref_does)dice(REF_WENT_ON + 1) };
+		waiters[i] = (struct ref_row){ .tid = dice(3), .age_ns = ages[dice(5)] };
+	}
+	for (size_t i = 1; i < p->n_holders; i++)
+		if (holders[i].age_ns > holders[0].age_ns)
+			holders[i].age_ns = holders[0].age_ns; /* the oldest comes first */
+}
+
+/* As detect.c asks them. */
+static bool says_anything(struct look *l)
+{
+	struct told told = { 0 };
+
+	l->tick = past_growth(l->past, 1);
+	l->window = past_growth(l->past, WINDOW_TICKS);
+	l->window_s = (double)l->window.t_ns / 1e9;
+	l->full_ns = is_full(l->pool, &l->window) ? 100 * S : 0;
+	l->unusual_ns = unusual_ns(l->pool);
+	l->deadlock = deadlocked_with(l);
+	l->pressure = pressure_of(l);
+	for (unsigned int i = 0; i < n_detectors; i++)
+		if (detectors[i].about == ABOUT_POOL && detectors[i].look(l, &told))
+			return true;
+	return false;
+}
+
+static void of_a_calm_pool_no_detector_has_anything_to_say(void **state)
+{
+	const struct detect_limits limits = { .leak_ns = 60 * S, .wait_ns = 1 * S };
+	unsigned int n_calm = 0, n_said = 0;
+
+	(void)state;
+	for (dice_state = 0; n_calm + n_said < 10000;) {
+		struct ref_row holders[3], waiters[3];
+		struct pool_row *rows;
+		struct snapshot *s = fixture_new(2, &rows);
+		struct look l = { .s = s, .limits = &limits, .pool = rows };
+		bool is_busy_alone = dice(8);
+		struct past past;
+
+		assert_int_equal(detect_new(&limits, &l.all), 0);
+		begin_pool(&rows[0], 1, "main-db");
+		rows[1] = rows[0];
+		rows[0].holders = holders;
+		rows[0].waiters = rows[1].waiters = waiters;
+		past_begin(&past);
+		for (uint32_t tick = 0; tick < 7; tick++) {
+			throw_counters(&rows[0], is_busy_alone);
+			past_add(&past, &rows[0], tick * S);
+		}
+		throw_levels(&rows[0], holders, waiters);
+		l.past = &past;
+		if (is_calm(&l)) {
+			n_calm++;
+			assert_false(says_anything(&l));
+		} else {
+			n_said += says_anything(&l);
+		}
+		past_done(&past);
+		detect_free(l.all);
+		snapshot_unref(s);
+	}
+	assert_true(n_calm > 1000 && n_said > 1000); /* it is about something */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -959,6 +1077,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(each_that_opens_or_closes_is_news_once_and_counted,
 						begin, end),
 		cmocka_unit_test_setup_teardown(no_name_is_too_long, begin, end),
+		cmocka_unit_test_setup_teardown(of_a_calm_pool_no_detector_has_anything_to_say,
+						begin, end),
 	};
 
 	return cmocka_run_group_tests_name("detect", tests, NULL, NULL);

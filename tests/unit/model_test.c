@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 #include <math.h>
@@ -698,8 +699,10 @@ static void under_a_new_name_a_pool_leaves_its_counts_with_the_old_one(void **st
 	b.acquires = b.releases = 101;
 	other.acquires = other.releases = 1000;
 	for (int64_t t = 2; t < 4; t++) {
-		if (t == 3)
+		if (t == 3) { /* it was made again */
 			strcpy(b.name, "db-v2");
+			b.seq_begin = ++b.seq_end;
+		}
 		model_tick_begin(m, t * S);
 		feed_process(m, 23, "orders");
 		feed_process(m, 29, "orders");
@@ -2263,14 +2266,204 @@ static void waits_that_failed_and_waits_nobody_counts_are_no_exemplars(void **st
 	assert_int_equal(model_feed_story(m, &timeout), 0);
 	tell(m, 23, PS_STORY_HOLD, 200, 10 * S, "x");
 	s = look(m);
+	assert_int_equal(s->pools[0].n_slow_holds, 0); /* a snapshot may have borrowed them: not before the next tick */
+	snapshot_unref(s);
+	tick_of_one(m, &b, &waitless, 11 * S);
+	s = look(m);
 	assert_int_equal(s->pools[0].n_slow_waits, 0);
 	assert_int_equal(s->pools[0].n_slow_holds, 1);
 	snapshot_unref(s);
 	tell(m, 23, PS_STORY_WAIT, 200, 10 * S, "x");
+	tick_of_one(m, &b, &waitless, 12 * S);
 	s = look(m);
 	assert_null(s->pools[0].wait);
 	assert_int_equal(s->pools[0].n_slow_waits, 0);
 	snapshot_unref(s);
+	model_free(m);
+}
+
+static void who_keeps_no_counts_is_asked_for_them_now_and_then(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	struct pool_extra extra = nothing_extra;
+	struct ps_pool_key key = key_of(23);
+	unsigned int n = 0;
+
+	(void)state;
+	assert_true(model_wants_own_counts(m, &key)); /* nobody knows it yet */
+	tick_of_one(m, &b, &extra, 2 * S);
+	assert_true(model_wants_own_counts(m, &key)); /* they could not be read */
+	extra.own_counts = OWN_COUNTS_NONE;
+	tick_of_one(m, &b, &extra, 3 * S);
+	extra.own_counts = OWN_COUNTS_NOT_ASKED;
+	for (int64_t t = 4; t < 4 + 3 * OWN_COUNTS_TICKS; t++) {
+		tick_of_one(m, &b, &extra, t * S);
+		n += model_wants_own_counts(m, &key);
+	}
+	assert_int_equal(n, 3);
+	extra.own_counts = OWN_COUNTS_THERE;
+	tick_of_one(m, &b, &extra, 60 * S);
+	extra.own_counts = OWN_COUNTS_NOT_ASKED;
+	for (int64_t t = 61; t < 70; t++) {
+		tick_of_one(m, &b, &extra, t * S);
+		assert_true(model_wants_own_counts(m, &key));
+	}
+	model_free(m);
+}
+
+/* ---- rows that are kept from tick to tick ------------------------------------------------------------------------------- */
+
+/* Each row of a snapshot is what it is where nothing was kept: of a model that met all of it just now. */
+static void assert_same_counters(const struct pool_row *a, const struct pool_row *b)
+{
+	assert_string_equal(a->name, b->name);
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->in_use, b->in_use);
+	assert_int_equal(a->pending, b->pending);
+	assert_int_equal(a->in_use_peak, b->in_use_peak);
+	assert_int_equal(a->acquires, b->acquires);
+	assert_int_equal(a->acquires_new, b->acquires_new);
+	assert_int_equal(a->releases, b->releases);
+	assert_int_equal(a->timeouts, b->timeouts);
+	assert_int_equal(a->closed, b->closed);
+	assert_int_equal(a->odd_events, b->odd_events);
+	assert_true(isnan(a->reuse_ratio) == isnan(b->reuse_ratio));
+	assert_float_equal(a->saturated_s, b->saturated_s, 1e-6);
+	assert_int_equal(a->is_suspected, b->is_suspected);
+}
+
+static void assert_as_of_a_fresh_one(struct model *kept, const struct ps_pool *b, int64_t t_ns)
+{
+	struct model *fresh = model_new();
+	const struct snapshot *s, *anew;
+
+	tick_of_one(kept, b, &nothing_extra, t_ns);
+	tick_of_one(fresh, b, &nothing_extra, t_ns);
+	s = look(kept);
+	anew = look(fresh);
+	assert_same_counters(&s->pools[0], &anew->pools[0]);
+	snapshot_unref(s);
+	snapshot_unref(anew);
+	model_free(fresh);
+}
+
+static void a_quiet_pool_goes_on_with_the_time_alone(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	const struct snapshot *s;
+
+	(void)state;
+	b.acquires = b.leases_begun = 5;
+	b.releases = b.leases_ended = 2;
+	b.use_sum = (uint64_t)(2 * S - 5 * S); /* three since 1 s, and two for half a second */
+	for (int64_t t = 2; t < 6; t++) {
+		tick_of_one(m, &b, &nothing_extra, t * S);
+		s = look(m);
+		assert_int_equal(s->pools[0].acquires, 5);
+		assert_int_equal(s->pools[0].in_use, 3);
+		assert_float_equal(s->pools[0].in_use_s, 3.0 * (double)t - 3, 1e-6);
+		assert_float_equal(s->pools[0].capacity_s, 10.0 * (double)(t - 1), 1e-6);
+		if (t > 2) {
+			assert_float_equal(s->pools[0].utilization, 0.3, 1e-6);
+			assert_float_equal(s->pools[0].acquires_per_s, 0, 1e-9);
+		}
+		snapshot_unref(s);
+	}
+	model_free(m);
+}
+
+/* Of each of them a model that kept the row from before tells the same as one that never had it. */
+static void what_changes_in_the_books_is_seen_whatever_it_is(void **state)
+{
+	static const size_t changes[] = {
+		offsetof(struct ps_pool, acquires),    offsetof(struct ps_pool, releases),
+		offsetof(struct ps_pool, wait_begins), offsetof(struct ps_pool, wait_ends),
+		offsetof(struct ps_pool, odd_wait),    offsetof(struct ps_pool, odd_release),
+		offsetof(struct ps_pool, odd_acquire), offsetof(struct ps_pool, acquires_new),
+		offsetof(struct ps_pool, closed),      offsetof(struct ps_pool, saturated_ns),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		struct model *kept = model_new();
+		struct ps_pool b = books_of("db");
+
+		tick_of_one(kept, &b, &nothing_extra, 2 * S);
+		snapshot_unref(look(kept));
+		*(__u64 *)((char *)&b + changes[i]) += 7;
+		if (changes[i] == offsetof(struct ps_pool, closed))
+			b.seq_begin = ++b.seq_end;
+		assert_as_of_a_fresh_one(kept, &b, 3 * S);
+		b.in_use_peak = 2; /* what comes after the counts, alone */
+		b.saturated_ns += 300 * (uint64_t)(S / 1000);
+		assert_as_of_a_fresh_one(kept, &b, 4 * S);
+		b.flags ^= PS_POOL_SUSPECTED; /* and what the agent says */
+		assert_as_of_a_fresh_one(kept, &b, 5 * S);
+		b = books_of("other"); /* and another pool at the same place */
+		b.since_ns++;
+		b.saturated_ns = (uint64_t)S; /* seconds do not fall */
+		assert_as_of_a_fresh_one(kept, &b, 6 * S);
+		model_free(kept);
+	}
+}
+
+/* Pools come, are destroyed, are made again and go, by dice; each row is always that of its pool, and they stand in the order of their ids. */
+static void rows_stay_with_their_pools_whoever_comes_and_goes(void **state)
+{
+	enum { POOLS = 40 };
+	struct ps_pool books[POOLS];
+	bool is_there[POOLS] = { false };
+	struct model *m = model_new();
+	uint32_t dice = 1;
+
+	(void)state;
+	for (int64_t t = 2; t < 200; t++) {
+		const struct snapshot *s;
+		size_t n_shown = 0, n = 0;
+
+		model_tick_begin(m, t * S);
+		feed_process(m, 23, "orders");
+		for (uint32_t i = 0; i < POOLS; i++) {
+			struct ps_pool_key key = key_of(23);
+			char name[32];
+
+			dice = dice * 1664525 + 1013904223;
+			key.pool = 1000 + i;
+			snprintf(name, sizeof(name), "pool-%u", i);
+			if (!is_there[i] || !(dice >> 8 & 31)) {
+				is_there[i] = dice >> 16 & 3;
+				books[i] = books_of(name);
+				books[i].since_ns = (uint64_t)(t * S);
+				books[i].acquires = books[i].releases = i;
+			}
+			if (!(dice >> 20 & 15)) {
+				books[i].flags ^= PS_POOL_DESTROYED;
+				books[i].seq_begin = ++books[i].seq_end;
+			}
+			if (!is_there[i])
+				continue;
+			n_shown += !(books[i].flags & PS_POOL_DESTROYED);
+			assert_int_equal(model_feed_pool(m, &key, &books[i], &nothing_extra, t * S),
+					 0);
+		}
+		model_tick_end(m);
+		s = look(m);
+		assert_int_equal(s->n_pools, n_shown);
+		for (n = 0; n < n_shown; n++) {
+			const struct pool_row *p = &s->pools[n];
+			char name[32];
+
+			snprintf(name, sizeof(name), "pool-%llu",
+				 (unsigned long long)(p->key.pool - 1000));
+			assert_string_equal(p->name, name);
+			assert_int_equal(p->acquires, p->key.pool - 1000);
+			assert_string_equal(p->process, "orders");
+			assert_true(!n || s->pools[n - 1].id < p->id);
+		}
+		snapshot_unref(s);
+	}
 	model_free(m);
 }
 
@@ -2354,6 +2547,10 @@ int main(void)
 		cmocka_unit_test(the_slowest_waits_and_holds_of_a_pool_are_to_be_told),
 		cmocka_unit_test(waits_that_failed_and_waits_nobody_counts_are_no_exemplars),
 		cmocka_unit_test(a_thousand_ticks_of_coming_and_going_never_let_a_sum_fall),
+		cmocka_unit_test(who_keeps_no_counts_is_asked_for_them_now_and_then),
+		cmocka_unit_test(a_quiet_pool_goes_on_with_the_time_alone),
+		cmocka_unit_test(what_changes_in_the_books_is_seen_whatever_it_is),
+		cmocka_unit_test(rows_stay_with_their_pools_whoever_comes_and_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, forget_model);

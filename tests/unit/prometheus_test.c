@@ -199,6 +199,62 @@ static void processes_of_one_name_are_one_series_and_max_keeps_the_worst(void **
 	snapshot_unref(s);
 }
 
+/* What is written once for rows that stand behind each other is that of each row all the same. */
+static void each_series_has_the_labels_of_its_own_pool(void **state)
+{
+	static const struct {
+		const char *process, *service, *name, *source;
+		enum ps_kind kind;
+	} rows[] = {
+		{ "a", NULL, "one", "usdt", PS_KIND_connection },
+		{ "a", NULL, "two", "usdt", PS_KIND_connection },
+		{ "a", NULL, "two", "usdt", PS_KIND_worker },
+		{ "b", NULL, "two", "usdt", PS_KIND_worker },
+		{ "b", NULL, "two", "recipe", PS_KIND_worker },
+		{ "b", "a", "three", "recipe", PS_KIND_worker },
+		{ NULL, NULL, "", "usdt", PS_KIND_worker },
+		{ "a", NULL, "four", NULL, PS_KIND_COUNT },
+	};
+	enum { N = sizeof(rows) / sizeof(*rows) };
+	struct prometheus_options with_pid = { .has_pid = true };
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(N, &pools);
+
+	(void)state;
+	for (int i = 0; i < N; i++) {
+		pools[i] = fixture_unknown_pool((uint64_t)i + 1);
+		pools[i].pid = 100 + i / 2;
+		pools[i].capacity = i + 1;
+		pools[i].process = rows[i].process;
+		pools[i].service = rows[i].service;
+		pools[i].name = rows[i].name;
+		pools[i].source = rows[i].source;
+		pools[i].kind = rows[i].kind;
+	}
+	for (int has_pid = 0; has_pid < 2; has_pid++) {
+		struct buffer b = encode(s, has_pid ? &with_pid : NULL);
+
+		for (int i = 0; i < N; i++) {
+			const char *service = rows[i].service ? rows[i].service : rows[i].process;
+			static const char *const kinds[] = { [PS_KIND_connection] = "connection",
+							     [PS_KIND_worker] = "worker",
+							     [PS_KIND_COUNT] = "unknown" };
+			char pid[32] = "", line[256];
+
+			if (has_pid)
+				snprintf(pid, sizeof(pid), ",pid=\"%d\"", 100 + i / 2);
+			snprintf(
+				line, sizeof(line),
+				"poolscope_pool_capacity{process=\"%s\",pool=\"%s\",kind=\"%s\",source=\"%s\"%s} %d",
+				service ? service : "unknown", rows[i].name, kinds[rows[i].kind],
+				rows[i].source ? rows[i].source : "unknown", pid, i + 1);
+			assert_line(&b, line);
+		}
+		buffer_done(&b);
+	}
+	snapshot_unref(s);
+}
+
 /* Whether a line is a sample of something that may only rise, by its name. */
 static int is_counter(const char *line)
 {
@@ -1064,6 +1120,7 @@ int main(void)
 		cmocka_unit_test(classic_buckets_are_cut_exactly),
 		cmocka_unit_test(what_is_unknown_is_left_out_and_never_0),
 		cmocka_unit_test(processes_of_one_name_are_one_series_and_max_keeps_the_worst),
+		cmocka_unit_test(each_series_has_the_labels_of_its_own_pool),
 		cmocka_unit_test(every_counter_keeps_what_is_gone_and_no_gauge_does),
 		cmocka_unit_test(what_is_gone_makes_no_series),
 		cmocka_unit_test(hostile_names_are_cleaned_escaped_and_cut),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * many-pools.c - one program with as many pools as its argument says, each with a name of its own, that works in all of them until a line comes.
+ * many-pools.c - one program with as many pools as its argument says, each with a name of its own, that works in all of them until a line comes: many-pools
+ * POOLS [BUSY]. With BUSY it works in all of them once, so that all are known, and then in the first so many alone.
+ *
  * The surprise: a single thread makes waits and holds of very different length, since it goes over the pools in blocks: it begins to wait in
  * all pools of a block before it takes the first item, and takes them all before it gives one back. A block of 1 is microseconds, of 5000 tens of
  * milliseconds.
@@ -20,7 +22,7 @@
 static const size_t blocks[] = { 1, 11, 101, 1009, 5003 };
 
 static struct poolscope_pool *pools;
-static size_t n_pools;
+static size_t n_pools, n_busy;
 static unsigned long long n_acquires, n_rounds;
 
 static void wait_for_line(void)
@@ -56,28 +58,29 @@ static void work_in(size_t begin, size_t end)
 		poolscope_released(&pools[i], 1, 0);
 }
 
-static void work_once(void)
+static void work_once(size_t n)
 {
 	size_t block = blocks[n_rounds++ % (sizeof(blocks) / sizeof(blocks[0]))];
 
-	for (size_t i = 0; i < n_pools; i += block)
-		work_in(i, i + block < n_pools ? i + block : n_pools);
+	for (size_t i = 0; i < n; i += block)
+		work_in(i, i + block < n ? i + block : n);
 }
 
 int main(int argc, char **argv)
 {
 	struct pollfd in = { .fd = 0, .events = POLLIN };
 
-	n_pools = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
-	if (!n_pools)
+	n_pools = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
+	n_busy = argc > 2 ? strtoul(argv[2], NULL, 10) : n_pools;
+	if (!n_pools || argc > 3 || n_busy > n_pools)
 		return 2;
 	make_pools();
 	printf("READY pid=%d\n", (int)getpid());
 	fflush(stdout);
 	wait_for_line();
-	do
-		work_once();
-	while (poll(&in, 1, PAUSE_MS) == 0);
+	work_once(n_pools);
+	while (poll(&in, 1, PAUSE_MS) == 0)
+		work_once(n_busy);
 	wait_for_line();
 	printf("TRUTH {\"pools\": %zu, \"acquires\": %llu, \"rounds\": %llu}\n", n_pools,
 	       n_acquires, n_rounds);
