@@ -389,6 +389,15 @@ static void pool_leave(struct model *m, struct pool *p)
 	retired_leave(&m->retired, p->group, &row);
 }
 
+void pool_retire_counts(struct model *m, struct pool *p)
+{
+	char name[NAME_BYTES];
+	struct pool_row row;
+
+	pool_row_begin(m, p, name, &row);
+	retired_add(p->group, &row);
+}
+
 static void endpoint_join(struct model *m, struct endpoint *e)
 {
 	char name[NAME_BYTES];

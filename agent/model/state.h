@@ -103,6 +103,8 @@ struct pool {
 	unsigned int drift_ticks;
 	unsigned int n_torn; /* ticks in a row without a whole copy of its books */
 	bool is_partial, is_light, is_waitless;
+	struct pool_watch watch;
+	bool is_resumed; /* it was not watched for a while */
 	struct ps_endpoint_key *joined; /* the endpoint that its connections seem to go to; owned, NULL = none yet */
 	unsigned int joined_ticks; /* for so many ticks in a row */
 	int64_t first_waits, first_wait_ns; /* as the library had them when we came; UNKNOWN */
@@ -309,6 +311,14 @@ void tap_put_lock(const struct model *m, const struct lock *l, const struct ps_l
 /* ---- pools.c: one pool's books from tick to tick ----------------------------------------------------------------------- */
 
 struct pool *pool_find(const struct model *m, const struct ps_pool_key *key);
+
+/* What it has counted so far goes to those that are gone, for the sums of its group; its own counts are the caller's to begin anew. */
+void pool_retire_counts(struct model *m, struct pool *p);
+
+/* ---- unwatched.c ------------------------------------------------------------------------------------------------------- */
+
+/* Takes out of the row what is not known at the pool's level, and says so; nothing at LEVEL_FULL. 0 or -ENOMEM. */
+int row_unwatch(const struct pool *p, struct pool_row *row, struct arena *arena);
 
 /* The books as they were read last, in *ret. */
 void pool_books(const struct pool *p, struct ps_pool *ret);

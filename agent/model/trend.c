@@ -46,8 +46,12 @@ void trends_tick_end(struct model *m)
 
 	if (first <= step - TREND_STEPS)
 		first = step - TREND_STEPS + 1;
-	for (struct pool *p = m->pools; p; p = p->hh.next)
-		trend_take(&p->trend, &p->window, &p->former, first, step);
+	for (struct pool *p = m->pools; p; p = p->hh.next) {
+		const struct window none = { 0 }; /* of use, while it is not watched in full */
+
+		trend_take(&p->trend, &p->window, p->watch.level == LEVEL_FULL ? &p->former : &none,
+			   first, step);
+	}
 	for (struct family *f = m->families; f; f = f->hh.next)
 		trend_take(&f->trend, &f->window, &f->former, first, step);
 	m->trend_step = step;
