@@ -30,7 +30,6 @@
 
 #define READ_TRIES 8
 #define BATCH 4096
-#define PER_CPU_WORDS (sizeof(struct ps_probe_stat) / 8)
 #define BATCH_BYTES (1 << 19)
 #define PRESSED_SHARE 8 /* processes that ended since the last tick hold at least 1 / this of a table */
 #define WORKERS_PASSES 20 /* after a process was found to listen: what its children wait for shows when they sleep again */
@@ -48,7 +47,7 @@ struct ingest {
 	struct ring_buffer *ring;
 	struct ingest_report report;
 	int n_cpus;
-	uint64_t *per_cpu; /* room for one per-CPU value of PER_CPU_WORDS */
+	uint64_t *per_cpu; /* room for one number per CPU */
 	bool has_met; /* a process, in this tick */
 	uint32_t n_gone; /* kernel_n_gone() at the last tick */
 	bool has_families; /* of workers, as of the last tick */
@@ -83,8 +82,7 @@ int ingest_new(struct kernel *k, struct model *m, const struct targets *t, struc
 	in->targets = t;
 	in->chosen = c;
 	in->n_cpus = libbpf_num_possible_cpus();
-	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1),
-			     PER_CPU_WORDS * sizeof(*in->per_cpu));
+	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1), sizeof(*in->per_cpu));
 	error = in->per_cpu && in->n_cpus > 0 ? inventory_new(&in->inventory) : -ENOMEM;
 	if (!error)
 		inventory_begin(in->inventory, k, clock_ns(CLOCK_MONOTONIC)); /* whole, and in no tick */
@@ -322,6 +320,8 @@ static void read_recipe(struct ingest *in, const struct ps_pool_key *key, struct
 	extra->is_partial = !targets_is_complete(in->targets, t, &key->proc);
 	extra->is_light = target_is_light(t);
 	extra->is_waitless = !target_recipe(t)->tells_waits;
+	if (extra->watch.level == LEVEL_DETACHED)
+		return;
 	for (int i = 0; i < READ_TRIES && target_recipe(t)->has_fields; i++) {
 		struct pool_extra read = *extra;
 
@@ -345,6 +345,25 @@ static uint64_t read_stood(const struct ingest *in, const struct ps_proc_key *pr
 	    bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_STANDSTILLS), proc, &s))
 		return 0;
 	return ps_stood(&s, (uint64_t)t_ns);
+}
+
+/* How closely it is watched just now. */
+static struct pool_watch watch_of(const struct ingest *in, const struct ps_pool_key *key,
+				  uint32_t domain)
+{
+	struct target_watch w = targets_watch(in->targets, domain, key->proc.tgid);
+	struct pool_watch watch = { .level = w.level, .reason = w.reason, .cause = w.cause };
+
+	if (w.on_ns)
+		watch.sampled_ns = (w.is_on ? in->now_ns : w.off_ns) - w.on_ns;
+	return watch;
+}
+
+/* The books say nothing of how many are in use: the author's own counter does, where there is one. */
+static bool wants_counters(const struct pool_watch *watch, const struct ps_pool *books)
+{
+	return watch->level == LEVEL_FULL ? books->flags & PS_POOL_IMPLICIT
+					  : watch->level != LEVEL_DETACHED;
 }
 
 static void each_pool(struct ingest *in, const void *at, const void *value)
@@ -376,9 +395,10 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 		forget_pool(in, key);
 		return;
 	}
+	extra.watch = watch_of(in, key, books.domain);
 	if (books.domain)
 		read_recipe(in, key, &books, &extra);
-	else if (books.flags & PS_POOL_IMPLICIT)
+	else if (wants_counters(&extra.watch, &books))
 		read_counters(in, key, &books, &extra);
 	t_ns = in->read_ns;
 	in->read_ns = batch_ns;
@@ -611,7 +631,7 @@ static void meet_workers(struct ingest *in)
 	kernel_meet_workers(in->kernel);
 }
 
-/* ---- losses, probes ---------------------------------------------------------------------------------------------------- */
+/* ---- losses ------------------------------------------------------------------------------------------------------------ */
 
 static void read_losses(struct ingest *in)
 {
@@ -623,28 +643,6 @@ static void read_losses(struct ingest *in)
 		for (int cpu = 0; cpu < in->n_cpus; cpu++)
 			in->report.losses[i] += in->per_cpu[cpu];
 	}
-}
-
-void ingest_probe_stat(struct ingest *in, uint32_t probe, struct probe_row *ret)
-{
-	const struct ps_probe_stat *stat = (const void *)in->per_cpu;
-	uint64_t timed = 0, timed_ns = 0, taken_timed = 0, taken_ns = 0;
-
-	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_PROBES), &probe, in->per_cpu))
-		return;
-	for (int cpu = 0; cpu < in->n_cpus; cpu++) {
-		ret->hits += stat[cpu].hits;
-		ret->errors += stat[cpu].errors;
-		timed += stat[cpu].timed;
-		timed_ns += stat[cpu].timed_ns;
-		ret->taken += stat[cpu].taken;
-		taken_timed += stat[cpu].taken_timed;
-		taken_ns += stat[cpu].taken_ns;
-	}
-	if (timed)
-		ret->cost_ns = (double)timed_ns / (double)timed;
-	if (taken_timed)
-		ret->taken_cost_ns = (double)taken_ns / (double)taken_timed;
 }
 
 int ingest_tick(struct ingest *in, int64_t now_ns)

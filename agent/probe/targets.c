@@ -29,11 +29,6 @@ struct identity {
 	uint64_t device, inode;
 };
 
-struct user {
-	uint64_t scan; /* that saw it last */
-	uint32_t pid;
-};
-
 struct file {
 	struct identity id;
 	uint64_t size;
@@ -41,7 +36,7 @@ struct file {
 	uint64_t generation; /* of the recipes it was examined by */
 	struct target **target; /* owned */
 	size_t n_targets;
-	struct user *user;
+	struct target_user *user;
 	size_t n_users;
 	bool is_jvm; /* libjvm.so: who uses it is known, also when it has no targets */
 	UT_hash_handle hh;
@@ -229,7 +224,7 @@ static int file_examine(struct targets *t, struct file *f, int fd, const char *p
 
 static int file_join(struct file *f, uint32_t pid, uint64_t scan)
 {
-	struct user *more;
+	struct target_user *more;
 
 	for (size_t i = 0; i < f->n_users; i++) {
 		if (f->user[i].pid == pid) {
@@ -241,7 +236,7 @@ static int file_join(struct file *f, uint32_t pid, uint64_t scan)
 	if (!more)
 		return -ENOMEM;
 	f->user = more;
-	f->user[f->n_users++] = (struct user){ .scan = scan, .pid = pid };
+	f->user[f->n_users++] = (struct target_user){ .scan = scan, .pid = pid };
 	return 0;
 }
 
@@ -364,6 +359,55 @@ bool targets_is_complete(const struct targets *t, const struct target *g,
 	return target_is_complete(g) && !learned_is_refused(t->learned, proc, target_domain(g));
 }
 
+/* ---- how closely they are watched --------------------------------------------------------------------------------------- */
+
+void targets_each(struct targets *t,
+		  void (*call)(void *context, struct target *g, const struct target_user *users,
+			       size_t n_users),
+		  void *context)
+{
+	for (struct file *f = t->files; f; f = f->hh.next)
+		for (size_t i = 0; i < f->n_targets; i++)
+			call(context, f->target[i], f->user, f->n_users);
+}
+
+void targets_each_learned(struct targets *t, const struct target *parent,
+			  void (*call)(void *context, struct target *g), void *context)
+{
+	learned_each(t->learned, parent, call, context);
+}
+
+struct target_store *targets_store(struct targets *t)
+{
+	return t->store;
+}
+
+static bool has_user(const struct file *f, uint32_t pid)
+{
+	for (size_t i = 0; i < f->n_users; i++)
+		if (f->user[i].pid == pid)
+			return true;
+	return false;
+}
+
+struct target_watch targets_watch(const struct targets *t, uint32_t domain, uint32_t pid)
+{
+	struct target_watch least = { .level = LEVEL_FULL };
+
+	if (!target_store_n_stepped_down(t->store))
+		return least;
+	for (const struct file *f = t->files; f; f = f->hh.next) {
+		for (size_t i = 0; i < f->n_targets; i++) {
+			const struct target_watch *w = target_watch(f->target[i]);
+
+			if (w->level > least.level && target_domain(f->target[i]) == domain &&
+			    (domain || has_user(f, pid)))
+				least = *w;
+		}
+	}
+	return least;
+}
+
 /* ---- questions --------------------------------------------------------------------------------------------------------- */
 
 const struct target *targets_of_domain(const struct targets *t, uint32_t domain)
@@ -429,8 +473,8 @@ static size_t count_rows(const struct targets *t)
 	return n;
 }
 
-int targets_rows(const struct targets *t, struct arena *arena, probe_stat_fn *stat, void *context,
-		 const struct probe_row **ret, size_t *ret_n)
+int targets_rows(const struct targets *t, struct arena *arena, const struct probe_row **ret,
+		 size_t *ret_n)
 {
 	struct probe_row *rows = arena_alloc(arena, count_rows(t) + 1, sizeof(*rows));
 	size_t n = 0;
@@ -439,14 +483,13 @@ int targets_rows(const struct targets *t, struct arena *arena, probe_stat_fn *st
 		return -ENOMEM;
 	for (const struct file *f = t->files; f; f = f->hh.next) {
 		for (size_t i = 0; i < f->n_targets; i++) {
-			if (target_rows(f->target[i], arena, (int32_t)f->n_users, stat, context,
-					rows + n))
+			if (target_rows(f->target[i], arena, (int32_t)f->n_users, rows + n))
 				return -ENOMEM;
 			n += target_n_rows(f->target[i]);
 		}
 	}
 	for (size_t i = 0; i < learned_n(t->learned); i++) {
-		if (target_rows(learned_target(t->learned, i), arena, 1, stat, context, rows + n))
+		if (target_rows(learned_target(t->learned, i), arena, 1, rows + n))
 			return -ENOMEM;
 		n += target_n_rows(learned_target(t->learned, i));
 	}
