@@ -2,7 +2,7 @@
 /*
  * budget.h - how closely a target may be watched: a pure function of what watching it cost lately, what it did itself, and the time.
  *
- * The unit is a target, the probes of one source in one file, with all processes that map it: a breakpoint is in the page of the file that they share, so what one of them is
+ * The unit is a target, the probes of one source in one file, with all processes that map it: one link stands for all of them, also for those that will begin, so what one of them is
  * spared all are. What counts is the share of watching in the CPU time of those processes together. A share over the budget steps down: at once where it is many times the
  * budget, else when it lasts. Up again goes one level, for a trial, after a pause; each trial that fails makes the pause twice as long, so that a target whose load does not change is
  * tried ever more seldom: 30 s, 1 min, … 1 h. A trial that fails costs one reading.

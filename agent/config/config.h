@@ -19,7 +19,7 @@
 
 /* Where the keys are not given, as in config_keys.def. */
 #define BUDGET_TARGET_PERCENT 1
-#define BUDGET_TARGET_FLOOR_MS 5
+#define BUDGET_TARGET_FLOOR_MS 10
 #define BUDGET_AGENT_PERCENT 2
 
 enum config_probe_method { CONFIG_PROBE_AUTO, CONFIG_PROBE_PERF };

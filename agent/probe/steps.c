@@ -267,7 +267,8 @@ static unsigned int kinds_on(const struct target_watch *w)
 	return kinds_of(&as);
 }
 
-static void note(struct steps *s, struct target *g, const struct budget *b)
+/* -ENOMEM. */
+static int note(struct steps *s, struct target *g, const struct budget *b)
 {
 	struct target_watch w = *target_watch(g);
 
@@ -282,7 +283,7 @@ static void note(struct steps *s, struct target *g, const struct budget *b)
 	w.is_on = b->is_on;
 	w.since_ns = b->since_ns;
 	w.cause = b->cause;
-	target_set_watch(targets_store(s->targets), g, &w);
+	return targets_set_watch(s->targets, g, &w);
 }
 
 /* What the budget says, as far as that can be at once. Probes that the kernel does not take again leave the target as it was. */
@@ -304,7 +305,7 @@ static void bring_about(struct steps *s, struct step *step, struct target *g,
 			      s->now_ns);
 	}
 	if (!step->is_pending)
-		note(s, g, &step->budget);
+		step->is_pending = note(s, g, &step->budget);
 }
 
 /* ---- readings --------------------------------------------------------------------------------------------------------------- */

@@ -38,7 +38,6 @@ struct target_store {
 	struct slots specs, probes, indices;
 	uint64_t gone_hits; /* of probes that are no more */
 	uint64_t last_id;
-	size_t n_stepped_down; /* targets */
 	struct closer *closer;
 	int n_cpus;
 	struct ps_probe_stat *per_cpu; /* room for one */
@@ -183,7 +182,6 @@ void target_free(struct target_store *s, struct target *t)
 		slot_give(&s->indices, t->index);
 	if (t->hot_index != UINT32_MAX)
 		slot_give(&s->indices, t->hot_index);
-	s->n_stepped_down -= t->watch.level != LEVEL_FULL;
 	recipe_unref(t->recipe);
 	if (t->fd >= 0)
 		close(t->fd);
@@ -441,16 +439,9 @@ const struct target_watch *target_watch(const struct target *t)
 	return &t->watch;
 }
 
-void target_set_watch(struct target_store *s, struct target *t, const struct target_watch *w)
+void target_set_watch(struct target *t, const struct target_watch *w)
 {
-	s->n_stepped_down -= t->watch.level != LEVEL_FULL;
 	t->watch = *w;
-	s->n_stepped_down += t->watch.level != LEVEL_FULL;
-}
-
-size_t target_store_n_stepped_down(const struct target_store *s)
-{
-	return s->n_stepped_down;
 }
 
 /* ---- what it costs --------------------------------------------------------------------------------------------------------- */

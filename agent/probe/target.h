@@ -75,9 +75,7 @@ struct target_watch {
 	double cause;		/* the share of its program's CPU time that stepped it down; NaN = none */
 };
 const struct target_watch *target_watch(const struct target *t);
-void target_set_watch(struct target_store *s, struct target *t, const struct target_watch *w);
-/* How many are not watched in full. */
-size_t target_store_n_stepped_down(const struct target_store *s);
+void target_set_watch(struct target *t, const struct target_watch *w); /* by targets_set_watch() */
 
 /*
  * Reads what its probes have counted; rows are of that reading. Adds what they cost the program since the reading before: hits times what one takes, the trap and ours.

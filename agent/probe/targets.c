@@ -42,7 +42,15 @@ struct file {
 	UT_hash_handle hh;
 };
 
+/* A target that is not watched in full. */
+struct stepped_down {
+	const struct file *file;
+	const struct target *target;
+};
+
 struct targets {
+	struct stepped_down *down; /* owned */
+	size_t n_down;
 	struct target_store *store;
 	struct learned *learned;
 	struct file *files;
@@ -68,6 +76,9 @@ int targets_new(struct kernel *k, struct targets **ret)
 
 static void drop(struct targets *t, struct target *g)
 {
+	for (size_t i = 0; i < t->n_down; i++)
+		if (t->down[i].target == g)
+			t->down[i--] = t->down[--t->n_down];
 	target_disarm(t->store, g); /* first: it must not ask for functions any more */
 	learned_drop(t->learned, g);
 	target_free(t->store, g);
@@ -99,6 +110,7 @@ void targets_free(struct targets *t)
 	recipes_done(&t->recipes);
 	learned_free(t->learned);
 	target_store_free(t->store);
+	free(t->down);
 	free(t);
 }
 
@@ -390,20 +402,40 @@ static bool has_user(const struct file *f, uint32_t pid)
 	return false;
 }
 
+int targets_set_watch(struct targets *t, struct target *g, const struct target_watch *w)
+{
+	const struct file *of = NULL;
+	struct stepped_down *more;
+	size_t at = 0;
+
+	while (at < t->n_down && t->down[at].target != g)
+		at++;
+	if (w->level == LEVEL_FULL && at < t->n_down) {
+		t->down[at] = t->down[--t->n_down];
+	} else if (w->level != LEVEL_FULL && at == t->n_down) {
+		for (const struct file *f = t->files; f && !of; f = f->hh.next)
+			for (size_t i = 0; i < f->n_targets; i++)
+				of = f->target[i] == g ? f : of;
+		more = realloc(t->down, (at + 1) * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		t->down = more;
+		t->down[t->n_down++] = (struct stepped_down){ .file = of, .target = g };
+	}
+	target_set_watch(g, w);
+	return 0;
+}
+
 struct target_watch targets_watch(const struct targets *t, uint32_t domain, uint32_t pid)
 {
 	struct target_watch least = { .level = LEVEL_FULL };
 
-	if (!target_store_n_stepped_down(t->store))
-		return least;
-	for (const struct file *f = t->files; f; f = f->hh.next) {
-		for (size_t i = 0; i < f->n_targets; i++) {
-			const struct target_watch *w = target_watch(f->target[i]);
+	for (size_t i = 0; i < t->n_down; i++) {
+		const struct target_watch *w = target_watch(t->down[i].target);
 
-			if (w->level > least.level && target_domain(f->target[i]) == domain &&
-			    (domain || has_user(f, pid)))
-				least = *w;
-		}
+		if (w->level > least.level && target_domain(t->down[i].target) == domain &&
+		    (domain || has_user(t->down[i].file, pid)))
+			least = *w;
 	}
 	return least;
 }

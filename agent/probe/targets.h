@@ -61,6 +61,9 @@ void targets_each_learned(struct targets *t, const struct target *parent,
 			  void (*call)(void *context, struct target *g), void *context);
 struct target_store *targets_store(struct targets *t);
 
+/* Keeps how closely a target is watched from now on. -ENOMEM: as before. */
+int targets_set_watch(struct targets *t, struct target *g, const struct target_watch *w);
+
 /* How closely the pools of that domain are watched in that process; 0 = the SDK's, by whichever of its files is watched least. */
 struct target_watch targets_watch(const struct targets *t, uint32_t domain, uint32_t pid);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -189,10 +190,11 @@ const struct target_watch *target_watch(const struct target *t)
 	return &t->watch;
 }
 
-void target_set_watch(struct target_store *s, struct target *t, const struct target_watch *w)
+int targets_set_watch(struct targets *t, struct target *g, const struct target_watch *w)
 {
-	(void)s;
-	t->watch = *w;
+	(void)t;
+	g->watch = *w;
+	return 0;
 }
 
 /* ---- the script ------------------------------------------------------------------------------------------------------------- */
@@ -432,6 +434,26 @@ static void a_row_says_what_it_costs_and_when_more_is_tried(void **state)
 	steps_free(s);
 }
 
+/* What a process is called stands before the numbers, and may look like them. */
+static void the_name_of_a_process_is_no_cpu_time(void **state)
+{
+	struct steps *s = begin();
+	struct snapshot snapshot = { .arena = arena_new() };
+	char before[16] = "";
+
+	(void)state;
+	prctl(PR_GET_NAME, before);
+	prctl(PR_SET_NAME, ") R 1 1 99 99 9");
+	world.main.hot_hits_s = 4000;
+	ticks(s, 12);
+	prctl(PR_SET_NAME, before);
+	assert_int_equal(steps_fill(s, &snapshot), 0);
+	assert_true(snapshot.targets[0].cpus >= 0 && snapshot.targets[0].cpus < 1);
+	assert_true(snapshot.targets[0].share > 0 && snapshot.targets[0].share <= 1);
+	arena_free(snapshot.arena);
+	steps_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -445,6 +467,7 @@ int main(void)
 		cmocka_unit_test(what_the_kernel_does_not_take_again_is_said),
 		cmocka_unit_test(a_sample_is_on_from_tick_to_tick),
 		cmocka_unit_test(without_a_budget_all_is_on_again),
+		cmocka_unit_test(the_name_of_a_process_is_no_cpu_time),
 		cmocka_unit_test(a_row_says_what_it_costs_and_when_more_is_tried),
 	};
 
