@@ -266,6 +266,11 @@ static void add_budget_check(struct snapshot *s, struct check_row *rows)
 				  "%s; at most they take %.2g%% of a program's CPU time: %s in %s",
 				  trap, 100 * dearest->share, dearest->source, dearest->file)
 			: trap;
+	if (b->tick_s > 1)
+		found = arena_printf(
+			s->arena,
+			"%s; the agent looks every %.0f s, else it would take more than %.0f%% of a CPU",
+			found, b->tick_s, 100 * b->agent_share);
 	if (n_down)
 		add_problem(
 			s, rows, "budget", CHECK_LOOK,

@@ -263,7 +263,7 @@ static void sort_sites(struct target *t, const struct ps_spec *spec)
 	for (size_t i = 0; i < t->n_sites; i++)
 		t->site[i].is_hot = t->site[i].has_slots &&
 				    (is_hot_verb(t, t->site[i].verb) || spec[i].flags & needs);
-	for (size_t i = 0; i < t->n_sites; i++)
+	for (size_t i = 0; t->recipe && i < t->n_sites; i++) /* the SDK has no chains, and may have thousands of points */
 		for (size_t k = 0; t->site[i].is_hot && k < t->n_sites; k++)
 			t->site[k].is_hot |= t->site[k].has_slots &&
 					     t->site[k].counted_at == t->site[i].counted_at;
