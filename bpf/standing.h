@@ -114,7 +114,8 @@ PS_INLINE void ps_standing_comes(struct task_struct *task)
 {
 	if (ps_is_followed((__u32)task->tgid) && ps_has_quota(task))
 		ps_gets_cpu(task);
-	if (*ps_stopped_of((__u32)task->tgid))
+	if (*ps_stopped_of((__u32)task->tgid) &&
+	    !(task->__state & (PS_TASK_STOPPED | PS_TASK_TRACED))) /* preempted on its way to stop, it stops now */
 		ps_goes_on(task);
 }
 
