@@ -28,19 +28,19 @@
 #define ASSUMED_S 550e-9	/* 2026-11, kernel 6.18 in a virtual machine */
 #define STEPPED_TIMES 20	/* 17 to 20 there */
 
-/* Each begins with the instruction in question. */
+/* Each begins with the instruction in question. Global, since whoever optimises at link time may put them into another part of the program. */
 #if defined(__aarch64__)
 __asm__(".pushsection .text\n"
-	".balign 16\n.type poolscope_trap_nop, %function\npoolscope_trap_nop:\n\tnop\n\tret\n"
+	".balign 16\n.globl poolscope_trap_nop\n.hidden poolscope_trap_nop\n.type poolscope_trap_nop, %function\npoolscope_trap_nop:\n\tnop\n\tret\n"
 	".size poolscope_trap_nop, . - poolscope_trap_nop\n"
-	".balign 16\n.type poolscope_trap_mov, %function\npoolscope_trap_mov:\n\tmov x0, x0\n\tret\n"
+	".balign 16\n.globl poolscope_trap_mov\n.hidden poolscope_trap_mov\n.type poolscope_trap_mov, %function\npoolscope_trap_mov:\n\tmov x0, x0\n\tret\n"
 	".size poolscope_trap_mov, . - poolscope_trap_mov\n"
 	".popsection\n");
 #else
 __asm__(".pushsection .text\n"
-	".balign 16\n.type poolscope_trap_nop, @function\npoolscope_trap_nop:\n\tnop\n\tret\n"
+	".balign 16\n.globl poolscope_trap_nop\n.hidden poolscope_trap_nop\n.type poolscope_trap_nop, @function\npoolscope_trap_nop:\n\tnop\n\tret\n"
 	".size poolscope_trap_nop, . - poolscope_trap_nop\n"
-	".balign 16\n.type poolscope_trap_mov, @function\npoolscope_trap_mov:\n\tmov %rax, %rax\n\tret\n"
+	".balign 16\n.globl poolscope_trap_mov\n.hidden poolscope_trap_mov\n.type poolscope_trap_mov, @function\npoolscope_trap_mov:\n\tmov %rax, %rax\n\tret\n"
 	".size poolscope_trap_mov, . - poolscope_trap_mov\n"
 	".popsection\n");
 #endif
