@@ -955,7 +955,7 @@ struct ps_task {
  */
 enum ps_learned { PS_LEARNED_WANTED = 1, PS_LEARNED_ATTACHED = 2, PS_LEARNED_REFUSED = 3 };
 
-/* A file that has probes. Events count only once it is armed, so that all probes of a file begin at one instant. */
+/* Probes of a file that are on or off together. Events count only once they are armed, so that all begin at one instant. */
 struct ps_target {
 	__u64 armed_ns;		/* 0 = not yet */
 };

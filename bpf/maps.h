@@ -30,7 +30,7 @@
 #endif
 
 PS_MAP(ps_specs, ARRAY, __u32, struct ps_spec, 4096, 0);
-PS_MAP(ps_targets, ARRAY, __u32, struct ps_target, 1024, 0);
+PS_MAP(ps_targets, ARRAY, __u32, struct ps_target, 2048, 0);
 PS_MAP(ps_probes, PERCPU_ARRAY, __u32, struct ps_probe_stat, 8192, 0);
 PS_MAP(ps_losses, PERCPU_ARRAY, __u32, __u64, PS_LOSS_COUNT, 0);
 PS_MAP(ps_zero, ARRAY, __u32, struct ps_hists, 1, 0);

@@ -10,13 +10,15 @@
 
 #include "exporters/otlp_writer.h"
 
+#define LABELS_MOST 6 /* names and values */
+
 /* The series of the metric with these labels, made when new. NULL when out of memory. */
-static struct single *single_get(struct writer *w, int metric, const char *const label[4])
+static struct single *single_get(struct writer *w, int metric, const char *const label[LABELS_MOST])
 {
 	struct attributes a = { .n = 0 };
 	struct single *s;
 
-	for (int i = 0; i < 4 && label[i]; i += 2)
+	for (int i = 0; i < LABELS_MOST && label[i]; i += 2)
 		attributes_add(&a, label[i], label[i + 1]);
 	buffer_add(&a.bytes, &metric, sizeof(metric)); /* a part of the key that is not sent */
 	if (!a.bytes.error)
@@ -40,8 +42,8 @@ static struct single *single_get(struct writer *w, int metric, const char *const
 	return s;
 }
 
-/* A value with up to two labels: name, value, name, value, NULL. */
-static void take(struct writer *w, int metric, double value, const char *const label[4])
+/* A value with up to three labels: name, value, name, value, NULL. */
+static void take(struct writer *w, int metric, double value, const char *const label[LABELS_MOST])
 {
 	struct single *s;
 
@@ -56,7 +58,7 @@ static void take(struct writer *w, int metric, double value, const char *const l
 	s->value = value;
 }
 
-#define LABELS(...) ((const char *const[4]){ __VA_ARGS__ })
+#define LABELS(...) ((const char *const[LABELS_MOST]){ __VA_ARGS__ })
 
 #define MAX_FINDING_TYPES 32
 
@@ -103,6 +105,27 @@ static void write_pushes(struct writer *w)
 	}
 }
 
+static void take_budget(struct writer *w)
+{
+	const struct budget_row *b = &w->s->budget;
+
+	for (size_t i = 0; i < w->s->n_targets; i++) {
+		const struct target_row *t = &w->s->targets[i];
+
+		take(w, A_target_level, (double)t->level,
+		     LABELS("file", t->file, "source", t->source, "reason",
+			    level_reason_name(t->reason)));
+		take(w, A_target_cost, t->share, LABELS("file", t->file, "source", t->source));
+	}
+	take(w, A_target_steps, (double)b->n_down, LABELS("direction", "down"));
+	take(w, A_target_steps, (double)b->n_up, LABELS("direction", "up"));
+	if (b->is_trap_measured) {
+		take(w, A_trap, b->trap_s, LABELS("instruction", "emulated"));
+		take(w, A_trap, b->stepped_trap_s, LABELS("instruction", "stepped"));
+	}
+	take(w, A_tick_interval, b->tick_s > 0 ? b->tick_s : NAN, LABELS(NULL));
+}
+
 static void take_agent(struct writer *w)
 {
 	const struct agent_row *a = &w->s->agent;
@@ -130,6 +153,7 @@ static void take_agent(struct writer *w)
 	for (int i = 0; i < HTTP_OUTCOME_COUNT; i++)
 		take(w, A_http_requests, (double)a->http_requests[i],
 		     LABELS("outcome", http_outcome_name((enum http_outcome)i)));
+	take_budget(w);
 	write_pushes(w);
 	take(w, A_targets, a->n_targets, LABELS("state", "attached"));
 	take(w, A_targets, a->n_targets_failed, LABELS("state", "failed"));

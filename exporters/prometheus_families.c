@@ -115,6 +115,20 @@ static double merge_value(double a, double b, enum merge how)
 	return a + b;
 }
 
+/*
+ * A pool that is not watched in full makes the sums of its series unknown, as far as it does not know its part: without that they would be too low, and where it had one before, look like a
+ * fall. It stands in a sum as an infinity, which stays one whatever is added.
+ */
+static double part_of(double value, const struct pool_row *p, enum merge how)
+{
+	return isnan(value) && p->level != LEVEL_FULL && how == SUM ? -INFINITY : value;
+}
+
+static bool is_known(double value)
+{
+	return isfinite(value);
+}
+
 /* The numbers of a series; those of reasons stand in a row. */
 enum value_id {
 #define POOL_VALUE(id, name, otlp, unit, type, merge, value, help) VALUE_##id,
@@ -133,10 +147,11 @@ static void begin_sums(double *values)
 static void add_row(double *v, const struct pool_row *p)
 {
 #define POOL_VALUE(id, name, otlp, unit, type, merge, expression, help)                            \
-	v[VALUE_##id] = merge_value(v[VALUE_##id], expression, merge);
+	v[VALUE_##id] = merge_value(v[VALUE_##id], part_of(expression, p, merge), merge);
 #define POOL_REASONS(id, name, otlp, unit, label, member, names, count, help)                      \
 	for (unsigned int i = 0; i < (count); i++)                                                 \
-		v[REASONS_##id + i] = merge_value(v[REASONS_##id + i], known(p->member[i]), SUM);
+		v[REASONS_##id + i] = merge_value(v[REASONS_##id + i],                             \
+						  part_of(known(p->member[i]), p, SUM), SUM);
 #include "exporters/metrics.def"
 }
 
@@ -145,7 +160,7 @@ const struct series_sums prometheus_sums = { N_VALUES, begin_sums, add_row };
 static void write_values(struct writer *w, const struct series_set *set, unsigned int id)
 {
 	for (const struct series *s = set->first; s; s = s->hh.next) {
-		if (!isnan(s->values[id]))
+		if (is_known(s->values[id]))
 			w->form->value(w, labels_of(s), no_labels, s->values[id]);
 	}
 }
@@ -159,7 +174,7 @@ static void write_reasons(struct writer *w, const struct series_set *set, unsign
 		prometheus_label(w->form, &more[i], label, names[i]);
 	for (const struct series *s = set->first; s; s = s->hh.next) {
 		for (unsigned int i = 0; i < n; i++) {
-			if (!isnan(s->values[id + i]))
+			if (is_known(s->values[id + i]))
 				w->form->value(w, labels_of(s), labels_in(&more[i]),
 					       s->values[id + i]);
 		}
@@ -207,12 +222,15 @@ static void write_histograms(struct writer *w, const struct series_set *set, con
 
 	make_more(w, labels, &more);
 	for (const struct series *s = set->first; s; s = s->hh.next) {
+		bool is_whole = true;
+
 		summed_clear(&w->sum);
 		for (const struct series_row *row = s->rows; row; row = row->next) {
+			is_whole &= histogram(row->pool) || row->pool->level == LEVEL_FULL;
 			summed_add(&w->sum, histogram(row->pool));
 			add_exemplars(&w->sum, row->pool, id);
 		}
-		if (w->sum.is_known)
+		if (w->sum.is_known && is_whole)
 			w->form->histogram(w, labels_of(s), labels_in(&more), &w->sum);
 	}
 	if (more.error)
@@ -431,6 +449,58 @@ static void write_push(struct writer *w, const struct push_row *row, const char 
 		w->scratch.error = labels.error;
 	else
 		w->form->value(w, labels_in(&labels), no_labels, v);
+}
+
+static void write_target(struct writer *w, const struct target_row *t, bool has_reason, double v)
+{
+	CLEANUP(buffer_done) struct buffer labels = { 0 };
+
+	if (isnan(v))
+		return;
+	prometheus_label(w->form, &labels, "file", t->file);
+	prometheus_label(w->form, &labels, "source", t->source);
+	if (has_reason)
+		prometheus_label(w->form, &labels, "reason", level_reason_name(t->reason));
+	if (labels.error)
+		w->scratch.error = labels.error;
+	else
+		w->form->value(w, labels_in(&labels), no_labels, v);
+}
+
+static void agent_target_level(struct writer *w, const struct page *page)
+{
+	for (size_t i = 0; i < page->snapshot->n_targets; i++)
+		write_target(w, &page->snapshot->targets[i], true,
+			     (double)page->snapshot->targets[i].level);
+}
+
+static void agent_target_cost(struct writer *w, const struct page *page)
+{
+	for (size_t i = 0; i < page->snapshot->n_targets; i++)
+		write_target(w, &page->snapshot->targets[i], false,
+			     page->snapshot->targets[i].share);
+}
+
+static void agent_target_steps(struct writer *w, const struct page *page)
+{
+	write_labelled(w, "direction", "down", (double)page->snapshot->budget.n_down);
+	write_labelled(w, "direction", "up", (double)page->snapshot->budget.n_up);
+}
+
+static void agent_trap(struct writer *w, const struct page *page)
+{
+	const struct budget_row *b = &page->snapshot->budget;
+
+	if (!b->is_trap_measured)
+		return;
+	write_labelled(w, "instruction", "emulated", b->trap_s);
+	write_labelled(w, "instruction", "stepped", b->stepped_trap_s);
+}
+
+static void agent_tick_interval(struct writer *w, const struct page *page)
+{
+	if (page->snapshot->budget.tick_s > 0)
+		w->form->value(w, no_labels, no_labels, page->snapshot->budget.tick_s);
 }
 
 static void agent_otlp_requests(struct writer *w, const struct page *page)

@@ -22,4 +22,8 @@ $(B)/tests/many-pools: tests/integration/out/many-pools.c $(SDK)
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
 
-check-integration: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/hostile $(B)/tests/storm $(B)/tests/pages $(B)/tests/many-pools $(RECEIVERS)
+$(B)/tests/fires: tests/integration/budget/fires.c tools/sdk/poolscope.h
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
+
+check-integration: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/hostile $(B)/tests/storm $(B)/tests/fires $(B)/tests/pages $(B)/tests/many-pools $(RECEIVERS)

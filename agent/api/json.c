@@ -143,12 +143,25 @@ json_t *encode_locks(const struct snapshot *s)
 	return encode_array("locks", s->n_locks, encode_lock, s, NULL);
 }
 
+/* Its target; NULL = not known. Probes of a target come one after the other, so *from is where to begin. */
+static const struct target_row *target_of(const struct snapshot *s, const struct probe_row *p,
+					  size_t *from)
+{
+	for (size_t n = 0; n < s->n_targets; n++, *from = (*from + 1) % s->n_targets) {
+		const struct target_row *t = &s->targets[*from];
+
+		if (!strcmp(t->file, p->file) && !strcmp(t->source, p->provider))
+			return t;
+	}
+	return NULL;
+}
+
 static json_t *encode_probe(const struct snapshot *s, size_t i, void *context)
 {
 	const struct probe_row *p = &s->probes[i];
+	const struct target_row *t = p->file && p->provider ? target_of(s, p, context) : NULL;
 	struct object o = object_begin();
 
-	(void)context;
 	object_set_text(&o, "file", p->file);
 	object_set_name(&o, "provider", p->provider);
 	object_set_name(&o, "probe", p->probe);
@@ -156,7 +169,7 @@ static json_t *encode_probe(const struct snapshot *s, size_t i, void *context)
 	object_set_total(&o, "offset", p->offset);
 	object_set_name(&o, "verb", p->verb);
 	object_set_name(&o, "method", p->method);
-	object_set_bool(&o, "attached", !p->problem);
+	object_set_bool(&o, "attached", !p->problem && !p->is_stepped_down);
 	object_set_total(&o, "hits", p->hits);
 	object_set_total(&o, "errors", p->errors);
 	object_set_real(&o, "cost_ns", p->cost_ns);
@@ -165,12 +178,66 @@ static json_t *encode_probe(const struct snapshot *s, size_t i, void *context)
 	object_set_name(&o, "cost_class", p->cost_class);
 	object_set_text(&o, "problem", p->problem);
 	object_set_count(&o, "processes", p->n_processes);
+	object_set_name(&o, "level", t ? level_name(t->level) : NULL);
+	object_set_real(&o, "target_cost_ratio", t ? t->share : NAN);
+	return object_end(&o);
+}
+
+static json_t *encode_target(const struct snapshot *s, size_t i)
+{
+	const struct target_row *t = &s->targets[i];
+	struct object o = object_begin();
+
+	object_set_text(&o, "file", t->file);
+	object_set_name(&o, "source", t->source);
+	object_set_count(&o, "processes", t->n_processes);
+	object_set_name(&o, "level", level_name(t->level));
+	object_set_text(&o, "level_text", level_text(t->level));
+	object_set_name(&o, "reason", level_reason_name(t->reason));
+	object_set_ns(&o, "since_seconds",
+		      t->since_ns == UNKNOWN ? UNKNOWN : s->t_ns - t->since_ns);
+	object_set_ns(&o, "next_try_seconds",
+		      t->try_ns == UNKNOWN  ? UNKNOWN
+		      : t->try_ns > s->t_ns ? t->try_ns - s->t_ns
+					    : 0);
+	object_set_real(&o, "period_seconds", t->period_s);
+	object_set_real(&o, "hits_per_second", t->hits_per_s);
+	object_set_real(&o, "watching_cpus", t->watching_cpus);
+	object_set_real(&o, "process_cpus", t->cpus);
+	object_set_real(&o, "cost_ratio", t->share);
+	object_set_real(&o, "cause_ratio", t->cause);
+	object_set_total(&o, "steps_down", t->n_down);
+	object_set_total(&o, "steps_up", t->n_up);
+	return object_end(&o);
+}
+
+static json_t *encode_budget(const struct snapshot *s)
+{
+	struct object o = object_begin();
+
+	object_set_real(&o, "target_ratio", s->budget.share);
+	object_set_real(&o, "agent_ratio", s->budget.agent_share);
+	object_set_real(&o, "trap_ns", s->budget.trap_s * 1e9);
+	object_set_real(&o, "stepped_trap_ns", s->budget.stepped_trap_s * 1e9);
+	object_set_bool(&o, "trap_measured", s->budget.is_trap_measured);
+	object_set_real(&o, "tick_interval_seconds", s->budget.tick_s);
 	return object_end(&o);
 }
 
 json_t *encode_probes(const struct snapshot *s)
 {
-	return encode_array("probes", s->n_probes, encode_probe, s, NULL);
+	json_t *targets = json_array(), *all;
+	size_t from = 0;
+
+	all = encode_array("probes", s->n_probes, encode_probe, s, &from);
+	for (size_t i = 0; i < s->n_targets; i++)
+		array_add(&targets, encode_target(s, i));
+	if (json_object_set_new(all, "targets", targets) ||
+	    json_object_set_new(all, "budget", encode_budget(s))) {
+		json_decref(all);
+		return NULL;
+	}
+	return all;
 }
 
 static json_t *encode_recipe(const struct snapshot *s, size_t i, void *context)
@@ -312,6 +379,7 @@ json_t *encode_status(const struct snapshot *s)
 	object_set_total(&o, "seq", s->seq);
 	object_set_ns(&o, "time", s->wall_ns);
 	object_set_real(&o, "window_seconds", s->window_s);
+	object_set_real(&o, "uptime_seconds", s->pace.uptime_s);
 	object_set_total(&o, "pools", s->n_pools);
 	object_set_total(&o, "findings_open", n_open);
 	object_set_count(&o, "agent_pid", s->agent_pid ? s->agent_pid : UNKNOWN);

@@ -114,6 +114,7 @@ static void set_identity(struct object *o, const struct snapshot *s, const struc
 	object_set_text(o, "evidence", p->evidence);
 	object_set_bool(o, "trusted", p->trusted);
 	object_set_text(o, "untrusted_why", p->untrusted_why);
+	object_set_name(o, "level", level_name(p->level));
 }
 
 static void set_gauges(struct object *o, const struct pool_row *p)

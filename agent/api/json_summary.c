@@ -40,6 +40,16 @@ static uint64_t count_losses(const struct snapshot *s)
 	return n;
 }
 
+/* Targets. */
+static uint64_t count_stepped_down(const struct snapshot *s)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s->n_targets; i++)
+		n += s->targets[i].level != LEVEL_FULL;
+	return n;
+}
+
 static size_t count_sick(const struct snapshot *s, const struct finding_index *index)
 {
 	size_t n = 0;
@@ -88,6 +98,7 @@ json_t *encode_summary(const struct snapshot *s, const struct finding_index *ind
 	object_set_real(&o, "uptime_seconds", s->pace.uptime_s);
 	object_set(&o, "agent", encode_agent(s));
 	object_set_total(&o, "losses", count_losses(s));
+	object_set_total(&o, "stepped_down", count_stepped_down(s));
 	object_set(&o, "findings", encode_n_findings(s));
 	object_set_total(&o, "pools", s->n_pools);
 	object_set_total(&o, "sick", count_sick(s, index));

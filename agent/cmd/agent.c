@@ -36,6 +36,7 @@
 #include "model/model.h"
 #include "probe/chosen.h"
 #include "probe/kernel.h"
+#include "probe/steps.h"
 #include "probe/targets.h"
 #include "probe/watch.h"
 #include "symbolize/stacks.h"
@@ -84,6 +85,14 @@ static int open_loop(struct agent *a)
 	return error;
 }
 
+/* Once a second, or less often where the agent's budget says so; the first at once. */
+static bool is_tick_due(struct agent *a)
+{
+	unsigned int s = a->own_budget.tick_s ? a->own_budget.tick_s : 1;
+
+	return a->drains++ >= s * DRAINS_PER_TICK - 1 || !a->ticks || ingest_is_pressed(a->ingest);
+}
+
 static void on_timer(struct agent *a)
 {
 	uint64_t n;
@@ -93,10 +102,13 @@ static void on_timer(struct agent *a)
 	targets_learn(a->targets);
 	stacks_tick(a->stacks, clock_ns(CLOCK_MONOTONIC));
 	flight_go_on(a->flight);
-	if (a->drains++ % DRAINS_PER_TICK == 0 || ingest_is_pressed(a->ingest))
+	if (is_tick_due(a)) {
 		agent_tick(a);
-	else
+		a->drains = 0;
+	} else {
 		ingest_drain(a->ingest);
+	}
+	steps_hurry(a->steps, clock_ns(CLOCK_MONOTONIC));
 }
 
 static int time_left_ms(int64_t until_ns)
@@ -303,9 +315,12 @@ static int open_parts(struct agent *a, const struct agent_options *o, struct dia
 		return diag_set(d, -ENOMEM, "out of memory");
 	error = targets_new(a->kernel, &a->targets);
 	if (!error)
+		error = steps_new(a->kernel, a->targets, &a->steps);
+	if (!error)
 		error = ingest_new(a->kernel, a->model, a->targets, a->chosen, &a->ingest);
 	if (error)
 		return diag_set(d, error, "starting failed: %s", strerror(-error));
+	agent_set_budget(a);
 	agent_read_recipes(a);
 	a->otlp_of = a->loaded;
 	error = agent_open_otlp(a);
@@ -373,6 +388,7 @@ void agent_free(struct agent *a)
 	watch_free(a->watch);
 	stacks_free(a->stacks);
 	ingest_free(a->ingest);
+	steps_free(a->steps);
 	targets_free(a->targets);
 	flight_free(a->flight);
 	model_free(a->model);

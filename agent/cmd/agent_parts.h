@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "cmd/agent.h"
+#include "budget/budget.h"
 #include "cmd/self.h"
 #include "detect/detect.h"
 #include "exporters/prometheus.h"
@@ -20,6 +21,9 @@ struct agent {
 	struct kernel *kernel;
 	struct chosen *chosen;
 	struct targets *targets;
+	struct steps *steps;
+	struct budget_agent own_budget;
+	int64_t own_cpu_ns; /* at the last tick */
 	struct watch *watch;
 	struct model *model;
 	struct ingest *ingest;
@@ -36,7 +40,7 @@ struct agent {
 	bool is_service; /* a manager of services may want to hear of it */
 	bool is_ready;	/* and has heard */
 	volatile sig_atomic_t is_reload_wanted;
-	unsigned int drains;
+	unsigned int drains; /* since the last tick */
 	uint64_t ticks;
 	int64_t began_ns, last_tick_ns;
 	struct pace_mark pace;
@@ -62,6 +66,8 @@ void agent_warn(void *unused, const char *text);
 
 /* What is made of a->loaded: limits of findings, folders of recipes and the recipes in them, labels, and who is sent something over OTLP. */
 void agent_set_limits(struct agent *a);
+void agent_set_budget(struct agent *a);
+double agent_budget_share(const struct agent *a); /* of a CPU that the agent may take; 0 = there is no budget */
 void agent_read_recipes(struct agent *a);
 struct prometheus_options agent_prometheus_options(const struct agent *a);
 int agent_open_otlp(struct agent *a);

@@ -93,11 +93,20 @@ static void add_failed_targets(json_t *checks, const json_t *probes)
 			   "%zu more problems", n_more);
 }
 
-static void add_agent_cost(json_t *checks, const json_t *agent)
+/* Seconds since it began; in a recording its ticks, which mostly are as many. */
+static double age_of(const json_t *status)
 {
+	double uptime = field_number(status, "uptime_seconds");
+
+	return uptime > 0 ? uptime : field_number(json_object_get(status, "agent"), "ticks");
+}
+
+static void add_agent_cost(json_t *checks, const json_t *status)
+{
+	const json_t *agent = json_object_get(status, "agent");
 	double user = field_number(agent, "cpu_user_seconds"),
-	       system = field_number(agent, "cpu_system_seconds"),
-	       age = field_number(agent, "ticks"), share = (user + system) / age;
+	       system = field_number(agent, "cpu_system_seconds"), age = age_of(status),
+	       share = (user + system) / age;
 	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES], c[TEXT_NUMBER_BYTES], d[TEXT_NUMBER_BYTES];
 	/* the first seconds are those of loading and attaching */
 	bool is_dear = age > JUST_NOW_S && share > CPU_RATIO;
@@ -115,10 +124,11 @@ static void add_agent_cost(json_t *checks, const json_t *agent)
 		100 * share, a, b, age, d, c);
 }
 
-static void add_probe_cost(json_t *checks, const json_t *agent)
+static void add_probe_cost(json_t *checks, const json_t *status)
 {
+	const json_t *agent = json_object_get(status, "agent");
 	double hits = field_number(agent, "probe_hits"),
-	       run = field_number(agent, "bpf_run_seconds"), age = field_number(agent, "ticks");
+	       run = field_number(agent, "bpf_run_seconds"), age = age_of(status);
 	char a[TEXT_NUMBER_BYTES], b[TEXT_NUMBER_BYTES], c[TEXT_NUMBER_BYTES];
 	bool is_dear = run / age > CPU_RATIO;
 
@@ -210,13 +220,12 @@ static void add_losses(json_t *checks, const json_t *status)
 
 json_t *checks_of_status(const json_t *status, const json_t *probes)
 {
-	const json_t *agent = json_object_get(status, "agent");
 	json_t *checks = json_array();
 
 	add_own(checks, status);
 	add_failed_targets(checks, probes);
-	add_agent_cost(checks, agent);
-	add_probe_cost(checks, agent);
+	add_agent_cost(checks, status);
+	add_probe_cost(checks, status);
 	add_tables(checks, status);
 	add_losses(checks, status);
 	return checks;

@@ -32,12 +32,13 @@ size_t status_print(const json_t *status)
 static void check_agent(json_t *checks, const json_t *status, int error, const char *why)
 {
 	const json_t *agent = json_object_get(status, "agent");
+	double uptime = field_number(status, "uptime_seconds"); /* a recording has none */
 	char processes[TEXT_NUMBER_BYTES], pools[TEXT_NUMBER_BYTES], age[TEXT_NUMBER_BYTES];
 
 	if (status) {
 		text_format_count(field_number(agent, "processes"), processes);
 		text_format_count(field_number(status, "pools"), pools);
-		text_format_duration(field_number(agent, "ticks"), age);
+		text_format_duration(uptime > 0 ? uptime : field_number(agent, "ticks"), age);
 		checks_add(
 			checks, "ok", "agent", NULL, NULL,
 			"poolscope %s on %s has looked for %s: %s processes followed, %s pools, %.0f open findings",

@@ -21,6 +21,7 @@
 #include "cmd/command.h"
 #include "cmd/field.h"
 #include "cmd/pools.h"
+#include "cmd/prose.h"
 #include "cmd/rank.h"
 #include "cmd/source.h"
 #include "cmd/table.h"
@@ -192,6 +193,19 @@ static json_t *select_probes(const struct invocation *in, const json_t *answer, 
 	return rank_list("probes", rank, n, false);
 }
 
+/* Likewise the targets; and the budget. */
+static void add_targets(json_t *to, const json_t *answer, const json_t *files)
+{
+	json_t *all = field_array(answer, "targets"), *chosen = json_array(), *target;
+	size_t i;
+
+	json_array_foreach (all, i, target)
+		if (!files || json_object_get(files, field_text_or(target, "file", "")))
+			json_array_append(chosen, target);
+	json_object_set_new(to, "targets", chosen);
+	json_object_set(to, "budget", json_object_get(answer, "budget"));
+}
+
 int probes_get(const struct invocation *in, struct source *source, json_t **ret, struct diag *d)
 {
 	CLEANUP(cleanup_json) json_t *answer = NULL;
@@ -200,12 +214,29 @@ int probes_get(const struct invocation *in, struct source *source, json_t **ret,
 
 	if (!r)
 		r = get_files(in, source, &files, d);
-	if (!r)
-		*ret = select_probes(in, answer, files);
-	return r;
+	if (r)
+		return r;
+	*ret = select_probes(in, answer, files);
+	add_targets(*ret, answer, files);
+	return 0;
 }
 
 /* ---- printing -------------------------------------------------------------------------------------------------------------- */
+
+/* Of the CPU time of the programs: 0.4 % is something. */
+static const char *format_share(double share, char ret[static TEXT_NUMBER_BYTES])
+{
+	if (isnan(share))
+		return NULL;
+	snprintf(ret, TEXT_NUMBER_BYTES, "%.1f%%", 100 * share);
+	return ret;
+}
+
+static bool is_stepped_down(const json_t *probe)
+{
+	return !field_bool(probe, "attached") && !field_text(probe, "problem") &&
+	       strcmp(field_text_or(probe, "level", "full"), "full") != 0;
+}
 
 void probes_tabulate(struct table *t, const json_t *probes)
 {
@@ -213,7 +244,7 @@ void probes_tabulate(struct table *t, const json_t *probes)
 		{ "PROBE", false, 0, 20 }, { "VERB", false, 3, 0 }, { "METHOD", false, 4, 0 },
 		{ "OFFSET", true, 6, 0 }, { "PROCESSES", true, 7, 0 }, { "HITS", true, 0, 0 },
 		{ "ERRORS", true, 2, 0 }, { "COST", true, 1, 0 }, { "STACKS", true, 8, 0 },
-		{ "EACH", true, 8, 0 }, { "TRAP", false, 5, 0 },
+		{ "EACH", true, 8, 0 }, { "TRAP", false, 5, 0 }, { "TAKES", true, 1, 0 },
 		{ "SYMBOL", false, 0, 16 }, { "FILE", false, 0, 0 },
 	};
 	const json_t *probe;
@@ -239,22 +270,58 @@ void probes_tabulate(struct table *t, const json_t *probes)
 		table_add(t,
 			  text_format_duration(field_number(probe, "stack_cost_ns") / 1e9, number));
 		table_add(t, field_text(probe, "cost_class"));
+		table_add(t, format_share(field_number(probe, "target_cost_ratio"), number));
 		table_add(t, field_text(probe, "symbol"));
 		if (field_text(probe, "problem"))
 			snprintf(file, sizeof(file), "%s (not attached: %s)",
 				 field_text_or(probe, "file", "-"), field_text(probe, "problem"));
+		else if (is_stepped_down(probe))
+			snprintf(file, sizeof(file), "%s (off: %s)",
+				 field_text_or(probe, "file", "-"),
+				 field_text_or(probe, "level", "-"));
 		else
 			snprintf(file, sizeof(file), "%s", field_text_or(probe, "file", "-"));
 		table_add(t, file);
 	}
 }
 
+/* What is not watched in full, why, and until when. */
+static void print_stepped_down(const json_t *probes)
+{
+	const json_t *target;
+	size_t i;
+
+	json_array_foreach (field_array(probes, "targets"), i, target) {
+		const char *level = field_text_or(target, "level", "full");
+		char share[TEXT_NUMBER_BYTES], since[TEXT_NUMBER_BYTES], next[TEXT_NUMBER_BYTES];
+		char text[4096];
+		double cause = field_number(target, "cause_ratio");
+
+		if (!strcmp(level, "full"))
+			continue;
+		snprintf(text, sizeof(text), "%s in %s for %s (%s). %s%s%s more is tried in %s.",
+			 field_text_or(target, "source", "-"), field_text_or(target, "file", "-"),
+			 text_format_duration(field_number(target, "since_seconds"), since),
+			 field_text_or(target, "level_text", "-"),
+			 isnan(cause) ? "The kernel did not take all of its probes again;"
+				      : "Watching it took ",
+			 isnan(cause) ? "" : format_share(cause, share),
+			 isnan(cause) ? "" : " of its program's CPU time;",
+			 text_format_duration(field_number(target, "next_try_seconds"), next));
+		prose_print("stepped down: ", 14, text);
+	}
+}
+
 int probes_print(const json_t *probes)
 {
 	CLEANUP(table_done) struct table t = { 0 };
+	int r;
 
 	probes_tabulate(&t, probes);
-	return table_print(&t);
+	r = table_print(&t);
+	if (!r)
+		print_stepped_down(probes);
+	return r;
 }
 
 static int look(const struct invocation *in, struct source *source)

@@ -19,6 +19,7 @@
 #include "exporters/otlp.h"
 #include "exporters/otlp_settings.h"
 #include "probe/chosen.h"
+#include "probe/steps.h"
 #include "probe/targets.h"
 #include "probe/watch.h"
 
@@ -49,6 +50,32 @@ void agent_set_limits(struct agent *a)
 		a->limits.leak_ns = (int64_t)c->leak_seconds * 1000000000;
 	if (c->wait_seconds)
 		a->limits.wait_ns = (int64_t)c->wait_seconds * 1000000000;
+}
+
+/* A budget of 0 is none. */
+void agent_set_budget(struct agent *a)
+{
+	const struct config *c = &a->loaded->config;
+	const struct budget_rules rules = {
+		.share = !c->is_budget_off ? (c->budget_target_percent ? c->budget_target_percent
+								       : BUDGET_TARGET_PERCENT) /
+						     100.0
+					   : 0,
+		.floor = (c->budget_target_floor_ms ? c->budget_target_floor_ms
+						    : BUDGET_TARGET_FLOOR_MS) /
+			 1000.0,
+	};
+
+	steps_set_rules(a->steps, &rules);
+}
+
+double agent_budget_share(const struct agent *a)
+{
+	const struct config *c = &a->loaded->config;
+
+	if (c->is_budget_off)
+		return 0;
+	return (c->budget_agent_percent ? c->budget_agent_percent : BUDGET_AGENT_PERCENT) / 100.0;
 }
 
 static void set_recipe_folders(struct agent *a)
@@ -133,6 +160,7 @@ static void take_over(struct agent *a, struct loaded *fresh)
 	a->loaded = fresh;
 	agent_set_limits(a);
 	detect_set_limits(a->detect, &a->limits);
+	agent_set_budget(a);
 	if (a->server) {
 		const struct prometheus_options prometheus = agent_prometheus_options(a);
 

@@ -243,6 +243,45 @@ static void add_target_checks(const struct self *self, struct snapshot *s, struc
 		add_check(s, rows, "targets", found);
 }
 
+/* What is dearest, and who is watched less. */
+static void add_budget_check(struct snapshot *s, struct check_row *rows)
+{
+	const struct budget_row *b = &s->budget;
+	const struct target_row *dearest = NULL;
+	const char *trap = arena_printf(s->arena, "a hit of a probe costs %.0f ns and more here%s",
+					b->trap_s * 1e9,
+					b->is_trap_measured ? "" : " (assumed, not measured)"),
+		   *found;
+	size_t n_down = 0;
+
+	for (size_t i = 0; i < s->n_targets; i++) {
+		const struct target_row *t = &s->targets[i];
+
+		n_down += t->level != LEVEL_FULL;
+		if (t->share > 0 && (!dearest || t->share > dearest->share))
+			dearest = t;
+	}
+	found = dearest ? arena_printf(
+				  s->arena,
+				  "%s; at most they take %.2g%% of a program's CPU time: %s in %s",
+				  trap, 100 * dearest->share, dearest->source, dearest->file)
+			: trap;
+	if (b->tick_s > 1)
+		found = arena_printf(
+			s->arena,
+			"%s; the agent looks every %.0f s, else it would take more than %.0f%% of a CPU",
+			found, b->tick_s, 100 * b->agent_share);
+	if (n_down)
+		add_problem(
+			s, rows, "budget", CHECK_LOOK,
+			arena_printf(s->arena, "%s; %zu of %zu targets are not watched in full",
+				     found, n_down, s->n_targets),
+			"of their pools less is known, and each says what",
+			"`poolscope probes` says why, and when more is tried; [budget] in poolscope.conf(5) allows more");
+	else
+		add_check(s, rows, "budget", found);
+}
+
 static void add_loss_check(const struct self *self, struct snapshot *s, struct check_row *rows)
 {
 	uint64_t n = total_losses(ingest_report(self->ingest));
@@ -314,7 +353,7 @@ static void add_reload_check(const struct self *self, struct snapshot *s, struct
 		"`poolscope run --check-config` says where; then: sudo systemctl reload poolscope");
 }
 
-#define CHECKS_MOST 15
+#define CHECKS_MOST 16
 
 static int fill_checks(const struct self *self, struct snapshot *s)
 {
@@ -325,6 +364,7 @@ static int fill_checks(const struct self *self, struct snapshot *s)
 	s->checks = rows;
 	add_kernel_checks(self, s, rows);
 	add_target_checks(self, s, rows);
+	add_budget_check(s, rows);
 	add_recipe_check(s, rows);
 	add_loss_check(self, s, rows);
 	add_choice_check(self, s, rows);

@@ -100,6 +100,13 @@ int settings_make(struct arena *a, const struct loaded *loaded, const struct age
 	effect.no_progress_ms = limits->no_progress_ms;
 	effect.leak_seconds = (uint32_t)(wrong->leak_ns / 1000000000);
 	effect.wait_seconds = (uint32_t)(wrong->wait_ns / 1000000000);
+	effect.step_down_text = FIRST_OF(step_down_text, "on");
+	effect.budget_target_percent =
+		file->budget_target_percent ? file->budget_target_percent : BUDGET_TARGET_PERCENT;
+	effect.budget_target_floor_ms = file->budget_target_floor_ms ? file->budget_target_floor_ms
+								     : BUDGET_TARGET_FLOOR_MS;
+	effect.budget_agent_percent =
+		file->budget_agent_percent ? file->budget_agent_percent : BUDGET_AGENT_PERCENT;
 	effect.flight_text = o->in_process ? (char *)"off" : FIRST_OF(flight_text, "on");
 	effect.flight_folder = FIRST_OF(flight_folder, FLIGHT_FOLDER);
 	effect.flight_minutes = file->flight_minutes ? file->flight_minutes : FLIGHT_MINUTES;

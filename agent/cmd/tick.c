@@ -26,18 +26,15 @@
 #include "model/model.h"
 #include "probe/chosen.h"
 #include "probe/kernel.h"
+#include "probe/steps.h"
 #include "probe/targets.h"
 #include "probe/watch.h"
 
 #define PAGES_TICKS 60	/* so often pages that only the start needed, or a command, are given back, */
+#define OWN_BUDGET_TICKS 10	/* so many come before the agent's own CPU time is judged */
 #define PAGES_FIRST 3	/* and first when all that runs is attached to */
 
 /* ---- the snapshot ------------------------------------------------------------------------------------------------------ */
-
-static void probe_stat(void *context, uint32_t probe, struct probe_row *row)
-{
-	ingest_probe_stat(context, probe, row);
-}
 
 static int fill_self(struct agent *a, struct snapshot *s)
 {
@@ -89,6 +86,15 @@ static int fill_settings(const struct agent *a, struct snapshot *s)
 			     &a->limits, &s->settings, &s->n_settings);
 }
 
+static int fill_budget(const struct agent *a, struct snapshot *s)
+{
+	int error = steps_fill(a->steps, s);
+
+	s->budget.agent_share = agent_budget_share(a) > 0 ? agent_budget_share(a) : NAN;
+	s->budget.tick_s = a->own_budget.tick_s ? a->own_budget.tick_s : 1;
+	return error;
+}
+
 static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 {
 	char host[256] = "?";
@@ -102,7 +108,7 @@ static int fill_snapshot(struct agent *a, struct snapshot *s, int64_t now_ns)
 	s->host = arena_strdup(s->arena, host);
 	s->version = POOLSCOPE_VERSION;
 	if (fill_settings(a, s) || model_snapshot(a->model, s, flight_name_thread, a->flight) ||
-	    targets_rows(a->targets, s->arena, probe_stat, a->ingest, &s->probes, &s->n_probes) ||
+	    targets_rows(a->targets, s->arena, &s->probes, &s->n_probes) || fill_budget(a, s) ||
 	    targets_recipe_rows(a->targets, s->arena, &s->recipes, &s->n_recipes) ||
 	    fill_self(a, s) || evidence_fill(a->stacks, s, now_ns))
 		return -ENOMEM;
@@ -148,6 +154,18 @@ static void tell_manager(struct agent *a)
 	notify_alive();
 }
 
+/* CPU time of the whole process, what it answered since the last tick too. The first ticks are those of attaching, and say nothing. */
+static void keep_own_budget(struct agent *a, int64_t now_ns)
+{
+	int64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+
+	if (a->ticks > OWN_BUDGET_TICKS && a->last_tick_ns)
+		budget_agent_tick(&a->own_budget, agent_budget_share(a),
+				  (double)(cpu_ns - a->own_cpu_ns) / 1e9,
+				  (double)(now_ns - a->last_tick_ns) / 1e9);
+	a->own_cpu_ns = cpu_ns;
+}
+
 /* ---- the tick ---------------------------------------------------------------------------------------------------------- */
 
 void agent_tick(struct agent *a)
@@ -161,6 +179,7 @@ void agent_tick(struct agent *a)
 	flight_tick_begin(a->flight);
 	set_snapshot(a, NULL); /* its rows and histograms change; and of many pools two at once would be the most that the agent needs */
 	ingest_tick(a->ingest, now_ns);
+	steps_tick(a->steps, now_ns);
 	a->ticks++;
 	if (s)
 		s->arena = arena;
@@ -177,6 +196,7 @@ void agent_tick(struct agent *a)
 		findings_log(s);
 	if (a->ticks % PAGES_TICKS == PAGES_FIRST)
 		pages_give_back();
+	keep_own_budget(a, now_ns);
 	a->last_tick_ns = now_ns;
 	a->tick_s = (double)(clock_ns(CLOCK_MONOTONIC) - now_ns) / 1e9;
 	cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;

@@ -52,9 +52,10 @@ static int set_number(uint32_t *at, const char *value, uint32_t least, uint32_t 
 
 /* Those of our own metrics, of exemplars, and those by which Prometheus says whom it has asked; prometheus_test holds them against what is exported. */
 static const char *const own_labels[] = {
-	"cause",   "finding", "instance", "job",     "kind",     "le",      "lock",     "mode",
-	"outcome", "pid",     "pool",     "process", "quantile", "reason",  "severity", "signal",
-	"source",  "state",   "table",    "thread",  "tid",      "version",
+	"cause",   "direction", "file",   "finding",  "instance", "instruction", "job",
+	"kind",    "le",        "lock",   "mode",     "outcome",  "pid",         "pool",
+	"process", "quantile",  "reason", "severity", "signal",   "source",      "state",
+	"table",   "thread",    "tid",    "version",
 };
 
 static bool is_label_name(const char *name)
@@ -218,6 +219,7 @@ static void derive(struct config *c)
 	c->has_pid_label = is(c->pid_label_text, "yes");
 	c->is_fields_only = is(c->recipe_mode_text, "fields");
 	c->is_flight_off = is(c->flight_text, "off");
+	c->is_budget_off = is(c->step_down_text, "off");
 	c->traffic = is(c->traffic_text, "lengths")     ? CONFIG_TRAFFIC_LENGTHS
 		     : is(c->traffic_text, "functions") ? CONFIG_TRAFFIC_FUNCTIONS
 		     : is(c->traffic_text, "none")      ? CONFIG_TRAFFIC_NONE

@@ -17,6 +17,11 @@
 #define CONFIG_LABELS 16
 #define CONFIG_LABEL_BYTES 256	/* of a value, and of a name, with its NUL */
 
+/* Where the keys are not given, as in config_keys.def. */
+#define BUDGET_TARGET_PERCENT 1
+#define BUDGET_TARGET_FLOOR_MS 10
+#define BUDGET_AGENT_PERCENT 2
+
 enum config_probe_method { CONFIG_PROBE_AUTO, CONFIG_PROBE_PERF };
 enum config_traffic {
 	CONFIG_TRAFFIC_AUTO,
@@ -48,6 +53,7 @@ struct config {
 	enum config_traffic traffic;
 	enum config_taken taken_stacks;
 	bool is_flight_off;	/* [record] flight = off */
+	bool is_budget_off;	/* [budget] step_down = off */
 };
 
 /*

@@ -54,6 +54,7 @@ struct watched {
 	int64_t longest_ns;
 	int64_t full_since_ns; /* 0 = it is not */
 	bool is_there;
+	bool is_unwatched; /* not in full, as of the last tick */
 	UT_hash_handle hh;
 };
 
@@ -302,6 +303,12 @@ static void finding_close(struct detect *d, struct finding **f, int64_t until_ns
 	free(oldest);
 }
 
+/* Of a pool that is not watched in full nothing can be said that was said before, also not that it is over. */
+static bool is_frozen(const struct look *l, unsigned int i)
+{
+	return l->pool && l->pool->level != LEVEL_FULL && detectors[i].look != look_stepped_down;
+}
+
 /* What the detector says does not hold now. */
 static void not_held(struct detect *d, unsigned int i, const struct look *l, struct watched *w)
 {
@@ -338,7 +345,7 @@ static int detector_run(struct detect *d, unsigned int i, struct look *l, struct
 
 	l->is_open = open_of(w, i);
 	if (!detectors[i].look(l, &told)) {
-		if (w->holding)
+		if (w->holding && !is_frozen(l, i))
 			not_held(d, i, l, w);
 		return 0;
 	}
@@ -533,7 +540,7 @@ static void finding_row(struct finding *f, struct arena *arena, struct finding_r
 }
 
 /* The most severe; of equals the first in the order of detectors.c. */
-static const char *verdict_of(const struct watched *w, struct arena *arena)
+static const struct finding *verdict_of(const struct watched *w)
 {
 	const struct finding *worst = NULL;
 
@@ -543,19 +550,20 @@ static const char *verdict_of(const struct watched *w, struct arena *arena)
 		if (f && (!worst || f->told.severity > worst->told.severity))
 			worst = f;
 	}
-	return worst ? arena_strdup(arena, worst->told.text) : NULL;
+	return worst;
 }
 
 static void set_verdicts(struct detect *d, struct pool_row *rows, const struct snapshot *s)
 {
 	for (size_t i = 0; i < s->n_pools && d->open.n; i++) {
 		const struct watched *w = watched_next(d, key_of_pool(&rows[i]));
-		const char *verdict = w ? verdict_of(w, s->arena) : NULL;
+		const struct finding *worst = w ? verdict_of(w) : NULL;
+		const char *verdict = worst ? arena_strdup(s->arena, worst->told.text) : NULL;
 
 		if (!verdict)
 			continue;
 		rows[i].verdict = verdict;
-		rows[i].is_doubted = true;
+		rows[i].is_doubted |= worst->of->look != look_stepped_down; /* to keep more of it would cost more */
 	}
 }
 
@@ -581,6 +589,18 @@ static int set_findings(struct detect *d, struct snapshot *s)
 	return 0;
 }
 
+/* A gap is no growth of nothing, and its end no growth of all that was ever counted. */
+static void add_past(struct watched *w, const struct pool_row *pool, int64_t t_ns)
+{
+	bool is_unwatched = pool->level != LEVEL_FULL;
+
+	if (is_unwatched || w->is_unwatched)
+		past_skip(&w->past, pool, t_ns);
+	else
+		past_add(&w->past, pool, t_ns);
+	w->is_unwatched = is_unwatched;
+}
+
 /* First what is known of all, as one is held against the other. */
 static int add_all(struct detect *d, const struct snapshot *s)
 {
@@ -590,7 +610,7 @@ static int add_all(struct detect *d, const struct snapshot *s)
 		w = watched_get(d, key_of_pool(&s->pools[i]));
 		if (!w)
 			return -ENOMEM;
-		past_add(&w->past, &s->pools[i], s->t_ns);
+		add_past(w, &s->pools[i], s->t_ns);
 	}
 	for (size_t i = 0; i < s->n_stalls; i++) {
 		w = watched_get(d, key_of_stall(&s->stalls[i]));

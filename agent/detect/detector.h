@@ -60,7 +60,7 @@ typedef bool look_fn(const struct look *l, struct told *ret);
 /* Each in the file of its name; those of processes are in stall.c. */
 look_fn look_pool_deadlock, look_endpoint_down, look_recovered, look_leak, look_slow_holders,
 	look_too_small, look_saturation, look_starvation, look_imbalance, look_stale_socket,
-	look_backpressure, look_churn, look_stall, look_convoy;
+	look_backpressure, look_churn, look_stepped_down, look_stall, look_convoy;
 
 enum about { ABOUT_POOL, ABOUT_PROCESS };
 

@@ -150,7 +150,7 @@ bool is_calm(const struct look *l)
 {
 	const struct pool_row *p = l->pool;
 
-	return past_is_calm(l->past) && holds_are_short(l) && !p->saturated_by && p->silent <= 0 &&
+	return p->level == LEVEL_FULL && past_is_calm(l->past) && holds_are_short(l) && !p->saturated_by && p->silent <= 0 &&
 	       p->close_wait <= 0 && p->oldest_wait_ns < l->limits->wait_ns &&
 	       (p->pending <= 0 || !p->n_holders);
 }

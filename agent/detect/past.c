@@ -154,6 +154,14 @@ void past_add(struct past *p, const struct pool_row *row, int64_t t_ns)
 		learn_hold(p);
 }
 
+void past_skip(struct past *p, const struct pool_row *row, int64_t t_ns)
+{
+	struct sample now = sample_of(row, t_ns);
+
+	p->n = 0;
+	take(p, &now);
+}
+
 void past_add_stall(struct past *p, const struct stall_row *row, int64_t t_ns)
 {
 	take(p, &(struct sample){ .t_ns = t_ns,

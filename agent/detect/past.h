@@ -43,6 +43,9 @@ void past_done(struct past *p);
 void past_add(struct past *p, const struct pool_row *row, int64_t t_ns);
 void past_add_stall(struct past *p, const struct stall_row *row, int64_t t_ns);
 
+/* What it did since the last row is not known: from this one on is counted anew. What is usual for it stays known. */
+void past_skip(struct past *p, const struct pool_row *row, int64_t t_ns);
+
 /* The growth over so many ticks, or over those that there were; its t_ns is how long that took, 0 = there was no tick before. */
 struct sample past_growth(const struct past *p, uint32_t n_ticks);
 

@@ -32,7 +32,6 @@
 #define READ_TRIES 8
 #define PAGE_WAITED_NS 4000000000 /* for a page to be found */
 #define BATCH 4096
-#define PER_CPU_WORDS (sizeof(struct ps_probe_stat) / 8)
 #define BATCH_BYTES (1 << 19)
 #define PRESSED_SHARE 8 /* processes that ended since the last tick hold at least 1 / this of a table */
 #define WORKERS_PASSES 20 /* after a process was found to listen: what its children wait for shows when they sleep again */
@@ -54,7 +53,7 @@ struct ingest {
 	struct ring_buffer *ring;
 	struct ingest_report report;
 	int n_cpus;
-	uint64_t *per_cpu; /* room for one per-CPU value of PER_CPU_WORDS */
+	uint64_t *per_cpu; /* room for one number per CPU */
 	bool has_met; /* a process, in this tick */
 	bool is_sweep; /* in this tick idle item records are looked at */
 	bool is_batched; /* histograms, in this tick */
@@ -94,8 +93,7 @@ int ingest_new(struct kernel *k, struct model *m, struct targets *t, struct chos
 	in->targets = t;
 	in->chosen = c;
 	in->n_cpus = libbpf_num_possible_cpus();
-	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1),
-			     PER_CPU_WORDS * sizeof(*in->per_cpu));
+	in->per_cpu = calloc((size_t)(in->n_cpus > 0 ? in->n_cpus : 1), sizeof(*in->per_cpu));
 	error = in->per_cpu && in->n_cpus > 0 ? inventory_new(&in->inventory) : -ENOMEM;
 	if (!error)
 		error = paged_new(k, t, &in->paged);
@@ -337,6 +335,8 @@ static void read_recipe(struct ingest *in, const struct ps_pool_key *key, struct
 	extra->is_partial = !targets_is_complete(in->targets, t, &key->proc);
 	extra->is_light = target_is_light(t);
 	extra->is_waitless = !target_recipe(t)->tells_waits;
+	if (extra->watch.level == LEVEL_DETACHED)
+		return;
 	for (int i = 0; i < READ_TRIES && target_recipe(t)->has_fields; i++) {
 		struct pool_extra read = *extra;
 
@@ -402,6 +402,30 @@ static void feed_hists(struct ingest *in, const struct ps_pool_key *key,
 	model_feed_hists(in->model, key, hists);
 }
 
+/* How closely it is watched just now. */
+static struct pool_watch watch_of(const struct ingest *in, const struct ps_pool_key *key,
+				  uint32_t domain, bool is_paged)
+{
+	struct target_watch w = targets_watch(in->targets, domain, key->proc.tgid);
+	struct pool_watch watch = { .level = w.level, .reason = w.reason, .cause = w.cause };
+
+	if (is_paged && w.level == LEVEL_SLOW_PATH)
+		return (struct pool_watch){ .level = LEVEL_FULL }; /* the page tells the rest */
+	if (w.on_ns)
+		watch.sampled_ns = (w.is_on ? in->now_ns : w.off_ns) - w.on_ns;
+	return watch;
+}
+
+/* The books say nothing of how many are in use: the author's own counter does, where there is one. Of a pool with a page that was read with it. */
+static bool wants_counters(const struct ingest *in, const struct ps_pool_key *key,
+			   const struct pool_watch *watch, const struct ps_pool *books, bool is_paged)
+{
+	if (watch->level != LEVEL_FULL)
+		return watch->level != LEVEL_DETACHED;
+	return books->flags & PS_POOL_IMPLICIT && !is_paged &&
+	       model_wants_own_counts(in->model, key);
+}
+
 static void each_pool(struct ingest *in, const void *at, const void *value)
 {
 	const struct ps_pool_key *key = at;
@@ -435,10 +459,10 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 	is_paged = books.flags & PS_POOL_PAGED || paged_pools_has(paged_pools(in->paged), key);
 	if (is_paged && !read_page(in, key, &books, &extra))
 		return;
+	extra.watch = watch_of(in, key, books.domain, is_paged);
 	if (books.domain)
 		read_recipe(in, key, &books, &extra);
-	else if (books.flags & PS_POOL_IMPLICIT && !is_paged &&
-		 model_wants_own_counts(in->model, key))
+	else if (wants_counters(in, key, &extra.watch, &books, is_paged))
 		read_counters(in, key, &books, &extra);
 	t_ns = in->read_ns;
 	in->read_ns = batch_ns;
@@ -696,7 +720,7 @@ static void meet_workers(struct ingest *in)
 	kernel_meet_workers(in->kernel);
 }
 
-/* ---- losses, probes ---------------------------------------------------------------------------------------------------- */
+/* ---- losses ------------------------------------------------------------------------------------------------------------ */
 
 static void read_losses(struct ingest *in)
 {
@@ -718,28 +742,6 @@ static void add_page_losses(struct ingest *in)
 	in->report.losses[PS_LOSS_page_torn] += r->n_torn;
 	in->report.losses[PS_LOSS_page_unlisted] += r->n_unlisted;
 	in->report.losses[PS_LOSS_pages_full] += r->n_refused;
-}
-
-void ingest_probe_stat(struct ingest *in, uint32_t probe, struct probe_row *ret)
-{
-	const struct ps_probe_stat *stat = (const void *)in->per_cpu;
-	uint64_t timed = 0, timed_ns = 0, taken_timed = 0, taken_ns = 0;
-
-	if (bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_PROBES), &probe, in->per_cpu))
-		return;
-	for (int cpu = 0; cpu < in->n_cpus; cpu++) {
-		ret->hits += stat[cpu].hits;
-		ret->errors += stat[cpu].errors;
-		timed += stat[cpu].timed;
-		timed_ns += stat[cpu].timed_ns;
-		ret->taken += stat[cpu].taken;
-		taken_timed += stat[cpu].taken_timed;
-		taken_ns += stat[cpu].taken_ns;
-	}
-	if (timed)
-		ret->cost_ns = (double)timed_ns / (double)timed;
-	if (taken_timed)
-		ret->taken_cost_ns = (double)taken_ns / (double)taken_timed;
 }
 
 int ingest_tick(struct ingest *in, int64_t now_ns)

@@ -43,7 +43,4 @@ bool ingest_is_pressed(const struct ingest *in);
 
 const struct ingest_report *ingest_report(const struct ingest *in);
 
-/* What one probe has counted, summed over the CPUs, into its row, where nothing of that was set. */
-void ingest_probe_stat(struct ingest *in, uint32_t probe, struct probe_row *ret);
-
 #endif

@@ -84,7 +84,8 @@ static void fold_endpoints(struct model *m)
 	for (e = m->endpoints; e; e = e->hh.next)
 		e->is_folded = false;
 	for (struct pool *p = m->pools; p; p = p->hh.next) {
-		if (p->joined_ticks < JOIN_TICKS || p->books.flags & PS_POOL_DESTROYED)
+		if (p->joined_ticks < JOIN_TICKS || p->books.flags & PS_POOL_DESTROYED ||
+		    p->watch.level != LEVEL_FULL) /* then its sockets know more than it does */
 			continue;
 		HASH_FIND(hh, m->endpoints, p->joined, sizeof(*p->joined), e);
 		if (e)

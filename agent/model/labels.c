@@ -5,8 +5,10 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "model/state.h"
 
@@ -91,6 +93,7 @@ void pool_row_count(struct pool *p, const struct ps_pool *b)
 	struct pool_row *row = p->row;
 	uint32_t notable = row->notable;
 
+	free(TAKE(p->counted));
 	*row = pool_row_unknown;
 	row->notable = notable; /* by histograms, which come with the next */
 	row->name = p->name;
@@ -114,8 +117,10 @@ void pool_row_count(struct pool *p, const struct ps_pool *b)
 
 const struct pool_row *pool_row_labelled(const struct model *m, const struct pool *p)
 {
-	row_process(m, &p->key.proc, p->row);
-	return p->row;
+	struct pool_row *row = p->counted ? p->counted : p->row;
+
+	row_process(m, &p->key.proc, row);
+	return row;
 }
 
 void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES])

@@ -64,6 +64,7 @@ static void refs_trim(struct refs *r)
 static void pool_free(struct model *m, struct pool *p)
 {
 	HASH_DEL(m->pools, p);
+	free(p->counted);
 	if (p->has_own_row)
 		free(p->row);
 	free(p->name);
@@ -390,6 +391,11 @@ static void pool_leave(struct model *m, struct pool *p)
 {
 	if (p->group)
 		retired_leave(&m->retired, p->group, pool_row_labelled(m, p));
+}
+
+void pool_retire_counts(struct model *m, struct pool *p)
+{
+	retired_add(p->group, pool_row_labelled(m, p));
 }
 
 static void endpoint_join(struct model *m, struct endpoint *e)

@@ -43,6 +43,17 @@ struct process_resource {
 /* Whether the pool's author keeps counts of his own. */
 enum own_counts { OWN_COUNTS_NOT_ASKED, OWN_COUNTS_NONE, OWN_COUNTS_THERE };
 
+/*
+ * How closely a pool is watched: what is not known at a level is unknown in its row, which is not trusted and says why. Its books stand still meanwhile; where it is watched again they
+ * begin anew, with a later since_ns. Zero = in full.
+ */
+struct pool_watch {
+	enum level level;
+	enum level_reason reason;
+	double cause;		/* the share of its program's CPU time that stepped it down */
+	int64_t sampled_ns;	/* at LEVEL_SAMPLED: how long its books have counted, or did; 0 = they have not */
+};
+
 /* What the ingest knows of a pool beside its books. */
 struct pool_extra {
 	int64_t counted_in_use;	/* the pool author's own count, read while the books stood still; UNKNOWN */
@@ -57,6 +68,7 @@ struct pool_extra {
 	bool is_light;	/* acquires, releases and waits are not counted: the library's own counts are all there is */
 	bool is_waitless;	/* nothing tells who waits: that is not known, and not nobody */
 	bool is_partial;	/* some probes of the recipe could not be attached: counts are incomplete */
+	struct pool_watch watch;
 };
 #define POOL_EXTRA_UNKNOWN                                                                         \
 	{                                                                                          \

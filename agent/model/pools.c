@@ -77,6 +77,46 @@ static struct pool *pool_new(void)
 	return p;
 }
 
+/* Of its counts nothing is known yet. */
+static void pool_count_anew(struct pool *p)
+{
+	p->before_total = p->before_candidate = UNKNOWN;
+	p->counted_open = p->counted_capacity = p->counted_waiting = p->counted_in_use = UNKNOWN;
+	p->first_waits = p->first_wait_ns = UNKNOWN;
+}
+
+/*
+ * Its books have begun anew, since it was not watched for a while: the same pool, and what it counted before stays behind for who sums pools by name, as that of one
+ * that is gone. A pool of which nothing was counted has since_ns moved as well, and not its capacity's.
+ */
+static bool is_anew(const struct pool *p, const struct ps_pool *books)
+{
+	return p->t_ns && (int64_t)books->since_ns > p->books.since_ns &&
+	       books->capacity_since_ns >= books->since_ns;
+}
+
+static void pool_begin_anew(struct model *m, struct pool *p)
+{
+	pool_retire_counts(m, p);
+	for (int i = 0; i < PS_HIST_COUNT; i++)
+		hist_done(&p->hist[i]);
+	p->hists_seen = p->waitless = 0;
+	p->counted_in_use_s = p->counted_pending_s = p->counted_capacity_s = 0;
+	p->last_in_use_integral = p->last_pending_integral = p->last_capacity_integral = 0;
+	p->sums = (struct sums){ 0 };
+	p->last_backlog = 0;
+	p->counted_backlog_s = p->sampled_in_use_s = p->sampled_waiting_s = 0;
+	p->last_capacity = p->drift = p->drift_candidate = 0;
+	p->drift_ticks = 0;
+	free(p->own_waits);
+	p->own_waits = NULL;
+	p->recent = (struct recent){ 0 };
+	p->window = p->former = (struct window){ 0 };
+	p->t_ns = 0;
+	p->is_resumed = true;
+	pool_count_anew(p);
+}
+
 static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 {
 	struct pool *p = pool_find(m, key);
@@ -90,9 +130,7 @@ static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 		return NULL;
 	p->key = *key;
 	p->id = m->next_id++;
-	p->before_total = p->before_candidate = UNKNOWN;
-	p->counted_open = p->counted_capacity = p->counted_waiting = p->counted_in_use = UNKNOWN;
-	p->first_waits = p->first_wait_ns = UNKNOWN;
+	pool_count_anew(p);
 	trend_init(&p->trend);
 	HASH_ADD(hh, m->pools, key, sizeof(p->key), p);
 	pool_is_fed(m, p);
@@ -140,6 +178,7 @@ static bool is_as_before(const struct pool *p, const struct ps_pool *b,
 			 const struct pool_extra *extra)
 {
 	return p->name && !p->library && !p->is_light && !p->is_waitless && !extra->library &&
+	       p->watch.level == LEVEL_FULL && extra->watch.level == LEVEL_FULL &&
 	       !extra->is_light && !extra->is_waitless && !extra->name[0] &&
 	       p->books.n_events == events_of(b) && p->books.since_ns == (int64_t)b->since_ns &&
 	       p->books.flags == b->flags && p->books.kind == b->kind;
@@ -362,6 +401,8 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 
 	if (!p)
 		return -ENOMEM;
+	if (is_anew(p, books))
+		pool_begin_anew(m, p);
 	if (extra->library && !p->library) {
 		if (replace_string(&p->library, extra->library))
 			return -ENOMEM;
@@ -394,6 +435,7 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 		p->has_no_own_counts = extra->own_counts == OWN_COUNTS_NONE;
 	p->is_light = extra->is_light;
 	p->is_waitless = extra->is_waitless && !extra->is_light;
+	p->watch = extra->watch;
 	if (p->is_light)
 		pool_take_own_waits(p, extra);
 	/* modulo 2^64; only differences between ticks are used, and those are small */
@@ -402,16 +444,19 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 		  books->wait_end_sum;
 	capacity =
 		books->capacity_sum + books->capacity * ((uint64_t)t_ns - books->capacity_since_ns);
-	p->counted_in_use_s += (double)(int64_t)(in_use - p->last_in_use_integral) / 1e9;
-	p->counted_pending_s += (double)(int64_t)(pending - p->last_pending_integral) / 1e9;
-	p->counted_capacity_s += (double)(int64_t)(capacity - p->last_capacity_integral) / 1e9;
+	if (p->watch.level == LEVEL_FULL) { /* else what was out and who waited is as it was, and says nothing */
+		p->counted_in_use_s += (double)(int64_t)(in_use - p->last_in_use_integral) / 1e9;
+		p->counted_pending_s += (double)(int64_t)(pending - p->last_pending_integral) / 1e9;
+		p->counted_capacity_s +=
+			(double)(int64_t)(capacity - p->last_capacity_integral) / 1e9;
+		pool_learn_before(p, books, extra);
+		pool_check_count(p, books, extra);
+		pool_raise_sums(p, books);
+		pool_raise_stalled(p, books, extra->stood_ns);
+	}
 	p->last_in_use_integral = in_use;
 	p->last_pending_integral = pending;
 	p->last_capacity_integral = capacity;
-	pool_learn_before(p, books, extra);
-	pool_check_count(p, books, extra);
-	pool_raise_sums(p, books);
-	pool_raise_stalled(p, books, extra->stood_ns);
 	recent_roll(&p->recent,
 		    &(struct mark){ .t_ns = t_ns,
 				    .wait_s = p->sums.pending_s,

@@ -29,7 +29,13 @@ struct record_process {
 	int64_t started_wall_ns;
 };
 
-enum record_pool_flag { RECORD_POOL_LIGHT = 1, RECORD_POOL_WAITLESS = 2, RECORD_POOL_PARTIAL = 4 };
+enum record_pool_flag {
+	RECORD_POOL_LIGHT = 1,
+	RECORD_POOL_WAITLESS = 2,
+	RECORD_POOL_PARTIAL = 4,
+	RECORD_POOL_LEVEL = 8,	/* where the bits begin of enum level, four of them, */
+	RECORD_POOL_REASON = 12	/* and of its reason, likewise */
+};
 
 /* As struct pool_extra. The library is the text. */
 struct record_pool {
@@ -41,7 +47,7 @@ struct record_pool {
 	uint64_t stood_ns;
 	char name[PS_NAME_MAX];
 	uint32_t flags;		/* enum record_pool_flag */
-	uint32_t reserved;
+	uint32_t level_cause;	/* in millionths */
 };
 
 struct record_exemplar {

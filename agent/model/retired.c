@@ -198,6 +198,16 @@ static void totals_add(struct totals *t, struct pool_row more)
 	}
 }
 
+void retired_add(struct group *g, const struct pool_row *row)
+{
+	if (!g)
+		return;
+	if (!g->totals)
+		g->totals = totals_new();
+	if (g->totals)
+		totals_add(g->totals, *row);
+}
+
 void retired_leave(struct retired *r, struct group *g, const struct pool_row *row)
 {
 	if (!g)
@@ -206,10 +216,7 @@ void retired_leave(struct retired *r, struct group *g, const struct pool_row *ro
 		group_free(r, g);
 		return;
 	}
-	if (!g->totals)
-		g->totals = totals_new();
-	if (g->totals)
-		totals_add(g->totals, *row);
+	retired_add(g, row);
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------------- */

@@ -35,6 +35,9 @@ struct group *retired_join(struct retired *r, struct group *from, const struct p
  */
 void retired_leave(struct retired *r, struct group *g, const struct pool_row *row);
 
+/* The pool stays, and begins to count anew: what it had counted goes into the totals. NULL is allowed. */
+void retired_add(struct group *g, const struct pool_row *row);
+
 /* Whether there is another pool in the group: what is alone in its own counts for nobody's sum. */
 bool retired_is_shared(const struct group *g);
 

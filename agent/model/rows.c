@@ -93,6 +93,8 @@ static const char *pool_doubt(const struct pool *p)
 		return "some probes of its recipe could not be attached: `poolscope probes` has the reasons";
 	if (p->drift)
 		return "the library's own count of items in use is another one";
+	if (p->before_total == UNKNOWN && p->is_resumed)
+		return "it was not watched for a while, and how many items were out when it was again is not known";
 	if (p->before_total == UNKNOWN && flags & PS_POOL_UNHELD)
 		return "it was there before the agent, and who waited then is not known";
 	if (p->before_total == UNKNOWN)
@@ -248,7 +250,7 @@ static int pool_row_fill(const struct model *m, struct pool *p, const struct sna
 	row->trusted = !row->untrusted_why;
 	row->trend = trend_levels(&p->trend);
 	row_judge_nothing(row);
-	if (p->has_new_hists && !p->is_light)
+	if (p->has_new_hists && !p->is_light && p->watch.level == LEVEL_FULL)
 		row->notable = exemplars_notable(row->wait, row->hold,
 						 (double)(m->now_ns - row->since_ns) / 1e9,
 						 row->notable_told);
@@ -260,7 +262,7 @@ static int pool_row_fill(const struct model *m, struct pool *p, const struct sna
 	    refs_rows(&p->waiters, m->now_ns, tgid, arena, name_thread, context, &row->waiters,
 		      &row->n_waiters))
 		return -ENOMEM;
-	return 0;
+	return row_unwatch(p, arena);
 }
 
 static const char *endpoint_doubt(const struct ps_endpoint *b)

@@ -52,6 +52,7 @@ const struct pool_row pool_row_unknown = {
 	.timeouts_per_s = NAN,
 	.oldest_wait_ns = UNKNOWN,
 	.oldest_hold_ns = UNKNOWN,
+	.level_cause = NAN,
 	.trusted = true,
 	.verdict = "healthy",
 	.silent = UNKNOWN,

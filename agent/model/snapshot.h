@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/hist.h"
+#include "base/level.h"
 #include "bpf/abi.h"
 
 #define UNKNOWN ((int64_t)-1)
@@ -128,6 +129,9 @@ struct pool_row {
 
 	const char *confidence;	/* "high", "medium", "low" */
 	const char *evidence;	/* what the numbers rest on, a few words */
+	enum level level;	/* how closely it is watched: what is not known at that is unknown above and below, and the pool is not trusted */
+	enum level_reason level_reason;
+	double level_cause;	/* the share of its program's CPU time that stepped it down; NaN = none did */
 	bool trusted;
 	const char *untrusted_why;	/* NULL when trusted */
 	const char *verdict;	/* "healthy", or the most severe finding's text */
@@ -290,8 +294,37 @@ struct probe_row {
 	uint64_t taken;		/* stacks of those who took an item that were kept */
 	double taken_cost_ns;	/* of one of them; it is in cost_ns, as far as there was one; NaN = not measured */
 	const char *cost_class;	/* of the trap: "emulated", "stepped" (about 20 times as dear); NULL = not attached */
-	const char *problem;	/* NULL = attached */
+	const char *problem;	/* NULL = attached, or */
+	bool is_stepped_down;	/* off, because its target is watched less (struct target_row) */
 	int32_t n_processes;	/* that map the file now */
+};
+
+/* The probes of one source in one file, and what they cost the processes that map it: those are watched together. */
+struct target_row {
+	const char *file;
+	const char *source;	/* "poolscope", or the recipe's name */
+	enum level level;
+	enum level_reason reason;
+	int64_t since_ns;	/* at this level, CLOCK_MONOTONIC; UNKNOWN = since it was attached */
+	int64_t try_ns;		/* when the next level up is tried; UNKNOWN = not */
+	double period_s;	/* at LEVEL_SAMPLED, from window to window; else NaN */
+	double hits_per_s;	/* over the last window */
+	double watching_cpus;	/* what they cost, in CPUs: over the last window */
+	double cpus;		/* what its processes take, that within; NaN = not known, as where watching costs next to nothing */
+	double share;		/* of the one in the other, when both were known last; NaN = never */
+	double cause;		/* the share that stepped it down; NaN = none did */
+	uint64_t n_down, n_up;	/* steps so far */
+	int32_t n_processes;
+};
+
+/* What the budget says. */
+struct budget_row {
+	double share;		/* of a target's CPU time that watching may take; NaN = there is no budget */
+	double agent_share;	/* of a CPU that the agent may take; likewise */
+	double trap_s, stepped_trap_s;	/* a hit, before our program, by the kind of instruction */
+	bool is_trap_measured;	/* else they are assumed */
+	double tick_s;		/* between two ticks */
+	uint64_t n_down, n_up;	/* steps of all targets, also of those that are no more */
 };
 
 /* A library known by data. */
@@ -489,6 +522,9 @@ struct snapshot {
 	size_t n_processes;
 	const struct probe_row *probes;
 	size_t n_probes;
+	const struct target_row *targets;
+	size_t n_targets;
+	struct budget_row budget;
 	const struct recipe_row *recipes;
 	size_t n_recipes;
 	const struct label_row *labels;

@@ -93,6 +93,7 @@ struct pool {
 	bool has_own_row; /* it lies by itself: the pool is new, or not shown */
 	struct pool *next_fed; /* the one that was fed after it the last time; NULL = no guess */
 	struct pool_row *row; /* labels and counters as of the books, and what was shown last; never NULL */
+	struct pool_row *counted; /* those counters where `row` does not show them (unwatched.c); owned, NULL = it does */
 	char *name; /* of the row, clean; owned, NULL = it was not fed yet */
 	char *library;
 	struct { /* what else of them is asked for later */
@@ -121,6 +122,8 @@ struct pool {
 	unsigned int n_torn; /* ticks in a row without a whole copy of its books */
 	bool is_partial, is_light, is_waitless;
 	bool has_no_own_counts;
+	struct pool_watch watch;
+	bool is_resumed; /* it was not watched for a while */
 	struct ps_endpoint_key *joined; /* the endpoint that its connections seem to go to; owned, NULL = none yet */
 	unsigned int joined_ticks; /* for so many ticks in a row */
 	int64_t first_waits, first_wait_ns; /* as the library had them when we came; UNKNOWN */
@@ -343,6 +346,14 @@ void tap_put_lock(const struct model *m, const struct lock *l, const struct ps_l
 /* ---- pools.c: one pool's books from tick to tick ----------------------------------------------------------------------- */
 
 struct pool *pool_find(const struct model *m, const struct ps_pool_key *key);
+
+/* What it has counted so far goes to those that are gone, for the sums of its group; its own counts are the caller's to begin anew. */
+void pool_retire_counts(struct model *m, struct pool *p);
+
+/* ---- unwatched.c ------------------------------------------------------------------------------------------------------- */
+
+/* Takes out of the row what is not known at the pool's level, and says so; nothing at LEVEL_FULL. 0 or -ENOMEM. */
+int row_unwatch(struct pool *p, struct arena *arena);
 
 /* Items that were taken before the agent came and are out still. */
 int64_t pool_before_out(const struct pool *p);

@@ -4,6 +4,7 @@
  * do not change), so where all is wanted it is told again from what the model has.
  */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "model/state.h"
@@ -116,7 +117,11 @@ void tap_put_pool(const struct model *m, const struct pool *p, const struct ps_p
 		.stood_ns = extra->stood_ns,
 		.flags = (extra->is_light ? RECORD_POOL_LIGHT : 0u) |
 			 (extra->is_waitless ? RECORD_POOL_WAITLESS : 0u) |
-			 (extra->is_partial ? RECORD_POOL_PARTIAL : 0u),
+			 (extra->is_partial ? RECORD_POOL_PARTIAL : 0u) |
+			 (uint32_t)extra->watch.level << RECORD_POOL_LEVEL |
+			 (uint32_t)extra->watch.reason << RECORD_POOL_REASON,
+		.level_cause =
+			extra->watch.cause > 0 ? (uint32_t)(1e6 * fmin(extra->watch.cause, 1)) : 0,
 	};
 	memcpy(r.name, extra->name, sizeof(r.name));
 	m->tap.put(m->tap.context, RECORD_pool, &p->key, &r, p->library,
@@ -266,6 +271,11 @@ static int feed_pool(struct model *m, const void *at, const void *value, const c
 	extra.is_light = r.flags & RECORD_POOL_LIGHT;
 	extra.is_waitless = r.flags & RECORD_POOL_WAITLESS;
 	extra.is_partial = r.flags & RECORD_POOL_PARTIAL;
+	extra.watch.level = (enum level)(r.flags >> RECORD_POOL_LEVEL & 15);
+	extra.watch.reason = (enum level_reason)(r.flags >> RECORD_POOL_REASON & 15);
+	extra.watch.cause = r.level_cause / 1e6;
+	if (extra.watch.level >= LEVEL_COUNT || extra.watch.reason >= LEVEL_REASON_COUNT)
+		return -EBADMSG;
 	memcpy(extra.name, r.name, sizeof(extra.name));
 	return model_feed_pool(m, &key, &r.books, &extra, m->now_ns + r.read_ns);
 }

@@ -44,8 +44,12 @@ void trends_tick_end(struct model *m)
 	int64_t step = m->now_ns / TREND_STEP_NS, passed = step - m->trend_step;
 	size_t n = passed <= 0 ? 0 : passed < TREND_STEPS ? (size_t)passed : TREND_STEPS;
 
-	for (struct pool *p = m->pools; p; p = p->hh.next)
-		trend_take(&p->trend, &p->window, &p->former, n);
+	for (struct pool *p = m->pools; p; p = p->hh.next) {
+		const struct window none = { 0 }; /* of use, while it is not watched in full */
+
+		trend_take(&p->trend, &p->window, p->watch.level == LEVEL_FULL ? &p->former : &none,
+			   n);
+	}
 	for (struct family *f = m->families; f; f = f->hh.next)
 		trend_take(&f->trend, &f->window, &f->former, n);
 	m->trend_step = step;

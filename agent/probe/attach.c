@@ -13,11 +13,13 @@
 #include <bpf/libbpf.h>
 
 #include "base/cleanup.h"
+#include "probe/closer.h"
 #include "probe/multi.h"
 
 struct attachment {
 	int multi_fd[2];	/* at instructions; at returns; -1 = none */
 	struct bpf_link **links;	/* perf uprobes */
+	uint64_t *cookies;	/* of each */
 	size_t n_links;
 };
 
@@ -51,7 +53,8 @@ static int attach_perf(struct attachment *a, const struct kernel *k, const char 
 		       const struct attach_site *sites, size_t n, uint32_t pid)
 {
 	a->links = calloc(n, sizeof(struct bpf_link *));
-	if (!a->links)
+	a->cookies = calloc(n, sizeof(*a->cookies));
+	if (!a->links || !a->cookies)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = sites[i].semaphore,
@@ -61,6 +64,7 @@ static int attach_perf(struct attachment *a, const struct kernel *k, const char 
 
 		if (!link)
 			return -errno;
+		a->cookies[a->n_links] = sites[i].cookie;
 		a->links[a->n_links++] = link;
 	}
 	return 0;
@@ -91,7 +95,7 @@ int attachment_new(const struct kernel *k, int fd, const struct attach_site *sit
 
 const char *attachment_method(const struct attachment *a)
 {
-	return a->n_links ? "perf" : "uprobe_multi";
+	return a->links ? "perf" : "uprobe_multi";
 }
 
 void attachment_free(struct attachment *a)
@@ -104,5 +108,29 @@ void attachment_free(struct attachment *a)
 	for (size_t i = 0; i < a->n_links; i++)
 		bpf_link__destroy(a->links[i]);
 	free(a->links);
+	free(a->cookies);
 	free(a);
+}
+
+void attachment_let_go(struct attachment *a, struct closer *c, attach_hits_fn *hits, void *context)
+{
+	if (!a)
+		return;
+	for (size_t i = 1; i < a->n_links; i++) {
+		for (size_t k = i; k; k--) {
+			struct bpf_link *link = a->links[k];
+			uint64_t cookie = a->cookies[k];
+
+			if (hits(context, cookie) <= hits(context, a->cookies[k - 1]))
+				break;
+			a->links[k] = a->links[k - 1];
+			a->cookies[k] = a->cookies[k - 1];
+			a->links[k - 1] = link;
+			a->cookies[k - 1] = cookie;
+		}
+	}
+	if (a->n_links)
+		closer_take(c, a->links, a->n_links);
+	a->n_links = 0;
+	attachment_free(a);
 }

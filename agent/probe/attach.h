@@ -21,6 +21,7 @@ struct attach_site {
 };
 
 struct attachment;
+struct closer;
 
 /*
  * Attaches all sites of the file open at `fd` (its path does not matter: it may be deleted or lie in a container), in one process
@@ -34,5 +35,11 @@ const char *attachment_method(const struct attachment *a);
 
 /* Detaches. NULL is allowed. */
 void attachment_free(struct attachment *a);
+
+/* How often a probe hit, by its cookie. */
+typedef uint64_t attach_hits_fn(void *context, uint64_t cookie);
+
+/* Detaches without waiting for it: links at once, perf uprobes by the closer, those with the most hits first. NULL is allowed. */
+void attachment_let_go(struct attachment *a, struct closer *c, attach_hits_fn *hits, void *context);
 
 #endif

@@ -218,6 +218,14 @@ bool learned_is_refused(const struct learned *l, const struct ps_proc_key *proc,
 	return false;
 }
 
+void learned_each(struct learned *l, const struct target *parent,
+		  void (*call)(void *context, struct target *g), void *context)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (target_recipe(parent) && l->function[i].key.slot == target_domain(parent))
+			call(context, l->function[i].target);
+}
+
 size_t learned_n(const struct learned *l)
 {
 	return l->n;

@@ -18,7 +18,7 @@
 #include "probe/kernel.h"
 #include "probe/target.h"
 
-#define LEARNED_MAX 512	/* half of the targets that there can be */
+#define LEARNED_MAX 512	/* half of the targets that there can be, if each had probes of both kinds */
 
 struct learned;
 
@@ -41,6 +41,10 @@ void learned_drop(struct learned *l, const struct target *parent);
 
 /* Whether a function that this process named could not be attached: what its pools count is not all there is. */
 bool learned_is_refused(const struct learned *l, const struct ps_proc_key *proc, uint32_t slot);
+
+/* Calls back with each function of a target. */
+void learned_each(struct learned *l, const struct target *parent,
+		  void (*call)(void *context, struct target *g), void *context);
 
 size_t learned_n(const struct learned *l);
 const struct target *learned_target(const struct learned *l, size_t i);

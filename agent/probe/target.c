@@ -6,18 +6,21 @@
 #include "probe/target.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "discover/argspec.h"
 #include "probe/attach.h"
+#include "probe/closer.h"
 
 #define PROVIDER "poolscope"
 
@@ -34,6 +37,10 @@ struct target_store {
 	uint32_t next_domain; /* never used again, so that pools of a recipe that is gone are known as such */
 	struct slots specs, probes, indices;
 	uint64_t gone_hits; /* of probes that are no more */
+	uint64_t last_id;
+	struct closer *closer;
+	int n_cpus;
+	struct ps_probe_stat *per_cpu; /* room for one */
 };
 
 static int slot_take(struct slots *s, uint32_t *ret)
@@ -64,6 +71,12 @@ int target_store_new(struct kernel *k, struct target_store **ret)
 
 	if (!s)
 		return -ENOMEM;
+	s->n_cpus = libbpf_num_possible_cpus();
+	s->per_cpu = calloc((size_t)(s->n_cpus > 0 ? s->n_cpus : 1), sizeof(*s->per_cpu));
+	if (!s->per_cpu || s->n_cpus < 1 || closer_new(&s->closer)) {
+		target_store_free(s);
+		return -ENOMEM;
+	}
 	s->kernel = k;
 	s->next_domain = 1;
 	s->specs.limit = kernel_map_limit(k, KERNEL_MAP_SPECS);
@@ -81,6 +94,8 @@ void target_store_free(struct target_store *s)
 	free(s->specs.freed);
 	free(s->probes.freed);
 	free(s->indices.freed);
+	closer_free(s->closer);
+	free(s->per_cpu);
 	free(s);
 }
 
@@ -99,16 +114,24 @@ struct site {
 	enum ps_verb verb;
 	const struct recipe_probe *recipe; /* NULL = the SDK's */
 	bool is_return, is_dear, is_chained, has_slots;
-	char *problem; /* NULL = attached */
+	bool is_hot; /* as a chain, all or none */
+	uint64_t hits, errors, taken; /* as of the last reading; of a chain the first one's */
+	double cost_ns, taken_cost_ns; /* NaN = not measured */
+	char *problem; /* NULL = attached, or stepped down */
 };
 
 struct target {
+	uint64_t id;
 	struct recipe *recipe; /* NULL = the SDK */
 	char *path;
-	uint32_t index; /* into ps_targets; UINT32_MAX = none */
+	uint32_t index, hot_index; /* into ps_targets, of the slow and the hot probes; UINT32_MAX = none */
 	uint32_t domain;
 	uint32_t pid; /* 0 = in every process */
-	struct attachment *attachment;
+	int fd; /* of the file, from when it was attached; -1 = it never was */
+	bool has_wait_ends; /* a wait that ends in an acquire has a point of its own for that */
+	struct attachment *slow, *hot; /* NULL = none of that kind is on */
+	bool is_armed[2]; /* slow, hot */
+	struct target_watch watch;
 	struct site *site;
 	size_t n_sites;
 	struct recipe_field_plan field[RECIPE_FIELD_COUNT];
@@ -140,6 +163,8 @@ static void site_done(struct target_store *s, struct site *site)
 
 void target_disarm(struct target_store *s, struct target *t)
 {
+	if (t->hot_index != UINT32_MAX)
+		arm(s, t->hot_index, 0);
 	if (t->index != UINT32_MAX)
 		arm(s, t->index, 0);
 }
@@ -149,12 +174,18 @@ void target_free(struct target_store *s, struct target *t)
 	if (!t)
 		return;
 	target_disarm(s, t);
-	attachment_free(t->attachment);
+	attachment_free(t->hot);
+	attachment_free(t->slow);
+	closer_wait(s->closer); /* else a probe that still comes off would find its places another one's */
 	for (size_t i = 0; i < t->n_sites; i++)
 		site_done(s, &t->site[i]);
 	if (t->index != UINT32_MAX)
 		slot_give(&s->indices, t->index);
+	if (t->hot_index != UINT32_MAX)
+		slot_give(&s->indices, t->hot_index);
 	recipe_unref(t->recipe);
+	if (t->fd >= 0)
+		close(t->fd);
 	free(t->site);
 	free(t->path);
 	free(t);
@@ -167,7 +198,10 @@ static struct target *target_make(struct target_store *s, const char *path, stru
 
 	if (!t)
 		return NULL;
-	t->index = UINT32_MAX;
+	t->index = t->hot_index = UINT32_MAX;
+	t->id = ++s->last_id;
+	t->fd = -1;
+	t->watch.cause = NAN;
 	t->recipe = r ? recipe_ref(r) : NULL;
 	t->path = strdup(path);
 	t->site = calloc(n_sites + 1, sizeof(*t->site));
@@ -200,34 +234,81 @@ static int site_take_slots(struct target_store *s, struct site *site, struct dia
 		return diag_set(d, -ENOSPC, "the table of probes is full (%u)", s->probes.limit);
 	}
 	site->counted_at = site->probe;
+	site->cost_ns = site->taken_cost_ns = NAN;
 	site->has_slots = true;
 	return 0;
 }
 
-/* Writes the specs, attaches what has no problem, arms. spec[i] belongs to site[i]. */
-static int target_attach(struct target_store *s, struct target *t, int fd, struct ps_spec *spec,
-			 struct diag *d)
+/* ---- on and off ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_hot_verb(const struct target *t, enum ps_verb verb)
+{
+	switch (verb) {
+	case PS_VERB_none: /* it saves something for another one */
+	case PS_VERB_acquired:
+	case PS_VERB_released:
+		return true;
+	case PS_VERB_wait_begin:
+	case PS_VERB_wait_end:
+		return !t->has_wait_ends;
+	default:
+		return false;
+	}
+}
+
+/* What reads something that another probe saved is nothing without it. A chain is one probe. spec[i] belongs to site[i]. */
+static void sort_sites(struct target *t, const struct ps_spec *spec)
+{
+	const uint32_t needs = PS_SPEC_CALL | PS_SPEC_TAKES | PS_SPEC_HANDS | PS_SPEC_LEARNS;
+
+	for (size_t i = 0; i < t->n_sites; i++)
+		t->site[i].is_hot = t->site[i].has_slots &&
+				    (is_hot_verb(t, t->site[i].verb) || spec[i].flags & needs);
+	for (size_t i = 0; t->recipe && i < t->n_sites; i++) /* the SDK has no chains, and may have thousands of points */
+		for (size_t k = 0; t->site[i].is_hot && k < t->n_sites; k++)
+			t->site[k].is_hot |= t->site[k].has_slots &&
+					     t->site[k].counted_at == t->site[i].counted_at;
+}
+
+unsigned int target_kinds(const struct target *t)
+{
+	unsigned int kinds = 0;
+
+	for (size_t i = 0; i < t->n_sites; i++)
+		if (t->site[i].has_slots)
+			kinds |= t->site[i].is_hot ? TARGET_HOT : TARGET_SLOW;
+	return kinds;
+}
+
+static int write_specs(struct target_store *s, struct target *t, struct ps_spec *spec,
+		       struct diag *d)
+{
+	for (size_t i = 0; i < t->n_sites; i++) {
+		if (!t->site[i].has_slots)
+			continue;
+		spec[i].target = t->site[i].is_hot ? t->hot_index : t->index;
+		spec[i].domain = t->domain;
+		spec[i].slot = t->domain;
+		if (bpf_map_update_elem(kernel_map_fd(s->kernel, KERNEL_MAP_SPECS),
+					&t->site[i].spec, &spec[i], BPF_ANY))
+			return diag_set(d, -errno, "writing a probe spec failed: %s",
+					strerror(errno));
+	}
+	return 0;
+}
+
+static int attach_kind(struct target_store *s, const struct target *t, bool is_hot,
+		       struct attachment **ret, struct diag *d)
 {
 	AUTO_FREE struct attach_site *sites = calloc(t->n_sites + 1, sizeof(*sites));
 	size_t n = 0;
-	int error;
 
 	if (!sites)
 		return diag_set(d, -ENOMEM, "out of memory");
-	arm(s, t->index, 0);
 	for (size_t i = 0; i < t->n_sites; i++) {
-		struct site *site = &t->site[i];
+		const struct site *site = &t->site[i];
 
-		if (!site->has_slots)
-			continue;
-		spec[i].target = t->index;
-		spec[i].domain = t->domain;
-		spec[i].slot = t->domain;
-		if (bpf_map_update_elem(kernel_map_fd(s->kernel, KERNEL_MAP_SPECS), &site->spec,
-					&spec[i], BPF_ANY))
-			return diag_set(d, -errno, "writing a probe spec failed: %s",
-					strerror(errno));
-		if (!site->is_chained)
+		if (site->has_slots && !site->is_chained && site->is_hot == is_hot)
 			sites[n++] = (struct attach_site){
 				.offset = site->offset,
 				.semaphore = site->semaphore,
@@ -235,12 +316,105 @@ static int target_attach(struct target_store *s, struct target *t, int fd, struc
 				.is_return = site->is_return,
 			};
 	}
-	if (!n)
+	return n ? attachment_new(s->kernel, t->fd, sites, n, t->pid, ret, d) : 0;
+}
+
+static int put_on(struct target_store *s, struct target *t, unsigned int kinds, struct diag *d)
+{
+	struct attachment *slow = NULL, *hot = NULL;
+	int error = 0;
+
+	if (kinds & TARGET_SLOW && !t->slow)
+		error = attach_kind(s, t, false, &slow, d);
+	if (!error && kinds & TARGET_HOT && !t->hot)
+		error = attach_kind(s, t, true, &hot, d);
+	if (error) {
+		attachment_free(slow);
+		return error;
+	}
+	t->slow = slow ? slow : t->slow;
+	t->hot = hot ? hot : t->hot;
+	return 0;
+}
+
+int target_on(struct target_store *s, struct target *t, unsigned int kinds)
+{
+	struct diag d = { 0 };
+
+	return closer_n(s->closer) ? -EAGAIN : put_on(s, t, kinds, &d);
+}
+
+/* The hot ones first: a pool that is made in between is one whose making was not seen, and not one of which nothing was taken. */
+void target_arm(struct target_store *s, struct target *t)
+{
+	uint64_t now_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
+
+	if (t->hot && !t->is_armed[1])
+		arm(s, t->hot_index, now_ns);
+	if (t->slow && !t->is_armed[0])
+		arm(s, t->index, now_ns);
+	t->is_armed[0] = t->slow;
+	t->is_armed[1] = t->hot;
+}
+
+/* What a store has, and a cookie, to how often that probe hit. */
+static uint64_t hits_of_cookie(void *context, uint64_t cookie)
+{
+	const struct target *t = context;
+
+	for (size_t i = 0; i < t->n_sites; i++)
+		if (t->site[i].has_slots && t->site[i].probe == cookie >> 32)
+			return t->site[i].hits;
+	return 0;
+}
+
+void target_off(struct target_store *s, struct target *t, unsigned int kinds)
+{
+	if (kinds & TARGET_HOT && t->hot) {
+		arm(s, t->hot_index, 0);
+		attachment_let_go(TAKE(t->hot), s->closer, hits_of_cookie, t);
+		t->is_armed[1] = false;
+	}
+	if (kinds & TARGET_SLOW && t->slow) {
+		arm(s, t->index, 0);
+		attachment_let_go(TAKE(t->slow), s->closer, hits_of_cookie, t);
+		t->is_armed[0] = false;
+	}
+}
+
+/* Writes the specs, attaches what has no problem, arms. spec[i] belongs to site[i]. */
+static int target_attach(struct target_store *s, struct target *t, int fd, struct ps_spec *spec,
+			 struct diag *d)
+{
+	unsigned int kinds = target_kinds(t);
+	int error;
+
+	if (!kinds)
 		return diag_set(d, -ENOENT, "%s", t->problem[0] ? t->problem : "no usable point");
-	error = attachment_new(s->kernel, fd, sites, n, t->pid, &t->attachment, d);
-	if (!error)
-		arm(s, t->index, (uint64_t)clock_ns(CLOCK_MONOTONIC));
+	target_disarm(s, t);
+	error = write_specs(s, t, spec, d);
+	if (error)
+		return error;
+	t->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (t->fd < 0)
+		return diag_set(d, -errno, "no descriptor is left: %s", strerror(errno));
+	error = put_on(s, t, kinds, d);
+	if (!error) {
+		target_arm(s, t);
+		return 0;
+	}
+	close(TAKE_FD(t->fd));
 	return error;
+}
+
+static int take_indices(struct target_store *s, struct target *t, struct diag *d)
+{
+	unsigned int kinds = target_kinds(t);
+
+	if (!(kinds & TARGET_HOT && slot_take(&s->indices, &t->hot_index)) &&
+	    !(kinds & TARGET_SLOW && slot_take(&s->indices, &t->index)))
+		return 0;
+	return diag_set(d, -ENOSPC, "the table of targets is full (%u)", s->indices.limit);
 }
 
 static int target_finish(struct target_store *s, struct target *t, int fd, struct ps_spec *spec,
@@ -249,19 +423,79 @@ static int target_finish(struct target_store *s, struct target *t, int fd, struc
 	struct diag d = { 0 };
 	int error;
 
-	if (slot_take(&s->indices, &t->index)) {
-		t->index = UINT32_MAX;
-		error = diag_set(&d, -ENOSPC, "the table of targets is full (%u)",
-				 s->indices.limit);
-	} else {
+	sort_sites(t, spec);
+	error = take_indices(s, t, &d);
+	if (!error)
 		error = target_attach(s, t, fd, spec, &d);
-	}
 	if (error) {
 		t->problem[0] = 0;
 		set_problem(t, d.text[0] ? d.text : strerror(-error));
 	}
 	*ret = t;
 	return 0;
+}
+
+const struct target_watch *target_watch(const struct target *t)
+{
+	return &t->watch;
+}
+
+void target_set_watch(struct target *t, const struct target_watch *w)
+{
+	t->watch = *w;
+}
+
+/* ---- what it costs --------------------------------------------------------------------------------------------------------- */
+
+static void read_site(struct target_store *s, struct site *site)
+{
+	uint64_t timed = 0, timed_ns = 0, taken_timed = 0, taken_ns = 0;
+
+	if (bpf_map_lookup_elem(kernel_map_fd(s->kernel, KERNEL_MAP_PROBES), &site->probe,
+				s->per_cpu))
+		return;
+	site->hits = site->errors = site->taken = 0;
+	for (int cpu = 0; cpu < s->n_cpus; cpu++) {
+		const struct ps_probe_stat *stat = &s->per_cpu[cpu];
+
+		site->hits += stat->hits;
+		site->errors += stat->errors;
+		site->taken += stat->taken;
+		timed += stat->timed;
+		timed_ns += stat->timed_ns;
+		taken_timed += stat->taken_timed;
+		taken_ns += stat->taken_ns;
+	}
+	site->cost_ns = timed ? (double)timed_ns / (double)timed : NAN;
+	site->taken_cost_ns = taken_timed ? (double)taken_ns / (double)taken_timed : NAN;
+}
+
+/* One hit at the return of a function is a trap at its entry and one at its return. */
+static double hit_s(const struct site *site, const struct trap_costs *traps)
+{
+	double trap = site->is_dear ? traps->stepped_s : traps->emulated_s,
+	       ours = isnan(site->cost_ns) ? 0 : site->cost_ns / 1e9;
+
+	return (site->is_return ? trap + traps->emulated_s : trap) + ours;
+}
+
+void target_read(struct target_store *s, struct target *t, const struct trap_costs *traps,
+		 struct target_cost *ret)
+{
+	for (size_t i = 0; i < t->n_sites; i++) {
+		struct site *site = &t->site[i];
+		uint64_t before = site->hits, n;
+
+		if (!site->has_slots || site->counted_at != site->probe)
+			continue;
+		read_site(s, site);
+		n = site->hits - before;
+		ret->hits += n;
+		if (site->is_hot)
+			ret->hot_s += (double)n * hit_s(site, traps);
+		else
+			ret->slow_s += (double)n * hit_s(site, traps);
+	}
 }
 
 /* ---- the SDK's points -------------------------------------------------------------------------------------------------- */
@@ -374,6 +608,8 @@ int target_new_sdk(struct target_store *s, int fd, const char *path, const struc
 	struct page_notes pages = look_for_pages(notes);
 	int error = t ? 0 : -ENOMEM;
 
+	if (t)
+		t->has_wait_ends = pages.root; /* of each wait, also of one that ended in an acquire */
 	for (size_t i = 0; i < notes->n && !error; i++) {
 		const struct note *note = &notes->list[i];
 
@@ -487,6 +723,11 @@ int target_new_learned(struct target_store *s, int fd, const char *path,
 
 /* ---- questions --------------------------------------------------------------------------------------------------------- */
 
+uint64_t target_id(const struct target *t)
+{
+	return t->id;
+}
+
 const struct recipe *target_recipe(const struct target *t)
 {
 	return t->recipe;
@@ -504,7 +745,7 @@ const struct recipe_field_plan *target_fields(const struct target *t)
 
 uint64_t target_page_root(const struct target *t)
 {
-	return t->attachment ? t->page_root : 0;
+	return t->fd >= 0 ? t->page_root : 0;
 }
 
 bool target_is_light(const struct target *t)
@@ -514,7 +755,7 @@ bool target_is_light(const struct target *t)
 
 bool target_is_attached(const struct target *t)
 {
-	return t->attachment;
+	return t->fd >= 0;
 }
 
 bool target_is_complete(const struct target *t)
@@ -522,7 +763,23 @@ bool target_is_complete(const struct target *t)
 	for (size_t i = 0; i < t->n_sites; i++)
 		if (t->site[i].problem)
 			return false;
-	return t->attachment;
+	return t->fd >= 0;
+}
+
+const char *target_source(const struct target *t)
+{
+	return t->recipe ? t->recipe->name : PROVIDER;
+}
+
+const char *target_path(const struct target *t)
+{
+	return t->path;
+}
+
+/* Its attachment; NULL = it is off. */
+static const struct attachment *attachment_of(const struct target *t, const struct site *site)
+{
+	return !site->has_slots || site->problem ? NULL : site->is_hot ? t->hot : t->slow;
 }
 
 const char *target_problem(const struct target *t)
@@ -534,8 +791,8 @@ size_t target_n_attached(const struct target *t)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; t->attachment && i < t->n_sites; i++)
-		n += t->site[i].has_slots && !t->site[i].problem;
+	for (size_t i = 0; i < t->n_sites; i++)
+		n += attachment_of(t, &t->site[i]) != NULL;
 	return n;
 }
 
@@ -564,15 +821,40 @@ static int row_fill(const struct target *t, const struct site *site, struct aren
 			arena_printf(arena, "%s %s", recipe_where_name(p->where), p->function);
 	if (!row->probe || (p && !row->symbol))
 		return -ENOMEM;
-	if (!site->problem && t->attachment)
+	if (!site->problem && t->fd >= 0) {
+		row->is_stepped_down = !attachment_of(t, site);
 		return 0;
+	}
 	row->cost_class = NULL;
 	row->problem = arena_strdup(arena, site->problem ? site->problem : t->problem);
 	return row->problem ? 0 : -ENOMEM;
 }
 
+/* The probe that counts its hits. */
+static const struct site *counting_site(const struct target *t, const struct site *site)
+{
+	for (size_t i = 0; i < t->n_sites; i++)
+		if (t->site[i].has_slots && t->site[i].probe == site->counted_at)
+			return &t->site[i];
+	return site;
+}
+
+static void row_count(const struct target *t, const struct site *site, struct probe_row *row)
+{
+	const struct site *from = counting_site(t, site);
+	const struct attachment *a = attachment_of(t, site);
+
+	row->method = a ? attachment_method(a) : "none";
+	row->hits = from->hits;
+	row->errors = from->errors;
+	row->taken = from->taken;
+	row->cost_ns = from->cost_ns;
+	row->taken_cost_ns = from->taken_cost_ns;
+	row->shares_hits = from != site;
+}
+
 int target_rows(const struct target *t, struct arena *arena, int32_t n_processes,
-		probe_stat_fn *stat, void *context, struct probe_row *ret)
+		struct probe_row *ret)
 {
 	const char *path = arena_strdup(arena, t->path);
 
@@ -600,11 +882,8 @@ int target_rows(const struct target *t, struct arena *arena, int32_t n_processes
 		}
 		if (row_fill(t, site, arena, row))
 			return -ENOMEM;
-		if (row->problem)
-			continue;
-		row->method = attachment_method(t->attachment);
-		stat(context, site->counted_at, row);
-		row->shares_hits = site->counted_at != site->probe;
+		if (!row->problem)
+			row_count(t, site, row);
 	}
 	return 0;
 }

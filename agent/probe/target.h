@@ -13,11 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/level.h"
 #include "discover/notes.h"
 #include "discover/recipe.h"
 #include "discover/resolve.h"
 #include "model/snapshot.h"
 #include "probe/kernel.h"
+#include "probe/trap.h"
 
 /* The places in the kernel's arrays that are free. One for all targets. */
 struct target_store;
@@ -55,9 +57,47 @@ int target_new_learned(struct target_store *s, int fd, const char *path,
 
 /* From now on its probes do nothing. */
 void target_disarm(struct target_store *s, struct target *t);
+
+/*
+ * Its probes are of two kinds: the hot ones are those that come with every item that is taken or given back, and with every wait, since nothing else tells when that ends; the slow ones are all
+ * others. A wait whose end has a point of its own is slow. target_on() puts those on that are off, without counting; it does nothing and returns -EAGAIN while others of it are still coming off;
+ * another error is the kernel's, and then nothing has changed. target_arm() lets them count. target_off() takes those off that are on, and waits for nothing.
+ */
+enum target_kinds { TARGET_SLOW = 1, TARGET_HOT = 2 };
+
+unsigned int target_kinds(const struct target *t); /* that it has */
+int target_on(struct target_store *s, struct target *t, unsigned int kinds);
+void target_arm(struct target_store *s, struct target *t);
+void target_off(struct target_store *s, struct target *t, unsigned int kinds);
+
+/*
+ * How closely it is watched at present, as far as that was brought about. Kept by steps.h; a target begins watched in full.
+ */
+struct target_watch {
+	enum level level;
+	enum level_reason reason;
+	bool is_on;		/* at LEVEL_SAMPLED: its probes are on just now */
+	int64_t since_ns;	/* at this level, CLOCK_MONOTONIC; 0 = always */
+	int64_t on_ns, off_ns;	/* at LEVEL_SAMPLED: when they went on and off last; 0 = never */
+	double cause;		/* the share of its program's CPU time that stepped it down; NaN = none */
+};
+const struct target_watch *target_watch(const struct target *t);
+void target_set_watch(struct target *t, const struct target_watch *w); /* by targets_set_watch() */
+
+/*
+ * Reads what its probes have counted; rows are of that reading. Adds what they cost the program since the reading before: hits times what one takes, the trap and ours.
+ */
+struct target_cost {
+	uint64_t hits;
+	double hot_s, slow_s;
+};
+void target_read(struct target_store *s, struct target *t, const struct trap_costs *traps,
+		 struct target_cost *ret);
 /* Detaches. NULL is allowed. */
 void target_free(struct target_store *s, struct target *t);
 
+/* Never another one's. */
+uint64_t target_id(const struct target *t);
 /* NULL = the SDK's. */
 const struct recipe *target_recipe(const struct target *t);
 /* What ps_pool.domain says of pools that it showed first, and the slot of what its calls save; never used again. 0 = the SDK. */
@@ -67,14 +107,15 @@ const struct recipe_field_plan *target_fields(const struct target *t);
 uint64_t target_page_root(const struct target *t);
 /* Only its fields tell of its pools; nothing that happens often is counted. */
 bool target_is_light(const struct target *t);
+/* It was, and is but for what is stepped down. */
 bool target_is_attached(const struct target *t);
 /* Every probe of it is on, so what it counts is all there is. */
 bool target_is_complete(const struct target *t);
+/* "poolscope", or the recipe's name; and the file, for people. */
+const char *target_source(const struct target *t);
+const char *target_path(const struct target *t);
 /* NULL = every probe of it is attached. */
 const char *target_problem(const struct target *t);
-
-/* Reads what a probe has counted, and what it took, into its row. */
-typedef void probe_stat_fn(void *context, uint32_t probe, struct probe_row *ret);
 
 /* Probes that are on. */
 size_t target_n_attached(const struct target *t);
@@ -82,6 +123,6 @@ size_t target_n_attached(const struct target *t);
 size_t target_n_rows(const struct target *t);
 /* Writes that many rows. -ENOMEM. */
 int target_rows(const struct target *t, struct arena *arena, int32_t n_processes,
-		probe_stat_fn *stat, void *context, struct probe_row *ret);
+		struct probe_row *ret);
 
 #endif

@@ -29,11 +29,6 @@ struct identity {
 	uint64_t device, inode;
 };
 
-struct user {
-	uint64_t scan; /* that saw it last */
-	uint32_t pid;
-};
-
 struct file {
 	struct identity id;
 	uint64_t size;
@@ -41,14 +36,22 @@ struct file {
 	uint64_t generation; /* of the recipes it was examined by */
 	struct target **target; /* owned */
 	size_t n_targets;
-	struct user *user;
+	struct target_user *user;
 	size_t n_users;
 	bool has_spare; /* its spare points were attached, or it was tried */
 	bool is_jvm; /* libjvm.so: who uses it is known, also when it has no targets */
 	UT_hash_handle hh;
 };
 
+/* A target that is not watched in full. */
+struct stepped_down {
+	const struct file *file;
+	const struct target *target;
+};
+
 struct targets {
+	struct stepped_down *down; /* owned */
+	size_t n_down;
 	struct target_store *store;
 	struct learned *learned;
 	struct file *files;
@@ -74,6 +77,9 @@ int targets_new(struct kernel *k, struct targets **ret)
 
 static void drop(struct targets *t, struct target *g)
 {
+	for (size_t i = 0; i < t->n_down; i++)
+		if (t->down[i].target == g)
+			t->down[i--] = t->down[--t->n_down];
 	target_disarm(t->store, g); /* first: it must not ask for functions any more */
 	learned_drop(t->learned, g);
 	target_free(t->store, g);
@@ -105,6 +111,7 @@ void targets_free(struct targets *t)
 	recipes_done(&t->recipes);
 	learned_free(t->learned);
 	target_store_free(t->store);
+	free(t->down);
 	free(t);
 }
 
@@ -231,7 +238,7 @@ static int file_examine(struct targets *t, struct file *f, int fd, const char *p
 
 static int file_join(struct file *f, uint32_t pid, uint64_t scan)
 {
-	struct user *more;
+	struct target_user *more;
 
 	for (size_t i = 0; i < f->n_users; i++) {
 		if (f->user[i].pid == pid) {
@@ -243,7 +250,7 @@ static int file_join(struct file *f, uint32_t pid, uint64_t scan)
 	if (!more)
 		return -ENOMEM;
 	f->user = more;
-	f->user[f->n_users++] = (struct user){ .scan = scan, .pid = pid };
+	f->user[f->n_users++] = (struct target_user){ .scan = scan, .pid = pid };
 	return 0;
 }
 
@@ -366,6 +373,75 @@ bool targets_is_complete(const struct targets *t, const struct target *g,
 	return target_is_complete(g) && !learned_is_refused(t->learned, proc, target_domain(g));
 }
 
+/* ---- how closely they are watched --------------------------------------------------------------------------------------- */
+
+void targets_each(struct targets *t,
+		  void (*call)(void *context, struct target *g, const struct target_user *users,
+			       size_t n_users),
+		  void *context)
+{
+	for (struct file *f = t->files; f; f = f->hh.next)
+		for (size_t i = 0; i < f->n_targets; i++)
+			call(context, f->target[i], f->user, f->n_users);
+}
+
+void targets_each_learned(struct targets *t, const struct target *parent,
+			  void (*call)(void *context, struct target *g), void *context)
+{
+	learned_each(t->learned, parent, call, context);
+}
+
+struct target_store *targets_store(struct targets *t)
+{
+	return t->store;
+}
+
+static bool has_user(const struct file *f, uint32_t pid)
+{
+	for (size_t i = 0; i < f->n_users; i++)
+		if (f->user[i].pid == pid)
+			return true;
+	return false;
+}
+
+int targets_set_watch(struct targets *t, struct target *g, const struct target_watch *w)
+{
+	const struct file *of = NULL;
+	struct stepped_down *more;
+	size_t at = 0;
+
+	while (at < t->n_down && t->down[at].target != g)
+		at++;
+	if (w->level == LEVEL_FULL && at < t->n_down) {
+		t->down[at] = t->down[--t->n_down];
+	} else if (w->level != LEVEL_FULL && at == t->n_down) {
+		for (const struct file *f = t->files; f && !of; f = f->hh.next)
+			for (size_t i = 0; i < f->n_targets; i++)
+				of = f->target[i] == g ? f : of;
+		more = realloc(t->down, (at + 1) * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		t->down = more;
+		t->down[t->n_down++] = (struct stepped_down){ .file = of, .target = g };
+	}
+	target_set_watch(g, w);
+	return 0;
+}
+
+struct target_watch targets_watch(const struct targets *t, uint32_t domain, uint32_t pid)
+{
+	struct target_watch least = { .level = LEVEL_FULL };
+
+	for (size_t i = 0; i < t->n_down; i++) {
+		const struct target_watch *w = target_watch(t->down[i].target);
+
+		if (w->level > least.level && target_domain(t->down[i].target) == domain &&
+		    (domain || has_user(t->down[i].file, pid)))
+			least = *w;
+	}
+	return least;
+}
+
 /* ---- questions --------------------------------------------------------------------------------------------------------- */
 
 const struct target *targets_of_domain(const struct targets *t, uint32_t domain)
@@ -478,8 +554,8 @@ static size_t count_rows(const struct targets *t)
 	return n;
 }
 
-int targets_rows(const struct targets *t, struct arena *arena, probe_stat_fn *stat, void *context,
-		 const struct probe_row **ret, size_t *ret_n)
+int targets_rows(const struct targets *t, struct arena *arena, const struct probe_row **ret,
+		 size_t *ret_n)
 {
 	struct probe_row *rows = arena_alloc(arena, count_rows(t) + 1, sizeof(*rows));
 	size_t n = 0;
@@ -488,14 +564,13 @@ int targets_rows(const struct targets *t, struct arena *arena, probe_stat_fn *st
 		return -ENOMEM;
 	for (const struct file *f = t->files; f; f = f->hh.next) {
 		for (size_t i = 0; i < f->n_targets; i++) {
-			if (target_rows(f->target[i], arena, (int32_t)f->n_users, stat, context,
-					rows + n))
+			if (target_rows(f->target[i], arena, (int32_t)f->n_users, rows + n))
 				return -ENOMEM;
 			n += target_n_rows(f->target[i]);
 		}
 	}
 	for (size_t i = 0; i < learned_n(t->learned); i++) {
-		if (target_rows(learned_target(t->learned, i), arena, 1, stat, context, rows + n))
+		if (target_rows(learned_target(t->learned, i), arena, 1, rows + n))
 			return -ENOMEM;
 		n += target_n_rows(learned_target(t->learned, i));
 	}

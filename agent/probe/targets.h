@@ -43,6 +43,30 @@ int targets_offer(struct targets *t, int fd, const char *path, uint32_t pid, uin
  */
 void targets_leave(struct targets *t, uint32_t pid, uint64_t scan);
 
+/* A process that maps a file. */
+struct target_user {
+	uint64_t scan;	/* that saw it last */
+	uint32_t pid;
+};
+
+/*
+ * Calls back with each target, and who maps its file; and for one with the functions that its recipe has learned, each in one process alone. The target may be stepped
+ * down or up in the call, by the store that all are kept in.
+ */
+void targets_each(struct targets *t,
+		  void (*call)(void *context, struct target *g, const struct target_user *users,
+			       size_t n_users),
+		  void *context);
+void targets_each_learned(struct targets *t, const struct target *parent,
+			  void (*call)(void *context, struct target *g), void *context);
+struct target_store *targets_store(struct targets *t);
+
+/* Keeps how closely a target is watched from now on. -ENOMEM: as before. */
+int targets_set_watch(struct targets *t, struct target *g, const struct target_watch *w);
+
+/* How closely the pools of that domain are watched in that process; 0 = the SDK's, by whichever of its files is watched least. */
+struct target_watch targets_watch(const struct targets *t, uint32_t domain, uint32_t pid);
+
 /* Attaches the functions that recipes have learned since the last call; cheap when there are none. */
 void targets_learn(struct targets *t);
 /* Forgets those of processes that are gone. */
@@ -82,8 +106,8 @@ size_t targets_n_attached(const struct targets *t);
 size_t targets_n_failed(const struct targets *t);
 
 /* One row per probe site, and one per file that failed, in `arena`. */
-int targets_rows(const struct targets *t, struct arena *arena, probe_stat_fn *stat, void *context,
-		 const struct probe_row **ret, size_t *ret_n);
+int targets_rows(const struct targets *t, struct arena *arena, const struct probe_row **ret,
+		 size_t *ret_n);
 
 /* One row per recipe, and one per file of recipes that could not be read. */
 int targets_recipe_rows(const struct targets *t, struct arena *arena, const struct recipe_row **ret,

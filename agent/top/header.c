@@ -120,6 +120,18 @@ static int draw_losses(struct frame *f, int y, int x, const json_t *summary)
 	return put(f, y, x, MEANS_PLAIN, isnan(n) ? "-" : "nothing");
 }
 
+/* Files whose pools are not watched in full, where there are any. */
+static int draw_stepped_down(struct frame *f, int y, int x, const json_t *summary)
+{
+	double n = field_number(summary, "stepped_down");
+	char number[TEXT_NUMBER_BYTES];
+
+	if (!(n > 0))
+		return x;
+	x = put(f, y, x, MEANS_DIM, "   watched less: ");
+	return put(f, y, x, MEANS_INFO, text_format_count(n, number));
+}
+
 static void draw_second(struct frame *f, int y, const json_t *summary)
 {
 	char pools[TEXT_NUMBER_BYTES], sick[TEXT_NUMBER_BYTES], processes[TEXT_NUMBER_BYTES];
@@ -128,6 +140,7 @@ static void draw_second(struct frame *f, int y, const json_t *summary)
 
 	x = draw_findings(f, y, 0, summary);
 	x = draw_losses(f, y, x, summary);
+	x = draw_stepped_down(f, y, x, summary);
 	snprintf(text, sizeof(text), "   %s pools, %s sick, in %s processes",
 		 text_format_count(field_number(summary, "pools"), pools),
 		 text_format_count(field_number(summary, "sick"), sick),

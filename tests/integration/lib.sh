@@ -189,11 +189,12 @@ agent_is_ready() { [[ $( (http_status /-/ready) 2>/dev/null) == *" 200 "* ]]; }
 
 agent_is_ready_or_gone() { ! is_running "$AGENT_PID" || agent_is_ready; }
 
-# Starts the agent with a private socket ($TMP/sock) and port ($PORT), further arguments as given, and waits until it is ready.
+# Starts the agent with a private socket ($TMP/sock) and port ($PORT), further arguments as given, and waits until it is ready. Its budget is off but for who
+# asks for it: programs that do nothing but what is watched are over it at once, and whether a test sees what it asks for must not depend on how dear a trap is here.
 start_agent() {
 	[ -x "$POOLSCOPE" ] || die "$POOLSCOPE is not built: make"
 	PORT=$(free_port)
-	spawn agent "$POOLSCOPE" run --socket "$TMP/sock" --listen-address "127.0.0.1:$PORT" "$@"
+	spawn agent env "POOLSCOPE_BUDGET_STEP_DOWN=${STEP_DOWN:-off}" "$POOLSCOPE" run --socket "$TMP/sock" --listen-address "127.0.0.1:$PORT" "$@"
 	AGENT_PID=$SPAWNED
 	wait_for 30 "the agent is ready" agent_is_ready_or_gone
 	is_running "$AGENT_PID" || die "the agent ended before it was ready"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* detect_test.c - which findings open, when, how bad, and when they close. A story is told tick by tick, one a second. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -723,6 +724,61 @@ static void serve_others(int64_t oldest_ns, int64_t wait_ns)
 	calm(1);
 }
 
+/* Full, and slowly so; then nothing is known of it any more. */
+static void what_is_not_watched_in_full_is_said_and_nothing_else_ends(void **state)
+{
+	const struct finding_row *f;
+
+	(void)state;
+	calm(10);
+	for (int i = 0; i < 10; i++)
+		second(20, 200 * MS, 1);
+	assert_true(is_open("slow-holders"));
+	story.pool.level = LEVEL_SLOW_PATH;
+	story.pool.level_reason = LEVEL_REASON_BUDGET;
+	story.pool.level_cause = 0.25;
+	story.pool.trusted = false;
+	story.pool.acquires = story.pool.in_use = story.pool.pending = UNKNOWN;
+	story.pool.saturated_s = story.pool.pending_s = NAN;
+	story.pool.wait = story.pool.hold = NULL;
+	for (int i = 0; i < 60; i++) {
+		story.now_ns += S;
+		tick();
+	}
+	f = finding("stepped-down");
+	assert_non_null(f);
+	assert_true(f->is_open);
+	assert_int_equal(f->severity, SEVERITY_INFO);
+	assert_non_null(strstr(f->text, "main-db"));
+	assert_non_null(strstr(f->text, "slow-path"));
+	assert_non_null(strstr(f->evidence, "25%"));
+	assert_true(is_open("slow-holders")); /* who knows */
+	assert_int_equal(n_open(), 2);
+	/* all of it comes back at once, as far as can be seen: no growth */
+	story.pool.level = LEVEL_FULL;
+	story.pool.trusted = true;
+	story.pool.acquires = 1000000;
+	story.pool.opened = story.pool.closed = 1000000;
+	story.pool.in_use = story.pool.pending = 0;
+	story.pool.saturated_s = story.pool.pending_s = 0;
+	story.pool.wait = &story.wait;
+	story.pool.hold = &story.hold;
+	calm(20);
+	assert_int_equal(n_open(), 0);
+	assert_null(finding("churn"));
+}
+
+static void alone_it_is_the_verdict_and_no_doubt(void **state)
+{
+	(void)state;
+	story.pool.level = LEVEL_FIELDS;
+	story.pool.level_reason = LEVEL_REASON_REFUSED;
+	tick();
+	assert_true(is_open("stepped-down"));
+	assert_non_null(strstr(story.last->pools[0].verdict, "not watched in full"));
+	assert_false(story.last->pools[0].is_doubted); /* to keep more stacks of it would cost more */
+}
+
 static void one_who_is_overtaken_for_long_starves(void **state)
 {
 	(void)state;
@@ -1064,6 +1120,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_pool_that_grows_does_not_churn, begin, end),
 		cmocka_unit_test_setup_teardown(callers_that_are_turned_away_are_backpressure,
 						begin, end),
+		cmocka_unit_test_setup_teardown(
+			what_is_not_watched_in_full_is_said_and_nothing_else_ends, begin, end),
+		cmocka_unit_test_setup_teardown(alone_it_is_the_verdict_and_no_doubt, begin, end),
 		cmocka_unit_test_setup_teardown(one_who_is_overtaken_for_long_starves, begin, end),
 		cmocka_unit_test_setup_teardown(where_all_wait_for_long_nobody_starves, begin, end),
 		cmocka_unit_test_setup_teardown(workers_that_wait_for_a_smaller_pool_are_too_many,

@@ -1092,6 +1092,174 @@ static void a_light_pool_knows_what_its_library_counts_and_nothing_else(void **s
 	model_free(m);
 }
 
+/* ---- a pool that is not watched in full ------------------------------------------------------------------------------------ */
+
+/* Three acquires and two releases, since it was made; the books as they stood when the probes went off. */
+static struct ps_pool books_before_the_gap(void)
+{
+	struct ps_pool b = books_of("db");
+
+	b.acquires = 3;
+	b.releases = 2;
+	b.leases_begun = 3;
+	b.leases_ended = 2;
+	b.use_sum = (uint64_t)(-(9 * S));
+	b.opened = 4;
+	b.rejected[PS_REJECT_queue_full] = 5;
+	return b;
+}
+
+static struct pool_extra watched_at(enum level level)
+{
+	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
+
+	extra.watch.level = level;
+	extra.watch.reason = LEVEL_REASON_BUDGET;
+	extra.watch.cause = 0.25;
+	return extra;
+}
+
+static void what_the_slow_path_does_not_tell_is_unknown_and_not_what_it_was(void **state)
+{
+	struct pool_extra extra = watched_at(LEVEL_SLOW_PATH);
+	struct model *m = model_new();
+	struct ps_pool b = books_before_the_gap();
+	const struct snapshot *s;
+	const struct pool_row *row;
+
+	(void)state;
+	tick_of_one(m, &b, &nothing_extra, 10 * S);
+	extra.counted_in_use = 2; /* by its author */
+	extra.counted_open = 4;
+	for (int i = 11; i < 14; i++)
+		tick_of_one(m, &b, &extra, i * S);
+	s = look(m);
+	row = &s->pools[0];
+	assert_int_equal(row->level, LEVEL_SLOW_PATH);
+	assert_true(row->acquires == UNKNOWN && row->releases == UNKNOWN);
+	assert_true(row->timeouts == UNKNOWN && row->pending == UNKNOWN);
+	assert_true(row->oldest_hold_ns == UNKNOWN && row->oldest_wait_ns == UNKNOWN);
+	assert_true(row->in_use_peak == UNKNOWN && row->leaked == UNKNOWN);
+	assert_true(isnan(row->acquires_per_s) && isnan(row->utilization) && isnan(row->in_use_s));
+	assert_true(isnan(row->capacity_s) && isnan(row->saturated_s));
+	assert_null(row->hold);
+	assert_null(row->wait);
+	assert_true(!row->trend || row->trend[TREND_STEPS - 1] == TREND_UNKNOWN);
+	assert_int_equal(row->in_use, 2);
+	assert_int_equal(row->idle, 2);
+	assert_int_equal(row->capacity, 10);
+	assert_int_equal(row->opened, 4);
+	assert_int_equal(row->rejected_by[PS_REJECT_queue_full], 5);
+	assert_false(row->trusted);
+	assert_non_null(strstr(row->untrusted_why, "25%"));
+	assert_string_not_equal(row->verdict, "healthy");
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void with_no_probe_only_its_own_counters_are_left_and_then_nothing(void **state)
+{
+	struct pool_extra extra = watched_at(LEVEL_FIELDS);
+	struct model *m = model_new();
+	struct ps_pool b = books_before_the_gap();
+	const struct snapshot *s;
+
+	(void)state;
+	extra.counted_in_use = 2;
+	tick_of_one(m, &b, &extra, 10 * S);
+	s = look(m);
+	assert_int_equal(s->pools[0].in_use, 2);
+	assert_true(s->pools[0].opened == UNKNOWN && s->pools[0].rejections == UNKNOWN);
+	assert_null(s->pools[0].create);
+	snapshot_unref(s);
+	extra.watch.level = LEVEL_DETACHED;
+	tick_of_one(m, &b, &extra, 11 * S);
+	s = look(m);
+	assert_true(s->pools[0].in_use == UNKNOWN && s->pools[0].idle == UNKNOWN);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void a_sample_has_rates_over_the_time_that_it_was_on(void **state)
+{
+	struct pool_extra extra = watched_at(LEVEL_SAMPLED);
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	const struct snapshot *s;
+
+	(void)state;
+	b.acquires = b.releases = b.leases_begun = b.leases_ended = 3000;
+	extra.watch.sampled_ns = S / 2;
+	for (int i = 10; i < 20; i++)
+		tick_of_one(m, &b, &extra, i * S); /* long after the window */
+	s = look(m);
+	assert_true(s->pools[0].acquires_per_s == 6000);
+	assert_true(s->pools[0].acquires == UNKNOWN);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+/* As restart.c does it: the same pool with other books, and a later since_ns. */
+static void watched_again_it_is_counted_anew_and_the_sum_of_its_name_does_not_fall(void **state)
+{
+	struct pool_extra extra = watched_at(LEVEL_SLOW_PATH);
+	struct model *m = model_new();
+	struct ps_pool b = books_before_the_gap(), anew = books_of("db");
+	const struct snapshot *s;
+	uint64_t id;
+
+	(void)state;
+	tick_of_one(m, &b, &nothing_extra, 10 * S);
+	s = look(m);
+	id = s->pools[0].id;
+	snapshot_unref(s);
+	tick_of_one(m, &b, &extra, 11 * S);
+	anew.since_ns = anew.capacity_since_ns = 100 * S;
+	anew.flags = PS_POOL_IMPLICIT;
+	anew.acquires = anew.leases_begun = 7;
+	anew.releases = anew.leases_ended = 7;
+	tick_of_one(m, &anew, &nothing_extra, 102 * S);
+	s = look(m);
+	assert_int_equal(s->n_pools, 1);
+	assert_int_equal(s->pools[0].id, id);
+	assert_int_equal(s->pools[0].level, LEVEL_FULL);
+	assert_int_equal(s->pools[0].acquires, 7);
+	assert_int_equal(s->pools[0].in_use, 0);
+	assert_true(s->pools[0].capacity_s == 20);
+	assert_int_equal(s->n_retired, 1);
+	assert_int_equal(s->retired[0].acquires, 3);
+	assert_int_equal(s->retired[0].opened, 4);
+	assert_false(s->pools[0].trusted); /* how many were out is not known */
+	assert_non_null(strstr(s->pools[0].untrusted_why, "not watched for a while"));
+	snapshot_unref(s);
+	/* until its author says so, twice */
+	extra = nothing_extra;
+	extra.counted_in_use = 1;
+	tick_of_one(m, &anew, &extra, 103 * S);
+	tick_of_one(m, &anew, &extra, 104 * S);
+	s = look(m);
+	assert_true(s->pools[0].trusted);
+	assert_int_equal(s->pools[0].in_use, 1);
+	snapshot_unref(s);
+	model_free(m);
+}
+
+static void a_pool_of_which_nothing_was_counted_yet_is_not_one_that_begins_anew(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	const struct snapshot *s;
+
+	(void)state;
+	tick_of_one(m, &b, &nothing_extra, 10 * S);
+	b.since_ns = 12 * S; /* as an event that cannot be counted moves it (ps_verb_book_rare()) */
+	tick_of_one(m, &b, &nothing_extra, 13 * S);
+	s = look(m);
+	assert_int_equal(s->n_retired, 0);
+	snapshot_unref(s);
+	model_free(m);
+}
+
 /* ---- what is inferred of connections ------------------------------------------------------------------------------------- */
 
 #define MS 1000000ll
@@ -2546,6 +2714,13 @@ int main(void)
 		cmocka_unit_test(of_slow_waits_the_newest_of_each_classic_bucket_is_kept),
 		cmocka_unit_test(the_slowest_waits_and_holds_of_a_pool_are_to_be_told),
 		cmocka_unit_test(waits_that_failed_and_waits_nobody_counts_are_no_exemplars),
+		cmocka_unit_test(what_the_slow_path_does_not_tell_is_unknown_and_not_what_it_was),
+		cmocka_unit_test(with_no_probe_only_its_own_counters_are_left_and_then_nothing),
+		cmocka_unit_test(a_sample_has_rates_over_the_time_that_it_was_on),
+		cmocka_unit_test(
+			watched_again_it_is_counted_anew_and_the_sum_of_its_name_does_not_fall),
+		cmocka_unit_test(
+			a_pool_of_which_nothing_was_counted_yet_is_not_one_that_begins_anew),
 		cmocka_unit_test(a_thousand_ticks_of_coming_and_going_never_let_a_sum_fall),
 		cmocka_unit_test(who_keeps_no_counts_is_asked_for_them_now_and_then),
 		cmocka_unit_test(a_quiet_pool_goes_on_with_the_time_alone),

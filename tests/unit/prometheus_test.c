@@ -164,6 +164,83 @@ static void what_is_unknown_is_left_out_and_never_0(void **state)
 	snapshot_unref(s);
 }
 
+/* Of three processes of a name one is not watched in full: a sum without it would be too low. */
+static void a_sum_of_which_a_part_is_not_known_any_more_is_left_out(void **state)
+{
+	static const uint64_t ns[] = { 1000000, 2000000 };
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(3, &pools);
+	struct hist *h = fixture_hist(s->arena, ns, 2);
+	struct buffer b;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		pools[i] = fixture_known_pool((uint64_t)i + 1, h, h);
+		pools[i].pid += i;
+	}
+	pools[1].level = LEVEL_SLOW_PATH;
+	pools[1].acquires = UNKNOWN;
+	pools[1].timeouts = UNKNOWN;
+	pools[1].in_use_s = NAN;
+	pools[1].hold = NULL;
+	pools[1].trusted = false;
+	pools[1].rejected_by[PS_REJECT_dropped] = UNKNOWN;
+	b = encode(s, NULL);
+	assert_null(strstr(b.data, "\npoolscope_pool_acquires_total{"));
+	assert_null(strstr(b.data, "\npoolscope_pool_timeouts_total{"));
+	assert_null(strstr(b.data, "\npoolscope_pool_in_use_seconds_total{"));
+	assert_null(strstr(b.data, "\npoolscope_pool_hold_duration_seconds"));
+	assert_null(strstr(b.data, "reason=\"dropped\""));
+	assert_null(strstr(b.data, "-inf"));
+	assert_null(strstr(b.data, "-Inf"));
+	assert_line(&b, "poolscope_pool_capacity{" ORDERS "} 60");
+	assert_line(&b, "poolscope_pool_in_use{" ORDERS "} 51");
+	assert_line(&b, "poolscope_pool_create_duration_seconds_count{" ORDERS "} 6");
+	assert_line(&b, "poolscope_pool_trusted{" ORDERS "} 0");
+	check_by_promtool(&b);
+	buffer_done(&b);
+	snapshot_unref(s);
+}
+
+static void targets_tell_their_level_and_what_they_cost(void **state)
+{
+	struct target_row targets[] = {
+		{ .file = "/usr/bin/app",
+		  .source = "poolscope",
+		  .level = LEVEL_SLOW_PATH,
+		  .reason = LEVEL_REASON_BUDGET,
+		  .share = 0.25,
+		  .cause = 0.5 },
+		{ .file = "/usr/lib/li\"b\n.so", .source = "libzdb", .share = NAN },
+	};
+	struct pool_row *pools;
+	struct snapshot *s = fixture_new(0, &pools);
+	struct buffer b;
+
+	(void)state;
+	s->targets = targets;
+	s->n_targets = 2;
+	s->budget = (struct budget_row){ .n_down = 3,
+					 .n_up = 2,
+					 .is_trap_measured = true,
+					 .trap_s = 5e-7,
+					 .stepped_trap_s = 1e-5,
+					 .tick_s = 2 };
+	b = encode(s, NULL);
+	assert_line(&b, "poolscope_agent_target_level{file=\"/usr/bin/app\",source=\"poolscope\","
+			"reason=\"budget\"} 1");
+	assert_line(&b, "poolscope_agent_target_cost_ratio{file=\"/usr/bin/app\","
+			"source=\"poolscope\"} 0.25");
+	assert_non_null(strstr(b.data, "source=\"libzdb\",reason=\"none\"} 0\n"));
+	assert_null(strstr(b.data, "source=\"libzdb\"} "));
+	assert_line(&b, "poolscope_agent_target_steps_total{direction=\"down\"} 3");
+	assert_line(&b, "poolscope_agent_trap_seconds{instruction=\"stepped\"} 0.00001");
+	assert_line(&b, "poolscope_agent_tick_interval_seconds 2");
+	check_by_promtool(&b);
+	buffer_done(&b);
+	snapshot_unref(s);
+}
+
 static void processes_of_one_name_are_one_series_and_max_keeps_the_worst(void **state)
 {
 	static const uint64_t ns[] = { 1000000, 2000000 };
@@ -1119,6 +1196,8 @@ int main(void)
 		cmocka_unit_test(a_pool_is_written_with_all_its_families),
 		cmocka_unit_test(classic_buckets_are_cut_exactly),
 		cmocka_unit_test(what_is_unknown_is_left_out_and_never_0),
+		cmocka_unit_test(a_sum_of_which_a_part_is_not_known_any_more_is_left_out),
+		cmocka_unit_test(targets_tell_their_level_and_what_they_cost),
 		cmocka_unit_test(processes_of_one_name_are_one_series_and_max_keeps_the_worst),
 		cmocka_unit_test(each_series_has_the_labels_of_its_own_pool),
 		cmocka_unit_test(every_counter_keeps_what_is_gone_and_no_gauge_does),
