@@ -152,8 +152,9 @@ enum ps_pool_flag {
 
 /*
  * A copy of the books is whole when no writer was at work (books.h: ps_books_are_whole). Each count that an event begins with is
- * at a higher address than the sums that it changes, and each that it ends with at a lower one; the kernel copies map values in
- * rising addresses (bpf_long_memcpy(), kernel/bpf/syscall.c), so a copy in which both say the same saw no half event. The rare
+ * at a higher address than the sums that it changes, and each that it ends with at a lower one; where the kernel copies map values in
+ * rising addresses, a copy in which both say the same saw no half event. It does word by word; with one instruction for all (memcpy() on x86 processors with
+ * fast short string moves) it does not quite, so what follows is held against the time, too: model_doubts(). The rare
  * verbs have a pair of counts of their own, seq_begin and seq_end.
  *
  * With n in use, A = sum of acquire times and R = sum of release times, the integral of use up to t is n*t - A + R, all modulo

@@ -426,6 +426,19 @@ static bool wants_counters(const struct ingest *in, const struct ps_pool_key *ke
 	       model_wants_own_counts(in->model, key);
 }
 
+/* 0 = the books may be fed; else they are gone, or torn each time that they were read. */
+static int read_whole(struct ingest *in, const struct ps_pool_key *key, struct ps_pool *books)
+{
+	int error = ps_books_are_whole(books) ? 0 : read_books(in, key, books);
+
+	if (!error && !(books->flags & PS_POOL_PAGED) &&
+	    model_doubts(in->model, key, books, in->read_ns))
+		error = read_books(in, key, books);
+	if (error == -EAGAIN)
+		model_keep_pool(in->model, key);
+	return error;
+}
+
 static void each_pool(struct ingest *in, const void *at, const void *value)
 {
 	const struct ps_pool_key *key = at;
@@ -434,18 +447,13 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 	struct ps_hists hists;
 	int64_t batch_ns = in->read_ns, t_ns;
 	bool is_paged;
-	int error = 0;
 
 	if (!is_alive(in, &key->proc)) {
 		forget_pool(in, key);
 		return;
 	}
 	memcpy(&books, value, sizeof(books));
-	if (!ps_books_are_whole(&books))
-		error = read_books(in, key, &books);
-	if (error == -EAGAIN)
-		model_keep_pool(in->model, key);
-	if (error)
+	if (read_whole(in, key, &books))
 		return;
 	if (books.domain && !targets_of_domain(in->targets, books.domain)) {
 		forget_pool(in, key); /* its recipe is gone */

@@ -100,6 +100,12 @@ bool model_has_pool(const struct model *m, const struct ps_pool_key *key);
 /* The books of one pool as they were at t_ns, copied while nobody wrote. */
 int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,
 		    const struct pool_extra *extra, int64_t t_ns);
+/*
+ * Whether its books cannot have become these by t_ns: more item seconds than items times seconds. So they look that were copied while an event was half counted, and whole
+ * nonetheless: what a processor copies with one instruction it reads in no order, and a sum without its count is off by the time since the machine was started. Read once more they are right.
+ */
+bool model_doubts(const struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,
+		  int64_t t_ns);
 /* The pool is there, but its books could not be read whole this time: its numbers stay. */
 void model_keep_pool(struct model *m, const struct ps_pool_key *key);
 /* False while its author is known to keep none, but for one tick in OWN_COUNTS_TICKS, as he may have begun to. */

@@ -392,6 +392,16 @@ static void pool_marks_process(struct model *m, const struct pool *p, const stru
 		proc->has_workers = true;
 }
 
+static uint64_t use_integral(const struct ps_pool *b, int64_t t_ns)
+{
+	return (uint64_t)ps_in_use(b) * (uint64_t)t_ns + b->use_sum;
+}
+
+static uint64_t wait_integral(const struct ps_pool *b, int64_t t_ns)
+{
+	return (uint64_t)ps_waiting(b) * (uint64_t)t_ns - b->wait_begin_sum + b->wait_end_sum;
+}
+
 int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,
 		    const struct pool_extra *extra, int64_t t_ns)
 {
@@ -439,9 +449,8 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	if (p->is_light)
 		pool_take_own_waits(p, extra);
 	/* modulo 2^64; only differences between ticks are used, and those are small */
-	in_use = (uint64_t)ps_in_use(books) * (uint64_t)t_ns + books->use_sum;
-	pending = (uint64_t)ps_waiting(books) * (uint64_t)t_ns - books->wait_begin_sum +
-		  books->wait_end_sum;
+	in_use = use_integral(books, t_ns);
+	pending = wait_integral(books, t_ns);
 	capacity =
 		books->capacity_sum + books->capacity * ((uint64_t)t_ns - books->capacity_since_ns);
 	if (p->watch.level == LEVEL_FULL) { /* else what was out and who waited is as it was, and says nothing */
@@ -477,6 +486,33 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 	tap_put_pool(m, p, books, extra);
 	exemplars_tell(m, p);
 	return 0;
+}
+
+/* The last two ticks' most is not the most of all ticks in between, where there were some without it: so twice as much. */
+static bool has_grown_as_it_may(uint64_t now, uint64_t then, int64_t most, int64_t passed_ns)
+{
+	double grown = (double)(int64_t)(now - then),
+	       room = (double)(most + 1) * (double)passed_ns;
+
+	return grown >= -room && grown <= 2 * room;
+}
+
+bool model_doubts(const struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,
+		  int64_t t_ns)
+{
+	const struct pool *p = pool_find(m, key);
+	int64_t used, waited;
+
+	if (!p || !p->t_ns || t_ns <= p->t_ns || (int64_t)books->since_ns != p->books.since_ns)
+		return false;
+	used = larger(larger(p->books.in_use, ps_in_use(books)),
+		      larger((int64_t)p->books.in_use_peak, (int64_t)books->in_use_peak));
+	waited = larger(larger(p->books.waiting, ps_waiting(books)),
+			larger((int64_t)p->books.waiting_peak, (int64_t)books->waiting_peak));
+	return !has_grown_as_it_may(use_integral(books, t_ns), p->last_in_use_integral, used,
+				    t_ns - p->t_ns) ||
+	       !has_grown_as_it_may(wait_integral(books, t_ns), p->last_pending_integral, waited,
+				    t_ns - p->t_ns);
 }
 
 void model_keep_pool(struct model *m, const struct ps_pool_key *key)

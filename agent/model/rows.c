@@ -113,11 +113,6 @@ static int64_t pool_idle(const struct pool *p, const struct pool_row *row)
 	return UNKNOWN;
 }
 
-static int64_t larger(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
 static void row_levels(const struct pool *p, struct pool_row *row)
 {
 	int64_t before = pool_before_out(p);

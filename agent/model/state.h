@@ -355,6 +355,11 @@ void pool_retire_counts(struct model *m, struct pool *p);
 /* Takes out of the row what is not known at the pool's level, and says so; nothing at LEVEL_FULL. 0 or -ENOMEM. */
 int row_unwatch(struct pool *p, struct arena *arena);
 
+static inline int64_t larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Items that were taken before the agent came and are out still. */
 int64_t pool_before_out(const struct pool *p);
 

@@ -1109,6 +1109,36 @@ static struct ps_pool books_before_the_gap(void)
 	return b;
 }
 
+static void a_sum_without_its_count_is_doubted(void **state)
+{
+	struct model *m = model_new();
+	struct ps_pool b = books_before_the_gap(), copy;
+	struct ps_pool_key key = key_of(23);
+
+	(void)state;
+	assert_false(model_doubts(m, &key, &b, 10 * S)); /* it is not known */
+	tick_of_one(m, &b, &nothing_extra, 7200 * S);
+	b.acquires = b.leases_begun = 5;
+	b.use_sum -= 2 * 7200 * S + S;
+	b.in_use_peak = 3;
+	assert_false(model_doubts(m, &key, &b, 7201 * S));
+	copy = b;
+	copy.use_sum += 7200 * S; /* of one acquire the time is missing */
+	assert_true(model_doubts(m, &key, &copy, 7201 * S));
+	copy = b;
+	copy.use_sum -= 7200 * S;
+	assert_true(model_doubts(m, &key, &copy, 7201 * S));
+	copy = b;
+	copy.wait_begins = copy.waits_begun = 1;
+	assert_true(model_doubts(m, &key, &copy, 7201 * S));
+	copy.wait_begin_sum = 7200 * S + S / 2;
+	assert_false(model_doubts(m, &key, &copy, 7201 * S));
+	copy.since_ns = 7200 * S; /* it begins anew */
+	copy.use_sum = 0;
+	assert_false(model_doubts(m, &key, &copy, 7201 * S));
+	model_free(m);
+}
+
 static struct pool_extra watched_at(enum level level)
 {
 	struct pool_extra extra = POOL_EXTRA_UNKNOWN;
@@ -2714,6 +2744,7 @@ int main(void)
 		cmocka_unit_test(of_slow_waits_the_newest_of_each_classic_bucket_is_kept),
 		cmocka_unit_test(the_slowest_waits_and_holds_of_a_pool_are_to_be_told),
 		cmocka_unit_test(waits_that_failed_and_waits_nobody_counts_are_no_exemplars),
+		cmocka_unit_test(a_sum_without_its_count_is_doubted),
 		cmocka_unit_test(what_the_slow_path_does_not_tell_is_unknown_and_not_what_it_was),
 		cmocka_unit_test(with_no_probe_only_its_own_counters_are_left_and_then_nothing),
 		cmocka_unit_test(a_sample_has_rates_over_the_time_that_it_was_on),
