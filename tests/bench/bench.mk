@@ -6,6 +6,19 @@ $(B)/tests/bench-target: tests/bench/target.c $(SDK)
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -DPOOLSCOPE_USDT_ONLY -I. $< -o $@
 
+# as a program has it that includes the header
+$(B)/tests/bench-target-paged: tests/bench/target.c $(SDK)
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
+
+$(B)/tests/bench-points: tests/bench/points.c
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O1 -g $(WARN) $< -o $@
+
+$(B)/tests/bench-attach: tests/bench/attach.c $(B)/libagent.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) $(DEFS) $^ $(AGENT_LIBS) -o $@
+
 BENCH_POOL = $(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -pthread -I. -c tests/bench/page_pool.c
 
 # the second asks clock_gettime() each time
@@ -47,13 +60,15 @@ $(B)/tests/bench-gosql: tests/bench/gosql/main.go
 	@mkdir -p $(@D)
 	! command -v go >/dev/null || (cd $(<D) && GO111MODULE=off go build -o $(abspath $@) .)
 
+BENCHED := $(addprefix $(B)/tests/bench-,target target-paged empty points attach gosql storm) $(B)/tests/many-pools
+
 .PHONY: bench
-bench: # measure ns per probe hit, the agent's own cost and what real pools pay, as tables (needs root; BENCH='hikari' picks rows)
-bench: $(B)/poolscope $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/bench-gosql $(B)/tests/bench-storm
+bench: # measure what watching costs, and what is used instead, as tables (needs root; BENCH='hikari go' picks some)
+bench: $(B)/poolscope $(BENCHED)
 	@tests/bench/run $(B) $(BENCH)
 
 # they are measured seldom; so that they compile until then
-check-unit: $(B)/tests/bench-page $(B)/tests/bench-page-clock $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/bench-storm $(B)/tests/bench-instructions
+check-unit: $(B)/tests/bench-page $(B)/tests/bench-page-clock $(filter-out %-gosql,$(BENCHED)) $(B)/tests/bench-instructions
 
 $(B)/tests/bench-otlp: tests/bench/otlp.c $(B)/libagent.a
 	@mkdir -p $(@D)

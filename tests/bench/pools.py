@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""pools.py - real pools for the table of `run`: each is started once and loaded in turn unwatched and watched.
+"""pools.py - what real pools pay: CPU time of the target for a transaction, unwatched, watched, and by what else there is for the job.
 
-A pool is a generator function: it starts servers, yields `load`, and ends them when it is closed. load() runs the load once and
-answers (CPU seconds of the target, transactions). The CPU is the scheduler's own sum over all threads of the target.
+A pool is a context: it starts servers, answers (the target's process id, load), and ends them. load() runs the load once and answers (CPU seconds of the target,
+transactions). The CPU is the scheduler's own sum over all threads of the target.
 """
+import contextlib
 import os
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+import bench
+from bench import HERE, bpftrace, cpu_seconds, free_port, met, nobody, poolscope, wait
+
 LOAD_SECONDS = 2
 DISTURBED_SECONDS = 0.1
 SLICES = 13 # of a round, of which the median counts: what the host does meanwhile comes in bursts
@@ -21,16 +23,6 @@ SLICE_SECONDS = 0.25
 HIKARI_WARM_SECONDS = 15 # 100 000 transactions: until its code is compiled by the last compiler
 JARS = "/usr/share/java/"
 CLASSES = [JARS + jar for jar in ("HikariCP.jar", "postgresql.jar", "slf4j-api.jar", "slf4j-nop.jar")]
-
-
-def cpu_seconds(pid):
-    total = 0
-    for tid in os.listdir("/proc/%d/task" % pid):
-        try:
-            total += int(open("/proc/%d/task/%s/schedstat" % (pid, tid)).read().split()[0])
-        except OSError:
-            pass  # it has just ended
-    return total / 1e9
 
 
 def stat_fields(path):
@@ -55,18 +47,23 @@ def others_seconds():
     return (busy - sum(times[pid][1] for pid in ours if pid in times)) / os.sysconf("SC_CLK_TCK")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def is_quiet():
+    others = others_seconds()
+    time.sleep(0.5)
+    return others_seconds() - others < DISTURBED_SECONDS / 4
 
 
-def wait(condition, what):
-    until = time.monotonic() + 30
-    while not condition():
-        if time.monotonic() > until:
-            raise SystemExit("bench: %s did not come up" % what)
-        time.sleep(0.05)
+def undisturbed(load):
+    """CPU us of the target for a transaction, of a round in which nothing else used the machine for long; after five tries of any."""
+    for _ in range(5):
+        end_at = time.monotonic() + 15
+        while not is_quiet() and time.monotonic() < end_at:
+            pass
+        others = others_seconds()
+        cpu, n = load()
+        if others_seconds() - others < DISTURBED_SECONDS:
+            break
+    return cpu / n * 1e6
 
 
 def quiet(*command, **options):
@@ -88,7 +85,7 @@ class Servers:
         quiet(self.bin + "initdb", "--no-sync", "-A", "trust", "-U", "postgres", "-D", self.folder + "/data", cwd="/", **self.account)
         self.start(self.bin + "postgres", "-D", self.folder + "/data", "-p", str(self.port), "-k", self.folder, "-c", "fsync=off",
                    "-c", "listen_addresses=127.0.0.1")
-        wait(lambda: not subprocess.run([self.bin + "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode, "PostgreSQL")
+        wait(lambda: not subprocess.run([self.bin + "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode, "PostgreSQL", 30)
         quiet(self.bin + "createdb", *self.where(), "app")
 
     def where(self):
@@ -107,6 +104,7 @@ class Servers:
         shutil.rmtree(self.folder)
 
 
+@contextlib.contextmanager
 def pgbouncer(is_unix):
     servers = Servers()
     try:
@@ -128,18 +126,19 @@ def pgbouncer(is_unix):
                         "-U", "postgres", "app")
             return cpu_seconds(bouncer.pid) - before, int(re.search(r"actually processed: (\d+)", out).group(1))
 
-        yield load
+        yield bouncer.pid, load
     finally:
         servers.end()
 
 
-def hikari():
+@contextlib.contextmanager
+def hikari(*options):
     servers = Servers()
     try:
         classes = servers.folder + "/classes"
         path = ":".join(CLASSES)
         quiet("javac", "-d", classes, "-cp", path, HERE + "/hikari/Bench.java")
-        java = subprocess.Popen(["java", "-XX:+UseSerialGC", "-Xms256m", "-Xmx256m", "-cp", classes + ":" + path, "Bench", str(servers.port)], stdin=subprocess.PIPE,
+        java = subprocess.Popen(["java", "-XX:+UseSerialGC", "-Xms256m", "-Xmx256m", "-cp", classes + ":" + path, "Bench", str(servers.port), *options], stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             assert java.stdout.readline().startswith("READY")
@@ -157,7 +156,7 @@ def hikari():
 
             run(HIKARI_WARM_SECONDS, 0)
             load()
-            yield load
+            yield java.pid, load
         finally:
             java.stdin.close()
             java.wait()
@@ -165,8 +164,46 @@ def hikari():
         servers.end()
 
 
-POOLS = {
-    "pgbouncer-tcp": ("pgbouncer, `pgbench -S` over TCP", lambda: pgbouncer(False)),
-    "pgbouncer-unix": ("pgbouncer, `pgbench -S` over Unix sockets", lambda: pgbouncer(True)),
-    "hikari": ("HikariCP, 8 threads on 3 connections, a query of 1 ms", hikari),
-}
+# What goes over the sockets of one process, by call: sizes and how long each took. Who waits for which connection is not in it.
+SOCKETS = """
+tracepoint:syscalls:sys_enter_recvfrom,tracepoint:syscalls:sys_enter_sendto,tracepoint:syscalls:sys_enter_epoll_wait /pid == PID/ { @since[tid] = nsecs; }
+tracepoint:syscalls:sys_exit_recvfrom,tracepoint:syscalls:sys_exit_sendto,tracepoint:syscalls:sys_exit_epoll_wait /pid == PID && @since[tid]/
+{ @took[probe] = hist(nsecs - @since[tid]); @bytes[probe] = sum(args->ret); delete(@since[tid]); }
+"""
+# How long its threads wait in futexes, which is where those wait that get no connection, and all others.
+FUTEXES = """
+tracepoint:syscalls:sys_enter_futex /pid == PID/ { @since[tid] = nsecs; }
+tracepoint:syscalls:sys_exit_futex /pid == PID && @since[tid]/ { @waits = hist(nsecs - @since[tid]); delete(@since[tid]); }
+"""
+
+
+def cost(what, pools, ways):
+    """`ways` are of the first pool, the further pools one more way each: what they do of themselves."""
+    with contextlib.ExitStack() as stack:
+        opened = {name: stack.enter_context(make()) for name, make in pools.items()}
+        first = next(iter(opened))
+        all_ways = {name: (first, way) for name, way in ways.items()}
+        all_ways.update({name: (name, nobody) for name in list(opened)[1:]})
+
+        def measure(way):
+            pid, load = opened[way[0]]
+            with way[1](pid):
+                return undisturbed(load)
+
+        bench.compared(bench.in_turns(all_ways, measure), "CPU time of a transaction: " + what, "us", "%.2f")
+
+
+WATCHED = {"unwatched": nobody, "unwatched once more": nobody, "Poolscope": poolscope(ready=met)}
+
+
+def pgbouncer_tcp():
+    cost("pgbouncer, `pgbench -S` over TCP", {"": lambda: pgbouncer(False)}, {**WATCHED, "bpftrace: calls on sockets, as histograms": bpftrace(SOCKETS)})
+
+
+def pgbouncer_unix():
+    cost("pgbouncer, `pgbench -S` over Unix sockets", {"": lambda: pgbouncer(True)}, {**WATCHED, "bpftrace: calls on sockets, as histograms": bpftrace(SOCKETS)})
+
+
+def hikari_cost():
+    cost("HikariCP, 8 threads on 3 connections, a query of 1 ms", {"": hikari, "HikariCP's own metrics (histograms of a tracker)": lambda: hikari("tracker")},
+         {**WATCHED, "bpftrace: futexes, as a histogram": bpftrace(FUTEXES)})

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * target.c - a pool that does nothing but fire its probes: acquire and release, at a rate or as fast as it goes. Prints READY,
- * begins at a line on stdin, prints `pairs seconds` at the end. The surprise: it paces itself by batches of 1 ms, as a sleep per
+ * begins at a line on stdin, prints `pairs seconds` at the end; with a third argument it stays until stdin ends, so that its pool does. The surprise: it paces itself by batches of 1 ms, as a sleep per
  * pair would cost more than the pair.
  */
 #include <stdio.h>
@@ -54,5 +54,8 @@ int main(int argc, char **argv)
 		nanosleep(&pause, NULL);
 	}
 	printf("%ld %.6f\n", pairs, now() - begin);
+	fflush(stdout);
+	while (argc > 3 && read(0, &c, 1) == 1)
+		;
 	return 0;
 }
