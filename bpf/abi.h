@@ -213,7 +213,7 @@ struct ps_pool {
 	 */
 	__u64 leases_begun;	/* less leases_ended: in use now, of those that began after since_ns */
 	__u64 leases_ended;
-	__u32 epoch;		/* the tick for which the peaks hold */
+	__u32 epoch;		/* the tick for which the peaks hold: of the last event */
 	__u32 in_use_peak;
 	__u32 waiting_peak;
 	__u32 n_taken;		/* stacks of takers that were kept in this tick */
@@ -225,6 +225,25 @@ struct ps_pool {
 	__u64 leases_voided;	/* ended by the pool's end */
 	__u64 waits_voided;
 	__u64 seq_begin;
+};
+
+/*
+ * Pools to which something happened in this tick or the one before, as the agent asks for them: by a walk in the kernel that passes the others over. A copy is made there word by
+ * word, in rising addresses.
+ */
+#define PS_CHANGED_MAX 2048	/* in one answer */
+
+struct ps_changed {
+	__u64 read_ns;		/* after the copy */
+	struct ps_pool_key key;
+	struct ps_pool books;
+};
+
+struct ps_changes {
+	__u32 n;		/* of them in ps_changed_pools */
+	__u32 n_more;		/* found no room */
+	__u32 n_all;		/* pools that there are */
+	__u32 reserved;
 };
 
 /* Words of struct pt_regs, or of arm64's struct user_pt_regs; their places are those of regs.def. */

@@ -37,6 +37,7 @@ PS_MAP(ps_zero, ARRAY, __u32, struct ps_hists, 1, 0);
 
 PS_MAP(ps_procs, HASH, struct ps_proc_key, struct ps_proc, 8192, BPF_F_NO_PREALLOC);
 PS_MAP(ps_pools, HASH, struct ps_pool_key, struct ps_pool, 16384, BPF_F_NO_PREALLOC);
+PS_MAP(ps_changed_pools, ARRAY, __u32, struct ps_changed, PS_CHANGED_MAX, BPF_F_MMAPABLE);
 PS_MAP(ps_hist_of, HASH, struct ps_pool_key, struct ps_hists, 16384, BPF_F_NO_PREALLOC);
 PS_MAP(ps_leases, HASH, struct ps_ref_key, struct ps_lease, 65536, 0);
 PS_MAP(ps_takens, HASH, struct ps_ref_key, struct ps_taken, 4096, BPF_F_NO_PREALLOC);

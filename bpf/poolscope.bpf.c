@@ -625,6 +625,51 @@ int ps_suspect(struct ps_suspicion *told)
 		__sync_fetch_and_and(&p->flags, ~(__u32)PS_POOL_SUSPECTED);
 	__sync_fetch_and_and(&p->flags, ~PS_POOL_NOTABLE);
 	__sync_fetch_and_or(&p->flags, told->notable & PS_POOL_NOTABLE);
+	ps_pool_level(p, bpf_ktime_get_ns()); /* it has changed */
+	return 0;
+}
+
+struct ps_changing {
+	__u32 n, n_more, n_all, epoch;
+};
+
+/* An event may come between our look and the next tick, and has this one's number: so what the tick before has changed is told again. */
+static long ps_changed_each(void *map, const struct ps_pool_key *key, struct ps_pool *p,
+			    struct ps_changing *c)
+{
+	const volatile __u64 *from = (const volatile __u64 *)p;
+	struct ps_changed *to;
+	__u32 place = c->n;
+	__u64 *into;
+
+	(void)map;
+	c->n_all++;
+	if (c->epoch - p->epoch > 1)
+		return 0;
+	to = place < PS_CHANGED_MAX ? bpf_map_lookup_elem(&ps_changed_pools, &place) : 0;
+	if (!to) {
+		c->n_more++;
+		return 0;
+	}
+	c->n++;
+	to->key = *key;
+	into = (__u64 *)&to->books;
+	for (__u32 i = 0; i < sizeof(*p) / sizeof(*into); i++)
+		into[i] = from[i];
+	to->read_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* Run by the agent. */
+SEC("syscall")
+int ps_pools_changed(struct ps_changes *ret)
+{
+	struct ps_changing c = { .epoch = ps_epoch };
+
+	bpf_for_each_map_elem(&ps_pools, ps_changed_each, &c, 0);
+	ret->n = c.n;
+	ret->n_more = c.n_more;
+	ret->n_all = c.n_all;
 	return 0;
 }
 

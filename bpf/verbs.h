@@ -670,7 +670,6 @@ PS_INLINE void ps_verb_book_rare(struct ps_pool *p, const struct ps_event *e)
 		break;
 	case PS_VERB_pool_resize:
 		ps_pool_set_capacity(p, e->arg[1], e->now);
-		ps_pool_level(p, e->now);
 		break;
 	case PS_VERB_pool_destroy:
 		ps_on_pool_destroy(p, e);
@@ -693,6 +692,7 @@ PS_INLINE void ps_verb_book_rare(struct ps_pool *p, const struct ps_event *e)
 	default:
 		break;
 	}
+	ps_pool_level(p, e->now);
 	ps_write_end(p);
 }
 

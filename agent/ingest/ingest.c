@@ -31,6 +31,7 @@
 
 #define READ_TRIES 8
 #define PAGE_WAITED_NS 4000000000 /* for a page to be found */
+#define POOLS_FEW 256 /* are looked at one and all: of these it is known sooner what is not an event, and it costs nothing */
 #define BATCH 4096
 #define BATCH_BYTES (1 << 19)
 #define PRESSED_SHARE 8 /* processes that ended since the last tick hold at least 1 / this of a table */
@@ -59,6 +60,7 @@ struct ingest {
 	bool is_batched; /* histograms, in this tick */
 	uint32_t n_ticks;
 	unsigned int n_sweeps; /* that are still to be made whatever tick it is */
+	uint32_t n_looked; /* pools that were looked at one by one since all were */
 	uint32_t n_wanted; /* pools whose histograms have changed, in this tick */
 	uint32_t n_gone; /* kernel_n_gone() at the last tick */
 	bool has_families; /* of workers, as of the last tick */
@@ -491,10 +493,56 @@ static void each_hists(struct ingest *in, const void *key, const void *value)
 		feed_hists(in, key, value);
 }
 
+/* Nothing was told of it by the kernel side. */
+static void each_unfed(void *context, const struct ps_pool_key *key)
+{
+	struct ingest *in = context;
+	struct ps_pool books;
+
+	if (!is_alive(in, &key->proc)) {
+		forget_pool(in, key);
+		return;
+	}
+	if (paged_pools_pass(paged_pools(in->paged), key) &&
+	    model_feed_quiet(in->model, key, in->read_ns))
+		return;
+	in->n_looked++;
+	if (!bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_POOLS), key, &books)) {
+		in->read_ns = clock_ns(CLOCK_MONOTONIC);
+		each_pool(in, key, &books);
+	}
+}
+
+/* Those to which something happened, and of the others what the time makes of them. False: each is to be looked at. */
+static bool read_changed_pools(struct ingest *in)
+{
+	const struct ps_changed *list;
+	uint32_t n, n_all;
+
+	if (in->is_sweep || in->n_looked > PS_CHANGED_MAX || model_is_tapped(in->model) ||
+	    in->report.used[KERNEL_MAP_POOLS] < POOLS_FEW ||
+	    kernel_changed_pools(in->kernel, &list, &n, &n_all))
+		return false;
+	in->n_looked = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		in->read_ns = (int64_t)list[i].read_ns;
+		each_pool(in, &list[i].key, &list[i].books);
+	}
+	in->read_ns = clock_ns(CLOCK_MONOTONIC);
+	model_each_unfed(in->model, each_unfed, in);
+	in->report.used[KERNEL_MAP_POOLS] = n_all;
+	return true;
+}
+
 /* A system call for each pool costs more than the copy that it asks for, and a copy that nobody asked for more than none: so it depends on how many there are. */
 static void read_pools(struct ingest *in)
 {
 	in->n_wanted = 0;
+	if (read_changed_pools(in)) {
+		in->is_batched = false;
+		return;
+	}
+	in->n_looked = 0;
 	walk_batch(in, KERNEL_MAP_POOLS, sizeof(struct ps_pool_key), sizeof(struct ps_pool),
 		   each_pool);
 	if (in->is_batched)

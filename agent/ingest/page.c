@@ -850,6 +850,7 @@ static void block_take(struct page *g, const struct page_memory *m, struct page_
 	while (tries < PAGE_TRIES && block_read(g, m, room, stale, n, tries < WHOLE_TRIES))
 		tries++;
 	for (size_t i = 0; i < n; i++) {
+		g->slot[stale[i].place].is_changed = true;
 		if (stale[i].is_done)
 			continue;
 		g->n_torn += ++g->slot[stale[i].place].n_torn == PAGE_TORN_TICKS;
@@ -880,6 +881,8 @@ int page_read(struct page *g, const struct page_memory *m, struct page_room *roo
 		error = room_reserve(room, g->n_slots);
 	if (error)
 		return error;
+	for (size_t i = 0; i < g->n_slots; i++)
+		g->slot[i].is_changed = false;
 	n = find_stale(g, m, room);
 	skip_tables(g, room->stale, n);
 	for (size_t i = 0; i < n; i += n_now) {

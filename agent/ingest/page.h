@@ -69,6 +69,7 @@ struct page_slot {
 	uint32_t seq;	/* as of the last whole reading */
 	uint32_t n_torn;	/* readings in a row that found it half written, each time */
 	bool has_lied;	/* with this serial */
+	bool is_changed;	/* by the last page_read(), or it could not be read in that */
 	int64_t read_ns;	/* when `counts` were read */
 	struct page_counts counts;
 	uint64_t hold_ended;	/* leases_ended of the last whole reading */

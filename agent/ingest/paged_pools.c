@@ -461,6 +461,24 @@ static void tell_waits(struct paged_pool *pool, struct ps_pool *books)
 	pool->was_between = n_between > 0;
 }
 
+bool paged_pools_pass(struct paged_pools *t, const struct ps_pool_key *key)
+{
+	struct paged_pool *pool = pool_find(t, key);
+	const struct page_slot *s;
+
+	if (!pool)
+		return true;
+	if (!pool->serial || !pool->of || !pool->of->is_read || !pool->is_there || pool->is_torn ||
+	    pool->has_new_holds || pool->was_between || pool->counts.closed_ns ||
+	    pool->before_total == UNKNOWN)
+		return false;
+	s = &pool->of->page.slot[pool->place];
+	if (s->is_changed || s->serial != pool->serial || s->n_torn)
+		return false;
+	pool->is_fed = true;
+	return true;
+}
+
 enum paged_answer paged_pools_merge(struct paged_pools *t, const struct ps_pool_key *key,
 				    struct ps_pool *books, struct pool_extra *extra)
 {

@@ -56,6 +56,8 @@ void paged_pools_merge_holds(struct paged_pools *t, const struct ps_pool_key *ke
 			     struct ps_hists *hists);
 /* The leases of all pools that were merged in this tick, into the model. */
 void paged_pools_feed_leases(struct paged_pools *t, struct model *m);
+/* Nothing is new in its page, or it has none: then it need not be merged in this tick. */
+bool paged_pools_pass(struct paged_pools *t, const struct ps_pool_key *key);
 /* It has numbers here, be it of a beginning that is over: to be merged. */
 bool paged_pools_has(const struct paged_pools *t, const struct ps_pool_key *key);
 /* It counts in a page now, so the kernel side's leases of it are of no use. */

@@ -106,6 +106,16 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
  */
 bool model_doubts(const struct model *m, const struct ps_pool_key *key, const struct ps_pool *books,
 		  int64_t t_ns);
+/*
+ * Nothing has happened to it since it was fed, and the time has come: as model_feed_pool() with the same books and nothing else to say. False: of this pool there may be more to say (items out,
+ * waits, a library's own counts, not watched in full, about to go), and it has not been fed.
+ */
+bool model_feed_quiet(struct model *m, const struct ps_pool_key *key, int64_t t_ns);
+/* Calls back with each pool that was not fed in this tick. What it feeds may be any of these. */
+void model_each_unfed(struct model *m, void (*each)(void *context, const struct ps_pool_key *key),
+		      void *context);
+/* Somebody keeps what it is fed with. */
+bool model_is_tapped(const struct model *m);
 /* The pool is there, but its books could not be read whole this time: its numbers stay. */
 void model_keep_pool(struct model *m, const struct ps_pool_key *key);
 /* False while its author is known to keep none, but for one tick in OWN_COUNTS_TICKS, as he may have begun to. */

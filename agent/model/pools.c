@@ -515,6 +515,61 @@ bool model_doubts(const struct model *m, const struct ps_pool_key *key, const st
 				    t_ns - p->t_ns);
 }
 
+bool model_is_tapped(const struct model *m)
+{
+	return m->tap.put;
+}
+
+void model_each_unfed(struct model *m, void (*each)(void *context, const struct ps_pool_key *key),
+		      void *context)
+{
+	for (struct pool *p = m->pools; p; p = p->hh.next)
+		if (!p->is_fed)
+			each(context, &p->key);
+}
+
+static bool is_quiet(const struct model *m, const struct pool *p)
+{
+	bool is_asked = p->books.flags & PS_POOL_IMPLICIT && !(p->books.flags & PS_POOL_PAGED) &&
+			!p->has_no_own_counts;
+
+	return p->name && p->t_ns && !p->library && !p->is_light && !p->is_waitless &&
+	       !p->is_partial && p->watch.level == LEVEL_FULL && !p->books.is_busy &&
+	       !p->books.destroyed_ns && !pool_before_out(p) && !p->n_torn && !p->drift_ticks &&
+	       !is_asked && !m->tap.put && !model_has_stood(m, &p->key.proc);
+}
+
+bool model_feed_quiet(struct model *m, const struct ps_pool_key *key, int64_t t_ns)
+{
+	struct pool *p = pool_find(m, key);
+	struct process *proc;
+
+	if (!p || !is_quiet(m, p))
+		return false;
+	proc = p->books.kind == PS_KIND_worker ? process_find(m, &p->key.proc) : NULL;
+	if (proc)
+		proc->has_workers = true;
+	p->is_fed = true;
+	if (p->books.capacity && t_ns > p->t_ns) {
+		p->last_capacity_integral += p->books.capacity * (uint64_t)(t_ns - p->t_ns);
+		p->counted_capacity_s +=
+			(double)p->books.capacity * (double)(t_ns - p->t_ns) / 1e9;
+		sum_raise(&p->sums.capacity_s, p->counted_capacity_s);
+		p->row->capacity_s = p->sums.capacity_s;
+	}
+	p->t_ns = t_ns;
+	recent_roll(&p->recent,
+		    &(struct mark){ .t_ns = t_ns,
+				    .wait_s = p->sums.pending_s,
+				    .saturated_s = p->sums.saturated_s,
+				    .stalled_s = p->sums.stalled_s + p->sums.backlog_s });
+	p->former = p->window;
+	p->window.t_ns = t_ns;
+	p->window.in_use_s = p->sums.in_use_s;
+	p->window.capacity_s = p->sums.capacity_s;
+	return true;
+}
+
 void model_keep_pool(struct model *m, const struct ps_pool_key *key)
 {
 	struct pool *p = pool_find(m, key);

@@ -347,6 +347,31 @@ int kernel_tell_page(struct kernel *k, const struct ps_page_found *found)
 		       : 0;
 }
 
+/* ---- changed pools ------------------------------------------------------------------------------------------------------ */
+
+int kernel_changed_pools(struct kernel *k, const struct ps_changed **ret_list, uint32_t *ret_n,
+			 uint32_t *ret_n_all)
+{
+	struct ps_changes changes = { 0 };
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &changes,
+			    .ctx_size_in = sizeof(changes));
+
+	if (!k->changed) {
+		void *at = mmap(NULL, PS_CHANGED_MAX * sizeof(*k->changed), PROT_READ, MAP_SHARED,
+				bpf_map__fd(k->skel->maps.ps_changed_pools), 0);
+
+		if (at == MAP_FAILED)
+			return -errno;
+		k->changed = at;
+	}
+	if (bpf_prog_test_run_opts(bpf_program__fd(k->skel->progs.ps_pools_changed), &options))
+		return -errno;
+	*ret_list = k->changed;
+	*ret_n = changes.n;
+	*ret_n_all = changes.n_all;
+	return changes.n_more ? -E2BIG : 0;
+}
+
 /* ---- queues ------------------------------------------------------------------------------------------------------------- */
 
 int kernel_read_queues(struct kernel *k)
