@@ -39,6 +39,8 @@ struct page_stale {
 	uint64_t table_at;
 	size_t room_at; /* where that is read to */
 	uint32_t place, table_log2;
+	uint32_t seq;
+	bool has_seq; /* by its head, which was read before: the first time it need not be read once more */
 	bool is_skipped; /* its table is not to be read this time */
 	bool is_done;
 };
@@ -652,7 +654,7 @@ static void scan_look(struct scan *x, uint32_t place, const void *head)
 	if (hot.state == POOLSCOPE_PAGE_NONE ||
 	    (hot.serial == s->serial && hot.seq == s->seq && s->read_ns))
 		return;
-	*stale = (struct page_stale){ .place = place };
+	*stale = (struct page_stale){ .place = place, .seq = hot.seq, .has_seq = true };
 	note_table(s, &hot, stale);
 	x->n_stale++;
 }
@@ -735,14 +737,18 @@ static size_t block_of(struct page_room *room, struct page_stale *stale, size_t 
 	return i;
 }
 
-/* The parts to read of a slot: 3 or 4. The first one is its seq, and so is the last. */
+/* The parts to read of a slot: 2 to 4. Its seq is the last, and the first where that is not known. */
 static size_t slot_parts(const struct page_slot *s, const struct page_stale *t, struct copy *c,
 			 bool is_all, void *table, struct page_part *ret)
 {
 	size_t n = 0, most = is_all && !t->table_at ? sizeof(c->slot) : TABLES_AT;
 	uint64_t seq_at = s->address + offsetof(struct poolscope_page_slot, seq);
 
-	ret[n++] = (struct page_part){ seq_at, &c->seq_before, sizeof(c->seq_before), false };
+	if (t->has_seq)
+		c->seq_before = t->seq;
+	else
+		ret[n++] = (struct page_part){ seq_at, &c->seq_before, sizeof(c->seq_before),
+					       false };
 	ret[n++] = (struct page_part){ s->address, &c->slot, is_all ? most : HOT_BYTES, false };
 	if (is_all && table_bytes(t))
 		ret[n++] = (struct page_part){ t->table_at, table, table_bytes(t), false };
@@ -753,10 +759,10 @@ static size_t slot_parts(const struct page_slot *s, const struct page_stale *t, 
 static void copy_table(const struct page_stale *t, const struct page_part *part, size_t n,
 		       struct copy *c)
 {
-	bool is_outside = n == 4;
+	bool is_outside = table_bytes(t);
 
 	if (is_outside)
-		c->table = part[2].is_read ? part[2].into : NULL;
+		c->table = part[n - 2].is_read ? part[n - 2].into : NULL;
 	else
 		c->table = t->table_at ? NULL : c->slot.own_holders;
 	c->n_table = (size_t)1 << (is_outside ? t->table_log2 : POOLSCOPE_PAGE_OWN_HOLDERS_LOG2);
@@ -792,6 +798,7 @@ static void slot_judge(struct page *g, struct page_stale *t, struct copy *c,
 	struct page_slot *s = &g->slot[t->place];
 	enum sure sure = is_all ? SURE_OF_ALL : SURE_OF_HEAD;
 
+	t->has_seq = false;
 	if (is_unreadable(part, n)) {
 		g->n_unreadable++;
 		t->is_done = true;

@@ -225,7 +225,7 @@ static void of_what_has_not_changed_only_the_head_is_read(void **state)
 	assert_true(n_bytes < CHUNK_SLOTS * 400);
 	take(&area[0].slot[3], 99);
 	assert_int_equal(read_now(), 0);
-	assert_int_equal(n_parts, 2 + CHUNK_SLOTS + 3);
+	assert_int_equal(n_parts, 2 + CHUNK_SLOTS + 2);
 	for (size_t i = 0; i < source.page.n_slots; i++)
 		n += source.page.slot[i].n_holders;
 	assert_int_equal(n, CHUNK_SLOTS + 1);
