@@ -224,7 +224,7 @@ struct poolscope_page_slot {
 
 /* The same bytes for every compiler and both architectures; the form of the assertion is known to C++98 too. */
 #define POOLSCOPE_PAGE_ASSERT(name, is_true)                                                       \
-	typedef char poolscope_page_assert_##name[(is_true) ? 1 : -1] __attribute__((unused))
+	typedef char poolscope_page_assert_##name[(is_true) ? 1 : -1] __attribute__((__unused__))
 #define POOLSCOPE_PAGE_AT(what, member, at)                                                        \
 	POOLSCOPE_PAGE_ASSERT(what##_##member,                                                     \
 			      offsetof(struct poolscope_page_##what, member) == (at))

@@ -28,9 +28,9 @@
 
 #include "poolscope-page.h"
 
-#define POOLSCOPE_BODY_ static __attribute__((unused, noinline))
-#define POOLSCOPE_RARE_ static __attribute__((unused, noinline, cold))
-#define POOLSCOPE_PART_ static inline __attribute__((unused, always_inline))
+#define POOLSCOPE_BODY_ static __attribute__((__unused__, __noinline__))
+#define POOLSCOPE_RARE_ static __attribute__((__unused__, __noinline__, __cold__))
+#define POOLSCOPE_PART_ static __inline__ __attribute__((__unused__, __always_inline__))
 #define POOLSCOPE_RARELY_(is_true) __builtin_expect(!!(is_true), 0)
 
 /* What a handle's slot_ may be instead of an address. */
@@ -44,8 +44,8 @@
 #define POOLSCOPE_GAPS_FORGIVEN_NS_ 100000000ull /* whoever watches for so long came to watch */
 
 extern struct poolscope_page_root poolscope_page_semaphore
-	__attribute__((weak, visibility("hidden"), section(".probes")));
-__attribute__((used)) struct poolscope_page_root poolscope_page_semaphore = {
+	__attribute__((__weak__, __visibility__("hidden"), __section__(".probes")));
+__attribute__((__used__)) struct poolscope_page_root poolscope_page_semaphore = {
 	0,
 	POOLSCOPE_PAGE_VERSION,
 	(uint32_t)sizeof(struct poolscope_page_root),
@@ -68,7 +68,6 @@ enum poolscope_call_ {
 	POOLSCOPE_MMAP_ = 9,
 	POOLSCOPE_MUNMAP_ = 11,
 	POOLSCOPE_MADVISE_ = 28,
-	POOLSCOPE_NANOSLEEP_ = 35,
 	POOLSCOPE_GETPID_ = 39,
 	POOLSCOPE_GETTID_ = 186,
 	POOLSCOPE_FUTEX_ = 202
@@ -76,7 +75,6 @@ enum poolscope_call_ {
 #else
 enum poolscope_call_ {
 	POOLSCOPE_FUTEX_ = 98,
-	POOLSCOPE_NANOSLEEP_ = 101,
 	POOLSCOPE_GETPID_ = 172,
 	POOLSCOPE_GETTID_ = 178,
 	POOLSCOPE_MUNMAP_ = 215,
@@ -161,7 +159,7 @@ POOLSCOPE_PART_ int poolscope_counter_is_steady_(void)
 		return 0;
 	a = 0x80000007u;
 	__asm__ __volatile__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	return d >> 8 & 1;
+	return (int)(d >> 8 & 1);
 #else
 	return 1;
 #endif
@@ -190,15 +188,29 @@ POOLSCOPE_RARE_ uint64_t poolscope_map_(uint64_t bytes)
 	return (uint64_t)at;
 }
 
-POOLSCOPE_RARE_ void poolscope_lock_(struct poolscope_page_chunk *first)
+/* Until *word is not `seen` any more, or for so long. Where that call is refused it is no pause, so each user counts. */
+POOLSCOPE_RARE_ void poolscope_sleep_(uint32_t *word, uint32_t seen, int64_t ns)
 {
-	uint32_t seen = 0;
+	struct poolscope_timespec_ most = { 0, 0 };
+
+	most.ns = ns;
+	poolscope_call_(POOLSCOPE_FUTEX_, (uintptr_t)word, 128, seen, (uintptr_t)&most); /* private wait */
+}
+
+/* 0 = not to be had for 20 ms: whoever has it was stopped in the midst, perhaps for good. Nothing may depend on it then. */
+POOLSCOPE_RARE_ int poolscope_lock_(struct poolscope_page_chunk *first)
+{
+	uint32_t seen = 0, n;
 
 	if (__atomic_compare_exchange_n(&first->lock, &seen, 1, 0, __ATOMIC_ACQUIRE,
 					__ATOMIC_RELAXED))
-		return;
-	while (__atomic_exchange_n(&first->lock, 2, __ATOMIC_ACQUIRE))
-		poolscope_call_(POOLSCOPE_FUTEX_, (uintptr_t)&first->lock, 128, 2, 0); /* private wait */
+		return 1;
+	for (n = 0; n < 20; n++) {
+		if (!__atomic_exchange_n(&first->lock, 2, __ATOMIC_ACQUIRE))
+			return 1;
+		poolscope_sleep_(&first->lock, 2, 1000000);
+	}
+	return 0;
 }
 
 POOLSCOPE_RARE_ void poolscope_unlock_(struct poolscope_page_chunk *first)
@@ -211,7 +223,7 @@ struct poolscope_self_ {
 	uint32_t pid, tid;
 };
 
-static __thread struct poolscope_self_ poolscope_self_ __attribute__((unused));
+static __thread struct poolscope_self_ poolscope_self_ __attribute__((__unused__));
 
 POOLSCOPE_RARE_ uint32_t poolscope_tid_ask_(uint32_t pid)
 {
@@ -278,15 +290,25 @@ POOLSCOPE_RARE_ struct poolscope_page_chunk *poolscope_first_(void)
 #define POOLSCOPE_CUT_END_LOG2_ 16u /* from here on a table is a mapping of its own, */
 #define POOLSCOPE_CUT_BYTES_ 131072u /* smaller ones are cut from mappings of this size */
 
-/* Zeroed memory for a table of 2^log2 bytes, or 0. Under the lock. */
+/*
+ * Memory that is free begins with the address of the next one, and with that inverted: where a call that came late has written over it, the rest of the list is
+ * left where it is.
+ */
+POOLSCOPE_PART_ uint64_t poolscope_free_next_(uint64_t at)
+{
+	const uint64_t *link = (const uint64_t *)(uintptr_t)at;
+
+	return link[0] == ~link[1] ? link[0] : 0;
+}
+
+/* Memory for a table of 2^log2 bytes, or 0. It may have been used. Under the lock. */
 POOLSCOPE_RARE_ uint64_t poolscope_table_take_(struct poolscope_page_chunk *first, uint32_t log2)
 {
 	uint64_t bytes = 1ull << log2, at = first->free_table[log2 - POOLSCOPE_CUT_LOG2_];
 	uint64_t more = log2 < POOLSCOPE_CUT_END_LOG2_ ? POOLSCOPE_CUT_BYTES_ : bytes;
 
 	if (at) {
-		first->free_table[log2 - POOLSCOPE_CUT_LOG2_] = *(uint64_t *)(uintptr_t)at;
-		memset((void *)(uintptr_t)at, 0, bytes);
+		first->free_table[log2 - POOLSCOPE_CUT_LOG2_] = poolscope_free_next_(at);
 		return at;
 	}
 	if (more == bytes || first->cut_end - first->cut_at < bytes) {
@@ -306,6 +328,24 @@ POOLSCOPE_RARE_ uint64_t poolscope_table_take_(struct poolscope_page_chunk *firs
 	return at;
 }
 
+/* A table of 2^log2 entries without any, as one word, or 0. */
+POOLSCOPE_RARE_ uint64_t poolscope_table_new_(struct poolscope_page_chunk *first, uint32_t log2,
+					      uint32_t entry_log2)
+{
+	uint64_t at;
+
+	if (log2 > POOLSCOPE_PAGE_TABLE_LOG2_MAX || !poolscope_lock_(first))
+		return 0;
+	at = poolscope_table_take_(first, log2 + entry_log2);
+	if (!at)
+		first->tables_refused++;
+	poolscope_unlock_(first);
+	if (!at)
+		return 0;
+	memset((void *)(uintptr_t)at, 0, (size_t)1 << (log2 + entry_log2));
+	return at | log2;
+}
+
 /* Memory of a slot's table, to be used again, unless it is the slot's own. It stays mapped: see above. Under the lock. */
 POOLSCOPE_RARE_ void poolscope_table_give_(struct poolscope_page_chunk *first,
 					   const struct poolscope_page_slot *s, uint64_t table,
@@ -313,10 +353,12 @@ POOLSCOPE_RARE_ void poolscope_table_give_(struct poolscope_page_chunk *first,
 {
 	uint64_t at = POOLSCOPE_PAGE_TABLE_AT(table);
 	uint32_t log2 = POOLSCOPE_PAGE_TABLE_LOG2(table) + entry_log2;
+	uint64_t *link = (uint64_t *)(uintptr_t)at;
 
 	if (!at || at - (uintptr_t)s < POOLSCOPE_PAGE_SLOT_BYTES)
 		return;
-	*(uint64_t *)(uintptr_t)at = first->free_table[log2 - POOLSCOPE_CUT_LOG2_];
+	link[0] = first->free_table[log2 - POOLSCOPE_CUT_LOG2_];
+	link[1] = ~link[0];
 	first->free_table[log2 - POOLSCOPE_CUT_LOG2_] = at;
 }
 
@@ -392,35 +434,35 @@ POOLSCOPE_PART_ void poolscope_entry_free_(uint64_t table, uint32_t entry_log2, 
 	POOLSCOPE_ENTRY_USED_(poolscope_entry_at_(table, hole, entry_log2), entry_log2) = 0;
 }
 
-/* A table four times as large in the place of one; when there is none, the smaller one stays. */
+/*
+ * A table four times as large in the place of one; when there is none, the smaller one stays. Of two that do this at once, which a pool without a lock of its own may, one succeeds:
+ * what the other has moved is lost, and that is noticed by the pool's counts.
+ */
 POOLSCOPE_RARE_ void poolscope_table_grow_(struct poolscope_page_slot *s, uint64_t *table,
 					   uint32_t entry_log2, uint64_t now)
 {
 	struct poolscope_page_chunk *first = POOLSCOPE_CHUNK_(s->first_chunk);
-	uint64_t old = *table, fresh = 0, i, e;
-	uint32_t log2 = POOLSCOPE_PAGE_TABLE_LOG2(old) + 2;
+	uint64_t old = POOLSCOPE_LOAD_(table), seen = old, fresh, i, e;
+	uint32_t log2 = POOLSCOPE_PAGE_TABLE_LOG2(old);
 
 	if (s->refused_ns && now - s->refused_ns < 1000000000u)
 		return;
-	poolscope_lock_(first);
-	if (log2 <= POOLSCOPE_PAGE_TABLE_LOG2_MAX)
-		fresh = poolscope_table_take_(first, log2 + entry_log2);
-	if (!fresh)
-		first->tables_refused++;
-	poolscope_unlock_(first);
+	fresh = poolscope_table_new_(first, log2 + 2, entry_log2);
 	s->refused_ns = fresh ? 0 : now;
 	if (!fresh)
 		return;
-	fresh |= log2;
-	for (i = 0; i < 1ull << (log2 - 2); i++) {
+	for (i = 0; i < 1ull << log2; i++) {
 		e = poolscope_entry_at_(old, i, entry_log2);
 		if (POOLSCOPE_ENTRY_USED_(e, entry_log2))
 			memcpy((void *)(uintptr_t)poolscope_entry_find_(fresh, entry_log2,
 									POOLSCOPE_ENTRY_ID_(e)),
 			       (void *)(uintptr_t)e, (size_t)1 << entry_log2);
 	}
-	POOLSCOPE_STORE_(table, fresh);
-	poolscope_lock_(first);
+	if (!__atomic_compare_exchange_n(table, &seen, fresh, 0, __ATOMIC_RELEASE,
+					 __ATOMIC_RELAXED))
+		old = fresh;
+	if (!poolscope_lock_(first))
+		return;
 	poolscope_table_give_(first, s, old, entry_log2);
 	poolscope_unlock_(first);
 }
@@ -530,6 +572,12 @@ POOLSCOPE_PART_ void poolscope_write_end_(struct poolscope_page_slot *s)
 	__atomic_store_n(&s->seq, (POOLSCOPE_LOAD_(&s->seq) | 1) + 1, __ATOMIC_RELEASE);
 }
 
+#define POOLSCOPE_OWN_HOLDERS_(s)                                                                  \
+	((uintptr_t)(s)->own_holders | POOLSCOPE_PAGE_OWN_HOLDERS_LOG2)
+#define POOLSCOPE_OWN_WAITERS_(s)                                                                  \
+	((uintptr_t)(s)->own_waiters | POOLSCOPE_PAGE_OWN_WAITERS_LOG2)
+#define POOLSCOPE_LATE_NS_ 100000000u /* a call that began before a slot was closed is over by then, or was stopped */
+
 /* The first of the closed slots, if it was closed before `until`, or NULL. Under the lock, as the next two. */
 POOLSCOPE_PART_ struct poolscope_page_slot *
 poolscope_closed_take_(struct poolscope_page_chunk *first, uint64_t until)
@@ -543,6 +591,8 @@ poolscope_closed_take_(struct poolscope_page_chunk *first, uint64_t until)
 		first->newest_closed = 0;
 	poolscope_table_give_(first, s, s->holders, POOLSCOPE_HOLDER_LOG2_);
 	poolscope_table_give_(first, s, s->waiters, POOLSCOPE_WAITER_LOG2_);
+	POOLSCOPE_STORE_(&s->holders, POOLSCOPE_OWN_HOLDERS_(s));
+	POOLSCOPE_STORE_(&s->waiters, POOLSCOPE_OWN_WAITERS_(s));
 	return s;
 }
 
@@ -570,26 +620,43 @@ poolscope_unused_take_(struct poolscope_page_chunk *first)
 			       (uint64_t)last->n_used * POOLSCOPE_PAGE_SLOT_BYTES);
 }
 
-/* A slot that is nobody's, and its serial, or NULL: one that was closed long ago, a new one, one that was closed just now. */
+/*
+ * A slot that is nobody's, and its serial, or NULL: one that was closed long ago, a new one, one that was closed lately. Serial 0 = it is not known whether
+ * there is one.
+ */
 POOLSCOPE_RARE_ struct poolscope_page_slot *poolscope_slot_take_(struct poolscope_page_chunk *first,
 								 uint64_t now, uint64_t *ret_serial)
 {
 	struct poolscope_page_slot *s;
 
-	poolscope_lock_(first);
+	*ret_serial = 0;
+	if (!poolscope_lock_(first))
+		return NULL;
 	s = now > POOLSCOPE_PAGE_KEPT_NS
 		    ? poolscope_closed_take_(first, now - POOLSCOPE_PAGE_KEPT_NS)
 		    : NULL;
 	if (!s)
 		s = poolscope_unused_take_(first);
 	if (!s)
-		s = poolscope_closed_take_(first, UINT64_MAX);
-	if (s) {
-		first->n_open++;
-		*ret_serial = ++first->serial;
-	}
+		s = poolscope_closed_take_(first, now - POOLSCOPE_LATE_NS_);
+	*ret_serial = ++first->serial;
+	first->n_open += s != NULL;
 	poolscope_unlock_(first);
 	return s;
+}
+
+/* All behind `handle`, seq and the lock: by words, for a call that comes late must never find a table without an address. */
+POOLSCOPE_RARE_ void poolscope_slot_clear_(struct poolscope_page_slot *s)
+{
+	const size_t kept[] = { offsetof(struct poolscope_page_slot, holders) / 8,
+				offsetof(struct poolscope_page_slot, waiters) / 8,
+				offsetof(struct poolscope_page_slot, first_chunk) / 8 };
+	uint64_t *word = (uint64_t *)(void *)s;
+	size_t i;
+
+	for (i = offsetof(struct poolscope_page_slot, leases_begun) / 8; i < sizeof(*s) / 8; i++)
+		if (i != kept[0] && i != kept[1] && i != kept[2])
+			POOLSCOPE_STORE_(&word[i], 0);
 }
 
 /* Everything but seq, which has to go on, becomes what it is at the beginning. */
@@ -602,23 +669,20 @@ POOLSCOPE_RARE_ void poolscope_slot_init_(struct poolscope_page_slot *s,
 	uint32_t log2 = POOLSCOPE_PAGE_OWN_HOLDERS_LOG2;
 
 	poolscope_write_begin_(s);
-	memset(&s->leases_begun, 0,
-	       sizeof(*s) - offsetof(struct poolscope_page_slot, leases_begun));
+	POOLSCOPE_STORE_(&s->first_chunk, (uintptr_t)first);
+	POOLSCOPE_STORE_(&s->holders, POOLSCOPE_OWN_HOLDERS_(s));
+	POOLSCOPE_STORE_(&s->waiters, POOLSCOPE_OWN_WAITERS_(s));
+	poolscope_slot_clear_(s);
 	s->handle = POOLSCOPE_ID_(pool);
 	POOLSCOPE_STORE_(&s->lock,
 			 pool->flags_ & POOLSCOPE_UNLOCKED_ ? POOLSCOPE_PAGE_LOCK_SHARED : 0);
-	s->first_chunk = (uintptr_t)first;
 	s->pid = first->pid;
 	while (log2 < 10 && 1u << log2 < 2 * capacity)
 		log2 += 2;
-	if (log2 > POOLSCOPE_PAGE_OWN_HOLDERS_LOG2) {
-		poolscope_lock_(first);
-		holders = poolscope_table_take_(first, log2 + POOLSCOPE_HOLDER_LOG2_);
-		poolscope_unlock_(first);
-	}
-	s->holders = holders ? holders | log2
-			     : (uintptr_t)s->own_holders | POOLSCOPE_PAGE_OWN_HOLDERS_LOG2;
-	s->waiters = (uintptr_t)s->own_waiters | POOLSCOPE_PAGE_OWN_WAITERS_LOG2;
+	if (log2 > POOLSCOPE_PAGE_OWN_HOLDERS_LOG2)
+		holders = poolscope_table_new_(first, log2, POOLSCOPE_HOLDER_LOG2_);
+	if (holders)
+		POOLSCOPE_STORE_(&s->holders, holders);
 	s->capacity_most = capacity < UINT32_MAX ? (uint32_t)capacity : 0;
 	s->before_most = is_fresh ? 0 : s->capacity_most ? s->capacity_most : UINT32_MAX;
 	s->version = POOLSCOPE_PAGE_VERSION;
@@ -648,7 +712,8 @@ POOLSCOPE_RARE_ void poolscope_slot_close_(struct poolscope_page_slot *s, uint64
 	s->saturated_since_ns = 0;
 	s->next = 0;
 	poolscope_write_end_(s);
-	poolscope_lock_(first);
+	if (!poolscope_lock_(first))
+		return; /* nobody has it again */
 	if (first->newest_closed)
 		POOLSCOPE_SLOT_(first->newest_closed)->next = (uintptr_t)s;
 	else
@@ -692,14 +757,18 @@ POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t s
 	uint64_t now = poolscope_monotonic_(), serial = 0;
 	struct poolscope_page_chunk *first = poolscope_first_();
 	struct poolscope_page_slot *s = NULL;
+	uint32_t skip;
 
-	if (first && pool->skip_) {
-		pool->skip_--;
+	skip = POOLSCOPE_LOAD_(&pool->skip_);
+	if (first && skip) {
+		POOLSCOPE_STORE_(&pool->skip_, skip - 1);
 		first->skipped++;
 		return -1;
 	}
 	if (first)
 		s = poolscope_slot_take_(first, now, &serial);
+	if (first && !s && !serial)
+		return -1;
 	if (!s) {
 		__atomic_fetch_add(&poolscope_page_semaphore.n_refused, 1, __ATOMIC_RELAXED);
 		return __atomic_compare_exchange_n(&pool->slot_, &seen, POOLSCOPE_REFUSED_, 0,
@@ -723,24 +792,25 @@ POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t s
 }
 
 #define POOLSCOPE_SPINS_ 1000u
-#define POOLSCOPE_SLEEPS_ 60u
+#define POOLSCOPE_SLEEPS_ 100u
 
 /*
- * Takes the bit of a shared slot. 0 = it is not the pool's slot any more, or, after a quarter of a second, was not to be had. Who has it holds
- * it for some ten ns, or was put off its CPU: so a short while of trying, and then sleeps, 0.05 to 5 ms long, that leave the CPU to it.
+ * Takes the bit of a shared slot. 0 = it is not the pool's slot any more. Who has it holds it for some ten ns, or was put off its CPU: so a short while of trying, and then sleeps that leave
+ * the CPU to it. After 20 ms it may be that it never comes back (a thread that was cancelled, or left by a jump): then the slot is given up, whoever has the bit may write on in it, nobody else will,
+ * and the pool begins anew.
  */
 POOLSCOPE_BODY_ int poolscope_bit_take_(struct poolscope_pool *pool, struct poolscope_page_slot *s)
 {
-	struct poolscope_timespec_ pause = { 0, 50000 };
+	uint64_t at = (uintptr_t)s;
 	uint32_t n, seen;
 
-	for (n = 0; POOLSCOPE_LOAD_(&pool->slot_) == (uintptr_t)s; n++) {
+	for (n = 0; __atomic_load_n(&pool->slot_, __ATOMIC_ACQUIRE) == at; n++) {
 		seen = POOLSCOPE_PAGE_LOCK_SHARED;
 		if (POOLSCOPE_LOAD_(&s->lock) == seen &&
 		    __atomic_compare_exchange_n(
 			    &s->lock, &seen, POOLSCOPE_PAGE_LOCK_SHARED | POOLSCOPE_PAGE_LOCK_TAKEN,
 			    0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-			if (POOLSCOPE_LOAD_(&pool->slot_) == (uintptr_t)s)
+			if (__atomic_load_n(&pool->slot_, __ATOMIC_ACQUIRE) == at)
 				return 1;
 			__atomic_store_n(&s->lock, POOLSCOPE_PAGE_LOCK_SHARED, __ATOMIC_RELEASE);
 			return 0;
@@ -751,11 +821,12 @@ POOLSCOPE_BODY_ int poolscope_bit_take_(struct poolscope_pool *pool, struct pool
 		}
 		if (n > POOLSCOPE_SPINS_ + POOLSCOPE_SLEEPS_) {
 			POOLSCOPE_STORE_(&s->lost, 1);
+			__atomic_compare_exchange_n(&pool->slot_, &at, 0, 0, __ATOMIC_RELAXED,
+						    __ATOMIC_RELAXED);
 			return 0;
 		}
-		poolscope_call_(POOLSCOPE_NANOSLEEP_, (uintptr_t)&pause, 0, 0, 0);
-		if (pause.ns < 5000000)
-			pause.ns *= 2;
+		poolscope_sleep_(&s->lock, POOLSCOPE_PAGE_LOCK_SHARED | POOLSCOPE_PAGE_LOCK_TAKEN,
+				 200000);
 	}
 	return 0;
 }
@@ -1159,7 +1230,8 @@ POOLSCOPE_PART_ int poolscope_bit_take_usual_(const struct poolscope_pool *pool,
 					 POOLSCOPE_PAGE_LOCK_SHARED | POOLSCOPE_PAGE_LOCK_TAKEN, 0,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return 0;
-	if (POOLSCOPE_LOAD_(&pool->slot_) == (uintptr_t)s && !POOLSCOPE_LOAD_(&s->lost))
+	if (__atomic_load_n(&pool->slot_, __ATOMIC_ACQUIRE) == (uintptr_t)s &&
+	    !POOLSCOPE_LOAD_(&s->lost))
 		return 1;
 	__atomic_store_n(&s->lock, POOLSCOPE_PAGE_LOCK_SHARED, __ATOMIC_RELEASE);
 	return 0;
@@ -1363,12 +1435,27 @@ POOLSCOPE_BODY_ void poolscope_wait_end_look_(struct poolscope_pool *pool, uint6
 			 POOLSCOPE_A_(waiter), POOLSCOPE_A_(outcome));
 }
 
+/* Whether that is a slot of our chunks, whatever stands in it. For calls that may come of a handle that was never a pool. */
+POOLSCOPE_RARE_ int poolscope_slot_is_ours_(uint64_t at)
+{
+	uint64_t c = __atomic_load_n(&poolscope_page_semaphore.first_chunk, __ATOMIC_ACQUIRE);
+	uint32_t n;
+
+	for (n = 0; n < POOLSCOPE_PAGE_CHUNKS_MAX && poolscope_chunk_is_there_(c); n++) {
+		if (at - c < POOLSCOPE_CHUNK_(c)->bytes)
+			return (at - c) % POOLSCOPE_PAGE_SLOT_BYTES == 0 && at != c;
+		c = __atomic_load_n(&POOLSCOPE_CHUNK_(c)->next, __ATOMIC_ACQUIRE);
+	}
+	return 0;
+}
+
 /* The pool's limit is another one; a slot that is open takes note. */
 POOLSCOPE_RARE_ void poolscope_resize_look_(struct poolscope_pool *pool, uint64_t capacity)
 {
 	struct poolscope_page_slot *s;
 
-	if (!poolscope_slot_is_of_(POOLSCOPE_LOAD_(&pool->slot_), pool))
+	if (pool->magic_ != POOLSCOPE_MAGIC_ ||
+	    !poolscope_slot_is_of_(POOLSCOPE_LOAD_(&pool->slot_), pool))
 		return;
 	s = poolscope_enter_(pool);
 	if (!s)
@@ -1402,7 +1489,7 @@ POOLSCOPE_RARE_ void poolscope_slot_end_(struct poolscope_pool *pool)
 /* A pool begins; what the handle was before is of interest only if it was one. */
 POOLSCOPE_PART_ void poolscope_begin_(struct poolscope_pool *pool)
 {
-	if (pool->magic_ == POOLSCOPE_MAGIC_)
+	if (pool->magic_ == POOLSCOPE_MAGIC_ && poolscope_slot_is_ours_(POOLSCOPE_LOAD_(&pool->slot_)))
 		poolscope_slot_end_(pool);
 	POOLSCOPE_STORE_(&pool->slot_, POOLSCOPE_IS_WATCHED_ ? POOLSCOPE_FRESH_ : 0);
 	pool->flags_ = 0;

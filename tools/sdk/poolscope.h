@@ -56,7 +56,8 @@
  *	order that is seen is the order that was, and nothing more is needed. A pool that has no lock, or calls after it has let go of it,
  *	says so with poolscope_pool_unlocked(), right after pool_create. One that forgets it is not hurt: the first time that two of its
  *	calls meet is noticed, what was counted until then ends there, and it is taken for one that said so.
- *	No verb may be called in a signal handler that can interrupt another one.
+ *	No verb may be called in a signal handler that can interrupt another one, nor may such a handler fork() and return, or leave by
+ *	longjmp(): what was counted until then ends there, after some 20 ms in which other calls wait.
  *
  * Items and waiters
  *	Any 64-bit values that are unique within the pool: a pointer, a descriptor, an index from 1. Waiter 0 is the calling thread.
@@ -75,8 +76,8 @@
  * fork, threads, libraries, sandboxes
  *	A child of fork() has pages of its own from its first event on. Threads may come and go. Each program and library that includes
  *	this has pages of its own; a library that is unloaded should destroy its pools before. The system calls behind the page are mmap,
- *	madvise, getpid, gettid, and where several meet futex and nanosleep; one that is refused is lived with, but a sandbox that kills for
- *	one of them wants POOLSCOPE_USDT_ONLY.
+ *	munmap, madvise, getpid, gettid, where several meet futex, and clock_gettime where the kernel has no vDSO for it; one that is refused is
+ *	lived with, but a sandbox that kills for one of them wants POOLSCOPE_USDT_ONLY.
  *
  * What an agent reads that comes late
  *	The handle, out of the process's memory: name (cut at 63 bytes), kind, capacity, min_idle, and the two counters if you gave
@@ -206,7 +207,7 @@ struct poolscope_pool {
 
 #define POOLSCOPE_UNLOCKED_ 1u /* of flags_ */
 #define POOLSCOPE_MAGIC_ 0x31304c4f4f505350ull
-#define POOLSCOPE_FN_ static inline __attribute__((unused, always_inline)) void
+#define POOLSCOPE_FN_ static __inline__ __attribute__((__unused__, __always_inline__)) void
 #define POOLSCOPE_ID_(pool) ((uint64_t)(uintptr_t)(pool))
 
 #if defined(POOLSCOPE_DISABLE)
@@ -226,7 +227,7 @@ struct poolscope_pool {
 #define POOLSCOPE_IS_PAGED_ 1
 #endif
 
-#if !defined(__x86_64__) && !defined(__aarch64__)
+#if (!defined(__x86_64__) && !defined(__aarch64__)) || defined(__ILP32__)
 #error "poolscope.h: x86-64 and aarch64 are supported; define POOLSCOPE_DISABLE elsewhere"
 #endif
 
@@ -237,8 +238,8 @@ struct poolscope_pool {
  */
 #define VERB(id, name, n_args, args, text)                                                         \
 	extern volatile unsigned short poolscope_##name##_semaphore                                \
-		__attribute__((weak, visibility("hidden"), section(".probes")));                   \
-	__attribute__((used)) volatile unsigned short poolscope_##name##_semaphore = 0;
+		__attribute__((__weak__, __visibility__("hidden"), __section__(".probes")));                   \
+	__attribute__((__used__)) volatile unsigned short poolscope_##name##_semaphore = 0;
 #include "../../bpf/verbs.def"
 
 enum poolscope_verb_ {
@@ -351,6 +352,10 @@ POOLSCOPE_FN_ poolscope_describe_(struct poolscope_pool *pool, enum poolscope_ki
 	pool->min_idle_ = min_idle;
 #if POOLSCOPE_IS_PAGED_
 	poolscope_begin_(pool);
+#else
+	pool->slot_ = 2; /* none, for who has pages and touches it nonetheless: POOLSCOPE_REFUSED_ */
+	pool->flags_ = 0;
+	pool->skip_ = 0;
 #endif
 	__atomic_store_n(&pool->magic_, POOLSCOPE_MAGIC_, __ATOMIC_RELEASE);
 }
@@ -381,11 +386,15 @@ POOLSCOPE_FN_ poolscope_pool_resize(struct poolscope_pool *pool, uint64_t capaci
 POOLSCOPE_FN_ poolscope_pool_destroy(struct poolscope_pool *pool)
 {
 #if POOLSCOPE_IS_PAGED_
-	if (pool->magic_ == POOLSCOPE_MAGIC_)
+	const int is_one = pool->magic_ == POOLSCOPE_MAGIC_;
+#endif
+
+	if (POOLSCOPE_ON_)
+		__atomic_store_n(&pool->magic_, 0, __ATOMIC_RELEASE); /* so that a call that is late opens no slot again */
+#if POOLSCOPE_IS_PAGED_
+	if (is_one)
 		poolscope_slot_end_(pool);
 #endif
-	if (POOLSCOPE_ON_)
-		__atomic_store_n(&pool->magic_, 0, __ATOMIC_RELEASE);
 	POOLSCOPE_PROBE_(pool_destroy, "8@%0", POOLSCOPE_A_(POOLSCOPE_ID_(pool)));
 }
 
