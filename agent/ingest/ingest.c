@@ -436,8 +436,10 @@ static int read_whole(struct ingest *in, const struct ps_pool_key *key, struct p
 	if (!error && !(books->flags & PS_POOL_PAGED) &&
 	    model_doubts(in->model, key, books, in->read_ns))
 		error = read_books(in, key, books);
-	if (error == -EAGAIN)
+	if (error == -EAGAIN) {
 		model_keep_pool(in->model, key);
+		paged_pools_keep(paged_pools(in->paged), key);
+	}
 	return error;
 }
 

@@ -27,7 +27,7 @@
 #define UNREADABLE_MAX 64 /* slots of one page, then no more are tried in this reading */
 #define CHUNK_HEAD_BYTES offsetof(struct poolscope_page_chunk, lock)
 #define YOUNG_NS 1000000000 /* a holder in a torn table is believed if it is younger, or was known before */
-#define USE_MOST ((int64_t)1 << 62)
+#define USE_MOST 4e18 /* item nanoseconds; more of them at once cannot be told from less than none */
 #define TID_MOST PS_TGID_LIMIT
 
 _Static_assert(POOLSCOPE_PAGE_BUCKETS == PS_HIST_BUCKETS, "other buckets");
@@ -41,6 +41,7 @@ struct page_stale {
 	uint32_t place, table_log2;
 	uint32_t seq;
 	bool has_seq; /* by its head, which was read before: the first time it need not be read once more */
+	bool is_stuck; /* whoever writes there stands still since the last tick: one try will do */
 	bool is_skipped; /* its table is not to be read this time */
 	bool is_done;
 };
@@ -52,6 +53,7 @@ struct copy {
 	const struct poolscope_page_holder *table; /* NULL = it was not read */
 	size_t n_table;
 	int64_t now_ns;
+	int64_t late_ns; /* it may be from so long before */
 };
 
 /* ---- memory ------------------------------------------------------------------------------------------------------------- */
@@ -128,6 +130,7 @@ static void forget_all(struct page *g)
 		slot_forget(&g->slot[i]);
 	g->n_slots = 0;
 	g->n_chunks = 0;
+	g->generation++;
 }
 
 void page_done(struct page *g)
@@ -346,22 +349,40 @@ static bool is_past(uint64_t t_ns, int64_t now_ns)
  */
 static bool use_fits(const struct page_counts *c, int64_t now_ns, uint64_t elapsed_ns)
 {
-	int64_t use = (int64_t)page_counts_use(c, now_ns);
-	double slack = ((double)c->most_out + 1) * PAGE_SLACK_NS;
+	double use = (double)(int64_t)page_counts_use(c, now_ns),
+	       most = (double)c->most_out * (double)elapsed_ns,
+	       slack = ((double)c->most_out + 1) * (PAGE_SLACK_NS + (double)c->late_ns);
 
-	return use < USE_MOST && (double)use >= -slack &&
-	       (double)use <= (double)c->most_out * (double)elapsed_ns + slack;
+	return most >= USE_MOST || (use >= -slack && use <= most + slack);
 }
 
+/* The most that were out at once between two readings. Peaks are kept for four intervals, with the number of each. */
+static uint64_t most_between(const struct page_counts *former, int64_t former_ns,
+			     const struct page_counts *c, int64_t now_ns)
+{
+	uint32_t since = (uint32_t)(former_ns >> POOLSCOPE_PAGE_PEAK_SHIFT);
+	uint64_t now = c->leases_begun - c->leases_ended,
+		 then = former->leases_begun - former->leases_ended, most = now > then ? now : then;
+
+	if ((now_ns >> POOLSCOPE_PAGE_PEAK_SHIFT) - (former_ns >> POOLSCOPE_PAGE_PEAK_SHIFT) >=
+	    POOLSCOPE_PAGE_PEAKS)
+		return c->most_out;
+	for (int i = 0; i < POOLSCOPE_PAGE_PEAKS; i++)
+		if ((int32_t)(c->peak[i].interval - since) >= 0 && c->peak[i].in_use > most)
+			most = c->peak[i].in_use;
+	return most;
+}
+
+/* Each reading may have been made sooner than its time says by as long as it took. */
 static bool use_follows(const struct page_counts *former, int64_t former_ns,
 			const struct page_counts *c, int64_t now_ns)
 {
-	double passed = (double)(now_ns - former_ns) + 2 * PAGE_SLACK_NS,
-	       more = (double)(int64_t)page_counts_use(c, now_ns) -
-		      (double)(int64_t)page_counts_use(former, former_ns),
-	       slack = ((double)c->most_out + 1) * 2 * PAGE_SLACK_NS;
+	double most = (double)most_between(former, former_ns, c, now_ns) + 1,
+	       off = 2 * PAGE_SLACK_NS + (double)(former->late_ns + c->late_ns),
+	       more = (double)(int64_t)(page_counts_use(c, now_ns) -
+					page_counts_use(former, former_ns));
 
-	return more >= -slack && more <= (double)c->most_out * passed + slack;
+	return more >= -most * off && more <= most * ((double)(now_ns - former_ns) + off);
 }
 
 static bool peaks_fit(const struct page_counts *c)
@@ -431,8 +452,7 @@ static bool hold_fits(const struct page_slot *s, const struct ps_hist *former,
 		n_more += (uint32_t)(h->bucket[i] - former->bucket[i]);
 	return n_more <= c->leases_ended - s->hold_ended && h->sum_ns >= former->sum_ns &&
 	       h->max_ns >= former->max_ns && h->max_ns <= elapsed + PAGE_SLACK_NS &&
-	       (double)h->sum_ns <= (double)c->leases_ended * (double)(elapsed + PAGE_SLACK_NS) &&
-	       h->sum_ns < (uint64_t)USE_MOST;
+	       (double)h->sum_ns <= (double)c->leases_ended * (double)(elapsed + PAGE_SLACK_NS);
 }
 
 /* -ENOMEM leaves what was there. */
@@ -460,7 +480,9 @@ static bool take_hold(struct page_slot *s, const struct poolscope_page_slot *fro
 	page_slot_hold(s, &former);
 	if (!hold_fits(s, &former, &h, c, now_ns))
 		return !is_whole; /* else it may be from between two holds */
-	if (!hold_keep(s, &h) && is_whole)
+	if (hold_keep(s, &h))
+		s->is_whole = false; /* once more in the next tick */
+	else if (is_whole)
 		s->hold_ended = c->leases_ended;
 	return true;
 }
@@ -525,8 +547,10 @@ static bool take_holders(struct page_slot *s, const struct copy *c,
 	if (is_all && n_found != c->slot.n_holders)
 		return false;
 	kept = realloc(s->holder, n_list ? n_list * sizeof(*kept) : 1);
-	if (!kept)
-		return true; /* those of the last tick stay */
+	if (!kept) { /* those of the last tick stay until the next */
+		s->is_whole = false;
+		return true;
+	}
 	memcpy(kept, list, n_list * sizeof(*kept));
 	s->holder = kept;
 	s->n_holders = n_list;
@@ -592,8 +616,8 @@ static bool slot_take(struct page *g, struct page_slot *s, const struct copy *c,
 	bool is_open = c->slot.state == POOLSCOPE_PAGE_OPEN;
 	struct page_counts counts;
 
-	if (c->slot.lost) /* its numbers are off, and it says so: soon they begin anew */
-		return false;
+	if (c->slot.lost) /* its numbers are off, and it says so: they begin anew in another one, or this is nobody's any more */
+		return true;
 	if (sure == SURE_OF_NOTHING && (!s->read_ns || s->serial != c->slot.serial))
 		return false;
 	counts_of(&c->slot, &counts);
@@ -603,7 +627,10 @@ static bool slot_take(struct page *g, struct page_slot *s, const struct copy *c,
 		slot_lie(g, s);
 		return true;
 	}
+	counts.late_ns = c->late_ns;
 	s->n_torn = 0;
+	s->seq = c->slot.seq;
+	s->is_whole = sure == SURE_OF_ALL && (c->table || !is_open);
 	if (!is_open)
 		s->n_holders = 0;
 	else if (c->table && !take_holders(s, c, &counts, sure == SURE_OF_ALL))
@@ -612,8 +639,6 @@ static bool slot_take(struct page *g, struct page_slot *s, const struct copy *c,
 		slot_lie(g, s);
 	s->counts = counts;
 	s->read_ns = c->now_ns;
-	s->seq = sure == SURE_OF_ALL && (c->table || !is_open) ? c->slot.seq
-							       : c->slot.seq + 1; /* so the next reading finds it changed */
 	return true;
 }
 
@@ -646,15 +671,17 @@ static void note_table(const struct page_slot *s, const struct poolscope_page_sl
 /* It has changed, or is in the midst of it, or was never read. */
 static void scan_look(struct scan *x, uint32_t place, const void *head)
 {
-	const struct page_slot *s = &x->g->slot[place];
+	struct page_slot *s = &x->g->slot[place];
 	struct page_stale *stale = &x->room->stale[x->n_stale];
 	struct poolscope_page_slot hot = { 0 };
 
 	memcpy(&hot, head, HOT_BYTES);
 	if (hot.state == POOLSCOPE_PAGE_NONE ||
-	    (hot.serial == s->serial && hot.seq == s->seq && s->read_ns))
+	    (hot.serial == s->serial && hot.seq == s->seq && s->is_whole && s->read_ns))
 		return;
-	*stale = (struct page_stale){ .place = place, .seq = hot.seq, .has_seq = true };
+	*stale = (struct page_stale){ .place = place, .seq = hot.seq, .has_seq = true,
+				      .is_stuck = hot.seq % 2 && hot.seq == s->odd_seq };
+	s->odd_seq = hot.seq % 2 ? hot.seq : 0;
 	note_table(s, &hot, stale);
 	x->n_stale++;
 }
@@ -702,17 +729,20 @@ static size_t table_bytes(const struct page_stale *t)
 					     : 0;
 }
 
-/* Where all tables together are too much for one reading, each has its turn. */
+/* Where all tables together are too much for one reading, each has its turn: from where the last one has stopped. */
 static void skip_tables(struct page *g, struct page_stale *stale, size_t n)
 {
-	uint64_t bytes = 0, n_turns;
+	size_t first = n ? g->turn % n : 0, i;
+	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < n; i++)
-		bytes += table_bytes(&stale[i]);
-	n_turns = 1 + bytes / PAGE_TABLES_BYTES;
-	for (size_t i = 0; i < n; i++)
-		stale[i].is_skipped = (stale[i].place + g->turn) % n_turns;
-	g->turn++;
+	for (i = 0; i < n; i++) {
+		struct page_stale *t = &stale[(first + i) % n];
+
+		bytes += table_bytes(t);
+		t->is_skipped = bytes > PAGE_TABLES_BYTES;
+		if (!t->is_skipped)
+			g->turn = (uint32_t)(first + i + 1);
+	}
 }
 
 /* So many, up to BLOCK, that their tables have room together. 0 = there is no memory. */
@@ -826,21 +856,23 @@ static bool block_read(struct page *g, const struct page_memory *m, struct page_
 {
 	struct copy *copy = room->bytes;
 	size_t n_parts = 0, at = 0, n_of[BLOCK];
-	int64_t now_ns;
+	int64_t begin_ns, now_ns;
 
 	for (size_t i = 0; i < n; i++) {
 		n_of[i] = 0;
-		if (!stale[i].is_done)
+		if (!stale[i].is_done && !(stale[i].is_stuck && !stale[i].has_seq))
 			n_of[i] = slot_parts(&g->slot[stale[i].place], &stale[i], &copy[i], is_all,
 					     room->table + stale[i].room_at, &room->part[n_parts]);
 		n_parts += n_of[i];
 	}
 	if (!n_parts)
 		return false;
+	begin_ns = m->now(m->context);
 	m->read(m->context, room->part, n_parts);
 	now_ns = m->now(m->context);
 	for (size_t i = 0; i < n; i++) {
 		copy[i].now_ns = now_ns;
+		copy[i].late_ns = now_ns - begin_ns;
 		if (n_of[i])
 			slot_judge(g, &stale[i], &copy[i], &room->part[at], n_of[i], is_all);
 		at += n_of[i];

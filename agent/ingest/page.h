@@ -54,6 +54,7 @@ struct page_counts {
 	uint64_t most_out;	/* so many leases can have been out at once */
 	uint32_t before_most;
 	uint32_t n_waiting;
+	int64_t late_ns;	/* they may be from so long before they were said to be read */
 	struct poolscope_page_peak peak[POOLSCOPE_PAGE_PEAKS];
 };
 
@@ -66,7 +67,9 @@ struct page_slot {
 	uint64_t address;
 	uint64_t serial;	/* 0 = nothing was read of it yet */
 	uint64_t handle;
-	uint32_t seq;	/* as of the last whole reading */
+	uint32_t seq;	/* as of the last reading */
+	uint32_t odd_seq;	/* as its head had it in the last tick, in the midst of being written; 0 = it was not */
+	bool is_whole;	/* the last reading had all of it, and it is kept */
 	uint32_t n_torn;	/* readings in a row that found it half written, each time */
 	bool has_lied;	/* with this serial */
 	bool is_changed;	/* by the last page_read(), or it could not be read in that */
@@ -88,6 +91,7 @@ struct page_chunk {
 /* All zero but `root` and `slots_max` = nothing was read yet. */
 struct page {
 	uint64_t root;	/* address */
+	uint32_t generation;	/* another one when all slots were forgotten, and those that follow are others */
 	size_t slots_max;	/* the caller's: chunks with which there would be more are not read */
 	bool is_cut;	/* there are such chunks */
 	uint32_t n_refused;	/* pools that have no slot */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* out of memory in a hash table is an error here, not an exit; the element is then not in the table */
 #define HASH_NONFATAL_OOM 1
@@ -20,6 +21,8 @@
 #define FILES_MAX 256 /* with roots */
 #define TRIES 10 /* ticks in which a root is looked for in the mappings of a process, */
 #define LATER 32 /* and then each so many */
+#define PAGES_OF_ONE 64 /* of a process */
+#define MISSED 64 /* processes of which it is known that nothing was found lately, by their number */
 
 /* A file in a process, and its pages there. */
 struct paging_key {
@@ -51,6 +54,10 @@ struct paged {
 	size_t n_files;
 	struct ps_proc_key wanted[PAGED_WANTED_MAX];
 	size_t n_wanted;
+	struct { /* looked for in vain, so many ticks in a row */
+		struct ps_proc_key proc;
+		unsigned int n;
+	} missed[MISSED];
 	size_t n_slots; /* of all pages */
 	unsigned int turn; /* the page that the next tick begins with */
 	int64_t spent_ns; /* with reading, in this tick */
@@ -99,6 +106,15 @@ const struct paged_report *paged_report(const struct paged *p)
 
 /* ---- who has pages ------------------------------------------------------------------------------------------------------ */
 
+static size_t n_pages_of(const struct paged *p, uint32_t pid)
+{
+	size_t n = 0;
+
+	for (const struct paging *g = p->pages; g; g = g->hh.next)
+		n += g->key.pid == pid;
+	return n;
+}
+
 static struct paging *paging_get(struct paged *p, const struct page_file *file, uint32_t pid)
 {
 	struct paging_key key = { .file = *file, .pid = pid };
@@ -107,7 +123,7 @@ static struct paging *paging_get(struct paged *p, const struct page_file *file, 
 	HASH_FIND(hh, p->pages, &key, sizeof(key), g);
 	if (g)
 		return g;
-	if (HASH_COUNT(p->pages) >= PAGED_PROCESSES_MAX) {
+	if (HASH_COUNT(p->pages) >= PAGED_PROCESSES_MAX || n_pages_of(p, pid) >= PAGES_OF_ONE) {
 		p->report.n_refused++;
 		return NULL;
 	}
@@ -176,12 +192,14 @@ static void watch_spare(struct paged *p, struct paging *g)
 	AUTO_CLOSE int fd = -1;
 	char path[4200];
 	uint64_t offset;
+	struct stat st;
 
 	if (g->was_refused || !g->source.page.n_refused)
 		return;
 	g->was_refused = true;
 	if (!mapped_data_at((uint32_t)g->key.pid, g->source.page.root, &fd, &offset, path,
-			    sizeof(path)))
+			    sizeof(path)) &&
+	    !fstat(fd, &st) && st.st_dev == g->key.file.device && st.st_ino == g->key.file.inode)
 		targets_watch_spare(p->targets, fd, path);
 }
 
@@ -211,6 +229,14 @@ static size_t slots_limit(const struct paged *p)
 	return 2 * (size_t)kernel_map_limit(p->kernel, KERNEL_MAP_POOLS);
 }
 
+/* One page can take a half of what is left, so that there is always some for others. */
+static size_t slots_of_one(const struct paged *p)
+{
+	size_t limit = slots_limit(p);
+
+	return limit > p->n_slots ? (limit - p->n_slots + 1) / 2 : 0;
+}
+
 static void read_page(struct paged *p, struct paging *g)
 {
 	pid_t pid = (pid_t)g->key.pid;
@@ -222,7 +248,7 @@ static void read_page(struct paged *p, struct paging *g)
 	if (!g->source.page.root)
 		return;
 	p->n_slots -= g->source.page.n_slots;
-	g->source.page.slots_max = slots_limit(p) > p->n_slots ? slots_limit(p) - p->n_slots : 0;
+	g->source.page.slots_max = slots_of_one(p);
 	error = page_read(&g->source.page, &m, &p->room);
 	p->n_slots += g->source.page.n_slots;
 	p->report.n_refused += g->source.page.is_cut && !g->was_cut;
@@ -319,34 +345,64 @@ static bool may_look_for(struct paged *p, const struct ps_proc_key *proc)
 	return true;
 }
 
+/* Less and less often, where it has none. */
+static bool is_due(struct paged *p, const struct ps_proc_key *proc)
+{
+	unsigned int *n = &p->missed[proc->tgid % MISSED].n;
+	struct ps_proc_key *of = &p->missed[proc->tgid % MISSED].proc;
+
+	if (memcmp(of, proc, sizeof(*of)) != 0) {
+		*of = *proc;
+		*n = 0;
+	}
+	return (*n)++ < TRIES || *n % LATER == 0;
+}
+
+static struct paging *paging_find(struct paged *p, const struct page_file *file, uint32_t pid)
+{
+	struct paging_key key = { .file = *file, .pid = pid };
+	struct paging *g;
+
+	HASH_FIND(hh, p->pages, &key, sizeof(key), g);
+	return g;
+}
+
+static void look_in(struct paged *p, const struct page_file *f, const struct ps_proc_key *proc)
+{
+	struct paging *g = paging_find(p, f, proc->tgid);
+	uint64_t root;
+
+	if ((g && g->source.is_read) ||
+	    mapped_data_of(proc->tgid, f->device, f->inode, f->root, &root))
+		return;
+	if (!g)
+		g = paging_get(p, f, proc->tgid);
+	if (!g)
+		return;
+	g->is_found |= !g->is_used;
+	g->is_used = true;
+	g->proc = *proc;
+	g->is_known = true;
+	if (!g->source.page.root)
+		g->source.page.root = root;
+	read_page(p, g);
+	if (g->source.is_read)
+		paged_pools_take(&p->pools, &g->source, &g->proc);
+}
+
 /* A process of which the kernel side has such a pool: it was forked, or has made its page just now. */
 static void look_for(struct paged *p, const struct ps_proc_key *proc)
 {
-	int64_t begin_ns = page_process_now(NULL);
+	int64_t begin_ns = page_process_now(NULL), spent_ns = p->spent_ns;
 
+	if (!is_due(p, proc))
+		return;
 	if (!p->n_files)
 		targets_page_files(p->targets, on_file, p);
-	for (size_t i = 0; i < p->n_files; i++) {
-		const struct page_file *f = &p->file[i];
-		struct paging *g;
-		uint64_t root;
-
-		if (mapped_data_of(proc->tgid, f->device, f->inode, f->root, &root))
-			continue;
-		g = paging_get(p, f, proc->tgid);
-		if (!g)
-			continue;
-		g->is_found |= !g->is_used;
-		g->is_used = true;
-		g->proc = *proc;
-		g->is_known = true;
-		if (!g->source.page.root)
-			g->source.page.root = root;
-		read_page(p, g);
-		if (g->source.is_read)
-			paged_pools_take(&p->pools, &g->source, &g->proc);
+	for (size_t i = 0; i < p->n_files && p->spent_ns < PAGED_NS; i++) {
+		look_in(p, &p->file[i], proc);
+		p->spent_ns = spent_ns + page_process_now(NULL) - begin_ns;
 	}
-	p->spent_ns += page_process_now(NULL) - begin_ns;
 }
 
 enum paged_answer paged_merge(struct paged *p, const struct ps_pool_key *key, struct ps_pool *books,

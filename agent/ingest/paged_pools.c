@@ -17,6 +17,8 @@
 #include "base/squeeze.h"
 #include "bpf/books.h"
 
+#define TELLS_MOST 256 /* in a tick: each reads memory of the process, and runs a program */
+#define BEFORE_MOST 16 /* tries in vain; then each eighth tick */
 #define TELL_TICKS 16 /* until the kernel side is asked again to take in a pool for which it had no room */
 #define BEFORE_TRIES 16
 
@@ -43,6 +45,8 @@ struct paged_pool {
 	bool is_torn;
 	bool has_lied;
 	bool has_handle; /* what follows was read */
+	uint64_t unwaited; /* acquires of before we came, whose waits nobody has */
+	unsigned int before_tries; /* in vain */
 	uint64_t in_use_at, open_at; /* the pool author's own counts; 0 = none */
 	int64_t before_total, before_candidate; /* UNKNOWN */
 	unsigned int told_ticks; /* since the kernel side was told */
@@ -214,6 +218,9 @@ static void pool_take(struct paged_pools *t, struct paged_pool *pool, struct pag
 				    : 0;
 
 	t->n_unlisted += s->counts.leases_unlisted + s->counts.waits_unlisted - unlisted;
+	if (pool->serial != s->serial && (int64_t)s->counts.since_ns + PAGE_SLACK_NS < g->met_ns &&
+	    !g->read_ns)
+		pool->unwaited += s->counts.leases_begun + s->counts.odd_acquire + s->counts.unheld;
 	hold_keep(pool, s);
 	pool->of = g;
 	pool->place = (uint32_t)(s - g->page.slot);
@@ -233,12 +240,11 @@ static int by_serial(const void *a, const void *b)
 }
 
 /* It was over before we came, or what it was of is forgotten already. */
-static bool is_of_old(const struct paged_pools *t, const struct paged_source *g,
-		      const struct page_slot *s)
+static bool is_of_old(const struct paged_source *g, const struct page_slot *s)
 {
 	int64_t closed_ns = (int64_t)s->counts.closed_ns;
 
-	return closed_ns && (closed_ns < g->met_ns || closed_ns < t->former_tick_ns);
+	return closed_ns && (closed_ns < g->met_ns || closed_ns < g->former_read_ns);
 }
 
 /* A later beginning; in another root only when counting in this one is over, or two that have the same pool would be added up again and again. */
@@ -267,7 +273,7 @@ static void take_slot(struct paged_pools *t, struct paged_source *g, const struc
 	struct ps_pool_key key = { .pool = s->handle, .proc = *proc };
 	struct paged_pool *pool = pool_find(t, &key);
 
-	if (!pool && is_of_old(t, g, s))
+	if (!pool && is_of_old(g, s))
 		return;
 	if (!has_counted(&s->counts) && (!pool || pool->serial != s->serial))
 		return;
@@ -275,10 +281,21 @@ static void take_slot(struct paged_pools *t, struct paged_source *g, const struc
 		pool = pool_get(t, &key);
 	if (!pool)
 		return;
-	if (pool->of == g && pool->serial == s->serial)
+	if (pool->serial == s->serial && pool->of == g &&
+	    pool->place != (uint32_t)(s - g->page.slot))
+		pool->has_lied = true; /* two that say that they are the same */
+	else if (pool->serial == s->serial &&
+		 (pool->of == g || (!pool->of && pool->counts.since_ns == s->counts.since_ns)))
 		pool_take(t, pool, g, s);
 	else if (is_later(pool, g, s) && pool_rebase(pool, s))
 		pool_take(t, pool, g, s);
+}
+
+void paged_pools_leave(struct paged_pools *t, const struct paged_source *from)
+{
+	for (struct paged_pool *pool = t->table; pool; pool = pool->hh.next)
+		if (pool->of == from)
+			pool->of = NULL;
 }
 
 /* In the order of their beginnings, so that a pool that began anew twice since the last tick has all of it. */
@@ -287,6 +304,9 @@ void paged_pools_take(struct paged_pools *t, struct paged_source *g, const struc
 	AUTO_FREE const struct page_slot **list = malloc((g->page.n_slots + 1) * sizeof(*list));
 	size_t n = 0;
 
+	if (g->generation != g->page.generation)
+		paged_pools_leave(t, g);
+	g->generation = g->page.generation;
 	for (size_t i = 0; list && i < g->page.n_slots; i++)
 		if (g->page.slot[i].serial && g->page.slot[i].read_ns)
 			list[n++] = &g->page.slot[i];
@@ -294,16 +314,11 @@ void paged_pools_take(struct paged_pools *t, struct paged_source *g, const struc
 		qsort(list, n, sizeof(*list), by_serial);
 	for (size_t i = 0; i < n; i++)
 		take_slot(t, g, proc, list[i]);
+	g->former_read_ns = g->read_ns;
+	g->read_ns = t->tick_ns;
 }
 
 /* ---- from tick to tick --------------------------------------------------------------------------------------------------- */
-
-void paged_pools_leave(struct paged_pools *t, const struct paged_source *from)
-{
-	for (struct paged_pool *pool = t->table; pool; pool = pool->hh.next)
-		if (pool->of == from)
-			pool->of = NULL;
-}
 
 /* Forgets what the kernel side has forgotten. What was not read in this tick stays as it was. */
 void paged_pools_begin(struct paged_pools *t, int64_t now_ns)
@@ -360,13 +375,15 @@ static void found_of(struct paged_pool *pool, struct ps_page_found *ret)
 void paged_pools_tell(struct paged_pools *t,
 		      void (*tell)(void *context, const struct ps_page_found *found), void *context)
 {
+	unsigned int n_told = 0;
+
 	for (struct paged_pool *pool = t->table; pool; pool = pool->hh.next) {
 		struct ps_page_found found;
 		bool is_wanted = pool->is_there && !pool->is_fed && !pool->counts.closed_ns &&
 				 pool->told_ticks++ >= TELL_TICKS;
 
 		pool->is_fed = false; /* until it is merged in this tick */
-		if (!is_wanted)
+		if (!is_wanted || n_told++ >= TELLS_MOST)
 			continue;
 		found_of(pool, &found);
 		tell(context, &found);
@@ -418,7 +435,8 @@ static void learn_before(struct paged_pool *pool)
 	}
 	if (!pool->has_handle)
 		read_handle(pool, &handle);
-	if (!pool->in_use_at || !pool->of || c->closed_ns)
+	if (!pool->in_use_at || !pool->of || c->closed_ns ||
+	    (pool->before_tries++ >= BEFORE_MOST && pool->before_tries % 8))
 		return;
 	out = counted_in_use(pool);
 	if (out == UNKNOWN || out < 0 || out > c->before_most)
@@ -455,10 +473,19 @@ static void tell_waits(struct paged_pool *pool, struct ps_pool *books)
 {
 	int64_t n_between = ps_waiting(books) - (int64_t)pool->counts.n_waiting;
 
+	books->wait_ends += pool->unwaited;
 	if (n_between > 0)
 		books->wait_ends += (uint64_t)n_between;
 	pool->has_new_holds |= pool->was_between; /* their waits are in the histogram now, and the counts may be as before */
 	pool->was_between = n_between > 0;
+}
+
+void paged_pools_keep(struct paged_pools *t, const struct ps_pool_key *key)
+{
+	struct paged_pool *pool = pool_find(t, key);
+
+	if (pool)
+		pool->is_fed = true;
 }
 
 bool paged_pools_pass(struct paged_pools *t, const struct ps_pool_key *key)
@@ -489,12 +516,14 @@ enum paged_answer paged_pools_merge(struct paged_pools *t, const struct ps_pool_
 		return PAGED_UNREAD;
 	c = &pool->counts;
 	pool->is_fed = true;
-	if (!c->closed_ns && (!pool->is_there || pool->is_torn))
+	if (!c->closed_ns && (!pool->is_there || pool->is_torn || !pool->of || !pool->of->is_read))
 		return PAGED_AS_BEFORE;
 	if (pool->base)
 		books_add(books, &pool->base->books);
 	paged_add(books, c);
 	books->flags |= PS_POOL_PAGED | (pool->has_lied ? PS_POOL_PAGE_LIES : 0u);
+	if (c->closed_ns)
+		books->wait_ends += pool->unwaited;
 	if (c->closed_ns)
 		return PAGED_MERGED; /* what is now, if anything, is with the kernel side */
 	tell_waits(pool, books);
@@ -572,6 +601,6 @@ static void feed_leases(struct paged_pools *t, struct model *m, const struct pag
 void paged_pools_feed_leases(struct paged_pools *t, struct model *m)
 {
 	for (const struct paged_pool *pool = t->table; pool; pool = pool->hh.next)
-		if (pool->is_fed && pool->of && !pool->counts.closed_ns)
+		if (pool->is_fed && pool->of && pool->of->is_read && !pool->counts.closed_ns)
 			feed_leases(t, m, pool);
 }

@@ -17,6 +17,8 @@
 struct paged_source {
 	struct page page;
 	int64_t met_ns;	/* it was read first; what had been closed before is not told */
+	int64_t read_ns, former_read_ns;	/* its slots were taken last, and before that; 0 = not yet */
+	uint32_t generation;	/* of the page, then */
 	bool is_read;	/* in this tick */
 	struct threads_of threads;
 };
@@ -56,6 +58,8 @@ void paged_pools_merge_holds(struct paged_pools *t, const struct ps_pool_key *ke
 			     struct ps_hists *hists);
 /* The leases of all pools that were merged in this tick, into the model. */
 void paged_pools_feed_leases(struct paged_pools *t, struct model *m);
+/* The kernel side has it, and nothing could be said of it in this tick. */
+void paged_pools_keep(struct paged_pools *t, const struct ps_pool_key *key);
 /* Nothing is new in its page, or it has none: then it need not be merged in this tick. */
 bool paged_pools_pass(struct paged_pools *t, const struct ps_pool_key *key);
 /* It has numbers here, be it of a beginning that is over: to be merged. */

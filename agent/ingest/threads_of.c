@@ -63,6 +63,14 @@ static void cleanup_dir(DIR **d)
 		closedir(*d);
 }
 
+static int by_inside(const void *a, const void *b)
+{
+	uint32_t x = ((const struct thread_numbers *)a)->inside,
+		 y = ((const struct thread_numbers *)b)->inside;
+
+	return (x > y) - (x < y);
+}
+
 static void read_all(struct threads_of *t, uint32_t pid)
 {
 	CLEANUP(cleanup_dir) DIR *task = NULL;
@@ -80,14 +88,17 @@ static void read_all(struct threads_of *t, uint32_t pid)
 		if (isdigit((unsigned char)e->d_name[0]) &&
 		    read_numbers(dirfd(task), e->d_name, &t->list[t->n]))
 			t->n++;
+	if (t->n)
+		qsort(t->list, t->n, sizeof(*t->list), by_inside);
 }
 
 static uint32_t find(const struct threads_of *t, uint32_t tid)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (t->list[i].inside == tid)
-			return t->list[i].outside;
-	return 0;
+	struct thread_numbers key = { .inside = tid };
+	const struct thread_numbers *found =
+		t->n ? bsearch(&key, t->list, t->n, sizeof(key), by_inside) : NULL;
+
+	return found ? found->outside : 0;
 }
 
 uint32_t threads_of_find(struct threads_of *t, uint32_t pid, uint32_t tid, int64_t now_ns)

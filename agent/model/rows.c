@@ -60,7 +60,7 @@ static int refs_rows(const struct refs *r, int64_t now_ns, uint32_t tgid, struct
 	for (size_t i = 0; i < r->n; i++) {
 		rows[i].since_ns = rows[i].age_ns;
 		rows[i].age_ns = now_ns > rows[i].age_ns ? now_ns - rows[i].age_ns : 0;
-		if (name)
+		if (name && rows[i].tid) /* of one that is not known nothing is known, also not that it is gone */
 			name(context, tgid, rows[i].tid, rows[i].thread, &rows[i].is_thread_gone);
 	}
 	*ret = rows;
