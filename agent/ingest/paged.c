@@ -72,6 +72,7 @@ int paged_new(struct kernel *k, struct targets *t, struct paged **ret)
 		return -ENOMEM;
 	p->kernel = k;
 	p->targets = t;
+	p->pools.begun_ns = page_process_now(NULL);
 	*ret = p;
 	return 0;
 }

@@ -218,8 +218,8 @@ static void pool_take(struct paged_pools *t, struct paged_pool *pool, struct pag
 				    : 0;
 
 	t->n_unlisted += s->counts.leases_unlisted + s->counts.waits_unlisted - unlisted;
-	if (pool->serial != s->serial && (int64_t)s->counts.since_ns + PAGE_SLACK_NS < g->met_ns &&
-	    !g->read_ns)
+	if (pool->serial != s->serial && !g->read_ns &&
+	    (int64_t)s->counts.since_ns + PAGE_SLACK_NS < t->begun_ns)
 		pool->unwaited += s->counts.leases_begun + s->counts.odd_acquire + s->counts.unheld;
 	hold_keep(pool, s);
 	pool->of = g;
