@@ -616,8 +616,10 @@ static bool slot_take(struct page *g, struct page_slot *s, const struct copy *c,
 	bool is_open = c->slot.state == POOLSCOPE_PAGE_OPEN;
 	struct page_counts counts;
 
-	if (c->slot.lost) /* its numbers are off, and it says so: they begin anew in another one, or this is nobody's any more */
+	if (c->slot.lost) { /* its numbers are off, and it says so: they begin anew in another one, or this is nobody's any more */
+		g->n_torn += ++s->n_torn == PAGE_TORN_TICKS;
 		return true;
+	}
 	if (sure == SURE_OF_NOTHING && (!s->read_ns || s->serial != c->slot.serial))
 		return false;
 	counts_of(&c->slot, &counts);
