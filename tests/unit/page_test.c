@@ -843,6 +843,7 @@ static void calls_without_a_pool_are_counted_as_strays(void **state)
 		poolscope_released(&none, 1, 0);
 		poolscope_wait_begin(&none, 0);
 		poolscope_wait_end(&none, 0, POOLSCOPE_OUTCOME_TIMEOUT);
+		poolscope_pool_resize(&none, 3);
 	}
 	assert_int_equal(first->strays - strays, 4);
 	poolscope_pool_create(&none, POOLSCOPE_KIND_LOCK, "n", 1, 0);
@@ -1099,10 +1100,56 @@ static void a_bit_that_is_never_given_back_ends_in_not_counting(void **state)
 	poolscope_acquired(&pool, 2, 0, 0);
 	assert_true(s->lost != 0);
 	assert_int_equal(s->leases_begun, 1);
-	s->lock = POOLSCOPE_PAGE_LOCK_SHARED; /* it comes back after all */
-	poolscope_acquired(&pool, 3, 0, 0);
+	assert_true(pool.slot_ == 0); /* it is given up, so that the next ones do not wait */
+	for (uint64_t i = 0; i < 100; i++)
+		poolscope_acquired(&pool, 100 + i, 0, 0);
 	assert_true(open_slot(&pool).serial > serial);
+	assert_int_equal(open_slot(&pool).leases_begun, 100);
+	s->leases_begun++;
+	poolscope_leave_(s); /* it comes back after all, and harms nobody */
+	poolscope_acquired(&pool, 3, 0, 0);
+	assert_int_equal(open_slot(&pool).leases_begun, 101);
+}
+
+static void a_lock_that_is_never_given_back_ends_in_not_counting(void **state)
+{
+	struct poolscope_page_chunk *first;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	first = POOLSCOPE_CHUNK_(ROOT->first_chunk);
+	first->lock = 1;
+	poolscope_slot_spoil_(&pool, POOLSCOPE_SLOT_(pool.slot_));
+	poolscope_acquired(&pool, 2, 0, 0); /* there is no other slot to be had */
+	poolscope_pool_destroy(&pool);
+	first->lock = 0;
+	create(4);
+	poolscope_acquired(&pool, 3, 0, 0);
 	assert_int_equal(open_slot(&pool).leases_begun, 1);
+}
+
+static void free_memory_that_was_written_over_is_left(void **state)
+{
+	struct poolscope_page_chunk *first;
+	uint64_t a, b, *link;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	first = POOLSCOPE_CHUNK_(ROOT->first_chunk);
+	a = poolscope_table_new_(first, 6, POOLSCOPE_HOLDER_LOG2_);
+	b = poolscope_table_new_(first, 6, POOLSCOPE_HOLDER_LOG2_);
+	assert_true(a && b && a != b);
+	poolscope_table_give_(first, POOLSCOPE_SLOT_(pool.slot_), a, POOLSCOPE_HOLDER_LOG2_);
+	poolscope_table_give_(first, POOLSCOPE_SLOT_(pool.slot_), b, POOLSCOPE_HOLDER_LOG2_);
+	link = (uint64_t *)(uintptr_t)POOLSCOPE_PAGE_TABLE_AT(b);
+	link[0] = 23; /* an item, by a call that came late */
+	assert_true(poolscope_table_new_(first, 6, POOLSCOPE_HOLDER_LOG2_) == b);
+	a = poolscope_table_new_(first, 6, POOLSCOPE_HOLDER_LOG2_); /* not the one at 23 */
+	assert_true(a != 0 && *(uint64_t *)(uintptr_t)POOLSCOPE_PAGE_TABLE_AT(a) == 0);
+	poolscope_table_give_(first, POOLSCOPE_SLOT_(pool.slot_), a, POOLSCOPE_HOLDER_LOG2_);
+	poolscope_table_give_(first, POOLSCOPE_SLOT_(pool.slot_), b, POOLSCOPE_HOLDER_LOG2_);
 }
 
 static void where_the_next_slot_is_refused_none_stays_open(void **state)
@@ -1653,6 +1700,8 @@ int main(void)
 		TEST(threads_without_a_lock_in_a_pool_that_does_not_say_so_do_no_harm),
 		TEST(two_calls_at_once_are_seen_and_the_next_begins_anew),
 		TEST(a_bit_that_is_never_given_back_ends_in_not_counting),
+		TEST(a_lock_that_is_never_given_back_ends_in_not_counting),
+		TEST(free_memory_that_was_written_over_is_left),
 		TEST(where_the_next_slot_is_refused_none_stays_open),
 		TEST(what_a_reader_calls_whole_adds_up),
 		TEST(a_child_has_pages_of_its_own),
