@@ -244,7 +244,7 @@ static bool is_of_old(const struct paged_source *g, const struct page_slot *s)
 {
 	int64_t closed_ns = (int64_t)s->counts.closed_ns;
 
-	return closed_ns && (closed_ns < g->met_ns || closed_ns < g->former_read_ns);
+	return closed_ns && (closed_ns < g->met_ns || closed_ns < g->read_ns);
 }
 
 /* A later beginning; in another root only when counting in this one is over, or two that have the same pool would be added up again and again. */
@@ -314,7 +314,6 @@ void paged_pools_take(struct paged_pools *t, struct paged_source *g, const struc
 		qsort(list, n, sizeof(*list), by_serial);
 	for (size_t i = 0; i < n; i++)
 		take_slot(t, g, proc, list[i]);
-	g->former_read_ns = g->read_ns;
 	g->read_ns = t->tick_ns;
 }
 

@@ -17,7 +17,7 @@
 struct paged_source {
 	struct page page;
 	int64_t met_ns;	/* it was read first; what had been closed before is not told */
-	int64_t read_ns, former_read_ns;	/* its slots were taken last, and before that; 0 = not yet */
+	int64_t read_ns;	/* its slots were taken last; 0 = not yet */
 	uint32_t generation;	/* of the page, then */
 	bool is_read;	/* in this tick */
 	struct threads_of threads;

@@ -821,8 +821,11 @@ POOLSCOPE_BODY_ int poolscope_bit_take_(struct poolscope_pool *pool, struct pool
 		}
 		if (n > POOLSCOPE_SPINS_ + POOLSCOPE_SLEEPS_) {
 			POOLSCOPE_STORE_(&s->lost, 1);
-			__atomic_compare_exchange_n(&pool->slot_, &at, 0, 0, __ATOMIC_RELAXED,
-						    __ATOMIC_RELAXED);
+			if (__atomic_compare_exchange_n(&pool->slot_, &at, 0, 0, __ATOMIC_RELAXED,
+							__ATOMIC_RELAXED)) {
+				POOLSCOPE_STORE_(&s->closed_ns, poolscope_monotonic_());
+				POOLSCOPE_STORE_(&s->state, POOLSCOPE_PAGE_CLOSED);
+			}
 			return 0;
 		}
 		poolscope_sleep_(&s->lock, POOLSCOPE_PAGE_LOCK_SHARED | POOLSCOPE_PAGE_LOCK_TAKEN,
