@@ -897,6 +897,7 @@ static void pools_without_end_find_a_limit_and_its_count(void **state)
 	const struct timespec late = { 0, 150000000 };
 	static struct poolscope_pool many[17500];
 	uint32_t refused = ROOT->n_refused, n = 0;
+	uint32_t given_up = POOLSCOPE_CHUNK_(ROOT->first_chunk)->n_open; /* by tests before */
 
 	(void)state;
 	for (int i = 0; i < 17500; i++) {
@@ -917,7 +918,7 @@ static void pools_without_end_find_a_limit_and_its_count(void **state)
 	watch(1);
 	for (int i = 0; i < 17500; i++)
 		poolscope_pool_destroy(&many[i]);
-	assert_int_equal(POOLSCOPE_CHUNK_(ROOT->first_chunk)->n_open, 1);
+	assert_int_equal(POOLSCOPE_CHUNK_(ROOT->first_chunk)->n_open, given_up + 1);
 }
 
 /* ---- time ------------------------------------------------------------------------------------------------------------ */
