@@ -495,9 +495,10 @@ bool paged_pools_pass(struct paged_pools *t, const struct ps_pool_key *key)
 	if (!pool)
 		return true;
 	if (!pool->serial || !pool->of || !pool->of->is_read || !pool->is_there || pool->is_torn ||
-	    pool->has_new_holds || pool->was_between || pool->counts.closed_ns ||
-	    pool->before_total == UNKNOWN)
+	    pool->has_new_holds || pool->was_between || pool->counts.closed_ns)
 		return false;
+	if (pool->before_total == UNKNOWN && (pool->in_use_at || !pool->has_handle))
+		return false; /* it may be learned */
 	s = &pool->of->page.slot[pool->place];
 	if (s->is_changed || s->serial != pool->serial || s->n_torn)
 		return false;

@@ -216,6 +216,7 @@ struct model_tap {
 	void (*put)(void *context, enum record what, const void *key, const void *value,
 		    const char *text, size_t n_text);
 	void *context;
+	bool (*is_on)(void *context);	/* what is put is kept, in this tick; NULL = always */
 };
 
 /* Copied; NULL = nobody, from now on. */

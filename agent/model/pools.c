@@ -517,7 +517,7 @@ bool model_doubts(const struct model *m, const struct ps_pool_key *key, const st
 
 bool model_is_tapped(const struct model *m)
 {
-	return m->tap.put;
+	return m->tap.put && (!m->tap.is_on || m->tap.is_on(m->tap.context));
 }
 
 void model_each_unfed(struct model *m, void (*each)(void *context, const struct ps_pool_key *key),
@@ -536,7 +536,7 @@ static bool is_quiet(const struct model *m, const struct pool *p)
 	return p->name && p->t_ns && !p->library && !p->is_light && !p->is_waitless &&
 	       !p->is_partial && p->watch.level == LEVEL_FULL && !p->books.is_busy &&
 	       !p->books.destroyed_ns && !pool_before_out(p) && !p->n_torn && !p->drift_ticks &&
-	       !is_asked && !m->tap.put && !model_has_stood(m, &p->key.proc);
+	       !is_asked && !model_has_stood(m, &p->key.proc);
 }
 
 bool model_feed_quiet(struct model *m, const struct ps_pool_key *key, int64_t t_ns)

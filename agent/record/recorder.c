@@ -112,10 +112,15 @@ static int put_piece(void *context, const void *data, size_t n)
 	return block_add(r->deflater, data, n);
 }
 
+static bool tap_is_on(void *context)
+{
+	return recorder_is_on(context);
+}
+
 int recorder_new(struct model *m, const struct recorder_limits *limits, struct recorder **ret)
 {
 	struct recorder *r = calloc(1, sizeof(*r));
-	struct model_tap tap = { .begin = tap_begin, .put = tap_put, .context = r };
+	struct model_tap tap = { .begin = tap_begin, .put = tap_put, .is_on = tap_is_on, .context = r };
 
 	if (!r)
 		return -ENOMEM;

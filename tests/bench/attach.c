@@ -18,6 +18,7 @@
 
 #define SITES_MOST 1000
 #define PERF_SITES 20
+#define ROUNDS_MOST 100
 
 static int compare(const void *a, const void *b)
 {
@@ -51,7 +52,7 @@ static struct kernel *load(bool is_perf)
 static void measure(const struct kernel *k, int fd, const struct attach_site *sites, size_t n,
 		    int n_rounds)
 {
-	double on[n_rounds], off[n_rounds];
+	double on[ROUNDS_MOST], off[ROUNDS_MOST];
 	const char *method = "";
 	struct diag d = { 0 };
 
@@ -104,7 +105,7 @@ int main(int argc, char **argv)
 	size_t n = 0;
 	pid_t pid;
 
-	if (n_rounds < 1 || n_rounds > 1000 || fd < 0) {
+	if (n_rounds < 1 || n_rounds > ROUNDS_MOST || fd < 0) {
 		fprintf(stderr, "usage: attach FILE ROUNDS\n");
 		return 2;
 	}
