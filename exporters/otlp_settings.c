@@ -205,7 +205,7 @@ static int file_word(struct reading *r, const char *key, const char *value,
 	if (*ret >= 0)
 		return 0;
 	return diag_set(r->d, -EINVAL, "%s: expected %s, not %.64s", key,
-			list_words(words, expected, sizeof(expected)), value);
+			list_words(words, expected, sizeof(expected)), *value ? value : "nothing");
 }
 
 static int read_file(struct reading *r, struct otlp_signal_settings *s)

@@ -16,6 +16,8 @@
 
 #include "api/choice.h"
 #include "api/server.h"
+#include "base/cleanup.h"
+#include "base/text.h"
 #include "model/snapshot.h"
 
 /* ---- options --------------------------------------------------------------------------------------------------------------- */
@@ -308,13 +310,20 @@ static void print_command_help(const struct command *c)
 
 /* ---- errors ---------------------------------------------------------------------------------------------------------------- */
 
+/* What is refused is quoted, and may be a stranger's: a word of a file, or its name. Cleaned it is never longer. */
 static void print_error(const struct invocation *in, const char *format, va_list args)
 {
+	AUTO_FREE char *text = NULL, *clean = NULL;
+	int n = vasprintf(&text, format, args);
+
+	if (n < 0)
+		text = NULL;
+	clean = text ? malloc((size_t)n + 1) : NULL;
+	if (clean)
+		text_clean(text, (size_t)n, clean, (size_t)n + 1);
 	fflush(stdout);
-	fprintf(stderr, "poolscope%s%s: ", in->command ? " " : "",
-		in->command ? in->command->name : "");
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	fprintf(stderr, "poolscope%s%s: %s\n", in->command ? " " : "",
+		in->command ? in->command->name : "", clean ? clean : "out of memory");
 }
 
 int command_fail(const struct invocation *in, const char *format, ...)
