@@ -3,9 +3,9 @@
  * budget.h - how closely a target may be watched: a pure function of what watching it cost lately, what it did itself, and the time.
  *
  * The unit is a target, the probes of one source in one file, with all processes that map it: one link stands for all of them, also for those that will begin, so what one of them is
- * spared all are. What counts is the share of watching in the CPU time of those processes together. A share over the budget steps down: at once where it is many times the
- * budget, else when it lasts. Up again goes one level, for a trial, after a pause; each trial that fails makes the pause twice as long, so that a target whose load does not change is
- * tried ever more seldom: 30 s, 1 min, … 1 h. A trial that fails costs one reading.
+ * spared all are. What counts is what watching takes beside what it may: a share of the CPU time of those processes together, or a floor, whichever is more. Over that it steps down: at once where
+ * it is many times as much, else when it lasts, for one reading may be of caches that were cold or of a machine that was busy. Up again goes one level, for a trial, after a pause; each
+ * trial that fails makes the pause twice as long, so that a target whose load does not change is tried ever more seldom: 30 s, 1 min, … 1 h. A trial that is far over costs one reading.
  *
  * At LEVEL_SAMPLED all probes are on for a window, one second, of a period; the period is as long as it must be for the mean to be within the budget. Where that would be over
  * BUDGET_PERIOD_MAX_NS it is no sample any more, and the level is the next one.
@@ -27,8 +27,8 @@
 #define BUDGET_PAUSE_MAX_NS 3600000000000ll
 #define BUDGET_TRIAL_NS 10000000000ll	/* so long a level must do, to be more than a trial */
 #define BUDGET_LASTS 3		/* readings in a row over the budget that step down */
-#define BUDGET_AT_ONCE 5.0	/* times the budget: one reading does */
-#define BUDGET_ROOM 0.7		/* of the budget: what goes up must be below */
+#define BUDGET_AT_ONCE 5.0	/* times what it may take: one reading does */
+#define BUDGET_ROOM 0.7		/* of what it may take: what goes up must be below */
 
 struct budget_rules {
 	double share;		/* of the target's CPU time; 0 = there is no budget */
@@ -69,7 +69,7 @@ double budget_share(const struct budget_reading *r);
 
 /*
  * Takes a reading, and says by true that level or is_on have changed, which is the caller's to bring about. While is_trial readings may be of less than a tick: of those only
- * what is far over the budget counts.
+ * what is far over counts.
  */
 bool budget_tick(struct budget *b, const struct budget_rules *rules,
 		 const struct budget_reading *r);
@@ -87,6 +87,24 @@ static inline bool budget_has_slow(const struct budget *b)
 {
 	return b->level <= LEVEL_SLOW_PATH || (b->level == LEVEL_SAMPLED && b->is_on);
 }
+
+/* ---- what a hit costs ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * What our program takes in a hit of a probe, by the few hits that are timed. Whatever else the machine does in such a hit only adds to it: an interrupt, another guest's turn of the
+ * CPU, and of the first hits caches that are cold. So the less of the last two readings counts, each by those that were timed since the one before. Begins as zeros.
+ */
+struct budget_hit {
+	uint64_t n, ns;	/* timed so far, and what they took */
+	uint64_t n_readings;	/* in which there were any */
+	double latest_ns, former_ns;	/* of one hit, by the last of those, and the one before */
+};
+
+/* n, ns: as in the struct, and never less than before. */
+void budget_hit_feed(struct budget_hit *h, uint64_t n, uint64_t ns);
+
+/* ns of one hit; 0 while none was timed. */
+double budget_hit_ns(const struct budget_hit *h);
 
 /* ---- the agent's own ------------------------------------------------------------------------------------------------------ */
 
