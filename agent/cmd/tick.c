@@ -154,10 +154,10 @@ static void tell_manager(struct agent *a)
 	notify_alive();
 }
 
-/* CPU time of the whole process, what it answered since the last tick too. The first ticks are those of attaching, and say nothing. */
+/* CPU time of the whole process, but for what it took to answer who asked. The first ticks are those of attaching, and say nothing. */
 static void keep_own_budget(struct agent *a, int64_t now_ns)
 {
-	int64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	int64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - a->answering_cpu_ns;
 
 	if (a->ticks > OWN_BUDGET_TICKS && a->last_tick_ns)
 		budget_agent_tick(&a->own_budget, agent_budget_share(a),
