@@ -150,6 +150,8 @@ static void step_up(struct budget *b, enum level to, int64_t now_ns)
 static bool tick_steady(struct budget *b, const struct budget_rules *rules,
 			const struct budget_reading *r, double share)
 {
+	if (r->long_ns < SHORT_NS && !is_far_over(rules, r))
+		return false;
 	if (!is_over(rules, r)) {
 		b->n_over = 0;
 		if (b->is_trial && r->t_ns - b->since_ns >= BUDGET_TRIAL_NS)

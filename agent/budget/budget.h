@@ -68,8 +68,8 @@ void budget_begin(struct budget *b);
 double budget_share(const struct budget_reading *r);
 
 /*
- * Takes a reading, and says by true that level or is_on have changed, which is the caller's to bring about. While is_trial readings may be of less than a tick: of those only
- * what is far over counts.
+ * Takes a reading, and says by true that level or is_on have changed, which is the caller's to bring about. Readings may be of less than a second: of those only what is far over
+ * counts.
  */
 bool budget_tick(struct budget *b, const struct budget_rules *rules,
 		 const struct budget_reading *r);

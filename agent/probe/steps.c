@@ -361,11 +361,15 @@ static bool is_near(const struct steps *s, double cpus)
 
 static bool wants_reading(const struct steps *s, const struct step *step)
 {
-	if (!s->is_hurried)
+	int64_t ago_ns = s->now_ns - step->read_ns;
+
+	if (!s->is_hurried || step->is_pending)
 		return true;
-	return step->is_pending || (step->budget.is_trial && step->budget.level != LEVEL_SAMPLED &&
-				    s->now_ns - step->budget.since_ns < BUDGET_WINDOW_NS &&
-				    s->now_ns - step->read_ns >= SHORTEST_NS);
+	if (step->budget.level == LEVEL_SAMPLED)
+		return false;
+	return ago_ns >= BUDGET_WINDOW_NS ||
+	       (step->budget.is_trial && ago_ns >= SHORTEST_NS &&
+		s->now_ns - step->budget.since_ns < BUDGET_WINDOW_NS);
 }
 
 static void take_reading(struct steps *s, struct step *step, struct target *g,
@@ -452,12 +456,12 @@ void steps_hurry(struct steps *s, int64_t now_ns)
 {
 	bool is_any = false;
 
-	for (const struct step *step = s->list; step && !is_any; step = step->hh.next)
-		is_any = step->is_pending || step->budget.is_trial;
-	if (!is_any)
-		return;
 	s->now_ns = now_ns;
 	s->is_hurried = true;
+	for (const struct step *step = s->list; step && !is_any; step = step->hh.next)
+		is_any = wants_reading(s, step);
+	if (!is_any)
+		return;
 	targets_each(s->targets, each_target, s);
 	for (struct step *step = s->list; step; step = step->hh.next)
 		step->is_there = false;

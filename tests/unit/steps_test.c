@@ -298,6 +298,31 @@ static void after_some_seconds_of_little_it_takes_one_reading(void **state)
 	steps_free(s);
 }
 
+/* The agent's own budget may have made its ticks longer. */
+static void between_long_ticks_it_is_looked_at_each_second(void **state)
+{
+	struct steps *s = begin();
+
+	(void)state;
+	world.main.hot_hits_s = 1000;
+	ticks(s, 15);
+	world.main.hot_hits_s = 500000;
+	hurry(s, 9);
+	assert_said("");
+	hurry(s, 1);
+	assert_said("off-hot");
+	hurry(s, 40);
+	assert_said("");
+	world.now_ns += S / 10 - S; /* a tick 0.1 s after the last look */
+	ticks(s, 1);
+	assert_said("");
+	hurry(s, 260);
+	assert_said("on-hot restart arm-hot");
+	hurry(s, 3);
+	assert_said("off-hot");
+	steps_free(s);
+}
+
 static void a_trial_puts_on_then_restarts_the_books_then_counts_and_fails_in_a_moment(void **state)
 {
 	struct steps *s = begin();
@@ -482,6 +507,7 @@ int main(void)
 		cmocka_unit_test(a_storm_loses_its_hot_probes_with_the_second_reading),
 		cmocka_unit_test(hits_that_still_come_do_not_step_it_down_once_more),
 		cmocka_unit_test(after_some_seconds_of_little_it_takes_one_reading),
+		cmocka_unit_test(between_long_ticks_it_is_looked_at_each_second),
 		cmocka_unit_test(
 			a_trial_puts_on_then_restarts_the_books_then_counts_and_fails_in_a_moment),
 		cmocka_unit_test(functions_that_were_learned_go_with_their_target),
