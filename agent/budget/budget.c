@@ -280,19 +280,23 @@ double budget_hit_ns(const struct budget_hit *h)
 
 /* ---- the agent's own ------------------------------------------------------------------------------------------------------ */
 
-bool budget_agent_tick(struct budget_agent *b, double share, double cpu_s, double long_s)
+bool budget_agent_tick(struct budget_agent *b, double share, double tick_cpu_s, double other_cpu_s,
+		       double long_s)
 {
 	unsigned int before = b->tick_s;
-	double wanted;
+	double left, wanted;
 
 	if (!b->tick_s)
 		before = b->tick_s = 1;
-	b->share = long_s > 0 ? cpu_s / long_s : NAN;
+	b->share = long_s > 0 ? (tick_cpu_s + other_cpu_s) / long_s : NAN;
 	if (!(share > 0)) {
 		b->tick_s = 1;
 		return before != 1;
 	}
-	wanted = cpu_s / share; /* nearly all of it is the tick's, however long it was to that */
+	if (!(long_s > 0))
+		return false;
+	left = fmax(share - other_cpu_s / long_s, share * BUDGET_TICKS_LEAST);
+	wanted = tick_cpu_s / left; /* a tick costs what it costs, however long it was to that */
 	b->n_over = wanted > b->tick_s ? b->n_over + 1 : 0;
 	b->n_calm = wanted <= BUDGET_ROOM * (b->tick_s - 1) ? b->n_calm + 1 : 0;
 	if (b->n_over >= BUDGET_LASTS)

@@ -109,11 +109,13 @@ double budget_hit_ns(const struct budget_hit *h);
 /* ---- the agent's own ------------------------------------------------------------------------------------------------------ */
 
 /*
- * How many seconds there are between two ticks, 1 to BUDGET_TICK_MAX_S: as many as make the agent's CPU time `share` of one CPU. Slower at once, faster by one at a time when it would be well
- * within for a while. Nothing but the age of what is told depends on the length of a tick.
+ * How many seconds there are between two ticks, 1 to BUDGET_TICK_MAX_S: as many as make the agent's CPU time `share` of one CPU, as far as that is the ticks'. What else it does, to answer who asks and to look at
+ * processes that begin, is no less with longer ticks, and who looks would only see less: so ticks have what that leaves of the share, and BUDGET_TICKS_LEAST of it anyway. Slower when it
+ * lasts, faster by one at a time when it would be well within for a while. Nothing but the age of what is told depends on the length of a tick.
  */
 #define BUDGET_TICK_MAX_S 5
 #define BUDGET_CALM_TICKS 30
+#define BUDGET_TICKS_LEAST 0.5
 
 struct budget_agent {
 	unsigned int tick_s;	/* 0 = has not begun: 1 */
@@ -122,7 +124,8 @@ struct budget_agent {
 	double share;		/* of a CPU, in the last tick; NaN = not known */
 };
 
-/* cpu_s: CPU time of the agent in the last long_s seconds. True: tick_s has changed. share 0 = no budget. */
-bool budget_agent_tick(struct budget_agent *b, double share, double cpu_s, double long_s);
+/* CPU time of the agent in the last long_s seconds: of the one tick in it, and all other. True: tick_s has changed. share 0 = no budget. */
+bool budget_agent_tick(struct budget_agent *b, double share, double tick_cpu_s, double other_cpu_s,
+		       double long_s);
 
 #endif

