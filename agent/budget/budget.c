@@ -28,19 +28,24 @@ double budget_share(const struct budget_reading *r)
 	return watching < all ? watching / all : 1;
 }
 
-static bool is_over(const struct budget_rules *rules, const struct budget_reading *r, double share)
+/* CPU time that watching may take in a reading. */
+static double allowed_s(const struct budget_rules *rules, const struct budget_reading *r)
 {
-	double least = rules->share * (r->long_ns < SHORT_NS ? BUDGET_AT_ONCE : 1);
+	double long_s = (double)r->long_ns / 1e9, all = r->cpu_s >= 0 ? r->cpu_s : long_s;
 
-	return (r->hot_s + r->slow_s) * 1e9 > rules->floor * (double)r->long_ns && share > least;
+	return fmax(rules->share * all, rules->floor * long_s);
 }
 
-/* The part of a reading that would be left without the hot probes. */
-static double slow_share(const struct budget_reading *r, double share)
+static bool is_far_over(const struct budget_rules *rules, const struct budget_reading *r)
 {
-	double watching = r->hot_s + r->slow_s;
+	return r->hot_s + r->slow_s > BUDGET_AT_ONCE * allowed_s(rules, r);
+}
 
-	return watching > 0 ? share * r->slow_s / watching : 0;
+static bool is_over(const struct budget_rules *rules, const struct budget_reading *r)
+{
+	if (r->long_ns < SHORT_NS)
+		return is_far_over(rules, r);
+	return r->hot_s + r->slow_s > allowed_s(rules, r);
 }
 
 /* ---- steps ---------------------------------------------------------------------------------------------------------------- */
@@ -102,7 +107,7 @@ static void step_down(struct budget *b, const struct budget_rules *rules,
 		      const struct budget_reading *r, double share)
 {
 	double worst = fmax(share, isnan(b->cause) ? 0 : b->cause);
-	bool was_trial = b->is_trial, fits = slow_share(r, share) <= rules->share;
+	bool was_trial = b->is_trial, fits = r->slow_s <= allowed_s(rules, r);
 
 	switch (b->level) {
 	case LEVEL_FULL:
@@ -145,7 +150,9 @@ static void step_up(struct budget *b, enum level to, int64_t now_ns)
 static bool tick_steady(struct budget *b, const struct budget_rules *rules,
 			const struct budget_reading *r, double share)
 {
-	if (!is_over(rules, r, share)) {
+	if (r->long_ns < SHORT_NS && !is_far_over(rules, r))
+		return false;
+	if (!is_over(rules, r)) {
 		b->n_over = 0;
 		if (b->is_trial && r->t_ns - b->since_ns >= BUDGET_TRIAL_NS)
 			b->is_trial = false;
@@ -155,7 +162,7 @@ static bool tick_steady(struct budget *b, const struct budget_rules *rules,
 		return true;
 	}
 	b->n_over++;
-	if (!b->is_trial && share <= BUDGET_AT_ONCE * rules->share && b->n_over < BUDGET_LASTS)
+	if (!is_far_over(rules, r) && b->n_over < BUDGET_LASTS)
 		return false;
 	step_down(b, rules, r, share);
 	return true;
@@ -165,7 +172,7 @@ static bool tick_steady(struct budget *b, const struct budget_rules *rules,
 static bool end_window(struct budget *b, const struct budget_rules *rules,
 		       const struct budget_reading *r, double share)
 {
-	bool is_cheap = !is_over(rules, r, share) || share <= BUDGET_ROOM * rules->share;
+	bool is_cheap = !is_over(rules, r);
 	int64_t period_ns = is_cheap ? BUDGET_PERIOD_MIN_NS : period_of(rules, share, r->long_ns);
 
 	if (!period_ns) {
@@ -177,7 +184,7 @@ static bool end_window(struct budget *b, const struct budget_rules *rules,
 		return true;
 	}
 	if (r->t_ns >= b->try_ns && r->has_slow && r->slow_s > 0 &&
-	    slow_share(r, share) <= BUDGET_ROOM * rules->share) {
+	    r->slow_s <= BUDGET_ROOM * allowed_s(rules, r)) {
 		step_up(b, LEVEL_SLOW_PATH, r->t_ns);
 		return true;
 	}
@@ -202,7 +209,8 @@ static bool tick_sampled(struct budget *b, const struct budget_rules *rules,
 static bool tick_fields(struct budget *b, const struct budget_rules *rules,
 			const struct budget_reading *r, double share)
 {
-	if (is_over(rules, r, share) && ++b->n_over >= BUDGET_LASTS) {
+	b->n_over = is_over(rules, r) ? b->n_over + 1 : 0;
+	if (b->n_over >= BUDGET_LASTS) {
 		step_down(b, rules, r, share);
 		return true;
 	}
@@ -252,21 +260,43 @@ void budget_refuse(struct budget *b, enum level level, int64_t now_ns)
 	b->n_down++;
 }
 
+/* ---- what a hit costs ----------------------------------------------------------------------------------------------------- */
+
+void budget_hit_feed(struct budget_hit *h, uint64_t n, uint64_t ns)
+{
+	if (n <= h->n)
+		return;
+	h->former_ns = h->latest_ns;
+	h->latest_ns = ns > h->ns ? (double)(ns - h->ns) / (double)(n - h->n) : 0;
+	h->n = n;
+	h->ns = ns;
+	h->n_readings++;
+}
+
+double budget_hit_ns(const struct budget_hit *h)
+{
+	return h->n_readings > 1 ? fmin(h->latest_ns, h->former_ns) : h->latest_ns;
+}
+
 /* ---- the agent's own ------------------------------------------------------------------------------------------------------ */
 
-bool budget_agent_tick(struct budget_agent *b, double share, double cpu_s, double long_s)
+bool budget_agent_tick(struct budget_agent *b, double share, double tick_cpu_s, double other_cpu_s,
+		       double long_s)
 {
 	unsigned int before = b->tick_s;
-	double wanted;
+	double left, wanted;
 
 	if (!b->tick_s)
 		before = b->tick_s = 1;
-	b->share = long_s > 0 ? cpu_s / long_s : NAN;
+	b->share = long_s > 0 ? (tick_cpu_s + other_cpu_s) / long_s : NAN;
 	if (!(share > 0)) {
 		b->tick_s = 1;
 		return before != 1;
 	}
-	wanted = cpu_s / share; /* nearly all of it is the tick's, however long it was to that */
+	if (!(long_s > 0))
+		return false;
+	left = fmax(share - other_cpu_s / long_s, share * BUDGET_TICKS_LEAST);
+	wanted = tick_cpu_s / left; /* a tick costs what it costs, however long it was to that */
 	b->n_over = wanted > b->tick_s ? b->n_over + 1 : 0;
 	b->n_calm = wanted <= BUDGET_ROOM * (b->tick_s - 1) ? b->n_calm + 1 : 0;
 	if (b->n_over >= BUDGET_LASTS)

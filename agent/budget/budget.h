@@ -3,9 +3,9 @@
  * budget.h - how closely a target may be watched: a pure function of what watching it cost lately, what it did itself, and the time.
  *
  * The unit is a target, the probes of one source in one file, with all processes that map it: one link stands for all of them, also for those that will begin, so what one of them is
- * spared all are. What counts is the share of watching in the CPU time of those processes together. A share over the budget steps down: at once where it is many times the
- * budget, else when it lasts. Up again goes one level, for a trial, after a pause; each trial that fails makes the pause twice as long, so that a target whose load does not change is
- * tried ever more seldom: 30 s, 1 min, … 1 h. A trial that fails costs one reading.
+ * spared all are. What counts is what watching takes beside what it may: a share of the CPU time of those processes together, or a floor, whichever is more. Over that it steps down: at once where
+ * it is many times as much, else when it lasts, for one reading may be of caches that were cold or of a machine that was busy. Up again goes one level, for a trial, after a pause; each
+ * trial that fails makes the pause twice as long, so that a target whose load does not change is tried ever more seldom: 30 s, 1 min, … 1 h. A trial that is far over costs one reading.
  *
  * At LEVEL_SAMPLED all probes are on for a window, one second, of a period; the period is as long as it must be for the mean to be within the budget. Where that would be over
  * BUDGET_PERIOD_MAX_NS it is no sample any more, and the level is the next one.
@@ -27,8 +27,8 @@
 #define BUDGET_PAUSE_MAX_NS 3600000000000ll
 #define BUDGET_TRIAL_NS 10000000000ll	/* so long a level must do, to be more than a trial */
 #define BUDGET_LASTS 3		/* readings in a row over the budget that step down */
-#define BUDGET_AT_ONCE 5.0	/* times the budget: one reading does */
-#define BUDGET_ROOM 0.7		/* of the budget: what goes up must be below */
+#define BUDGET_AT_ONCE 5.0	/* times what it may take: one reading does */
+#define BUDGET_ROOM 0.7		/* of what it may take: what goes up must be below */
 
 struct budget_rules {
 	double share;		/* of the target's CPU time; 0 = there is no budget */
@@ -68,8 +68,8 @@ void budget_begin(struct budget *b);
 double budget_share(const struct budget_reading *r);
 
 /*
- * Takes a reading, and says by true that level or is_on have changed, which is the caller's to bring about. While is_trial readings may be of less than a tick: of those only
- * what is far over the budget counts.
+ * Takes a reading, and says by true that level or is_on have changed, which is the caller's to bring about. Readings may be of less than a second: of those only what is far over
+ * counts.
  */
 bool budget_tick(struct budget *b, const struct budget_rules *rules,
 		 const struct budget_reading *r);
@@ -88,14 +88,34 @@ static inline bool budget_has_slow(const struct budget *b)
 	return b->level <= LEVEL_SLOW_PATH || (b->level == LEVEL_SAMPLED && b->is_on);
 }
 
+/* ---- what a hit costs ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * What our program takes in a hit of a probe, by the few hits that are timed. Whatever else the machine does in such a hit only adds to it: an interrupt, another guest's turn of the
+ * CPU, and of the first hits caches that are cold. So the less of the last two readings counts, each by those that were timed since the one before. Begins as zeros.
+ */
+struct budget_hit {
+	uint64_t n, ns;	/* timed so far, and what they took */
+	uint64_t n_readings;	/* in which there were any */
+	double latest_ns, former_ns;	/* of one hit, by the last of those, and the one before */
+};
+
+/* n, ns: as in the struct, and never less than before. */
+void budget_hit_feed(struct budget_hit *h, uint64_t n, uint64_t ns);
+
+/* ns of one hit; 0 while none was timed. */
+double budget_hit_ns(const struct budget_hit *h);
+
 /* ---- the agent's own ------------------------------------------------------------------------------------------------------ */
 
 /*
- * How many seconds there are between two ticks, 1 to BUDGET_TICK_MAX_S: as many as make the agent's CPU time `share` of one CPU. Slower at once, faster by one at a time when it would be well
- * within for a while. Nothing but the age of what is told depends on the length of a tick.
+ * How many seconds there are between two ticks, 1 to BUDGET_TICK_MAX_S: as many as make the agent's CPU time `share` of one CPU, as far as that is the ticks'. What else it does, to answer who asks and to look at
+ * processes that begin, is no less with longer ticks, and who looks would only see less: so ticks have what that leaves of the share, and BUDGET_TICKS_LEAST of it anyway. Slower when it
+ * lasts, faster by one at a time when it would be well within for a while. Nothing but the age of what is told depends on the length of a tick.
  */
 #define BUDGET_TICK_MAX_S 5
 #define BUDGET_CALM_TICKS 30
+#define BUDGET_TICKS_LEAST 0.5
 
 struct budget_agent {
 	unsigned int tick_s;	/* 0 = has not begun: 1 */
@@ -104,7 +124,8 @@ struct budget_agent {
 	double share;		/* of a CPU, in the last tick; NaN = not known */
 };
 
-/* cpu_s: CPU time of the agent in the last long_s seconds. True: tick_s has changed. share 0 = no budget. */
-bool budget_agent_tick(struct budget_agent *b, double share, double cpu_s, double long_s);
+/* CPU time of the agent in the last long_s seconds: of the one tick in it, and all other. True: tick_s has changed. share 0 = no budget. */
+bool budget_agent_tick(struct budget_agent *b, double share, double tick_cpu_s, double other_cpu_s,
+		       double long_s);
 
 #endif

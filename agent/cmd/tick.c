@@ -154,14 +154,15 @@ static void tell_manager(struct agent *a)
 	notify_alive();
 }
 
-/* CPU time of the whole process, what it answered since the last tick too. The first ticks are those of attaching, and say nothing. */
-static void keep_own_budget(struct agent *a, int64_t now_ns)
+/* CPU time of this tick, and of the whole process since the last one. The first ticks are those of attaching, and say nothing. */
+static void keep_own_budget(struct agent *a, int64_t now_ns, int64_t tick_cpu_ns)
 {
-	int64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	int64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
+		other_ns = cpu_ns - a->own_cpu_ns - tick_cpu_ns;
 
 	if (a->ticks > OWN_BUDGET_TICKS && a->last_tick_ns)
-		budget_agent_tick(&a->own_budget, agent_budget_share(a),
-				  (double)(cpu_ns - a->own_cpu_ns) / 1e9,
+		budget_agent_tick(&a->own_budget, agent_budget_share(a), (double)tick_cpu_ns / 1e9,
+				  (double)(other_ns > 0 ? other_ns : 0) / 1e9,
 				  (double)(now_ns - a->last_tick_ns) / 1e9);
 	a->own_cpu_ns = cpu_ns;
 }
@@ -196,7 +197,7 @@ void agent_tick(struct agent *a)
 		findings_log(s);
 	if (a->ticks % PAGES_TICKS == PAGES_FIRST)
 		pages_give_back();
-	keep_own_budget(a, now_ns);
+	keep_own_budget(a, now_ns, clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns);
 	a->last_tick_ns = now_ns;
 	a->tick_s = (double)(clock_ns(CLOCK_MONOTONIC) - now_ns) / 1e9;
 	cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;

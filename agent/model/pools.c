@@ -87,12 +87,13 @@ static void pool_count_anew(struct pool *p)
 
 /*
  * Its books have begun anew, since it was not watched for a while: the same pool, and what it counted before stays behind for who sums pools by name, as that of one
- * that is gone. A pool of which nothing was counted has since_ns moved as well, and not its capacity's.
+ * that is gone. A pool of which nothing was counted has since_ns moved as well, and not its capacity's; and one that counts in a page is never begun anew, though its page may be older or younger than
+ * what the kernel side knew of it.
  */
 static bool is_anew(const struct pool *p, const struct ps_pool *books)
 {
 	return p->t_ns && (int64_t)books->since_ns > p->books.since_ns &&
-	       books->capacity_since_ns >= books->since_ns;
+	       books->capacity_since_ns >= books->since_ns && !(books->flags & PS_POOL_PAGED);
 }
 
 static void pool_begin_anew(struct model *m, struct pool *p)

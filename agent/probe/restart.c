@@ -13,12 +13,14 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "bpf/books.h"
 
 #define BATCH_BYTES (1 << 18)
 
 struct chosen_pools {
 	struct kernel *kernel;
 	uint32_t domain;
+	bool were_slow_off;
 	const struct target_user *users;
 	size_t n_users;
 	uint64_t now_ns;
@@ -71,6 +73,7 @@ static void each_pool(struct chosen_pools *c, const void *at, const void *value)
 	memcpy(&key, at, sizeof(key));
 	memcpy(&old, value, sizeof(old));
 	if (old.domain != c->domain || old.flags & PS_POOL_DESTROYED ||
+	    (old.flags & PS_POOL_PAGED && !c->were_slow_off) ||
 	    (!c->domain && !is_user(c, key.proc.tgid)))
 		return;
 	more = realloc(c->key, (c->n + 1) * sizeof(*more));
@@ -78,6 +81,30 @@ static void each_pool(struct chosen_pools *c, const void *at, const void *value)
 		return;
 	c->key = more;
 	c->key[c->n++] = key;
+}
+
+/* How long the process has stood still so far. */
+static uint64_t stood_of(const struct chosen_pools *c, const struct ps_proc_key *proc)
+{
+	struct ps_standstill s;
+
+	if (bpf_map_lookup_elem(kernel_map_fd(c->kernel, KERNEL_MAP_STANDSTILLS), proc, &s))
+		return 0;
+	return ps_stood(&s, c->now_ns);
+}
+
+/* The sums are closed as when a pool is destroyed. */
+static void end_waits(const struct chosen_pools *c, const struct ps_pool_key *key,
+		      struct ps_pool *p)
+{
+	uint64_t waiting = ps_waiting(p) > 0 ? (uint64_t)ps_waiting(p) : 0;
+
+	p->flags |= PS_POOL_IMPLICIT;
+	p->waits_voided += waiting;
+	p->wait_end_sum += waiting * c->now_ns;
+	p->stood_wait_sum += waiting ? waiting * stood_of(c, &key->proc) : 0;
+	p->waits_ended += waiting;
+	bpf_map_update_elem(kernel_map_fd(c->kernel, KERNEL_MAP_POOLS), key, p, BPF_EXIST);
 }
 
 static void begin_anew(struct chosen_pools *c, const struct ps_pool_key *key)
@@ -89,6 +116,10 @@ static void begin_anew(struct chosen_pools *c, const struct ps_pool_key *key)
 
 	if (bpf_map_lookup_elem(pools, key, &old))
 		return;
+	if (old.flags & PS_POOL_PAGED) {
+		end_waits(c, key, &old);
+		return;
+	}
 	memset(&fresh, 0, sizeof(fresh));
 	fresh.since_ns = fresh.capacity_since_ns = c->now_ns;
 	fresh.flags = (old.flags & ~of_before) | PS_POOL_IMPLICIT;
@@ -154,11 +185,12 @@ static void each_task(struct chosen_pools *c, const void *at, const void *value)
 		bpf_map_delete_elem(kernel_map_fd(c->kernel, KERNEL_MAP_TASKS), &key);
 }
 
-void books_restart(struct kernel *k, uint32_t domain, const struct target_user *users,
-		   size_t n_users)
+void books_restart(struct kernel *k, uint32_t domain, bool were_slow_off,
+		   const struct target_user *users, size_t n_users)
 {
 	struct chosen_pools c = { .kernel = k,
 				  .domain = domain,
+				  .were_slow_off = were_slow_off,
 				  .users = users,
 				  .n_users = n_users,
 				  .now_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC) };

@@ -249,7 +249,7 @@ static int put_on(struct steps *s, struct target *g, unsigned int kinds,
 	if (c.error)
 		return c.error;
 	cpus_of_users(s, users, n_users); /* so that the first reading has a beginning */
-	books_restart(s->kernel, target_domain(g), users, n_users);
+	books_restart(s->kernel, target_domain(g), kinds & TARGET_SLOW, users, n_users);
 	target_arm(targets_store(s->targets), g);
 	targets_each_learned(s->targets, g, learned_arm, &c);
 	return 0;
@@ -361,11 +361,15 @@ static bool is_near(const struct steps *s, double cpus)
 
 static bool wants_reading(const struct steps *s, const struct step *step)
 {
-	if (!s->is_hurried)
+	int64_t ago_ns = s->now_ns - step->read_ns;
+
+	if (!s->is_hurried || step->is_pending)
 		return true;
-	return step->is_pending || (step->budget.is_trial && step->budget.level != LEVEL_SAMPLED &&
-				    s->now_ns - step->budget.since_ns < BUDGET_WINDOW_NS &&
-				    s->now_ns - step->read_ns >= SHORTEST_NS);
+	if (step->budget.level == LEVEL_SAMPLED)
+		return false;
+	return ago_ns >= BUDGET_WINDOW_NS ||
+	       (step->budget.is_trial && ago_ns >= SHORTEST_NS &&
+		s->now_ns - step->budget.since_ns < BUDGET_WINDOW_NS);
 }
 
 static void take_reading(struct steps *s, struct step *step, struct target *g,
@@ -394,6 +398,7 @@ static void each_target(void *context, struct target *g, const struct target_use
 {
 	struct steps *s = context;
 	struct step *step = target_is_attached(g) ? step_get(s, target_id(g)) : NULL;
+	unsigned int on = kinds_on(target_watch(g)); /* others may hit while they come off, which is not what this level costs */
 	struct budget_reading r;
 	double watching_s;
 
@@ -409,8 +414,8 @@ static void each_target(void *context, struct target *g, const struct target_use
 	}
 	r = (struct budget_reading){ .t_ns = s->now_ns,
 				     .long_ns = (int64_t)(step->long_s * 1e9),
-				     .hot_s = step->cost.hot_s,
-				     .slow_s = step->cost.slow_s,
+				     .hot_s = on & TARGET_HOT ? step->cost.hot_s : 0,
+				     .slow_s = on & TARGET_SLOW ? step->cost.slow_s : 0,
 				     .cpu_s = step->cpus * step->long_s,
 				     .has_hot = target_kinds(g) & TARGET_HOT,
 				     .has_slow = target_kinds(g) & TARGET_SLOW };
@@ -451,12 +456,12 @@ void steps_hurry(struct steps *s, int64_t now_ns)
 {
 	bool is_any = false;
 
-	for (const struct step *step = s->list; step && !is_any; step = step->hh.next)
-		is_any = step->is_pending || step->budget.is_trial;
-	if (!is_any)
-		return;
 	s->now_ns = now_ns;
 	s->is_hurried = true;
+	for (const struct step *step = s->list; step && !is_any; step = step->hh.next)
+		is_any = wants_reading(s, step);
+	if (!is_any)
+		return;
 	targets_each(s->targets, each_target, s);
 	for (struct step *step = s->list; step; step = step->hh.next)
 		step->is_there = false;

@@ -26,7 +26,7 @@ void steps_set_rules(struct steps *s, const struct budget_rules *rules);
 /* Once a tick, after the books were read: those of a window that ends are in them. */
 void steps_tick(struct steps *s, int64_t now_ns);
 
-/* More often: a trial that costs too much ends here, and what the kernel was not ready for is tried again. */
+/* More often: a trial that costs too much ends here, and what the kernel was not ready for is tried again. Where ticks are longer than a second readings are taken here, too, so that a storm is over as soon. */
 void steps_hurry(struct steps *s, int64_t now_ns);
 
 /* One row per target that is attached, into the arena; and the budget's, but for what is the agent's own. 0 or -ENOMEM. */

@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "budget/budget.h"
 #include "discover/argspec.h"
 #include "probe/attach.h"
 #include "probe/closer.h"
@@ -116,7 +117,8 @@ struct site {
 	bool is_return, is_dear, is_chained, has_slots;
 	bool is_hot; /* as a chain, all or none */
 	uint64_t hits, errors, taken; /* as of the last reading; of a chain the first one's */
-	double cost_ns, taken_cost_ns; /* NaN = not measured */
+	double cost_ns, taken_cost_ns; /* since it is there, for people; NaN = not measured */
+	struct budget_hit hit; /* and lately, for the budget */
 	char *problem; /* NULL = attached, or stepped down */
 };
 
@@ -466,6 +468,7 @@ static void read_site(struct target_store *s, struct site *site)
 		taken_timed += stat->taken_timed;
 		taken_ns += stat->taken_ns;
 	}
+	budget_hit_feed(&site->hit, timed, timed_ns);
 	site->cost_ns = timed ? (double)timed_ns / (double)timed : NAN;
 	site->taken_cost_ns = taken_timed ? (double)taken_ns / (double)taken_timed : NAN;
 }
@@ -473,10 +476,10 @@ static void read_site(struct target_store *s, struct site *site)
 /* One hit at the return of a function is a trap at its entry and one at its return. */
 static double hit_s(const struct site *site, const struct trap_costs *traps)
 {
-	double trap = site->is_dear ? traps->stepped_s : traps->emulated_s,
-	       ours = isnan(site->cost_ns) ? 0 : site->cost_ns / 1e9;
+	double trap = site->is_dear ? traps->stepped_s : traps->emulated_s;
 
-	return (site->is_return ? trap + traps->emulated_s : trap) + ours;
+	return (site->is_return ? trap + traps->emulated_s : trap) +
+	       budget_hit_ns(&site->hit) / 1e9;
 }
 
 void target_read(struct target_store *s, struct target *t, const struct trap_costs *traps,

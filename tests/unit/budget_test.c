@@ -120,7 +120,38 @@ static void what_is_cheap_in_itself_is_left_alone_whatever_its_share(void **stat
 	assert_float_equal(r.b.share, 0.8, 1e-9);
 	r.p.hot = 0.006;
 	r.p.cpu = 0.007;
+	seconds(&r, 2);
+	assert_int_equal(r.b.level, LEVEL_FULL); /* far over its share, and little over the floor: it must last */
 	seconds(&r, 1);
+	assert_int_equal(r.b.level, LEVEL_SLOW_PATH);
+}
+
+/* 500 items a second, two hits each: of a program that does nothing else the share is 1, and one reading says ten times the truth. */
+static void a_reading_that_is_wrong_does_not_step_down_who_is_cheap(void **state)
+{
+	const struct budget_rules rules = { .share = 0.01, .floor = 0.01 };
+	struct run r;
+
+	(void)state;
+	begin(&r, (struct program){ .cpu = 0.008, .has_slow = true });
+	for (int i = 0; i < 1000; i++) {
+		r.p.hot = 1000 * (i % 3 ? 3e-6 : 30e-6);
+		read_for(&r, &rules, S);
+	}
+	assert_int_equal(r.b.level, LEVEL_FULL);
+	assert_int_equal(r.n_changes, 0);
+}
+
+/* Where little is left without the hot probes: by the floor, too, and not by the share of a program that does nothing else. */
+static void a_slow_path_that_is_below_the_floor_is_left_on(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, (struct program){ .hot = 0.05, .slow = 0.004, .cpu = 0.05, .has_slow = true });
+	seconds(&r, 1);
+	assert_int_equal(r.b.level, LEVEL_SLOW_PATH);
+	seconds(&r, 20);
 	assert_int_equal(r.b.level, LEVEL_SLOW_PATH);
 }
 
@@ -284,8 +315,51 @@ static void of_a_short_reading_only_what_is_far_over_counts(void **state)
 	seconds(&r, 1);
 	assert_true(r.b.is_trial);
 	assert_false(read_for(&r, &one_percent, S / 5));
-	assert_true(read_for(&r, &one_percent, S)); /* and of a whole one in a trial what is over at all */
+	assert_true(r.b.is_trial);
+	r.p.hot = 0.06;
+	assert_true(read_for(&r, &one_percent, S / 5));
 	assert_int_equal(r.b.level, LEVEL_SLOW_PATH);
+}
+
+static void a_trial_that_is_a_little_over_fails_when_that_lasts(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, (struct program){ .hot = 0.5, .cpu = 1, .has_slow = true });
+	seconds(&r, 30);
+	r.p.hot = 0.03;
+	seconds(&r, 1);
+	assert_true(r.b.is_trial);
+	seconds(&r, 2);
+	assert_int_equal(r.b.level, LEVEL_FULL);
+	r.p.hot = 0.005; /* its caches were cold */
+	seconds(&r, 1);
+	r.p.hot = 0.03;
+	seconds(&r, 2);
+	assert_int_equal(r.b.level, LEVEL_FULL);
+	seconds(&r, 1);
+	assert_int_equal(r.b.level, LEVEL_SLOW_PATH);
+	assert_int_equal(r.b.pause_ns, 2 * BUDGET_PAUSE_MIN_NS);
+}
+
+static void without_probes_only_readings_in_a_row_step_down(void **state)
+{
+	const struct budget_rules tight = { .share = 0.001 };
+	struct run r;
+
+	(void)state;
+	begin(&r, (struct program){ .hot = 0.5, .cpu = 1 });
+	read_for(&r, &tight, S);
+	assert_int_equal(r.b.level, LEVEL_FIELDS);
+	for (int i = 0; i < 25; i++) {
+		struct budget_reading reading = {
+			.t_ns = r.now_ns += S, .long_ns = S, .hot_s = i % 3 ? 0.1 : 0, .cpu_s = 1
+		};
+
+		budget_tick(&r.b, &tight, &reading);
+	}
+	assert_int_equal(r.b.level, LEVEL_FIELDS);
 }
 
 static void without_a_budget_nothing_is_stepped_down_and_what_was_is_not_any_more(void **state)
@@ -337,12 +411,55 @@ static void a_reading_of_nothing_says_nothing(void **state)
 		1, 1e-9);
 }
 
+/* ---- what a hit costs ----------------------------------------------------------------------------------------------------- */
+
+static void an_interrupt_in_a_hit_that_was_timed_is_no_cost_of_it(void **state)
+{
+	struct budget_hit h = { 0 };
+
+	(void)state;
+	assert_float_equal(budget_hit_ns(&h), 0, 0);
+	budget_hit_feed(&h, 4, 400000); /* the first ones, cold */
+	assert_float_equal(budget_hit_ns(&h), 100000, 1e-9);
+	budget_hit_feed(&h, 12, 400000 + 8 * 2000);
+	assert_float_equal(budget_hit_ns(&h), 2000, 1e-9);
+	budget_hit_feed(&h, 20, 416000 + 8 * 2000 + 3000000); /* 3 ms in one of eight */
+	assert_float_equal(budget_hit_ns(&h), 2000, 1e-9);
+	budget_hit_feed(&h, 20, 3432000); /* none was timed */
+	assert_float_equal(budget_hit_ns(&h), 2000, 1e-9);
+	budget_hit_feed(&h, 28, 3432000 + 8 * 2500);
+	assert_float_equal(budget_hit_ns(&h), 2500, 1e-9);
+}
+
+static void a_hit_that_has_become_dearer_is_so_with_the_second_reading(void **state)
+{
+	struct budget_hit h = { 0 };
+	uint64_t n = 0, ns = 0;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		budget_hit_feed(&h, n += 1000, ns += 1000 * 500);
+	budget_hit_feed(&h, n += 1000, ns += 1000 * 5000);
+	assert_float_equal(budget_hit_ns(&h), 500, 1e-9);
+	budget_hit_feed(&h, n += 1000, ns += 1000 * 5000);
+	assert_float_equal(budget_hit_ns(&h), 5000, 1e-9);
+}
+
 /* ---- the agent's own ------------------------------------------------------------------------------------------------------ */
+
+/* other_cpus: CPUs that all else takes, however long a tick is. */
+static void agent_among(struct budget_agent *b, double tick_cpu_s, double other_cpus, int n)
+{
+	for (int i = 0; i < n; i++) {
+		double long_s = b->tick_s ? b->tick_s : 1;
+
+		budget_agent_tick(b, 0.02, tick_cpu_s, other_cpus * long_s, long_s);
+	}
+}
 
 static void agent(struct budget_agent *b, double tick_cpu_s, int n)
 {
-	for (int i = 0; i < n; i++)
-		budget_agent_tick(b, 0.02, tick_cpu_s, b->tick_s ? b->tick_s : 1);
+	agent_among(b, tick_cpu_s, 0, n);
 }
 
 static void dear_ticks_are_made_less_often(void **state)
@@ -378,7 +495,21 @@ static void cheap_ticks_come_more_often_again_one_by_one(void **state)
 	assert_int_equal(b.tick_s, 1);
 	agent(&b, 0.018, 1000); /* no room for shorter ones, and none of their own */
 	assert_int_equal(b.tick_s, 1);
-	assert_true(budget_agent_tick(&(struct budget_agent){ .tick_s = 4 }, 0, 1, 1));
+	assert_true(budget_agent_tick(&(struct budget_agent){ .tick_s = 4 }, 0, 1, 0, 1));
+}
+
+static void what_longer_ticks_would_not_spare_does_not_make_them_longer(void **state)
+{
+	struct budget_agent b = { 0 };
+
+	(void)state;
+	agent_among(&b, 0.004, 0.1, 100); /* somebody asks all the time, or thousands of processes begin */
+	assert_int_equal(b.tick_s, 1);
+	assert_float_equal(b.share, 0.104, 1e-9);
+	agent_among(&b, 0.015, 0.008, 100); /* but ticks make room for it */
+	assert_int_equal(b.tick_s, 2);
+	agent_among(&b, 0.015, 1, 100); /* up to a half */
+	assert_int_equal(b.tick_s, 2);
 }
 
 int main(void)
@@ -388,6 +519,12 @@ int main(void)
 		cmocka_unit_test(a_million_hits_a_second_are_stepped_down_by_the_first_reading),
 		cmocka_unit_test(a_little_over_the_budget_must_last),
 		cmocka_unit_test(what_is_cheap_in_itself_is_left_alone_whatever_its_share),
+		cmocka_unit_test(a_reading_that_is_wrong_does_not_step_down_who_is_cheap),
+		cmocka_unit_test(a_slow_path_that_is_below_the_floor_is_left_on),
+		cmocka_unit_test(a_trial_that_is_a_little_over_fails_when_that_lasts),
+		cmocka_unit_test(without_probes_only_readings_in_a_row_step_down),
+		cmocka_unit_test(an_interrupt_in_a_hit_that_was_timed_is_no_cost_of_it),
+		cmocka_unit_test(a_hit_that_has_become_dearer_is_so_with_the_second_reading),
 		cmocka_unit_test(trials_are_ever_more_seldom),
 		cmocka_unit_test(it_is_watched_in_full_again_when_it_has_become_calm),
 		cmocka_unit_test(bursts_do_not_make_it_flap),
@@ -404,6 +541,7 @@ int main(void)
 		cmocka_unit_test(a_reading_of_nothing_says_nothing),
 		cmocka_unit_test(dear_ticks_are_made_less_often),
 		cmocka_unit_test(cheap_ticks_come_more_often_again_one_by_one),
+		cmocka_unit_test(what_longer_ticks_would_not_spare_does_not_make_them_longer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1274,6 +1274,29 @@ static void watched_again_it_is_counted_anew_and_the_sum_of_its_name_does_not_fa
 	model_free(m);
 }
 
+/* Its page goes on, and is older or younger than what the kernel side knew of it. */
+static void a_pool_that_counts_in_a_page_is_none_that_begins_anew(void **state)
+{
+	struct pool_extra extra = watched_at(LEVEL_SAMPLED);
+	struct model *m = model_new();
+	struct ps_pool b = books_before_the_gap();
+	const struct snapshot *s;
+
+	(void)state;
+	b.flags |= PS_POOL_PAGED;
+	tick_of_one(m, &b, &nothing_extra, 10 * S);
+	tick_of_one(m, &b, &extra, 11 * S);
+	b.flags |= PS_POOL_IMPLICIT;
+	b.since_ns += S;
+	b.capacity_since_ns = 9 * S;
+	tick_of_one(m, &b, &nothing_extra, 12 * S);
+	s = look(m);
+	assert_int_equal(s->n_retired, 0);
+	assert_int_equal(s->pools[0].acquires, 3);
+	snapshot_unref(s);
+	model_free(m);
+}
+
 static void a_pool_of_which_nothing_was_counted_yet_is_not_one_that_begins_anew(void **state)
 {
 	struct model *m = model_new();
@@ -2750,6 +2773,7 @@ int main(void)
 		cmocka_unit_test(a_sample_has_rates_over_the_time_that_it_was_on),
 		cmocka_unit_test(
 			watched_again_it_is_counted_anew_and_the_sum_of_its_name_does_not_fall),
+		cmocka_unit_test(a_pool_that_counts_in_a_page_is_none_that_begins_anew),
 		cmocka_unit_test(
 			a_pool_of_which_nothing_was_counted_yet_is_not_one_that_begins_anew),
 		cmocka_unit_test(a_thousand_ticks_of_coming_and_going_never_let_a_sum_fall),

@@ -32,6 +32,7 @@ struct target {
 	unsigned int on, armed;
 	struct target_watch watch;
 	double hot_hits_s, slow_hits_s; /* that it has, while they are armed */
+	double late_hits; /* hot ones that come while they are taken off */
 	int64_t read_ns;
 };
 
@@ -66,13 +67,14 @@ void trap_measure(const struct kernel *k, struct trap_costs *ret)
 	*ret = (struct trap_costs){ .emulated_s = HIT_S, .stepped_s = HIT_S, .is_measured = true };
 }
 
-void books_restart(struct kernel *k, uint32_t domain, const struct target_user *users, size_t n)
+void books_restart(struct kernel *k, uint32_t domain, bool were_slow_off,
+		   const struct target_user *users, size_t n)
 {
 	(void)k;
 	assert_int_equal(domain, 7);
 	assert_int_equal(n, 1);
 	assert_int_equal(users->pid, getpid());
-	say("restart");
+	say(were_slow_off ? "restart-all" : "restart");
 }
 
 void targets_each(struct targets *t,
@@ -180,6 +182,7 @@ void target_read(struct target_store *s, struct target *t, const struct trap_cos
 
 	(void)s;
 	t->read_ns = world.now_ns;
+	hot += t->late_hits;
 	ret->hits += (uint64_t)(hot + slow);
 	ret->hot_s += hot * traps->emulated_s;
 	ret->slow_s += slow * traps->emulated_s;
@@ -263,6 +266,24 @@ static void a_storm_loses_its_hot_probes_with_the_second_reading(void **state)
 	steps_free(s);
 }
 
+/* Perf uprobes come off one by one, and hit until then. That is no cost of the level that has none of them. */
+static void hits_that_still_come_do_not_step_it_down_once_more(void **state)
+{
+	struct steps *s = begin();
+
+	(void)state;
+	world.main.hot_hits_s = 500000;
+	ticks(s, 2);
+	assert_said("off-hot");
+	world.main.late_hits = 300000;
+	ticks(s, 3);
+	world.main.late_hits = 0;
+	ticks(s, 20);
+	assert_said("");
+	assert_int_equal(world.main.watch.level, LEVEL_SLOW_PATH);
+	steps_free(s);
+}
+
 /* What is known beforehand is known at once. */
 static void after_some_seconds_of_little_it_takes_one_reading(void **state)
 {
@@ -273,6 +294,31 @@ static void after_some_seconds_of_little_it_takes_one_reading(void **state)
 	ticks(s, 15);
 	world.main.hot_hits_s = 500000;
 	ticks(s, 1);
+	assert_said("off-hot");
+	steps_free(s);
+}
+
+/* The agent's own budget may have made its ticks longer. */
+static void between_long_ticks_it_is_looked_at_each_second(void **state)
+{
+	struct steps *s = begin();
+
+	(void)state;
+	world.main.hot_hits_s = 1000;
+	ticks(s, 15);
+	world.main.hot_hits_s = 500000;
+	hurry(s, 9);
+	assert_said("");
+	hurry(s, 1);
+	assert_said("off-hot");
+	hurry(s, 40);
+	assert_said("");
+	world.now_ns += S / 10 - S; /* a tick 0.1 s after the last look */
+	ticks(s, 1);
+	assert_said("");
+	hurry(s, 260);
+	assert_said("on-hot restart arm-hot");
+	hurry(s, 3);
 	assert_said("off-hot");
 	steps_free(s);
 }
@@ -370,7 +416,7 @@ static void a_sample_is_on_from_tick_to_tick(void **state)
 	ticks(s, 98);
 	assert_said("");
 	ticks(s, 1);
-	assert_said("on-hot-slow restart arm-hot-slow");
+	assert_said("on-hot-slow restart-all arm-hot-slow");
 	assert_int_equal(world.main.watch.level, LEVEL_SAMPLED);
 	assert_true(world.main.watch.is_on);
 	assert_true(world.main.watch.on_ns == world.now_ns);
@@ -459,7 +505,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_costs_little_is_left_on),
 		cmocka_unit_test(a_storm_loses_its_hot_probes_with_the_second_reading),
+		cmocka_unit_test(hits_that_still_come_do_not_step_it_down_once_more),
 		cmocka_unit_test(after_some_seconds_of_little_it_takes_one_reading),
+		cmocka_unit_test(between_long_ticks_it_is_looked_at_each_second),
 		cmocka_unit_test(
 			a_trial_puts_on_then_restarts_the_books_then_counts_and_fails_in_a_moment),
 		cmocka_unit_test(functions_that_were_learned_go_with_their_target),

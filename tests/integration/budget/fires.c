@@ -16,7 +16,7 @@
 
 #include "tools/sdk/poolscope.h"
 
-#define CALM 100
+#define CALM 500
 #define WORK_S 0.6e-6
 #define KEPT 3	/* items that are out all the time */
 
