@@ -4,7 +4,7 @@
 SDK := $(addprefix tools/sdk/,poolscope.h poolscope-writer.h poolscope-page.h) bpf/verbs.def
 
 SIM_SRCS := $(wildcard tools/sim/*.c)
-SIM_CFLAGS = $(STD) -O2 -g -fno-omit-frame-pointer -pthread $(WARN) -D_GNU_SOURCE -I. $(shell pkg-config --cflags jansson)
+SIM_CFLAGS = $(STD) -O2 -g -fno-omit-frame-pointer -pthread $(WARN) -D_GNU_SOURCE -DPOOLSCOPE_LOUD_ -I. $(shell pkg-config --cflags jansson)
 
 $(B)/sim/%.o: tools/sim/%.c
 	@mkdir -p $(@D)

@@ -47,6 +47,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if !defined(POOLSCOPE_LOUD_) /* see poolscope.h */
+#pragma GCC system_header
+#endif
+
 #define POOLSCOPE_PAGE_VERSION 1
 #define POOLSCOPE_PAGE_POINT "page" /* the USDT point: arguments are the handle's address and the slot's */
 

@@ -28,9 +28,10 @@
 
 #include "poolscope-page.h"
 
-#define POOLSCOPE_BODY_ static __attribute__((__unused__, __noinline__))
-#define POOLSCOPE_RARE_ static __attribute__((__unused__, __noinline__, __cold__))
-#define POOLSCOPE_PART_ static __inline__ __attribute__((__unused__, __always_inline__))
+#define POOLSCOPE_BODY_ POOLSCOPE_WRAPS_ static __attribute__((__unused__, __noinline__))
+#define POOLSCOPE_RARE_ POOLSCOPE_WRAPS_ static __attribute__((__unused__, __noinline__, __cold__))
+#define POOLSCOPE_PART_                                                                            \
+	POOLSCOPE_WRAPS_ static __inline__ __attribute__((__unused__, __always_inline__))
 #define POOLSCOPE_RARELY_(is_true) __builtin_expect(!!(is_true), 0)
 
 /* What a handle's slot_ may be instead of an address. */
@@ -54,6 +55,18 @@ __attribute__((__used__)) struct poolscope_page_root poolscope_page_semaphore = 
 	0,
 	0
 };
+
+/*
+ * What follows is seen by a reader after the seq that was written before. That reader is another process: gcc's thread sanitizer, which does not
+ * know fences and says so, has nothing to learn from it.
+ */
+#if defined(__SANITIZE_THREAD__) && defined(__x86_64__)
+#define POOLSCOPE_FENCE_() __asm__ __volatile__("" : : : "memory")
+#elif defined(__SANITIZE_THREAD__)
+#define POOLSCOPE_FENCE_() __asm__ __volatile__("dmb ish" : : : "memory")
+#else
+#define POOLSCOPE_FENCE_() __atomic_thread_fence(__ATOMIC_RELEASE)
+#endif
 
 #define POOLSCOPE_IS_WATCHED_ (poolscope_page_semaphore.semaphore != 0)
 #define POOLSCOPE_CHUNK_(at) ((struct poolscope_page_chunk *)(uintptr_t)(at))
@@ -491,7 +504,7 @@ POOLSCOPE_PART_ void poolscope_clock_anew_(struct poolscope_page_slot *s, uint64
 					   uint64_t ns)
 {
 	s->clock_mult = 0;
-	s->clock_span = 0;
+	POOLSCOPE_STORE_(&s->clock_span, 0);
 	s->set_count = count | 1;
 	s->set_ns = ns;
 }
@@ -538,7 +551,7 @@ POOLSCOPE_RARE_ uint64_t poolscope_clock_set_(struct poolscope_page_slot *s)
 	span = passed >> 27 ? 1ull << 59 : passed << 32; /* four times what it was learned from, at most half a second */
 	span /= speed;
 	s->clock_mult = (uint32_t)speed;
-	s->clock_span = span > UINT32_MAX ? UINT32_MAX : (uint32_t)span;
+	POOLSCOPE_STORE_(&s->clock_span, span > UINT32_MAX ? UINT32_MAX : (uint32_t)span);
 	s->clock_count = count;
 	s->clock_ns = ns;
 	return ns;
@@ -564,7 +577,7 @@ POOLSCOPE_PART_ uint64_t poolscope_now_(struct poolscope_page_slot *s)
 POOLSCOPE_PART_ void poolscope_write_begin_(struct poolscope_page_slot *s)
 {
 	POOLSCOPE_STORE_(&s->seq, POOLSCOPE_LOAD_(&s->seq) | 1);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	POOLSCOPE_FENCE_();
 }
 
 POOLSCOPE_PART_ void poolscope_write_end_(struct poolscope_page_slot *s)
@@ -572,10 +585,8 @@ POOLSCOPE_PART_ void poolscope_write_end_(struct poolscope_page_slot *s)
 	__atomic_store_n(&s->seq, (POOLSCOPE_LOAD_(&s->seq) | 1) + 1, __ATOMIC_RELEASE);
 }
 
-#define POOLSCOPE_OWN_HOLDERS_(s)                                                                  \
-	((uintptr_t)(s)->own_holders | POOLSCOPE_PAGE_OWN_HOLDERS_LOG2)
-#define POOLSCOPE_OWN_WAITERS_(s)                                                                  \
-	((uintptr_t)(s)->own_waiters | POOLSCOPE_PAGE_OWN_WAITERS_LOG2)
+#define POOLSCOPE_OWN_HOLDERS_(s) ((uintptr_t)(s)->own_holders | POOLSCOPE_PAGE_OWN_HOLDERS_LOG2)
+#define POOLSCOPE_OWN_WAITERS_(s) ((uintptr_t)(s)->own_waiters | POOLSCOPE_PAGE_OWN_WAITERS_LOG2)
 #define POOLSCOPE_LATE_NS_ 100000000u /* a call that began before a slot was closed is over by then, or was stopped */
 
 /* The first of the closed slots, if it was closed before `until`, or NULL. Under the lock, as the next two. */
@@ -673,9 +684,10 @@ POOLSCOPE_RARE_ void poolscope_slot_init_(struct poolscope_page_slot *s,
 	POOLSCOPE_STORE_(&s->holders, POOLSCOPE_OWN_HOLDERS_(s));
 	POOLSCOPE_STORE_(&s->waiters, POOLSCOPE_OWN_WAITERS_(s));
 	poolscope_slot_clear_(s);
-	s->handle = POOLSCOPE_ID_(pool);
-	POOLSCOPE_STORE_(&s->lock,
-			 pool->flags_ & POOLSCOPE_UNLOCKED_ ? POOLSCOPE_PAGE_LOCK_SHARED : 0);
+	POOLSCOPE_STORE_(&s->handle, POOLSCOPE_ID_(pool));
+	POOLSCOPE_STORE_(&s->lock, POOLSCOPE_LOAD_(&pool->flags_) & POOLSCOPE_UNLOCKED_
+					   ? POOLSCOPE_PAGE_LOCK_SHARED
+					   : 0);
 	s->pid = first->pid;
 	while (log2 < 10 && 1u << log2 < 2 * capacity)
 		log2 += 2;
@@ -762,7 +774,7 @@ POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t s
 	skip = POOLSCOPE_LOAD_(&pool->skip_);
 	if (first && skip) {
 		POOLSCOPE_STORE_(&pool->skip_, skip - 1);
-		first->skipped++;
+		__atomic_fetch_add(&first->skipped, 1, __ATOMIC_RELAXED);
 		return -1;
 	}
 	if (first)
@@ -836,14 +848,15 @@ POOLSCOPE_BODY_ int poolscope_bit_take_(struct poolscope_pool *pool, struct pool
 
 POOLSCOPE_PART_ void poolscope_bit_give_(struct poolscope_page_slot *s)
 {
-	if (POOLSCOPE_RARELY_(s->lock & POOLSCOPE_PAGE_LOCK_TAKEN))
+	if (POOLSCOPE_RARELY_(POOLSCOPE_LOAD_(&s->lock) & POOLSCOPE_PAGE_LOCK_TAKEN))
 		__atomic_store_n(&s->lock, POOLSCOPE_PAGE_LOCK_SHARED, __ATOMIC_RELEASE);
 }
 
 /* Whether `at` is a slot of this pool: a child of fork() finds zeros, a handle that was moved its old address. */
 POOLSCOPE_PART_ int poolscope_slot_is_of_(uint64_t at, const struct poolscope_pool *pool)
 {
-	return POOLSCOPE_IS_SLOT_(at) && POOLSCOPE_SLOT_(at)->handle == POOLSCOPE_ID_(pool);
+	return POOLSCOPE_IS_SLOT_(at) &&
+	       POOLSCOPE_LOAD_(&POOLSCOPE_SLOT_(at)->handle) == POOLSCOPE_ID_(pool);
 }
 
 /* A call that must not or cannot be counted in a slot as it is: the next one begins anew. */
@@ -964,7 +977,7 @@ POOLSCOPE_RARE_ void poolscope_gap_(struct poolscope_pool *pool)
 		gaps++;
 	POOLSCOPE_STORE_(&pool->flags_, gaps * POOLSCOPE_GAP_ | (POOLSCOPE_LOAD_(&pool->flags_) &
 								 POOLSCOPE_UNLOCKED_));
-	pool->skip_ = gaps > POOLSCOPE_GAPS_FREE_ ? 1u << gaps : 0;
+	POOLSCOPE_STORE_(&pool->skip_, gaps > POOLSCOPE_GAPS_FREE_ ? 1u << gaps : 0);
 	poolscope_slot_close_(s, now);
 }
 
@@ -1248,7 +1261,7 @@ POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_enter_usual_(struct poolsc
 	uint32_t seq;
 
 	if (POOLSCOPE_RARELY_(!POOLSCOPE_IS_WATCHED_ || pool->magic_ != POOLSCOPE_MAGIC_ ||
-			      !poolscope_slot_is_of_(at, pool) || !s->clock_span))
+			      !poolscope_slot_is_of_(at, pool) || !POOLSCOPE_LOAD_(&s->clock_span)))
 		return NULL;
 	if (POOLSCOPE_RARELY_(POOLSCOPE_LOAD_(&s->lock))) {
 		if (!poolscope_bit_take_usual_(pool, s))
@@ -1260,7 +1273,7 @@ POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_enter_usual_(struct poolsc
 			return NULL;
 	}
 	POOLSCOPE_STORE_(&s->seq, seq | 1);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	POOLSCOPE_FENCE_();
 	return s;
 }
 
@@ -1492,7 +1505,8 @@ POOLSCOPE_RARE_ void poolscope_slot_end_(struct poolscope_pool *pool)
 /* A pool begins; what the handle was before is of interest only if it was one. */
 POOLSCOPE_PART_ void poolscope_begin_(struct poolscope_pool *pool)
 {
-	if (pool->magic_ == POOLSCOPE_MAGIC_ && poolscope_slot_is_ours_(POOLSCOPE_LOAD_(&pool->slot_)))
+	if (pool->magic_ == POOLSCOPE_MAGIC_ &&
+	    poolscope_slot_is_ours_(POOLSCOPE_LOAD_(&pool->slot_)))
 		poolscope_slot_end_(pool);
 	POOLSCOPE_STORE_(&pool->slot_, POOLSCOPE_IS_WATCHED_ ? POOLSCOPE_FRESH_ : 0);
 	pool->flags_ = 0;
