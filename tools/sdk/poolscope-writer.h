@@ -759,6 +759,15 @@ POOLSCOPE_RARE_ void poolscope_waiters_copy_(struct poolscope_page_slot *to,
 	}
 }
 
+/* Where the pool is counted from now on; 0 = by its points. */
+POOLSCOPE_RARE_ void poolscope_page_tell_(const struct poolscope_pool *pool, uint64_t slot)
+{
+	if (POOLSCOPE_IS_WATCHED_)
+		__asm__ __volatile__(
+			POOLSCOPE_NOTE_(page, "8@%0 8@%1")::POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			POOLSCOPE_A_(slot));
+}
+
 /*
  * Counting begins, in a slot that takes the place of `seen` in the handle. Of several threads that do this at once one succeeds: 1, the
  * others have 0. -1 = not now, and nothing has changed; -2 = there is no slot for this pool, and the handle says so in the place of `seen`.
@@ -783,10 +792,11 @@ POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t s
 		return -1;
 	if (!s) {
 		__atomic_fetch_add(&poolscope_page_semaphore.n_refused, 1, __ATOMIC_RELAXED);
-		return __atomic_compare_exchange_n(&pool->slot_, &seen, POOLSCOPE_REFUSED_, 0,
-						   __ATOMIC_RELAXED, __ATOMIC_RELAXED)
-			       ? -2
-			       : -1;
+		if (!__atomic_compare_exchange_n(&pool->slot_, &seen, POOLSCOPE_REFUSED_, 0,
+						 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return -1;
+		poolscope_page_tell_(pool, 0);
+		return -2;
 	}
 	poolscope_slot_init_(s, pool, first, serial, seen == POOLSCOPE_FRESH_, now);
 	if (before)
@@ -796,10 +806,7 @@ POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t s
 		poolscope_slot_close_(s, now);
 		return 0;
 	}
-	if (POOLSCOPE_IS_WATCHED_)
-		__asm__ __volatile__(
-			POOLSCOPE_NOTE_(page, "8@%0 8@%1")::POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
-			POOLSCOPE_A_((uintptr_t)s));
+	poolscope_page_tell_(pool, (uintptr_t)s);
 	return 1;
 }
 
@@ -1231,6 +1238,16 @@ POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_look_(struct poolscope_poo
 }
 
 /*
+ * A call of a pool that has a page was not counted in it (NULL above): who waits is in no list then, and no acquire would tell of that wait's end. A
+ * pool without a slot is told by its points alone, and whoever else looks at those gets all.
+ */
+POOLSCOPE_PART_ int poolscope_is_left_out_(const struct poolscope_pool *pool)
+{
+	return POOLSCOPE_IS_WATCHED_ && pool->magic_ == POOLSCOPE_MAGIC_ &&
+	       POOLSCOPE_LOAD_(&pool->slot_) != POOLSCOPE_REFUSED_;
+}
+
+/*
  * What acquired and released mostly are stands by itself below, before all that they may be. It asks no clock but the counter and calls
  * nothing that comes back, so few registers are saved, and no more is written before the pool's lock is given back than the books are. What
  * turns out to be otherwise begins again as any.
@@ -1326,6 +1343,10 @@ POOLSCOPE_BODY_ void poolscope_acquired_any_(struct poolscope_pool *pool, uint64
 			s->acquires_new++;
 		poolscope_level_(pool, s, now);
 		poolscope_leave_(s);
+	} else {
+		/* its wait may have been told when the slot was sound */
+		has_waited = poolscope_is_left_out_(pool) &&
+			     POOLSCOPE_IS_SLOT_(POOLSCOPE_LOAD_(&pool->slot_));
 	}
 	POOLSCOPE_PROBE_(acquired, "8@%0 8@%1 8@%2 8@%3 8@%4", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
 			 POOLSCOPE_A_(item), POOLSCOPE_A_(waiter), POOLSCOPE_A_(flags),
@@ -1431,6 +1452,8 @@ POOLSCOPE_BODY_ void poolscope_wait_begin_look_(struct poolscope_pool *pool, uin
 		is_told = poolscope_wait_list_(s, waiter, poolscope_tid_(s->pid), now);
 		poolscope_level_(pool, s, now);
 		poolscope_leave_(s);
+	} else {
+		is_told = !poolscope_is_left_out_(pool);
 	}
 	if (is_told)
 		POOLSCOPE_PROBE_(wait_begin, "8@%0 8@%1", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
