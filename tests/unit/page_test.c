@@ -1456,6 +1456,79 @@ static void a_library_has_a_root_of_its_own_and_may_come_and_go(void **state)
 	}
 }
 
+static struct poolscope_pool *(*shim_pool_new)(uint32_t, const char *, uint64_t, uint64_t);
+static void (*shim_pool_free)(struct poolscope_pool *);
+static void (*shim_acquired)(struct poolscope_pool *, uint64_t, uint64_t, uint32_t);
+static void (*shim_wait_begin)(struct poolscope_pool *, uint64_t);
+static const volatile struct poolscope_page_slot *allocated_beside;
+static int n_allocated, n_allocated_amid;
+
+/* Of the sanitizer's: called with each allocation, also with those of the dynamic linker. */
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+					      void (*on_free)(const volatile void *));
+
+static void on_malloc(const volatile void *at, size_t bytes)
+{
+	(void)at;
+	(void)bytes;
+	if (!allocated_beside)
+		return;
+	n_allocated++;
+	n_allocated_amid +=
+		(allocated_beside->seq & 1) || allocated_beside->lock & POOLSCOPE_PAGE_LOCK_TAKEN;
+}
+
+static void on_free(const volatile void *at)
+{
+	(void)at;
+}
+
+static void *begin_in_thread(void *of)
+{
+	struct poolscope_pool *p = of;
+
+	allocated_beside = POOLSCOPE_SLOT_(p->slot_);
+	if (n_allocated)
+		shim_wait_begin(p, 0);
+	else
+		shim_acquired(p, 7, 0, 0);
+	allocated_beside = NULL;
+	return NULL;
+}
+
+/* The variable of a thread in a library that was loaded late is made at its first use, by an allocator that may have pools of its own. */
+static void a_thread_s_first_call_allocates_before_it_writes(void **state)
+{
+	void *library = dlopen(SHIM, RTLD_NOW | RTLD_LOCAL);
+	struct poolscope_page_root *root;
+	struct poolscope_pool *p;
+	struct link_map *map;
+	pthread_t thread;
+
+	(void)state;
+	assert_non_null(library);
+	assert_int_equal(dlinfo(library, RTLD_DI_LINKMAP, &map), 0);
+	assert_int_equal(dl_iterate_phdr(hide, &map->l_addr), 1);
+	*(void **)&shim_pool_new = dlsym(library, "poolscope_usdt_pool_new");
+	*(void **)&shim_pool_free = dlsym(library, "poolscope_usdt_pool_free");
+	*(void **)&shim_acquired = dlsym(library, "poolscope_usdt_acquired");
+	*(void **)&shim_wait_begin = dlsym(library, "poolscope_usdt_wait_begin");
+	root = root_of_shim(library);
+	root->semaphore = 1;
+	p = shim_pool_new(POOLSCOPE_KIND_OBJECT, "in a library", 4, 0);
+	shim_acquired(p, 1, 0, 0);
+	assert_true(__sanitizer_install_malloc_and_free_hooks(on_malloc, on_free) > 0);
+	for (int i = 1; i < 3; i++) {
+		assert_int_equal(pthread_create(&thread, NULL, begin_in_thread, p), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_true(n_allocated >= i);
+	}
+	assert_int_equal(n_allocated_amid, 0);
+	assert_int_equal(POOLSCOPE_SLOT_(p->slot_)->leases_begun, 2);
+	shim_pool_free(p);
+	dlclose(library);
+}
+
 static void every_bucket_is_the_kernel_sides(void **state)
 {
 	(void)state;
@@ -1765,6 +1838,7 @@ int main(void)
 		TEST(without_memory_a_pool_is_refused_once_and_counted),
 #ifndef __cplusplus
 		TEST(a_library_has_a_root_of_its_own_and_may_come_and_go),
+		TEST(a_thread_s_first_call_allocates_before_it_writes),
 		TEST(every_bucket_is_the_kernel_sides),
 		TEST(the_points_can_be_armed),
 		TEST(the_point_page_tells_of_each_beginning),

@@ -245,6 +245,18 @@ POOLSCOPE_RARE_ uint32_t poolscope_tid_ask_(uint32_t pid)
 	return poolscope_self_.tid;
 }
 
+/*
+ * In a library that was loaded late a thread's first look at what is its own allocates. So it looks before it writes: the allocator may have pools of its own, and
+ * nobody is to wait for it.
+ */
+POOLSCOPE_PART_ const struct poolscope_self_ *poolscope_self_look_(void)
+{
+	const struct poolscope_self_ *self = &poolscope_self_;
+
+	__asm__ __volatile__("" : "+r"(self) : : "memory");
+	return self;
+}
+
 /* The calling thread, in the process of a slot: what its parent remembered does not hold in a forked child. */
 POOLSCOPE_PART_ uint32_t poolscope_tid_(uint32_t pid)
 {
@@ -1101,7 +1113,7 @@ POOLSCOPE_PART_ void poolscope_lease_begin_(struct poolscope_page_slot *s, uint6
 
 /* The same as it mostly is: of an item that is not out, there is room, and a free entry not far. 0 = not so, and nothing is written. */
 POOLSCOPE_PART_ int poolscope_lease_begin_usual_(struct poolscope_page_slot *s, uint64_t item,
-						 uint64_t waiter, uint64_t now)
+						 uint64_t waiter, uint32_t tid, uint64_t now)
 {
 	uint64_t table = POOLSCOPE_LOAD_(&s->holders);
 	uint64_t e = poolscope_entry_first_(table, POOLSCOPE_HOLDER_LOG2_, item);
@@ -1117,7 +1129,7 @@ POOLSCOPE_PART_ int poolscope_lease_begin_usual_(struct poolscope_page_slot *s, 
 	}
 	poolscope_lease_count_(s, now);
 	s->n_holders++;
-	poolscope_holder_set_(e, item, waiter, poolscope_self_.tid, now);
+	poolscope_holder_set_(e, item, waiter, tid, now);
 	return 1;
 }
 
@@ -1325,11 +1337,13 @@ POOLSCOPE_PART_ uint64_t poolscope_holder_usual_(uint64_t table, uint64_t item)
 POOLSCOPE_BODY_ void poolscope_acquired_any_(struct poolscope_pool *pool, uint64_t item,
 					     uint64_t waiter, unsigned int flags)
 {
-	struct poolscope_page_slot *s = poolscope_look_(pool);
+	struct poolscope_page_slot *s;
 	int has_waited = 0;
 	uint32_t tid;
 	uint64_t now;
 
+	poolscope_self_look_();
+	s = poolscope_look_(pool);
 	if (s) {
 		tid = poolscope_tid_(s->pid);
 		now = poolscope_now_(s);
@@ -1359,6 +1373,7 @@ POOLSCOPE_BODY_ void poolscope_acquired_any_(struct poolscope_pool *pool, uint64
 POOLSCOPE_BODY_ void poolscope_acquired_look_(struct poolscope_pool *pool, uint64_t item,
 					      uint64_t waiter, unsigned int flags)
 {
+	const struct poolscope_self_ *self = poolscope_self_look_();
 	struct poolscope_page_slot *s = poolscope_enter_usual_(pool);
 	uint64_t now;
 
@@ -1367,8 +1382,8 @@ POOLSCOPE_BODY_ void poolscope_acquired_look_(struct poolscope_pool *pool, uint6
 		return;
 	}
 	now = poolscope_now_usual_(s);
-	if (POOLSCOPE_RARELY_(!now || poolscope_self_.pid != s->pid || flags & POOLSCOPE_UNHELD ||
-			      !poolscope_lease_begin_usual_(s, item, waiter, now))) {
+	if (POOLSCOPE_RARELY_(!now || self->pid != s->pid || flags & POOLSCOPE_UNHELD ||
+			      !poolscope_lease_begin_usual_(s, item, waiter, self->tid, now))) {
 		poolscope_leave_(s);
 		poolscope_acquired_any_(pool, item, waiter, flags);
 		return;
@@ -1443,10 +1458,12 @@ POOLSCOPE_BODY_ void poolscope_released_look_(struct poolscope_pool *pool, uint6
 
 POOLSCOPE_BODY_ void poolscope_wait_begin_look_(struct poolscope_pool *pool, uint64_t waiter)
 {
-	struct poolscope_page_slot *s = poolscope_look_(pool);
+	struct poolscope_page_slot *s;
 	int is_told = 1;
 	uint64_t now;
 
+	poolscope_self_look_();
+	s = poolscope_look_(pool);
 	if (s) {
 		now = poolscope_now_(s);
 		is_told = poolscope_wait_list_(s, waiter, poolscope_tid_(s->pid), now);
@@ -1463,8 +1480,10 @@ POOLSCOPE_BODY_ void poolscope_wait_begin_look_(struct poolscope_pool *pool, uin
 POOLSCOPE_BODY_ void poolscope_wait_end_look_(struct poolscope_pool *pool, uint64_t waiter,
 					      enum poolscope_outcome outcome)
 {
-	struct poolscope_page_slot *s = poolscope_look_(pool);
+	struct poolscope_page_slot *s;
 
+	poolscope_self_look_();
+	s = poolscope_look_(pool);
 	if (s) {
 		poolscope_wait_unlist_(s, waiter, poolscope_tid_(s->pid));
 		poolscope_level_(pool, s, poolscope_now_(s));
