@@ -27,7 +27,12 @@ $(B)/poolsim-usdt: $(SIM_SRCS:tools/sim/%.c=$(B)/sim-usdt/%.o)
 $(B)/poolsim-plain: $(SIM_SRCS:tools/sim/%.c=$(B)/sim-plain/%.o)
 	$(CC) $^ -pthread -ljansson -lm -o $@
 
-all: $(B)/poolsim $(B)/poolsim-usdt $(B)/poolsim-plain
+# under the name that the tests look for, so that POOLSIM=build/usdt/poolsim runs them without the page
+$(B)/usdt/poolsim $(B)/usdt/poolsim-plain: $(B)/usdt/poolsim%: $(B)/poolsim-usdt $(B)/poolsim-plain
+	@mkdir -p $(@D)
+	cp $(B)/poolsim$(or $*,-usdt) $@
+
+all: $(B)/poolsim $(B)/poolsim-usdt $(B)/poolsim-plain $(B)/usdt/poolsim $(B)/usdt/poolsim-plain
 
 SHIM := $(B)/libpoolscope-usdt.so
 

@@ -159,6 +159,13 @@ POOLSCOPE_PART_ uint64_t poolscope_counter_(void)
 #endif
 }
 
+/* A file that asks for the clock alone gets it, also where the page was begun by another one. */
+#if defined(POOLSCOPE_NO_TSC)
+#define POOLSCOPE_MAY_COUNT_ 0
+#else
+#define POOLSCOPE_MAY_COUNT_ 1
+#endif
+
 /* Whether that counter goes on at one speed, on all CPUs (x86: leaf 80000007, EDX bit 8; AMD APM 3, E.4.7, Intel SDM 3, 18.17.1). */
 POOLSCOPE_PART_ int poolscope_counter_is_steady_(void)
 {
@@ -711,7 +718,7 @@ POOLSCOPE_RARE_ void poolscope_slot_init_(struct poolscope_page_slot *s,
 	s->before_most = is_fresh ? 0 : s->capacity_most ? s->capacity_most : UINT32_MAX;
 	s->version = POOLSCOPE_PAGE_VERSION;
 	s->serial = serial;
-	if (first->clock == POOLSCOPE_PAGE_CLOCK_COUNTER)
+	if (POOLSCOPE_MAY_COUNT_ && first->clock == POOLSCOPE_PAGE_CLOCK_COUNTER)
 		poolscope_clock_anew_(s, poolscope_counter_(), now);
 	s->since_ns = now;
 	s->state = POOLSCOPE_PAGE_OPEN;
