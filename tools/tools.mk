@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The SDK and the simulator. poolsim-usdt is the same program without the page, poolsim-plain with the SDK compiled out.
+# The SDK and the simulator. usdt/poolsim is the same program without the page, poolsim-plain with the SDK compiled out.
 
 SDK := $(addprefix tools/sdk/,poolscope.h poolscope-writer.h poolscope-page.h) bpf/verbs.def
 
@@ -21,18 +21,19 @@ $(B)/sim-plain/%.o: tools/sim/%.c
 $(B)/poolsim: $(SIM_SRCS:tools/sim/%.c=$(B)/sim/%.o)
 	$(CC) $^ -pthread -ljansson -lm -o $@
 
-$(B)/poolsim-usdt: $(SIM_SRCS:tools/sim/%.c=$(B)/sim-usdt/%.o)
+$(B)/usdt/poolsim: $(SIM_SRCS:tools/sim/%.c=$(B)/sim-usdt/%.o)
+	@mkdir -p $(@D)
 	$(CC) $^ -pthread -ljansson -lm -o $@
 
 $(B)/poolsim-plain: $(SIM_SRCS:tools/sim/%.c=$(B)/sim-plain/%.o)
 	$(CC) $^ -pthread -ljansson -lm -o $@
 
-# under the name that the tests look for, so that POOLSIM=build/usdt/poolsim runs them without the page
-$(B)/usdt/poolsim $(B)/usdt/poolsim-plain: $(B)/usdt/poolsim%: $(B)/poolsim-usdt $(B)/poolsim-plain
+# beside the one without the page, for a suite that is run with that
+$(B)/usdt/poolsim-plain: $(B)/poolsim-plain
 	@mkdir -p $(@D)
-	cp $(B)/poolsim$(or $*,-usdt) $@
+	cp $< $@
 
-all: $(B)/poolsim $(B)/poolsim-usdt $(B)/poolsim-plain $(B)/usdt/poolsim $(B)/usdt/poolsim-plain
+all: $(B)/poolsim $(B)/usdt/poolsim $(B)/poolsim-plain $(B)/usdt/poolsim-plain
 
 SHIM := $(B)/libpoolscope-usdt.so
 

@@ -208,6 +208,12 @@ static void nonsense(unsigned int for_seconds)
 		if (random_number() % 4 == 0)
 			memcpy(word, whole, sizeof(whole)); /* so that not all is refused at the first look */
 	}
+	for (int i = 0; i < 6; i++) { /* so far nearly all was torn; a lie is seen where nobody writes */
+		memcpy(word, whole, sizeof(whole));
+		for (int k = 0; k < 2000; k++, n++)
+			alter(word, sizeof(whole) / 8);
+		usleep(1300000);
+	}
 	printf("TRUTH {\"alterations\": %llu}\n", (unsigned long long)n);
 	fflush(stdout);
 	wait_for_line();
