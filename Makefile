@@ -30,7 +30,7 @@ CFLAGS ?= -O2 -g
 CPPFLAGS ?=
 LDFLAGS ?=
 STD := -std=gnu11 -fno-common
-DEFS = -D_GNU_SOURCE -DPOOLSCOPE_VERSION='"$(VERSION)"' -I. -Iagent -I$(B)/gen $(HAVE_LIBSYSTEMD)
+DEFS = -D_GNU_SOURCE -DPOOLSCOPE_LOUD_ -DPOOLSCOPE_VERSION='"$(VERSION)"' -I. -Iagent -I$(B)/gen $(HAVE_LIBSYSTEMD)
 FORTIFY = $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS))$(filter -O0,$(CFLAGS)),,-D_FORTIFY_SOURCE=2)
 HARDEN = -fstack-protector-strong -Wdate-time $(FORTIFY)
 # how what is installed is compiled, linked to a program, and to a library

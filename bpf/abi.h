@@ -21,7 +21,7 @@ enum ps_verb {
 	PS_VERB_none = 0,
 #define VERB(id, name, n_args, args, text) PS_VERB_##name = (id),
 #include "verbs.def"
-	PS_VERB_page,	/* the SDK's alone (tools/sdk/poolscope-page.h): the process counts acquires and releases itself from now on */
+	PS_VERB_page,	/* the SDK's alone (tools/sdk/poolscope-page.h): the process counts acquires and releases itself from now on, or (slot 0) no more */
 	PS_VERB_COUNT
 };
 

@@ -681,7 +681,7 @@ SEC("syscall")
 int ps_page_found(struct ps_page_found *found)
 {
 	struct ps_event e = { .pool = found->pool,
-			      .arg = { found->pool.pool },
+			      .arg = { found->pool.pool, 1 }, /* a slot, wherever it is */
 			      .now = bpf_ktime_get_ns(),
 			      .verb = PS_VERB_page };
 	struct ps_pool_key key = found->pool;

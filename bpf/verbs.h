@@ -244,12 +244,25 @@ PS_INLINE void ps_on_pool_destroy(struct ps_pool *p, const struct ps_event *e)
 	ps_pool_level(p, e->now);
 }
 
+/* There was no other slot for it. What is out is in no books, and what comes until its points are watched, in the next tick, neither. */
+PS_INLINE void ps_off_page(struct ps_pool *p)
+{
+	if (!(p->flags & PS_POOL_PAGED))
+		return;
+	ps_pool_mark(p, PS_POOL_LOST_EVENTS);
+	__sync_fetch_and_and(&p->flags, ~(__u32)PS_POOL_PAGED);
+}
+
 /*
  * What is out by the books that were kept here until now is the page's to tell, which began without it. Waits stay here: they are rare, and to
  * whom they belong and what of them lay inside of stalls is known here alone.
  */
 PS_INLINE void ps_on_page(struct ps_pool *p, const struct ps_event *e)
 {
+	if (!e->arg[1]) {
+		ps_off_page(p);
+		return;
+	}
 	if (p->flags & PS_POOL_PAGED)
 		return;
 	ps_pool_mark(p, PS_POOL_PAGED);

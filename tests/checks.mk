@@ -25,8 +25,8 @@ fmt: # rewrite the sources into the house style
 	@tools/dev/format
 
 .PHONY: check-headers
-check-headers: # headers compile alone, guards follow paths, the ABI has no holes, every file names its licence
-check-headers: $(B)/gen/poolscope.skel.h
+check-headers: # headers compile alone, guards follow paths, the ABI has no holes, the SDK is quiet under any flags, every file names its licence
+check-headers: $(B)/gen/poolscope.skel.h $(SDK_HEADER) $(addprefix $(B)/include/,poolscope-page.h poolscope-usdt.h)
 	@CC='$(CC)' CLANG='$(CLANG)' CFLAGS_USER='$(STD) $(WARN) $(DEFS) $(PKG_CFLAGS)' CFLAGS_BPF='$(BPF_CFLAGS)' \
 		tools/dev/check-headers
 

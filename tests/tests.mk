@@ -20,7 +20,7 @@ CXX_BINS := $(B)/tests/unit/page_test-c++98 $(B)/tests/unit/page_test-c++20
 
 $(CXX_BINS): $(B)/tests/unit/page_test-c++%: tests/unit/page_test.c
 	@mkdir -p $(@D)
-	$(CXX) -x c++ -std=gnu++$* -O1 -g -Wall -Wextra -Werror -fPIE $(SAN) -I. -MMD -MP $< -pie -pthread -lcmocka -ldl -o $@
+	$(CXX) -x c++ -std=gnu++$* -O1 -g -Wall -Wextra -Werror -DPOOLSCOPE_LOUD_ -fPIE $(SAN) -I. -MMD -MP $< -pie -pthread -lcmocka -ldl -o $@
 
 .PHONY: golden-views
 golden-views: # write the frames of tests/golden/views anew; read the difference before you commit it

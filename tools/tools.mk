@@ -4,7 +4,7 @@
 SDK := $(addprefix tools/sdk/,poolscope.h poolscope-writer.h poolscope-page.h) bpf/verbs.def
 
 SIM_SRCS := $(wildcard tools/sim/*.c)
-SIM_CFLAGS = $(STD) -O2 -g -fno-omit-frame-pointer -pthread $(WARN) -D_GNU_SOURCE -I. $(shell pkg-config --cflags jansson)
+SIM_CFLAGS = $(STD) -O2 -g -fno-omit-frame-pointer -pthread $(WARN) -D_GNU_SOURCE -DPOOLSCOPE_LOUD_ -I. $(shell pkg-config --cflags jansson)
 
 $(B)/sim/%.o: tools/sim/%.c
 	@mkdir -p $(@D)
@@ -28,7 +28,12 @@ $(B)/usdt/poolsim: $(SIM_SRCS:tools/sim/%.c=$(B)/sim-usdt/%.o)
 $(B)/poolsim-plain: $(SIM_SRCS:tools/sim/%.c=$(B)/sim-plain/%.o)
 	$(CC) $^ -pthread -ljansson -lm -o $@
 
-all: $(B)/poolsim $(B)/usdt/poolsim $(B)/poolsim-plain
+# beside the one without the page, for a suite that is run with that
+$(B)/usdt/poolsim-plain: $(B)/poolsim-plain
+	@mkdir -p $(@D)
+	cp $< $@
+
+all: $(B)/poolsim $(B)/usdt/poolsim $(B)/poolsim-plain $(B)/usdt/poolsim-plain
 
 SHIM := $(B)/libpoolscope-usdt.so
 

@@ -298,6 +298,7 @@ static json_t *encode_agent(const struct agent_row *a)
 	object_set_count(&o, "targets_failed", a->n_targets_failed);
 	object_set_count(&o, "processes", a->n_processes);
 	object_set_total(&o, "processes_unseen", a->n_unseen);
+	object_set_total(&o, "pools_cut", a->n_pools_cut);
 	object_set_total(&o, "processes_left_out", a->n_left_out);
 	object_set(&o, "config_last_reload_successful", json_boolean(a->is_reloaded));
 	object_set_real(&o, "config_last_reload_success_time", a->reloaded_wall_s);

@@ -58,6 +58,7 @@ static void fill_agent_row(const struct self *self, struct snapshot *s)
 	row->is_reloaded = self->is_reloaded;
 	row->reloaded_wall_s = self->reloaded_wall_s;
 	row->n_unseen = r->n_unseen;
+	row->n_pools_cut = r->n_pools_cut;
 	row->tick_s = self->tick_s;
 	row->longest_tick_s = self->longest_tick_s;
 	row->longest_tick_cpu_s = self->longest_tick_cpu_s;

@@ -66,7 +66,7 @@ struct ingest {
 	bool has_families; /* of workers, as of the last tick */
 	uint32_t n_serving; /* kernel_n_serving() at the last pass over threads */
 	unsigned int n_passes; /* that are still to be made whatever there is */
-	int64_t now_ns;
+	int64_t now_ns, former_ns; /* this tick and the one before */
 	int64_t read_ns; /* of a walk in batches: when what is at hand was read */
 };
 
@@ -264,6 +264,21 @@ static void forget_pool(struct ingest *in, const struct ps_pool_key *key)
 	bpf_map_delete_elem(kernel_map_fd(in->kernel, KERNEL_MAP_HISTS), key);
 }
 
+/* It was destroyed so long ago that the tick before has told of its end. */
+static bool is_told_of(const struct ingest *in, const struct ps_pool *books)
+{
+	return books->flags & PS_POOL_DESTROYED && (int64_t)books->destroyed_ns < in->former_ns;
+}
+
+/* Its process has ended, or runs another program: of a page nothing can be read then, and who has no /proc is in no tick. */
+static void cut_pool(struct ingest *in, const struct ps_pool_key *key, const struct ps_pool *books)
+{
+	in->report.n_pools_cut += model_has_process(in->model, &key->proc) &&
+				  !kernel_is_left_out(in->kernel, key->proc.tgid) &&
+				  !is_told_of(in, books);
+	forget_pool(in, key);
+}
+
 /* Sets the time when they were read, too. 0 = a whole copy; -EAGAIN = torn each time; -ENOENT. */
 static int read_books(struct ingest *in, const struct ps_pool_key *key, struct ps_pool *ret)
 {
@@ -452,19 +467,18 @@ static void each_pool(struct ingest *in, const void *at, const void *value)
 	int64_t batch_ns = in->read_ns, t_ns;
 	bool is_paged;
 
+	memcpy(&books, value, sizeof(books));
 	if (!is_alive(in, &key->proc)) {
-		forget_pool(in, key);
+		cut_pool(in, key, &books);
 		return;
 	}
-	memcpy(&books, value, sizeof(books));
 	if (read_whole(in, key, &books))
 		return;
 	if (books.domain && !targets_of_domain(in->targets, books.domain)) {
 		forget_pool(in, key); /* its recipe is gone */
 		return;
 	}
-	if (books.flags & PS_POOL_DESTROYED &&
-	    in->now_ns - (int64_t)books.destroyed_ns > 1000000000) {
+	if (is_told_of(in, &books)) {
 		forget_pool(in, key);
 		return;
 	}
@@ -502,7 +516,8 @@ static void each_unfed(void *context, const struct ps_pool_key *key)
 	struct ps_pool books;
 
 	if (!is_alive(in, &key->proc)) {
-		forget_pool(in, key);
+		if (!bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_POOLS), key, &books))
+			cut_pool(in, key, &books);
 		return;
 	}
 	if (paged_pools_pass(paged_pools(in->paged), key) &&
@@ -804,6 +819,7 @@ static void add_page_losses(struct ingest *in)
 
 int ingest_tick(struct ingest *in, int64_t now_ns)
 {
+	in->former_ns = in->now_ns;
 	in->now_ns = now_ns;
 	if (in->n_gone != kernel_n_gone(in->kernel))
 		in->n_sweeps = 2; /* who ended in the midst of a tick is seen by the next */

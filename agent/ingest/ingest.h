@@ -23,6 +23,7 @@ struct ingest_report {
 	uint32_t used[KERNEL_MAP_COUNT];	/* entries per map; 0 where it makes no sense */
 	uint32_t n_processes;
 	uint64_t n_unseen;	/* processes that came and went between two ticks: what they did is in no row */
+	uint64_t n_pools_cut;	/* pools whose process ended while they counted: what they did since the tick before is in no row */
 	uint64_t torn_reads;	/* books that were written while read, again and again */
 	double inventory_s;	/* how long the last inventory took */
 };

@@ -26,7 +26,7 @@
 #define WHOLE_TRIES 4 /* then only what is before the histogram, which is sooner read */
 #define UNREADABLE_MAX 64 /* slots of one page, then no more are tried in this reading */
 #define CHUNK_HEAD_BYTES offsetof(struct poolscope_page_chunk, lock)
-#define YOUNG_NS 1000000000 /* a holder in a torn table is believed if it is younger, or was known before */
+#define YOUNG_NS 1000000000 /* a holder in a torn table is believed if it is younger, or was found by the reading before */
 #define USE_MOST 4e18 /* item nanoseconds; more of them at once cannot be told from less than none */
 #define TID_MOST PS_TGID_LIMIT
 
@@ -521,7 +521,8 @@ static bool holder_fits(const struct page_holder *h, const struct page_counts *c
 
 /*
  * An entry of a table that was written meanwhile may be put together from two: then it is believed if it is young, so that nothing follows from it, or was there
- * in the tick before. False: a lie.
+ * in the reading before. Until that it is kept in doubt: one that is out for long in a pool that is written all the time is so told one tick later, and not never.
+ * False: a lie.
  */
 static bool take_holders(struct page_slot *s, const struct copy *c,
 			 const struct page_counts *counts, bool is_all)
@@ -531,7 +532,10 @@ static bool take_holders(struct page_slot *s, const struct copy *c,
 
 	for (size_t i = 0; i < c->n_table; i++) {
 		const struct poolscope_page_holder *from = &c->table[i];
-		struct page_holder h = { from->item, from->since_ns, from->waiter, from->tid };
+		struct page_holder h = { .item = from->item,
+					 .since_ns = from->since_ns,
+					 .waiter = from->waiter,
+					 .tid = from->tid };
 
 		if (!from->is_used)
 			continue;
@@ -541,8 +545,9 @@ static bool take_holders(struct page_slot *s, const struct copy *c,
 				return false;
 			continue;
 		}
-		if (is_all || h.since_ns + YOUNG_NS > (uint64_t)c->now_ns || was_holder(s, &h))
-			holder_add(list, &n_list, &h);
+		h.is_doubtful = !is_all && h.since_ns + YOUNG_NS <= (uint64_t)c->now_ns &&
+				!was_holder(s, &h);
+		holder_add(list, &n_list, &h);
 	}
 	if (is_all && n_found != c->slot.n_holders)
 		return false;
@@ -681,7 +686,9 @@ static void scan_look(struct scan *x, uint32_t place, const void *head)
 	if (hot.state == POOLSCOPE_PAGE_NONE ||
 	    (hot.serial == s->serial && hot.seq == s->seq && s->is_whole && s->read_ns))
 		return;
-	*stale = (struct page_stale){ .place = place, .seq = hot.seq, .has_seq = true,
+	*stale = (struct page_stale){ .place = place,
+				      .seq = hot.seq,
+				      .has_seq = true,
 				      .is_stuck = hot.seq % 2 && hot.seq == s->odd_seq };
 	s->odd_seq = hot.seq % 2 ? hot.seq : 0;
 	note_table(s, &hot, stale);
@@ -779,8 +786,8 @@ static size_t slot_parts(const struct page_slot *s, const struct page_stale *t, 
 	if (t->has_seq)
 		c->seq_before = t->seq;
 	else
-		ret[n++] = (struct page_part){ seq_at, &c->seq_before, sizeof(c->seq_before),
-					       false };
+		ret[n++] =
+			(struct page_part){ seq_at, &c->seq_before, sizeof(c->seq_before), false };
 	ret[n++] = (struct page_part){ s->address, &c->slot, is_all ? most : HOT_BYTES, false };
 	if (is_all && table_bytes(t))
 		ret[n++] = (struct page_part){ t->table_at, table, table_bytes(t), false };

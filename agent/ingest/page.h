@@ -61,6 +61,7 @@ struct page_counts {
 struct page_holder {
 	uint64_t item, since_ns, waiter;
 	uint32_t tid;	/* as its own PID namespace has it */
+	bool is_doubtful;	/* it may be put together from two; the next reading knows */
 };
 
 struct page_slot {

@@ -589,6 +589,8 @@ static void feed_leases(struct paged_pools *t, struct model *m, const struct pag
 					  .tid = s->holder[i].tid,
 					  .state = PS_LEASE_HELD };
 
+		if (s->holder[i].is_doubtful)
+			continue;
 		if (is_inside)
 			lease.tid = threads_of_find(&g->threads, pool->key.proc.tgid, lease.tid,
 						    t->tick_ns);

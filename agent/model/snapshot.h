@@ -466,6 +466,7 @@ struct agent_row {
 	bool is_reloaded;	/* the last time that the configuration was read, it was taken */
 	double reloaded_wall_s;	/* when that was, the last time that it was: Unix time */
 	uint64_t n_unseen;	/* processes that came and went between two ticks: what they did is in no row */
+	uint64_t n_pools_cut;	/* pools whose process ended while they counted: what they did since the tick before is in no row */
 	double tick_s;		/* how long the last tick took */
 	double longest_tick_s;
 	uint64_t stacks_taken;

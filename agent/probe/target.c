@@ -299,25 +299,36 @@ static int write_specs(struct target_store *s, struct target *t, struct ps_spec 
 	return 0;
 }
 
-static int attach_kind(struct target_store *s, const struct target *t, bool is_hot,
-		       struct attachment **ret, struct diag *d)
+/* Who has a page is to know first that it is watched: a wait that is told before that is in no slot, and its acquire tells of no end. */
+static size_t sites_of(const struct target *t, bool is_hot, bool is_page, struct attach_site *ret)
 {
-	AUTO_FREE struct attach_site *sites = calloc(t->n_sites + 1, sizeof(*sites));
 	size_t n = 0;
 
-	if (!sites)
-		return diag_set(d, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < t->n_sites; i++) {
 		const struct site *site = &t->site[i];
 
-		if (site->has_slots && !site->is_chained && site->is_hot == is_hot)
-			sites[n++] = (struct attach_site){
+		if (site->has_slots && !site->is_chained && site->is_hot == is_hot &&
+		    (site->verb == PS_VERB_page) == is_page)
+			ret[n++] = (struct attach_site){
 				.offset = site->offset,
 				.semaphore = site->semaphore,
 				.cookie = (uint64_t)site->probe << 32 | site->spec,
 				.is_return = site->is_return,
 			};
 	}
+	return n;
+}
+
+static int attach_kind(struct target_store *s, const struct target *t, bool is_hot,
+		       struct attachment **ret, struct diag *d)
+{
+	AUTO_FREE struct attach_site *sites = calloc(t->n_sites + 1, sizeof(*sites));
+	size_t n;
+
+	if (!sites)
+		return diag_set(d, -ENOMEM, "out of memory");
+	n = sites_of(t, is_hot, true, sites);
+	n += sites_of(t, is_hot, false, sites + n);
 	return n ? attachment_new(s->kernel, t->fd, sites, n, t->pid, ret, d) : 0;
 }
 
@@ -512,7 +523,7 @@ static const struct verb_info verbs[PS_VERB_COUNT] = {
 	[PS_VERB_none] = { "-", 0 },
 #define VERB(id, name, n_args, args, text) [id] = { #name, n_args },
 #include "bpf/verbs.def"
-	[PS_VERB_page] = { "page", 1 },
+	[PS_VERB_page] = { "page", 2 },
 };
 
 static enum ps_verb verb_by_name(const char *name)

@@ -1155,19 +1155,19 @@ static void free_memory_that_was_written_over_is_left(void **state)
 	poolscope_table_give_(first, POOLSCOPE_SLOT_(pool.slot_), b, POOLSCOPE_HOLDER_LOG2_);
 }
 
-static void where_the_next_slot_is_refused_none_stays_open(void **state)
+/* A pool with one item out, whose next slot is refused: all of all chunks are taken. */
+static void lose_slot(void)
 {
 	struct poolscope_page_chunk *first, *last, first_was, last_was;
 	uint32_t refused = ROOT->n_refused;
 
-	(void)state;
 	create(4);
 	poolscope_acquired(&pool, 1, 0, 0);
 	first = POOLSCOPE_CHUNK_(ROOT->first_chunk);
 	last = POOLSCOPE_CHUNK_(first->last_chunk);
 	first_was = *first;
 	last_was = *last;
-	first->n_chunks = POOLSCOPE_PAGE_CHUNKS_MAX; /* all slots of all chunks are taken */
+	first->n_chunks = POOLSCOPE_PAGE_CHUNKS_MAX;
 	first->oldest_closed = first->newest_closed = 0;
 	last->n_used = last->n_slots;
 	poolscope_slot_spoil_(&pool, POOLSCOPE_SLOT_(pool.slot_));
@@ -1182,6 +1182,12 @@ static void where_the_next_slot_is_refused_none_stays_open(void **state)
 	if (first_was.newest_closed)
 		first->newest_closed = first_was.newest_closed;
 	last->n_used = last_was.n_used;
+}
+
+static void where_the_next_slot_is_refused_none_stays_open(void **state)
+{
+	(void)state;
+	lose_slot();
 }
 
 static volatile int is_over;
@@ -1450,6 +1456,79 @@ static void a_library_has_a_root_of_its_own_and_may_come_and_go(void **state)
 	}
 }
 
+static struct poolscope_pool *(*shim_pool_new)(uint32_t, const char *, uint64_t, uint64_t);
+static void (*shim_pool_free)(struct poolscope_pool *);
+static void (*shim_acquired)(struct poolscope_pool *, uint64_t, uint64_t, uint32_t);
+static void (*shim_wait_begin)(struct poolscope_pool *, uint64_t);
+static const volatile struct poolscope_page_slot *allocated_beside;
+static int n_allocated, n_allocated_amid;
+
+/* Of the sanitizer's: called with each allocation, also with those of the dynamic linker. */
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+					      void (*on_free)(const volatile void *));
+
+static void on_malloc(const volatile void *at, size_t bytes)
+{
+	(void)at;
+	(void)bytes;
+	if (!allocated_beside)
+		return;
+	n_allocated++;
+	n_allocated_amid +=
+		(allocated_beside->seq & 1) || allocated_beside->lock & POOLSCOPE_PAGE_LOCK_TAKEN;
+}
+
+static void on_free(const volatile void *at)
+{
+	(void)at;
+}
+
+static void *begin_in_thread(void *of)
+{
+	struct poolscope_pool *p = of;
+
+	allocated_beside = POOLSCOPE_SLOT_(p->slot_);
+	if (n_allocated)
+		shim_wait_begin(p, 0);
+	else
+		shim_acquired(p, 7, 0, 0);
+	allocated_beside = NULL;
+	return NULL;
+}
+
+/* The variable of a thread in a library that was loaded late is made at its first use, by an allocator that may have pools of its own. */
+static void a_thread_s_first_call_allocates_before_it_writes(void **state)
+{
+	void *library = dlopen(SHIM, RTLD_NOW | RTLD_LOCAL);
+	struct poolscope_page_root *root;
+	struct poolscope_pool *p;
+	struct link_map *map;
+	pthread_t thread;
+
+	(void)state;
+	assert_non_null(library);
+	assert_int_equal(dlinfo(library, RTLD_DI_LINKMAP, &map), 0);
+	assert_int_equal(dl_iterate_phdr(hide, &map->l_addr), 1);
+	*(void **)&shim_pool_new = dlsym(library, "poolscope_usdt_pool_new");
+	*(void **)&shim_pool_free = dlsym(library, "poolscope_usdt_pool_free");
+	*(void **)&shim_acquired = dlsym(library, "poolscope_usdt_acquired");
+	*(void **)&shim_wait_begin = dlsym(library, "poolscope_usdt_wait_begin");
+	root = root_of_shim(library);
+	root->semaphore = 1;
+	p = shim_pool_new(POOLSCOPE_KIND_OBJECT, "in a library", 4, 0);
+	shim_acquired(p, 1, 0, 0);
+	assert_true(__sanitizer_install_malloc_and_free_hooks(on_malloc, on_free) > 0);
+	for (int i = 1; i < 3; i++) {
+		assert_int_equal(pthread_create(&thread, NULL, begin_in_thread, p), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_true(n_allocated >= i);
+	}
+	assert_int_equal(n_allocated_amid, 0);
+	assert_int_equal(POOLSCOPE_SLOT_(p->slot_)->leases_begun, 2);
+	shim_pool_free(p);
+	dlclose(library);
+}
+
 static void every_bucket_is_the_kernel_sides(void **state)
 {
 	(void)state;
@@ -1631,6 +1710,54 @@ static void a_wait_that_ends_in_an_acquire_is_told_as_one_that_ended_well(void *
 	assert_true(h->arg[1] == 99 && h->arg[2] == PS_OUTCOME_timeout);
 }
 
+/* Else who has heard of the page would wait for what it counts, and leave out what the points tell. */
+static void a_pool_that_has_no_slot_any_more_says_so(void **state)
+{
+	const struct hit *h;
+
+	(void)state;
+	n_hits = 0;
+	lose_slot();
+	assert_true(hit_of(0, "page")->arg[1] > POOLSCOPE_REFUSED_);
+	h = hit_of(1, "page");
+	assert_true(h->arg[0] == (uintptr_t)&pool && h->arg[1] == 0);
+	assert_int_equal(n_hits, 2);
+	poolscope_wait_begin_semaphore = poolscope_acquired_semaphore = 1;
+	poolscope_wait_begin(&pool, 0);
+	poolscope_acquired(&pool, 3, 0, 0);
+	poolscope_wait_begin_semaphore = poolscope_acquired_semaphore = 0;
+	hit_of(2, "wait_begin");
+	hit_of(3, "acquired"); /* ends it, for who listens */
+	assert_int_equal(n_hits, 4);
+}
+
+/* Two calls at once in a pool that did not say that this may be. */
+static void a_wait_that_is_in_no_slot_is_not_told_and_one_that_was_told_ends(void **state)
+{
+	struct poolscope_page_slot *s;
+
+	(void)state;
+	create(4);
+	poolscope_acquired(&pool, 1, 0, 0);
+	poolscope_wait_begin_semaphore = poolscope_wait_end_semaphore = 1;
+	n_hits = 0;
+	poolscope_wait_begin(&pool, 31);
+	hit_of(0, "wait_begin");
+	s = POOLSCOPE_SLOT_(pool.slot_);
+	s->seq |= 1;
+	poolscope_acquired(&pool, 2, 31, 0); /* is not counted, and its wait is over */
+	assert_true(hit_of(1, "wait_end")->arg[1] == 31 && hits[1].arg[2] == PS_OUTCOME_ok);
+	s->lock = 0;
+	poolscope_wait_begin(&pool, 32); /* in no list, so its acquire will not tell of its end */
+	assert_int_equal(n_hits, 2);
+	assert_int_equal(s->collisions, 2);
+	poolscope_write_end_(s);
+	poolscope_acquired(&pool, 3, 32, 0);
+	poolscope_wait_begin_semaphore = poolscope_wait_end_semaphore = 0;
+	hit_of(2, "page");
+	assert_int_equal(n_hits, 3);
+}
+
 static void other_tracers_see_acquired_and_released_with_a_slot_and_without(void **state)
 {
 	const struct hit *h;
@@ -1711,10 +1838,13 @@ int main(void)
 		TEST(without_memory_a_pool_is_refused_once_and_counted),
 #ifndef __cplusplus
 		TEST(a_library_has_a_root_of_its_own_and_may_come_and_go),
+		TEST(a_thread_s_first_call_allocates_before_it_writes),
 		TEST(every_bucket_is_the_kernel_sides),
 		TEST(the_points_can_be_armed),
 		TEST(the_point_page_tells_of_each_beginning),
 		TEST(a_wait_that_ends_in_an_acquire_is_told_as_one_that_ended_well),
+		TEST(a_pool_that_has_no_slot_any_more_says_so),
+		TEST(a_wait_that_is_in_no_slot_is_not_told_and_one_that_was_told_ends),
 		TEST(other_tracers_see_acquired_and_released_with_a_slot_and_without),
 #endif
 		TEST(pools_without_end_find_a_limit_and_its_count),

@@ -419,14 +419,35 @@ static void of_a_torn_table_old_holders_are_believed_that_were_there_before(void
 	n_tears = 5; /* so only the numbers are whole in the end */
 	assert_int_equal(read_now(), 0);
 	assert_int_equal(source.page.slot[0].counts.leases_begun, 2);
-	assert_int_equal(source.page.slot[0].n_holders, 2);
-	for (size_t i = 0; i < 2; i++)
-		assert_int_not_equal(source.page.slot[0].holder[i].item, 13);
+	assert_int_equal(source.page.slot[0].n_holders, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(source.page.slot[0].holder[i].is_doubtful,
+				 source.page.slot[0].holder[i].item == 13);
 	assert_false(source.page.slot[0].is_whole); /* the next tick reads it again */
 	s->own_holders[2].is_used = 0;
 	assert_int_equal(read_now(), 0);
 	assert_int_equal(source.page.slot[0].seq, s->seq);
 	assert_int_equal(source.page.n_lies, 0);
+}
+
+/* As where an agent comes back, or a tick was late: it was never there in a whole reading. */
+static void an_old_holder_that_no_reading_found_whole_is_believed_by_the_second(void **state)
+{
+	struct poolscope_page_slot *s = open_slot(&area[0], 4096, 1);
+
+	(void)state;
+	take(s, 11);
+	for (int i = 0; i < 2; i++) {
+		now += 10 * (int64_t)SECOND;
+		take(s, 12);
+		give(s, 12);
+		n_tears = 5;
+		assert_int_equal(read_now(), 0);
+		assert_int_equal(source.page.slot[0].n_holders, 1);
+		assert_int_equal(source.page.slot[0].holder[0].item, 11);
+		assert_int_equal(source.page.slot[0].holder[0].is_doubtful, !i);
+		assert_false(source.page.slot[0].is_whole);
+	}
 }
 
 static void a_slot_whose_numbers_are_off_is_waited_for(void **state)
@@ -1329,6 +1350,9 @@ int main(void)
 			reset, leave),
 		cmocka_unit_test_setup_teardown(
 			of_a_torn_table_old_holders_are_believed_that_were_there_before, reset,
+			leave),
+		cmocka_unit_test_setup_teardown(
+			an_old_holder_that_no_reading_found_whole_is_believed_by_the_second, reset,
 			leave),
 		cmocka_unit_test_setup_teardown(a_slot_whose_numbers_are_off_is_waited_for, reset,
 						leave),

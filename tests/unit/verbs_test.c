@@ -1062,14 +1062,14 @@ static void what_a_page_counts_is_not_counted_here(void **state)
 	create(3);
 	feed(PS_VERB_acquired, 11, 0, 0, 0);
 	shim_now_ns += 5000;
-	feed(PS_VERB_page, 0, 0, 0, 0);
+	feed(PS_VERB_page, 4096, 0, 0, 0);
 	assert_true(books()->flags & PS_POOL_PAGED);
 	assert_int_equal(ps_in_use(books()), 0); /* the page tells of it from now on */
 	assert_int_equal(books()->leases_voided, 1);
 	assert_int_equal(integral(books()), 5000);
 	feed(PS_VERB_released, 11, 0, 0, 0); /* others watch the points, too */
 	feed(PS_VERB_acquired, 12, 0, 0, 0);
-	feed(PS_VERB_page, 0, 0, 0, 0);
+	feed(PS_VERB_page, 4096, 0, 0, 0);
 	assert_int_equal(books()->acquires, 1);
 	assert_int_equal(books()->releases, 0);
 	assert_int_equal(books()->odd_release, 0);
@@ -1082,13 +1082,34 @@ static void what_a_page_counts_is_not_counted_here(void **state)
 	assert_int_equal(ps_in_use(books()), 1);
 }
 
+static void a_pool_that_has_lost_its_page_is_counted_here_again(void **state)
+{
+	(void)state;
+	create(3);
+	feed(PS_VERB_page, 0, 0, 0, 0); /* it never had one */
+	assert_false(books()->flags & PS_POOL_LOST_EVENTS);
+	feed(PS_VERB_page, 4096, 0, 0, 0);
+	feed(PS_VERB_acquired, 11, 0, 0, 0);
+	feed(PS_VERB_page, 0, 0, 0, 0);
+	assert_false(books()->flags & PS_POOL_PAGED);
+	assert_true(books()->flags & PS_POOL_LOST_EVENTS); /* of what was out nothing is known here */
+	feed(PS_VERB_wait_begin, 5, 0, 0, 0);
+	feed(PS_VERB_acquired, 12, 5, 0, 0);
+	feed(PS_VERB_released, 11, 0, 0, 0);
+	assert_int_equal(books()->acquires, 1);
+	assert_int_equal(books()->releases, 1);
+	assert_int_equal(books()->odd_release, 0);
+	assert_int_equal(ps_in_use(books()), 1);
+	assert_int_equal(ps_waiting(books()), 0);
+}
+
 static void a_wait_that_ended_in_an_acquire_of_the_page_is_one_that_was_won(void **state)
 {
 	struct ps_hists *h;
 
 	(void)state;
 	create(1);
-	feed_sdk(PS_VERB_page, 0, 0);
+	feed_sdk(PS_VERB_page, 4096, 0);
 	feed_sdk(PS_VERB_wait_begin, 5, 0);
 	shim_now_ns += 1000000;
 	feed_sdk(PS_VERB_wait_end, 5, PS_OUTCOME_ok);
@@ -1116,7 +1137,7 @@ static void a_pool_that_was_found_by_its_page_is_described_by_the_agent(void **s
 
 	(void)state;
 	memset(found.name, 'x', sizeof(found.name)); /* a stranger's, without an end */
-	feed(PS_VERB_page, 0, 0, 0, 0);
+	feed(PS_VERB_page, 4096, 0, 0, 0);
 	assert_true(books()->flags & PS_POOL_IMPLICIT);
 	ps_page_describe(books(), &found, shim_now_ns);
 	assert_int_equal(books()->capacity, 7);
@@ -1203,6 +1224,8 @@ int main(void)
 						reset, reset),
 		cmocka_unit_test_setup_teardown(what_a_page_counts_is_not_counted_here, reset,
 						reset),
+		cmocka_unit_test_setup_teardown(a_pool_that_has_lost_its_page_is_counted_here_again,
+						reset, reset),
 		cmocka_unit_test_setup_teardown(
 			a_wait_that_ended_in_an_acquire_of_the_page_is_one_that_was_won, reset,
 			reset),

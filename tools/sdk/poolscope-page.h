@@ -20,7 +20,7 @@
  *	its tables, for POOLSCOPE_PAGE_KEPT_NS at least before it is used again, unless there is no room for others.
  *	At fork() the child finds zeros in all chunks (MADV_WIPEONFORK): its slots are its own.
  *	A pool that finds no slot (no memory, too many) is counted in the root's n_refused, and speaks through the points "acquired" and
- *	"released" alone, like one that was compiled with POOLSCOPE_USDT_ONLY.
+ *	"released" alone, like one that was compiled with POOLSCOPE_USDT_ONLY. The point "page" fires with (handle, 0), for it may have had one.
  *
  * How to read it
  *	Everything in here is what another process wrote: bound each count, follow no address of one's own, stop after
@@ -47,8 +47,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if !defined(POOLSCOPE_LOUD_) /* see poolscope.h */
+#pragma GCC system_header
+#endif
+
 #define POOLSCOPE_PAGE_VERSION 1
-#define POOLSCOPE_PAGE_POINT "page" /* the USDT point: arguments are the handle's address and the slot's */
+#define POOLSCOPE_PAGE_POINT "page" /* the USDT point: arguments are the handle's address and the slot's; 0 = it has none from now on */
 
 #define POOLSCOPE_PAGE_ROOT_MAGIC 0x31544f4f52505350ull /* "PSPROOT1" */
 #define POOLSCOPE_PAGE_CHUNK_MAGIC 0x314b4e4843505350ull /* "PSPCHNK1" */

@@ -28,9 +28,10 @@
 
 #include "poolscope-page.h"
 
-#define POOLSCOPE_BODY_ static __attribute__((__unused__, __noinline__))
-#define POOLSCOPE_RARE_ static __attribute__((__unused__, __noinline__, __cold__))
-#define POOLSCOPE_PART_ static __inline__ __attribute__((__unused__, __always_inline__))
+#define POOLSCOPE_BODY_ POOLSCOPE_WRAPS_ static __attribute__((__unused__, __noinline__))
+#define POOLSCOPE_RARE_ POOLSCOPE_WRAPS_ static __attribute__((__unused__, __noinline__, __cold__))
+#define POOLSCOPE_PART_                                                                            \
+	POOLSCOPE_WRAPS_ static __inline__ __attribute__((__unused__, __always_inline__))
 #define POOLSCOPE_RARELY_(is_true) __builtin_expect(!!(is_true), 0)
 
 /* What a handle's slot_ may be instead of an address. */
@@ -54,6 +55,18 @@ __attribute__((__used__)) struct poolscope_page_root poolscope_page_semaphore = 
 	0,
 	0
 };
+
+/*
+ * What follows is seen by a reader after the seq that was written before. That reader is another process: gcc's thread sanitizer, which does not
+ * know fences and says so, has nothing to learn from it.
+ */
+#if defined(__SANITIZE_THREAD__) && defined(__x86_64__)
+#define POOLSCOPE_FENCE_() __asm__ __volatile__("" : : : "memory")
+#elif defined(__SANITIZE_THREAD__)
+#define POOLSCOPE_FENCE_() __asm__ __volatile__("dmb ish" : : : "memory")
+#else
+#define POOLSCOPE_FENCE_() __atomic_thread_fence(__ATOMIC_RELEASE)
+#endif
 
 #define POOLSCOPE_IS_WATCHED_ (poolscope_page_semaphore.semaphore != 0)
 #define POOLSCOPE_CHUNK_(at) ((struct poolscope_page_chunk *)(uintptr_t)(at))
@@ -146,6 +159,13 @@ POOLSCOPE_PART_ uint64_t poolscope_counter_(void)
 #endif
 }
 
+/* A file that asks for the clock alone gets it, also where the page was begun by another one. */
+#if defined(POOLSCOPE_NO_TSC)
+#define POOLSCOPE_MAY_COUNT_ 0
+#else
+#define POOLSCOPE_MAY_COUNT_ 1
+#endif
+
 /* Whether that counter goes on at one speed, on all CPUs (x86: leaf 80000007, EDX bit 8; AMD APM 3, E.4.7, Intel SDM 3, 18.17.1). */
 POOLSCOPE_PART_ int poolscope_counter_is_steady_(void)
 {
@@ -230,6 +250,18 @@ POOLSCOPE_RARE_ uint32_t poolscope_tid_ask_(uint32_t pid)
 	poolscope_self_.tid = (uint32_t)poolscope_call_(POOLSCOPE_GETTID_, 0, 0, 0, 0);
 	poolscope_self_.pid = pid;
 	return poolscope_self_.tid;
+}
+
+/*
+ * In a library that was loaded late a thread's first look at what is its own allocates. So it looks before it writes: the allocator may have pools of its own, and
+ * nobody is to wait for it.
+ */
+POOLSCOPE_PART_ const struct poolscope_self_ *poolscope_self_look_(void)
+{
+	const struct poolscope_self_ *self = &poolscope_self_;
+
+	__asm__ __volatile__("" : "+r"(self) : : "memory");
+	return self;
 }
 
 /* The calling thread, in the process of a slot: what its parent remembered does not hold in a forked child. */
@@ -491,7 +523,7 @@ POOLSCOPE_PART_ void poolscope_clock_anew_(struct poolscope_page_slot *s, uint64
 					   uint64_t ns)
 {
 	s->clock_mult = 0;
-	s->clock_span = 0;
+	POOLSCOPE_STORE_(&s->clock_span, 0);
 	s->set_count = count | 1;
 	s->set_ns = ns;
 }
@@ -538,7 +570,7 @@ POOLSCOPE_RARE_ uint64_t poolscope_clock_set_(struct poolscope_page_slot *s)
 	span = passed >> 27 ? 1ull << 59 : passed << 32; /* four times what it was learned from, at most half a second */
 	span /= speed;
 	s->clock_mult = (uint32_t)speed;
-	s->clock_span = span > UINT32_MAX ? UINT32_MAX : (uint32_t)span;
+	POOLSCOPE_STORE_(&s->clock_span, span > UINT32_MAX ? UINT32_MAX : (uint32_t)span);
 	s->clock_count = count;
 	s->clock_ns = ns;
 	return ns;
@@ -564,7 +596,7 @@ POOLSCOPE_PART_ uint64_t poolscope_now_(struct poolscope_page_slot *s)
 POOLSCOPE_PART_ void poolscope_write_begin_(struct poolscope_page_slot *s)
 {
 	POOLSCOPE_STORE_(&s->seq, POOLSCOPE_LOAD_(&s->seq) | 1);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	POOLSCOPE_FENCE_();
 }
 
 POOLSCOPE_PART_ void poolscope_write_end_(struct poolscope_page_slot *s)
@@ -572,10 +604,8 @@ POOLSCOPE_PART_ void poolscope_write_end_(struct poolscope_page_slot *s)
 	__atomic_store_n(&s->seq, (POOLSCOPE_LOAD_(&s->seq) | 1) + 1, __ATOMIC_RELEASE);
 }
 
-#define POOLSCOPE_OWN_HOLDERS_(s)                                                                  \
-	((uintptr_t)(s)->own_holders | POOLSCOPE_PAGE_OWN_HOLDERS_LOG2)
-#define POOLSCOPE_OWN_WAITERS_(s)                                                                  \
-	((uintptr_t)(s)->own_waiters | POOLSCOPE_PAGE_OWN_WAITERS_LOG2)
+#define POOLSCOPE_OWN_HOLDERS_(s) ((uintptr_t)(s)->own_holders | POOLSCOPE_PAGE_OWN_HOLDERS_LOG2)
+#define POOLSCOPE_OWN_WAITERS_(s) ((uintptr_t)(s)->own_waiters | POOLSCOPE_PAGE_OWN_WAITERS_LOG2)
 #define POOLSCOPE_LATE_NS_ 100000000u /* a call that began before a slot was closed is over by then, or was stopped */
 
 /* The first of the closed slots, if it was closed before `until`, or NULL. Under the lock, as the next two. */
@@ -673,9 +703,10 @@ POOLSCOPE_RARE_ void poolscope_slot_init_(struct poolscope_page_slot *s,
 	POOLSCOPE_STORE_(&s->holders, POOLSCOPE_OWN_HOLDERS_(s));
 	POOLSCOPE_STORE_(&s->waiters, POOLSCOPE_OWN_WAITERS_(s));
 	poolscope_slot_clear_(s);
-	s->handle = POOLSCOPE_ID_(pool);
-	POOLSCOPE_STORE_(&s->lock,
-			 pool->flags_ & POOLSCOPE_UNLOCKED_ ? POOLSCOPE_PAGE_LOCK_SHARED : 0);
+	POOLSCOPE_STORE_(&s->handle, POOLSCOPE_ID_(pool));
+	POOLSCOPE_STORE_(&s->lock, POOLSCOPE_LOAD_(&pool->flags_) & POOLSCOPE_UNLOCKED_
+					   ? POOLSCOPE_PAGE_LOCK_SHARED
+					   : 0);
 	s->pid = first->pid;
 	while (log2 < 10 && 1u << log2 < 2 * capacity)
 		log2 += 2;
@@ -687,7 +718,7 @@ POOLSCOPE_RARE_ void poolscope_slot_init_(struct poolscope_page_slot *s,
 	s->before_most = is_fresh ? 0 : s->capacity_most ? s->capacity_most : UINT32_MAX;
 	s->version = POOLSCOPE_PAGE_VERSION;
 	s->serial = serial;
-	if (first->clock == POOLSCOPE_PAGE_CLOCK_COUNTER)
+	if (POOLSCOPE_MAY_COUNT_ && first->clock == POOLSCOPE_PAGE_CLOCK_COUNTER)
 		poolscope_clock_anew_(s, poolscope_counter_(), now);
 	s->since_ns = now;
 	s->state = POOLSCOPE_PAGE_OPEN;
@@ -747,6 +778,15 @@ POOLSCOPE_RARE_ void poolscope_waiters_copy_(struct poolscope_page_slot *to,
 	}
 }
 
+/* Where the pool is counted from now on; 0 = by its points. */
+POOLSCOPE_RARE_ void poolscope_page_tell_(const struct poolscope_pool *pool, uint64_t slot)
+{
+	if (POOLSCOPE_IS_WATCHED_)
+		__asm__ __volatile__(
+			POOLSCOPE_NOTE_(page, "8@%0 8@%1")::POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
+			POOLSCOPE_A_(slot));
+}
+
 /*
  * Counting begins, in a slot that takes the place of `seen` in the handle. Of several threads that do this at once one succeeds: 1, the
  * others have 0. -1 = not now, and nothing has changed; -2 = there is no slot for this pool, and the handle says so in the place of `seen`.
@@ -762,7 +802,7 @@ POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t s
 	skip = POOLSCOPE_LOAD_(&pool->skip_);
 	if (first && skip) {
 		POOLSCOPE_STORE_(&pool->skip_, skip - 1);
-		first->skipped++;
+		__atomic_fetch_add(&first->skipped, 1, __ATOMIC_RELAXED);
 		return -1;
 	}
 	if (first)
@@ -771,10 +811,11 @@ POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t s
 		return -1;
 	if (!s) {
 		__atomic_fetch_add(&poolscope_page_semaphore.n_refused, 1, __ATOMIC_RELAXED);
-		return __atomic_compare_exchange_n(&pool->slot_, &seen, POOLSCOPE_REFUSED_, 0,
-						   __ATOMIC_RELAXED, __ATOMIC_RELAXED)
-			       ? -2
-			       : -1;
+		if (!__atomic_compare_exchange_n(&pool->slot_, &seen, POOLSCOPE_REFUSED_, 0,
+						 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return -1;
+		poolscope_page_tell_(pool, 0);
+		return -2;
 	}
 	poolscope_slot_init_(s, pool, first, serial, seen == POOLSCOPE_FRESH_, now);
 	if (before)
@@ -784,10 +825,7 @@ POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t s
 		poolscope_slot_close_(s, now);
 		return 0;
 	}
-	if (POOLSCOPE_IS_WATCHED_)
-		__asm__ __volatile__(
-			POOLSCOPE_NOTE_(page, "8@%0 8@%1")::POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
-			POOLSCOPE_A_((uintptr_t)s));
+	poolscope_page_tell_(pool, (uintptr_t)s);
 	return 1;
 }
 
@@ -836,14 +874,15 @@ POOLSCOPE_BODY_ int poolscope_bit_take_(struct poolscope_pool *pool, struct pool
 
 POOLSCOPE_PART_ void poolscope_bit_give_(struct poolscope_page_slot *s)
 {
-	if (POOLSCOPE_RARELY_(s->lock & POOLSCOPE_PAGE_LOCK_TAKEN))
+	if (POOLSCOPE_RARELY_(POOLSCOPE_LOAD_(&s->lock) & POOLSCOPE_PAGE_LOCK_TAKEN))
 		__atomic_store_n(&s->lock, POOLSCOPE_PAGE_LOCK_SHARED, __ATOMIC_RELEASE);
 }
 
 /* Whether `at` is a slot of this pool: a child of fork() finds zeros, a handle that was moved its old address. */
 POOLSCOPE_PART_ int poolscope_slot_is_of_(uint64_t at, const struct poolscope_pool *pool)
 {
-	return POOLSCOPE_IS_SLOT_(at) && POOLSCOPE_SLOT_(at)->handle == POOLSCOPE_ID_(pool);
+	return POOLSCOPE_IS_SLOT_(at) &&
+	       POOLSCOPE_LOAD_(&POOLSCOPE_SLOT_(at)->handle) == POOLSCOPE_ID_(pool);
 }
 
 /* A call that must not or cannot be counted in a slot as it is: the next one begins anew. */
@@ -964,7 +1003,7 @@ POOLSCOPE_RARE_ void poolscope_gap_(struct poolscope_pool *pool)
 		gaps++;
 	POOLSCOPE_STORE_(&pool->flags_, gaps * POOLSCOPE_GAP_ | (POOLSCOPE_LOAD_(&pool->flags_) &
 								 POOLSCOPE_UNLOCKED_));
-	pool->skip_ = gaps > POOLSCOPE_GAPS_FREE_ ? 1u << gaps : 0;
+	POOLSCOPE_STORE_(&pool->skip_, gaps > POOLSCOPE_GAPS_FREE_ ? 1u << gaps : 0);
 	poolscope_slot_close_(s, now);
 }
 
@@ -1081,7 +1120,7 @@ POOLSCOPE_PART_ void poolscope_lease_begin_(struct poolscope_page_slot *s, uint6
 
 /* The same as it mostly is: of an item that is not out, there is room, and a free entry not far. 0 = not so, and nothing is written. */
 POOLSCOPE_PART_ int poolscope_lease_begin_usual_(struct poolscope_page_slot *s, uint64_t item,
-						 uint64_t waiter, uint64_t now)
+						 uint64_t waiter, uint32_t tid, uint64_t now)
 {
 	uint64_t table = POOLSCOPE_LOAD_(&s->holders);
 	uint64_t e = poolscope_entry_first_(table, POOLSCOPE_HOLDER_LOG2_, item);
@@ -1097,7 +1136,7 @@ POOLSCOPE_PART_ int poolscope_lease_begin_usual_(struct poolscope_page_slot *s, 
 	}
 	poolscope_lease_count_(s, now);
 	s->n_holders++;
-	poolscope_holder_set_(e, item, waiter, poolscope_self_.tid, now);
+	poolscope_holder_set_(e, item, waiter, tid, now);
 	return 1;
 }
 
@@ -1218,6 +1257,16 @@ POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_look_(struct poolscope_poo
 }
 
 /*
+ * A call of a pool that has a page was not counted in it (NULL above): who waits is in no list then, and no acquire would tell of that wait's end. A
+ * pool without a slot is told by its points alone, and whoever else looks at those gets all.
+ */
+POOLSCOPE_PART_ int poolscope_is_left_out_(const struct poolscope_pool *pool)
+{
+	return POOLSCOPE_IS_WATCHED_ && pool->magic_ == POOLSCOPE_MAGIC_ &&
+	       POOLSCOPE_LOAD_(&pool->slot_) != POOLSCOPE_REFUSED_;
+}
+
+/*
  * What acquired and released mostly are stands by itself below, before all that they may be. It asks no clock but the counter and calls
  * nothing that comes back, so few registers are saved, and no more is written before the pool's lock is given back than the books are. What
  * turns out to be otherwise begins again as any.
@@ -1248,7 +1297,7 @@ POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_enter_usual_(struct poolsc
 	uint32_t seq;
 
 	if (POOLSCOPE_RARELY_(!POOLSCOPE_IS_WATCHED_ || pool->magic_ != POOLSCOPE_MAGIC_ ||
-			      !poolscope_slot_is_of_(at, pool) || !s->clock_span))
+			      !poolscope_slot_is_of_(at, pool) || !POOLSCOPE_LOAD_(&s->clock_span)))
 		return NULL;
 	if (POOLSCOPE_RARELY_(POOLSCOPE_LOAD_(&s->lock))) {
 		if (!poolscope_bit_take_usual_(pool, s))
@@ -1260,7 +1309,7 @@ POOLSCOPE_PART_ struct poolscope_page_slot *poolscope_enter_usual_(struct poolsc
 			return NULL;
 	}
 	POOLSCOPE_STORE_(&s->seq, seq | 1);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	POOLSCOPE_FENCE_();
 	return s;
 }
 
@@ -1295,11 +1344,13 @@ POOLSCOPE_PART_ uint64_t poolscope_holder_usual_(uint64_t table, uint64_t item)
 POOLSCOPE_BODY_ void poolscope_acquired_any_(struct poolscope_pool *pool, uint64_t item,
 					     uint64_t waiter, unsigned int flags)
 {
-	struct poolscope_page_slot *s = poolscope_look_(pool);
+	struct poolscope_page_slot *s;
 	int has_waited = 0;
 	uint32_t tid;
 	uint64_t now;
 
+	poolscope_self_look_();
+	s = poolscope_look_(pool);
 	if (s) {
 		tid = poolscope_tid_(s->pid);
 		now = poolscope_now_(s);
@@ -1313,6 +1364,10 @@ POOLSCOPE_BODY_ void poolscope_acquired_any_(struct poolscope_pool *pool, uint64
 			s->acquires_new++;
 		poolscope_level_(pool, s, now);
 		poolscope_leave_(s);
+	} else {
+		/* its wait may have been told when the slot was sound */
+		has_waited = poolscope_is_left_out_(pool) &&
+			     POOLSCOPE_IS_SLOT_(POOLSCOPE_LOAD_(&pool->slot_));
 	}
 	POOLSCOPE_PROBE_(acquired, "8@%0 8@%1 8@%2 8@%3 8@%4", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
 			 POOLSCOPE_A_(item), POOLSCOPE_A_(waiter), POOLSCOPE_A_(flags),
@@ -1325,6 +1380,7 @@ POOLSCOPE_BODY_ void poolscope_acquired_any_(struct poolscope_pool *pool, uint64
 POOLSCOPE_BODY_ void poolscope_acquired_look_(struct poolscope_pool *pool, uint64_t item,
 					      uint64_t waiter, unsigned int flags)
 {
+	const struct poolscope_self_ *self = poolscope_self_look_();
 	struct poolscope_page_slot *s = poolscope_enter_usual_(pool);
 	uint64_t now;
 
@@ -1333,8 +1389,8 @@ POOLSCOPE_BODY_ void poolscope_acquired_look_(struct poolscope_pool *pool, uint6
 		return;
 	}
 	now = poolscope_now_usual_(s);
-	if (POOLSCOPE_RARELY_(!now || poolscope_self_.pid != s->pid || flags & POOLSCOPE_UNHELD ||
-			      !poolscope_lease_begin_usual_(s, item, waiter, now))) {
+	if (POOLSCOPE_RARELY_(!now || self->pid != s->pid || flags & POOLSCOPE_UNHELD ||
+			      !poolscope_lease_begin_usual_(s, item, waiter, self->tid, now))) {
 		poolscope_leave_(s);
 		poolscope_acquired_any_(pool, item, waiter, flags);
 		return;
@@ -1409,15 +1465,19 @@ POOLSCOPE_BODY_ void poolscope_released_look_(struct poolscope_pool *pool, uint6
 
 POOLSCOPE_BODY_ void poolscope_wait_begin_look_(struct poolscope_pool *pool, uint64_t waiter)
 {
-	struct poolscope_page_slot *s = poolscope_look_(pool);
+	struct poolscope_page_slot *s;
 	int is_told = 1;
 	uint64_t now;
 
+	poolscope_self_look_();
+	s = poolscope_look_(pool);
 	if (s) {
 		now = poolscope_now_(s);
 		is_told = poolscope_wait_list_(s, waiter, poolscope_tid_(s->pid), now);
 		poolscope_level_(pool, s, now);
 		poolscope_leave_(s);
+	} else {
+		is_told = !poolscope_is_left_out_(pool);
 	}
 	if (is_told)
 		POOLSCOPE_PROBE_(wait_begin, "8@%0 8@%1", POOLSCOPE_A_(POOLSCOPE_ID_(pool)),
@@ -1427,8 +1487,10 @@ POOLSCOPE_BODY_ void poolscope_wait_begin_look_(struct poolscope_pool *pool, uin
 POOLSCOPE_BODY_ void poolscope_wait_end_look_(struct poolscope_pool *pool, uint64_t waiter,
 					      enum poolscope_outcome outcome)
 {
-	struct poolscope_page_slot *s = poolscope_look_(pool);
+	struct poolscope_page_slot *s;
 
+	poolscope_self_look_();
+	s = poolscope_look_(pool);
 	if (s) {
 		poolscope_wait_unlist_(s, waiter, poolscope_tid_(s->pid));
 		poolscope_level_(pool, s, poolscope_now_(s));
@@ -1492,7 +1554,8 @@ POOLSCOPE_RARE_ void poolscope_slot_end_(struct poolscope_pool *pool)
 /* A pool begins; what the handle was before is of interest only if it was one. */
 POOLSCOPE_PART_ void poolscope_begin_(struct poolscope_pool *pool)
 {
-	if (pool->magic_ == POOLSCOPE_MAGIC_ && poolscope_slot_is_ours_(POOLSCOPE_LOAD_(&pool->slot_)))
+	if (pool->magic_ == POOLSCOPE_MAGIC_ &&
+	    poolscope_slot_is_ours_(POOLSCOPE_LOAD_(&pool->slot_)))
 		poolscope_slot_end_(pool);
 	POOLSCOPE_STORE_(&pool->slot_, POOLSCOPE_IS_WATCHED_ ? POOLSCOPE_FRESH_ : 0);
 	pool->flags_ = 0;

@@ -96,6 +96,11 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Flags that are stricter than ours are for what you write; our own build hears all (POOLSCOPE_LOUD_). */
+#if !defined(POOLSCOPE_LOUD_)
+#pragma GCC system_header
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -207,7 +212,13 @@ struct poolscope_pool {
 
 #define POOLSCOPE_UNLOCKED_ 1u /* of flags_ */
 #define POOLSCOPE_MAGIC_ 0x31304c4f4f505350ull
-#define POOLSCOPE_FN_ static __inline__ __attribute__((__unused__, __always_inline__)) void
+/* Sums wrap here on purpose: a program that asks clang to tell of that (-fsanitize=integer) asks about its own. */
+#if defined(__clang__)
+#define POOLSCOPE_WRAPS_ __attribute__((__no_sanitize__("integer")))
+#else
+#define POOLSCOPE_WRAPS_
+#endif
+#define POOLSCOPE_FN_ POOLSCOPE_WRAPS_ static __inline__ __attribute__((__always_inline__)) void
 #define POOLSCOPE_ID_(pool) ((uint64_t)(uintptr_t)(pool))
 
 #if defined(POOLSCOPE_DISABLE)
@@ -238,7 +249,7 @@ struct poolscope_pool {
  */
 #define VERB(id, name, n_args, args, text)                                                         \
 	extern volatile unsigned short poolscope_##name##_semaphore                                \
-		__attribute__((__weak__, __visibility__("hidden"), __section__(".probes")));                   \
+		__attribute__((__weak__, __visibility__("hidden"), __section__(".probes")));       \
 	__attribute__((__used__)) volatile unsigned short poolscope_##name##_semaphore = 0;
 #include "../../bpf/verbs.def"
 
