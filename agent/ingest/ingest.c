@@ -290,6 +290,25 @@ static int64_t read_counter(uint32_t pid, uint64_t address)
 	return value;
 }
 
+/* Both by one call, where both can be read: what is asked of another process costs 15 us, however little it is (2026-11). */
+static void read_both(uint32_t pid, const struct ps_handle *handle, int64_t *ret_in_use,
+		      int64_t *ret_open)
+{
+	uint32_t value[2];
+	struct iovec into[] = { { &value[0], sizeof(value[0]) }, { &value[1], sizeof(value[1]) } },
+		     from[] = { { (void *)(uintptr_t)handle->in_use_at, sizeof(value[0]) },
+				{ (void *)(uintptr_t)handle->open_at, sizeof(value[1]) } };
+
+	if (handle->in_use_at && handle->open_at &&
+	    remote_read(pid, into, from, 2) == sizeof(value)) {
+		*ret_in_use = value[0];
+		*ret_open = value[1];
+		return;
+	}
+	*ret_in_use = read_counter(pid, handle->in_use_at);
+	*ret_open = read_counter(pid, handle->open_at);
+}
+
 /*
  * The author's own counters, through the handle in the target. Believed only when the books did not change meanwhile; the
  * memory is the target's, so nothing but two plain numbers is taken from it.
@@ -306,9 +325,9 @@ static void read_counters(struct ingest *in, const struct ps_pool_key *key, stru
 		return;
 	extra->own_counts = handle.in_use_at || handle.open_at ? OWN_COUNTS_THERE : OWN_COUNTS_NONE;
 	for (int i = 0; i < READ_TRIES && (handle.in_use_at || handle.open_at); i++) {
-		int64_t in_use = read_counter(key->proc.tgid, handle.in_use_at),
-			open = read_counter(key->proc.tgid, handle.open_at);
+		int64_t in_use, open;
 
+		read_both(key->proc.tgid, &handle, &in_use, &open);
 		if (read_books(in, key, &after))
 			return;
 		if (ps_books_are_same(&after, books)) {
