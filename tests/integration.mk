@@ -14,6 +14,10 @@ $(B)/tests/storm: tests/integration/hostile/storm.c
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE $< -o $@
 
+$(B)/tests/silent: tests/integration/hostile/silent.c $(SDK)
+	@mkdir -p $(@D)
+	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -pthread -o $@
+
 $(B)/tests/pages: tests/integration/sdk/pages.c tools/sdk/poolscope-usdt.h $(SDK)
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -ldl -o $@
@@ -26,4 +30,4 @@ $(B)/tests/fires: tests/integration/budget/fires.c tools/sdk/poolscope.h
 	@mkdir -p $(@D)
 	$(CC) $(STD) -O2 -g $(WARN) -D_GNU_SOURCE -I. $< -o $@
 
-check-integration: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/hostile $(B)/tests/storm $(B)/tests/fires $(B)/tests/pages $(B)/tests/many-pools $(RECEIVERS)
+check-integration: $(B)/tests/bench-target $(B)/tests/bench-empty $(B)/tests/hostile $(B)/tests/storm $(B)/tests/silent $(B)/tests/fires $(B)/tests/pages $(B)/tests/many-pools $(RECEIVERS)

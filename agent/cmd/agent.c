@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/meter.h"
+#include "base/remote.h"
 #include "base/text.h"
 #include "cmd/evidence.h"
 #include "cmd/flight.h"
@@ -371,6 +372,7 @@ void agent_give_up_rights(struct agent *a)
 	if (socket && strrchr(socket, '/'))
 		snprintf(of_socket, sizeof(of_socket), "%.*s/",
 			 (int)(strrchr(socket, '/') - socket), socket);
+	remote_done(); /* the next reader has the rights that are kept */
 	error = rights_give_up(!kernel_has_uprobe_multi(a->kernel), folders);
 	if (error)
 		fprintf(stderr, "poolscope run: it keeps capabilities that it does not need: %s\n",
@@ -388,6 +390,7 @@ void agent_free(struct agent *a)
 	watch_free(a->watch);
 	stacks_free(a->stacks);
 	ingest_free(a->ingest);
+	remote_done();
 	steps_free(a->steps);
 	targets_free(a->targets);
 	flight_free(a->flight);

@@ -13,6 +13,7 @@
 #include "api/server.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "base/remote.h"
 #include "cmd/flight.h"
 #include "detect/detect.h"
 #include "exporters/otlp.h"
@@ -42,7 +43,8 @@ static void fill_agent_row(const struct self *self, struct snapshot *s)
 
 	getrusage(RUSAGE_SELF, &usage);
 	row->cpu_user_s = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6;
-	row->cpu_system_s = (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
+	row->cpu_system_s = (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6 +
+			    (double)remote_report()->cpu_ns / 1e9;
 	row->bpf_run_s = run_ns < 0 ? NAN : (double)run_ns / 1e9;
 	row->rss_bytes = rss_bytes();
 	row->stacks_taken = stacks_report(self->stacks)->n_taken;

@@ -11,6 +11,7 @@
 #include "api/server.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/remote.h"
 #include "cmd/agent_parts.h"
 #include "cmd/evidence.h"
 #include "cmd/findings_log.h"
@@ -157,7 +158,7 @@ static void tell_manager(struct agent *a)
 /* CPU time of this tick, and of the whole process since the last one. The first ticks are those of attaching, and say nothing. */
 static void keep_own_budget(struct agent *a, int64_t now_ns, int64_t tick_cpu_ns)
 {
-	int64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
+	int64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) + remote_report()->cpu_ns,
 		other_ns = cpu_ns - a->own_cpu_ns - tick_cpu_ns;
 
 	if (a->ticks > OWN_BUDGET_TICKS && a->last_tick_ns)
@@ -169,9 +170,15 @@ static void keep_own_budget(struct agent *a, int64_t now_ns, int64_t tick_cpu_ns
 
 /* ---- the tick ---------------------------------------------------------------------------------------------------------- */
 
+/* Of this thread, and of what reads for it. */
+static int64_t loop_cpu_ns(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID) + remote_report()->cpu_ns;
+}
+
 void agent_tick(struct agent *a)
 {
-	int64_t now_ns = clock_ns(CLOCK_MONOTONIC), cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	int64_t now_ns = clock_ns(CLOCK_MONOTONIC), cpu_ns = loop_cpu_ns();
 	struct arena *arena = arena_new();
 	struct snapshot *s = arena ? arena_alloc(arena, 1, sizeof(*s)) : NULL;
 
@@ -197,10 +204,10 @@ void agent_tick(struct agent *a)
 		findings_log(s);
 	if (a->ticks % PAGES_TICKS == PAGES_FIRST)
 		pages_give_back();
-	keep_own_budget(a, now_ns, clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns);
+	keep_own_budget(a, now_ns, loop_cpu_ns() - cpu_ns);
 	a->last_tick_ns = now_ns;
 	a->tick_s = (double)(clock_ns(CLOCK_MONOTONIC) - now_ns) / 1e9;
-	cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
+	cpu_ns = loop_cpu_ns() - cpu_ns;
 	a->longest_tick_s = fmax(a->longest_tick_s, a->tick_s);
 	a->longest_tick_cpu_s = fmax(a->longest_tick_cpu_s, (double)cpu_ns / 1e9);
 	tell_manager(a);

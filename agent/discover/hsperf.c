@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "base/cleanup.h"
+#include "base/remote.h"
 #include "discover/mapped.h"
 
 #define MEMORY_MAX (1 << 20) /* the JVM makes 32 KB, unless it is told otherwise */
@@ -172,14 +172,6 @@ int hsperf_count(const struct hsperf *h, const uint64_t value[HSPERF_COUNTERS],
 	return 0;
 }
 
-static int read_memory(uint32_t pid, uint64_t address, void *ret, size_t n)
-{
-	struct iovec local = { ret, n }, remote = { (void *)(uintptr_t)address, n };
-	ssize_t got = process_vm_readv((pid_t)pid, &local, 1, &remote, 1, 0);
-
-	return got < 0 ? -errno : got == (ssize_t)n ? 0 : -EFAULT;
-}
-
 int hsperf_find(uint32_t pid, struct hsperf *ret, uint64_t *ret_address)
 {
 	AUTO_FREE void *bytes = NULL;
@@ -193,7 +185,7 @@ int hsperf_find(uint32_t pid, struct hsperf *ret, uint64_t *ret_address)
 	bytes = malloc(end - start);
 	if (!bytes)
 		return -ENOMEM;
-	error = read_memory(pid, start, bytes, end - start);
+	error = remote_read_all(pid, start, bytes, end - start);
 	if (!error)
 		error = hsperf_parse(bytes, end - start, ret);
 	if (!error)
@@ -205,7 +197,7 @@ int hsperf_read(uint32_t pid, const struct hsperf *h, uint64_t address, struct h
 {
 	struct iovec local[HSPERF_COUNTERS], remote[HSPERF_COUNTERS];
 	uint64_t value[HSPERF_COUNTERS] = { 0 };
-	unsigned long n = 0;
+	size_t n = 0;
 	ssize_t got;
 
 	for (unsigned int i = 0; i < HSPERF_COUNTERS; i++) {
@@ -215,8 +207,8 @@ int hsperf_read(uint32_t pid, const struct hsperf *h, uint64_t address, struct h
 		remote[n++] =
 			(struct iovec){ (void *)(uintptr_t)(address + h->at[i]), sizeof(value[i]) };
 	}
-	got = process_vm_readv((pid_t)pid, local, n, remote, n, 0);
+	got = remote_read(pid, local, remote, n);
 	if (got < 0)
-		return -errno;
+		return (int)got;
 	return got == (ssize_t)(n * sizeof(value[0])) ? hsperf_count(h, value, ret) : -EFAULT;
 }

@@ -7,14 +7,13 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "base/cleanup.h"
+#include "base/remote.h"
 #include "discover/mapped.h"
 
 #define READ_TRIES 3
@@ -353,24 +352,14 @@ void otel_environ_parse(const char *bytes, size_t n, struct otel_resource *ret)
 int otel_environ_read(uint32_t pid, struct otel_resource *ret)
 {
 	AUTO_FREE char *bytes = malloc(OTEL_ENVIRON_MAX);
-	AUTO_CLOSE int fd = -1;
-	char path[64];
-	size_t n = 0;
+	ssize_t n;
 
 	if (!bytes)
 		return -ENOMEM;
-	snprintf(path, sizeof(path), "/proc/%u/environ", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	while (n < OTEL_ENVIRON_MAX) {
-		ssize_t got = read(fd, bytes + n, OTEL_ENVIRON_MAX - n);
-
-		if (got <= 0)
-			break;
-		n += (size_t)got;
-	}
-	otel_environ_parse(bytes, n, ret);
+	n = remote_read_file(pid, "environ", bytes, OTEL_ENVIRON_MAX);
+	if (n < 0)
+		return (int)n;
+	otel_environ_parse(bytes, (size_t)n, ret);
 	return 0;
 }
 
@@ -382,20 +371,12 @@ int otel_context_find(uint32_t pid, uint64_t *ret_address)
 	return mapped_named(pid, names, ret_address);
 }
 
-static int remote_read(uint32_t pid, uint64_t address, void *ret, size_t n)
-{
-	struct iovec local = { ret, n }, remote = { (void *)(uintptr_t)address, n };
-	ssize_t got = process_vm_readv((pid_t)pid, &local, 1, &remote, 1, 0);
-
-	return got == (ssize_t)n ? 0 : -EFAULT;
-}
-
 static int read_once(uint32_t pid, uint64_t address, uint64_t known_ns, struct otel_resource *ret,
 		     uint64_t *ret_published_ns)
 {
 	AUTO_FREE char *payload = NULL;
 	struct otel_header before, after;
-	int error = remote_read(pid, address, &before, sizeof(before));
+	int error = remote_read_all(pid, address, &before, sizeof(before));
 
 	if (!error)
 		error = otel_header_check(&before);
@@ -406,8 +387,8 @@ static int read_once(uint32_t pid, uint64_t address, uint64_t known_ns, struct o
 	payload = malloc(before.payload_size);
 	if (!payload)
 		return -ENOMEM;
-	error = remote_read(pid, before.payload_at, payload, before.payload_size);
-	if (remote_read(pid, address, &after, sizeof(after)))
+	error = remote_read_all(pid, before.payload_at, payload, before.payload_size);
+	if (remote_read_all(pid, address, &after, sizeof(after)))
 		return -EFAULT;
 	if (memcmp(&before, &after, sizeof(before)) != 0)
 		return -EAGAIN;

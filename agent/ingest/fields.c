@@ -6,18 +6,12 @@
 #include "ingest/fields.h"
 
 #include <string.h>
-#include <sys/uio.h>
+
+#include "base/remote.h"
 
 #define LIST_MAX 256 /* a longer list is not read: it may be a ring */
 #define PAGE 4096
 #define MOST (1ll << 31) /* items, callers: more is nonsense */
-
-static int read_memory(uint32_t pid, uint64_t address, void *ret, size_t n)
-{
-	struct iovec local = { ret, n }, remote = { (void *)(uintptr_t)address, n };
-
-	return process_vm_readv((pid_t)pid, &local, 1, &remote, 1, 0) == (ssize_t)n ? 0 : -1;
-}
 
 static int64_t cut(uint64_t value, unsigned int size, bool is_signed)
 {
@@ -40,9 +34,9 @@ static bool read_list(uint32_t pid, uint64_t element, const struct recipe_field_
 		int64_t n;
 
 		if (i == LIST_MAX ||
-		    read_memory(pid, element + (uint64_t)plan->step[plan->n_steps - 1], &value,
-				plan->size) ||
-		    read_memory(pid, element + (uint64_t)plan->next, &element, 8))
+		    remote_read_all(pid, element + (uint64_t)plan->step[plan->n_steps - 1], &value,
+				    plan->size) ||
+		    remote_read_all(pid, element + (uint64_t)plan->next, &element, 8))
 			return false;
 		n = cut(value, plan->size, plan->is_signed);
 		is_unlimited |= n <= 0;
@@ -68,7 +62,7 @@ static bool read_one(uint32_t pid, uint64_t at, const struct recipe_field_plan *
 			return read_list(pid, value, plan, ret);
 		at = value + (uint64_t)plan->step[i];
 		value = 0;
-		if (read_memory(pid, at, &value, is_last ? plan->size : 8))
+		if (remote_read_all(pid, at, &value, is_last ? plan->size : 8))
 			return false;
 	}
 	*ret = cut(value, plan->size, plan->is_signed);
@@ -95,7 +89,7 @@ static void read_name(uint32_t pid, uint64_t address, const struct recipe_field_
 	for (unsigned int i = 0; i + 1 < plan->n_steps; i++) {
 		uint64_t value = 0;
 
-		if (read_memory(pid, at + (uint64_t)plan->step[i], &value, 8) || !value)
+		if (remote_read_all(pid, at + (uint64_t)plan->step[i], &value, 8) || !value)
 			return;
 		at = value;
 	}
@@ -104,7 +98,7 @@ static void read_name(uint32_t pid, uint64_t address, const struct recipe_field_
 		got = PAGE - (at + n) % PAGE;
 		if (got > PS_NAME_MAX - 1 - n)
 			got = PS_NAME_MAX - 1 - n;
-		if (read_memory(pid, at + n, ret + n, got))
+		if (remote_read_all(pid, at + n, ret + n, got))
 			break;
 		if (memchr(ret + n, 0, got))
 			return;

@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "base/remote.h"
 #include "base/squeeze.h"
 
 #define HOT_BYTES offsetof(struct poolscope_page_slot, hold)
@@ -67,8 +68,8 @@ int64_t page_process_now(void *context)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Returns how many are read, from the first one on: it stops at one that cannot be. */
-static size_t read_some(pid_t pid, struct page_part *part, size_t n)
+/* Returns how many are read, from the first one on: it stops at one that cannot be. *ret_is_over: it is of no use to try more of this process now. */
+static size_t read_some(pid_t pid, struct page_part *part, size_t n, bool *ret_is_over)
 {
 	struct iovec local[PARTS], remote[PARTS];
 	ssize_t got;
@@ -80,7 +81,8 @@ static size_t read_some(pid_t pid, struct page_part *part, size_t n)
 		local[i] = (struct iovec){ part[i].into, part[i].bytes };
 		remote[i] = (struct iovec){ (void *)(uintptr_t)part[i].address, part[i].bytes };
 	}
-	got = process_vm_readv(pid, local, n, remote, n, 0);
+	got = remote_read((uint32_t)pid, local, remote, n);
+	*ret_is_over = got == -EBUSY || got == -ETIMEDOUT || got == -EAGAIN;
 	for (i = 0; i < n && got >= (ssize_t)part[i].bytes; i++) {
 		got -= (ssize_t)part[i].bytes;
 		part[i].is_read = true;
@@ -92,11 +94,12 @@ void page_process_read(void *context, struct page_part *part, size_t n)
 {
 	pid_t pid = *(const pid_t *)context;
 	int n_failed = 0;
+	bool is_over = false;
 
 	for (size_t i = 0; i < n; i++)
 		part[i].is_read = false;
-	while (n && n_failed <= UNREADABLE_MAX) {
-		size_t now = n < PARTS ? n : PARTS, done = read_some(pid, part, now);
+	while (n && n_failed <= UNREADABLE_MAX && !is_over) {
+		size_t now = n < PARTS ? n : PARTS, done = read_some(pid, part, now, &is_over);
 
 		if (done < now) {
 			done++;

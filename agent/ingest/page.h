@@ -137,7 +137,7 @@ uint64_t page_counts_use(const struct page_counts *c, int64_t now_ns);
 /* What is known of its holds, in *ret. */
 void page_slot_hold(const struct page_slot *s, struct ps_hist *ret);
 
-/* The memory of process *(pid_t *)context, read by process_vm_readv(), and the time: for struct page_memory. */
+/* The memory of process *(pid_t *)context, read by base/remote.h, and the time: for struct page_memory. */
 void page_process_read(void *context, struct page_part *part, size_t n);
 int64_t page_process_now(void *context);
 

@@ -15,6 +15,7 @@
 #include <uthash.h>
 
 #include "base/cleanup.h"
+#include "base/remote.h"
 #include "discover/mapped.h"
 #include "probe/registers.h"
 
@@ -258,7 +259,7 @@ static void read_page(struct paged *p, struct paging *g)
 	p->report.n_torn += g->source.page.n_torn - g->n_torn;
 	g->n_lies = g->source.page.n_lies;
 	g->n_torn = g->source.page.n_torn;
-	if (error == -EFAULT || error == -EBADMSG)
+	if ((error == -EFAULT && remote_may_read(g->key.pid)) || error == -EBADMSG)
 		lose_root(p, g);
 	if (error)
 		return;
