@@ -60,20 +60,17 @@ static void pool_is_fed(struct model *m, struct pool *p)
 	m->next_pool = p->next_fed;
 }
 
-/* With a row by itself, until it has a place among the others. */
-static struct pool *pool_new(void)
+static struct pool *pool_new(struct model *m)
 {
 	struct pool *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
-	p->row = malloc(sizeof(*p->row));
-	if (!p->row) {
+	if (row_place(m, p)) {
 		free(p);
 		return NULL;
 	}
 	*p->row = pool_row_unknown;
-	p->has_own_row = true;
 	return p;
 }
 
@@ -125,7 +122,7 @@ static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 		pool_is_fed(m, p);
 		return p;
 	}
-	p = pool_new();
+	p = pool_new(m);
 	if (!p)
 		return NULL;
 	p->key = *key;
@@ -491,8 +488,7 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 /* The last two ticks' most is not the most of all ticks in between, where there were some without it: so twice as much. */
 static bool has_grown_as_it_may(uint64_t now, uint64_t then, int64_t most, int64_t passed_ns)
 {
-	double grown = (double)(int64_t)(now - then),
-	       room = (double)(most + 1) * (double)passed_ns;
+	double grown = (double)(int64_t)(now - then), room = (double)(most + 1) * (double)passed_ns;
 
 	return grown >= -room && grown <= 2 * room;
 }
@@ -552,8 +548,7 @@ bool model_feed_quiet(struct model *m, const struct ps_pool_key *key, int64_t t_
 	p->is_fed = true;
 	if (p->books.capacity && t_ns > p->t_ns) {
 		p->last_capacity_integral += p->books.capacity * (uint64_t)(t_ns - p->t_ns);
-		p->counted_capacity_s +=
-			(double)p->books.capacity * (double)(t_ns - p->t_ns) / 1e9;
+		p->counted_capacity_s += (double)p->books.capacity * (double)(t_ns - p->t_ns) / 1e9;
 		sum_raise(&p->sums.capacity_s, p->counted_capacity_s);
 		p->row->capacity_s = p->sums.capacity_s;
 	}

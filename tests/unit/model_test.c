@@ -2607,7 +2607,7 @@ static void what_changes_in_the_books_is_seen_whatever_it_is(void **state)
 	}
 }
 
-/* Pools come, are destroyed, are made again and go, by dice; each row is always that of its pool, and they stand in the order of their ids. */
+/* Pools come, are destroyed, are made again and go, by dice, with a snapshot or none; each row is always that of its pool, and they stand in the order of their ids. */
 static void rows_stay_with_their_pools_whoever_comes_and_goes(void **state)
 {
 	enum { POOLS = 40 };
@@ -2647,6 +2647,8 @@ static void rows_stay_with_their_pools_whoever_comes_and_goes(void **state)
 					 0);
 		}
 		model_tick_end(m);
+		if (t % 7 < 3)
+			continue; /* nobody has to look */
 		s = look(m);
 		assert_int_equal(s->n_pools, n_shown);
 		for (n = 0; n < n_shown; n++) {
