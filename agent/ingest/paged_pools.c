@@ -14,7 +14,6 @@
 #include <uthash.h>
 
 #include "base/cleanup.h"
-#include "base/squeeze.h"
 #include "bpf/books.h"
 
 #define TELLS_MOST 256 /* in a tick: each reads memory of the process, and runs a program */
@@ -35,8 +34,8 @@ struct paged_pool {
 	uint64_t serial;
 	struct page_counts counts; /* of that one, */
 	int64_t read_ns; /* as they were read then */
-	unsigned char *hold; /* and its holds, squeezed; owned, NULL = none */
-	size_t n_hold;
+	struct page_hold *hold; /* and its holds; owned with the slot, NULL = none */
+	uint32_t hold_seen; /* its n_changes then */
 	bool has_new_holds; /* since they were merged */
 	bool was_between; /* somebody, at the last tick: see tell_waits() */
 	struct paged_base *base; /* owned, NULL = there was none */
@@ -56,7 +55,7 @@ struct paged_pool {
 static void pool_free(struct paged_pools *t, struct paged_pool *pool)
 {
 	HASH_DEL(t->table, pool);
-	free(pool->hold);
+	page_hold_unref(pool->hold);
 	free(pool->base);
 	free(pool);
 }
@@ -161,29 +160,17 @@ static void hold_add(struct ps_hist *h, const struct ps_hist *more)
 		h->bucket[i] += more->bucket[i];
 }
 
-static void hold_of(const struct paged_pool *pool, struct ps_hist *ret)
-{
-	struct bytes b = { .at = pool->hold, .end = pool->hold + pool->n_hold };
-
-	memset(ret, 0, sizeof(*ret));
-	if (pool->n_hold)
-		unsqueeze(&b, ret, sizeof(*ret));
-}
-
-/* A copy: a slot that begins anew has its own. */
+/* A slot that begins anew has its own. */
 static void hold_keep(struct paged_pool *pool, const struct page_slot *s)
 {
-	unsigned char *kept;
-
-	if (pool->n_hold == s->n_hold && (!s->n_hold || !memcmp(pool->hold, s->hold, s->n_hold)))
+	if (!s->hold || (pool->hold == s->hold && pool->hold_seen == s->hold->n_changes))
 		return;
-	kept = s->n_hold ? realloc(pool->hold, s->n_hold) : NULL;
-	if (!kept)
-		return; /* what was there stays until the next tick */
 	pool->has_new_holds = true;
-	memcpy(kept, s->hold, s->n_hold);
-	pool->hold = kept;
-	pool->n_hold = s->n_hold;
+	pool->hold_seen = s->hold->n_changes;
+	if (pool->hold == s->hold)
+		return;
+	page_hold_unref(pool->hold);
+	pool->hold = page_hold_ref(s->hold);
 }
 
 /* The present beginning is over: a later one has come. False: no memory, it goes on until the next tick. */
@@ -201,10 +188,9 @@ static bool pool_rebase(struct paged_pool *pool, const struct page_slot *next)
 	if (!last.closed_ns)
 		last.closed_ns = next->counts.since_ns;
 	paged_add(&pool->base->books, &last);
-	hold_of(pool, &hold);
+	page_hold_read(pool->hold, &hold);
 	hold_add(&pool->base->hold, &hold);
-	free(TAKE(pool->hold));
-	pool->n_hold = 0;
+	page_hold_unref(TAKE(pool->hold));
 	pool->has_lied = false;
 	pool->before_total = pool->before_candidate = UNKNOWN;
 	return true;
@@ -556,7 +542,7 @@ void paged_pools_merge_holds(struct paged_pools *t, const struct ps_pool_key *ke
 	if (!pool)
 		return;
 	pool->has_new_holds = false;
-	hold_of(pool, &hold);
+	page_hold_read(pool->hold, &hold);
 	hold_add(&hists->h[PS_HIST_HOLD], &hold);
 	if (pool->base)
 		hold_add(&hists->h[PS_HIST_HOLD], &pool->base->hold);
