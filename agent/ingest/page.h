@@ -70,6 +70,8 @@ struct page_hold {
 	unsigned char bytes[];
 };
 
+struct paged_pool;
+
 struct page_slot {
 	uint64_t address;
 	uint64_t serial;	/* 0 = nothing was read of it yet */
@@ -85,6 +87,7 @@ struct page_slot {
 	uint64_t hold_ended;	/* leases_ended of the last whole reading */
 	struct page_hold *hold;	/* owned with others, NULL = zeros */
 	struct page_holder *holder;	/* owned, NULL = there is none */
+	struct paged_pool *pool;	/* paged_pools.c has it: which has what was read of it last; NULL = none */
 	size_t n_holders;
 };
 

@@ -519,9 +519,12 @@ bool model_is_tapped(const struct model *m)
 void model_each_unfed(struct model *m, void (*each)(void *context, const struct ps_pool_key *key),
 		      void *context)
 {
-	for (struct pool *p = m->pools; p; p = p->hh.next)
-		if (!p->is_fed)
-			each(context, &p->key);
+	for (struct pool *p = m->pools; p; p = p->hh.next) {
+		if (p->is_fed)
+			continue;
+		m->next_pool = p; /* it is what will be asked for */
+		each(context, &p->key);
+	}
 }
 
 static bool is_quiet(const struct model *m, const struct pool *p)
