@@ -114,6 +114,9 @@ bool model_feed_quiet(struct model *m, const struct ps_pool_key *key, int64_t t_
 /* Calls back with each pool that was not fed in this tick. What it feeds may be any of these. */
 void model_each_unfed(struct model *m, void (*each)(void *context, const struct ps_pool_key *key),
 		      void *context);
+/* The kernel side was told so of it (probe/kernel.h): its books say so from now on, and that is no news of the pool. */
+void model_note_suspicion(struct model *m, const struct ps_pool_key *key, bool is_suspected,
+			  uint32_t notable);
 /* Somebody keeps what it is fed with. */
 bool model_is_tapped(const struct model *m);
 /* The pool is there, but its books could not be read whole this time: its numbers stay. */

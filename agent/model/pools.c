@@ -511,6 +511,17 @@ bool model_doubts(const struct model *m, const struct ps_pool_key *key, const st
 				    t_ns - p->t_ns);
 }
 
+void model_note_suspicion(struct model *m, const struct ps_pool_key *key, bool is_suspected,
+			  uint32_t notable)
+{
+	struct pool *p = pool_find(m, key);
+
+	if (!p)
+		return;
+	p->books.flags &= ~(PS_POOL_SUSPECTED | PS_POOL_NOTABLE);
+	p->books.flags |= (is_suspected ? PS_POOL_SUSPECTED : 0u) | (notable & PS_POOL_NOTABLE);
+}
+
 bool model_is_tapped(const struct model *m)
 {
 	return m->tap.put && (!m->tap.is_on || m->tap.is_on(m->tap.context));

@@ -2607,6 +2607,39 @@ static void what_changes_in_the_books_is_seen_whatever_it_is(void **state)
 	}
 }
 
+static void what_the_kernel_side_was_told_is_in_the_books_at_once(void **state)
+{
+	const uint32_t notable = 20u << PS_POOL_NOTABLE_WAIT | 21u << PS_POOL_NOTABLE_HOLD;
+	struct ps_pool_key key = key_of(23), other = key_of(24);
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	const struct snapshot *s;
+
+	(void)state;
+	tick_of_one(m, &b, &nothing_extra, 2 * S);
+	model_note_suspicion(m, &key, true, notable | PS_POOL_IMPLICIT);
+	model_note_suspicion(m, &other, true, notable); /* nobody's */
+	b.flags = PS_POOL_SUSPECTED | notable;
+	for (int64_t t = 3; t < 5; t++) {
+		if (t == 3) {
+			model_tick_begin(m, t * S);
+			feed_process(m, 23, "orders");
+			assert_true(model_feed_quiet(m, &key, t * S));
+			model_tick_end(m);
+		} else {
+			tick_of_one(m, &b, &nothing_extra, t * S);
+		}
+		s = look(m);
+		assert_true(s->pools[0].is_suspected);
+		assert_int_equal(s->pools[0].notable_told, notable);
+		snapshot_unref(s);
+	}
+	model_note_suspicion(m, &key, false, 0);
+	b.flags = 0;
+	assert_as_of_a_fresh_one(m, &b, 5 * S);
+	model_free(m);
+}
+
 /* Pools come, are destroyed, are made again and go, by dice, with a snapshot or none; each row is always that of its pool, and they stand in the order of their ids. */
 static void rows_stay_with_their_pools_whoever_comes_and_goes(void **state)
 {
@@ -2758,6 +2791,7 @@ int main(void)
 		cmocka_unit_test(who_keeps_no_counts_is_asked_for_them_now_and_then),
 		cmocka_unit_test(a_quiet_pool_goes_on_with_the_time_alone),
 		cmocka_unit_test(what_changes_in_the_books_is_seen_whatever_it_is),
+		cmocka_unit_test(what_the_kernel_side_was_told_is_in_the_books_at_once),
 		cmocka_unit_test(rows_stay_with_their_pools_whoever_comes_and_goes),
 	};
 
