@@ -420,7 +420,8 @@ static struct pool_watch watch_of(const struct ingest *in, const struct ps_pool_
 
 /* The books say nothing of how many are in use: the author's own counter does, where there is one. Of a pool with a page that was read with it. */
 static bool wants_counters(const struct ingest *in, const struct ps_pool_key *key,
-			   const struct pool_watch *watch, const struct ps_pool *books, bool is_paged)
+			   const struct pool_watch *watch, const struct ps_pool *books,
+			   bool is_paged)
 {
 	if (watch->level != LEVEL_FULL)
 		return watch->level != LEVEL_DETACHED;
@@ -505,8 +506,7 @@ static void each_unfed(void *context, const struct ps_pool_key *key)
 		forget_pool(in, key);
 		return;
 	}
-	if (paged_pools_pass(paged_pools(in->paged), key) &&
-	    model_feed_quiet(in->model, key, in->read_ns))
+	if (paged_pools_pass(paged_pools(in->paged), key) && model_feed_quiet(in->model, key))
 		return;
 	in->n_looked++;
 	if (!bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_POOLS), key, &books)) {
@@ -521,7 +521,7 @@ static bool read_changed_pools(struct ingest *in)
 	const struct ps_changed *list;
 	uint32_t n, n_all;
 
-	if (in->is_sweep || in->n_looked > PS_CHANGED_MAX || model_is_tapped(in->model) ||
+	if (in->is_sweep || in->n_looked > PS_CHANGED_MAX || model_wants_all(in->model) ||
 	    in->report.used[KERNEL_MAP_POOLS] < POOLS_FEW ||
 	    kernel_changed_pools(in->kernel, &list, &n, &n_all))
 		return false;

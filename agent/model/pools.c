@@ -522,11 +522,6 @@ void model_note_suspicion(struct model *m, const struct ps_pool_key *key, bool i
 	p->books.flags |= (is_suspected ? PS_POOL_SUSPECTED : 0u) | (notable & PS_POOL_NOTABLE);
 }
 
-bool model_is_tapped(const struct model *m)
-{
-	return m->tap.put && (!m->tap.is_on || m->tap.is_on(m->tap.context));
-}
-
 void model_each_unfed(struct model *m, void (*each)(void *context, const struct ps_pool_key *key),
 		      void *context)
 {
@@ -549,12 +544,13 @@ static bool is_quiet(const struct model *m, const struct pool *p)
 	       !is_asked && !model_has_stood(m, &p->key.proc);
 }
 
-bool model_feed_quiet(struct model *m, const struct ps_pool_key *key, int64_t t_ns)
+bool model_feed_quiet(struct model *m, const struct ps_pool_key *key)
 {
 	struct pool *p = pool_find(m, key);
+	int64_t t_ns = m->now_ns;
 	struct process *proc;
 
-	if (!p || !is_quiet(m, p))
+	if (!p || !is_quiet(m, p) || !tap_repeat_pool(m, p))
 		return false;
 	proc = p->books.kind == PS_KIND_worker ? process_find(m, &p->key.proc) : NULL;
 	if (proc)
@@ -576,6 +572,7 @@ bool model_feed_quiet(struct model *m, const struct ps_pool_key *key, int64_t t_
 	p->window.t_ns = t_ns;
 	p->window.in_use_s = p->sums.in_use_s;
 	p->window.capacity_s = p->sums.capacity_s;
+	exemplars_tell(m, p);
 	return true;
 }
 

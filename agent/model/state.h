@@ -95,6 +95,7 @@ struct pool {
 	bool has_no_own_counts;
 	bool is_resumed; /* it was not watched for a while */
 	bool has_slow_news; /* that the tap has not */
+	bool is_told_as_of_begin; /* to the tap: as it was when the tick began */
 	bool has_new_hists; /* in this tick */
 	bool is_fed;
 	uint32_t place; /* of its row among the others, where it has no own */
@@ -340,8 +341,10 @@ void tap_put(const struct model *m, enum record what, const void *key, const voi
 void tap_put_text(const struct model *m, enum record what, const void *key, const void *value,
 		  const char *const *text, size_t n);
 void tap_put_resource(const struct model *m, const struct process *p);
-void tap_put_pool(const struct model *m, const struct pool *p, const struct ps_pool *books,
+void tap_put_pool(const struct model *m, struct pool *p, const struct ps_pool *books,
 		  const struct pool_extra *extra);
+/* It is as it was in the tick before, as of the beginning of this one. False: it is to be put. */
+bool tap_repeat_pool(const struct model *m, struct pool *p);
 void tap_put_endpoint(const struct model *m, const struct endpoint *e);
 void tap_put_family(const struct model *m, const struct family *f, bool has_place);
 void tap_put_lock(const struct model *m, const struct lock *l, const struct ps_lock *books);
