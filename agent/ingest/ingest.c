@@ -520,16 +520,20 @@ static bool read_changed_pools(struct ingest *in)
 {
 	const struct ps_changed *list;
 	uint32_t n, n_all;
+	bool is_told;
 
 	if (in->is_sweep || in->n_looked > PS_CHANGED_MAX || model_wants_all(in->model) ||
-	    in->report.used[KERNEL_MAP_POOLS] < POOLS_FEW ||
-	    kernel_changed_pools(in->kernel, &list, &n, &n_all))
+	    in->report.used[KERNEL_MAP_POOLS] < POOLS_FEW)
 		return false;
-	in->n_looked = 0;
-	for (uint32_t i = 0; i < n; i++) {
+	is_told = !kernel_changed_pools(in->kernel, &list, &n, &n_all);
+	in->n_looked = is_told ? 0 : in->n_looked;
+	for (uint32_t i = 0; is_told && i < n; i++) {
 		in->read_ns = (int64_t)list[i].read_ns;
 		each_pool(in, &list[i].key, &list[i].books);
 	}
+	kernel_changed_done(in->kernel);
+	if (!is_told)
+		return false;
 	in->read_ns = clock_ns(CLOCK_MONOTONIC);
 	model_each_unfed(in->model, each_unfed, in);
 	in->report.used[KERNEL_MAP_POOLS] = n_all;
