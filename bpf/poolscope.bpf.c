@@ -611,6 +611,7 @@ int ps_taken_clear(void *unused)
 	return 0;
 }
 
+/* That is no event: the agent knows what it has said, and reads nothing again because of it. */
 SEC("syscall")
 int ps_suspect(struct ps_suspicion *told)
 {
@@ -625,7 +626,6 @@ int ps_suspect(struct ps_suspicion *told)
 		__sync_fetch_and_and(&p->flags, ~(__u32)PS_POOL_SUSPECTED);
 	__sync_fetch_and_and(&p->flags, ~PS_POOL_NOTABLE);
 	__sync_fetch_and_or(&p->flags, told->notable & PS_POOL_NOTABLE);
-	ps_pool_level(p, bpf_ktime_get_ns()); /* it has changed */
 	return 0;
 }
 

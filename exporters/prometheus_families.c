@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * prometheus_families.c - every family of metrics.def, once for all forms of the page: what its samples are, and how pools of one series are
- * summed. The surprise: numbers are summed while the pools are joined, as each row is in the cache then, histograms only when they are written,
- * so that one of 258 buckets is all that a page needs in memory for them.
+ * summed. The surprise: numbers are summed while the pools are joined, as each row is in the cache then, but for a pool that is alone in its series, as most are: its row
+ * has them, and 45 more for each of ten thousand would be most of what a page needs. Histograms are summed when they are written: one of 258 buckets is enough for all.
  */
 #include <math.h>
 #include <stdio.h>
@@ -138,6 +138,20 @@ enum value_id {
 	N_VALUES
 };
 
+/* Of one pool. */
+#define POOL_VALUE(id, name, otlp, unit, type, merge, expression, help)                            \
+	static double value_##id(const struct pool_row *p, unsigned int i)                         \
+	{                                                                                          \
+		(void)i;                                                                           \
+		return part_of(expression, p, merge);                                              \
+	}
+#define POOL_REASONS(id, name, otlp, unit, label, member, names, count, help)                      \
+	static double reason_##id(const struct pool_row *p, unsigned int i)                        \
+	{                                                                                          \
+		return part_of(known(p->member[i]), p, SUM);                                       \
+	}
+#include "exporters/metrics.def"
+
 static void begin_sums(double *values)
 {
 	for (unsigned int i = 0; i < N_VALUES; i++)
@@ -147,25 +161,35 @@ static void begin_sums(double *values)
 static void add_row(double *v, const struct pool_row *p)
 {
 #define POOL_VALUE(id, name, otlp, unit, type, merge, expression, help)                            \
-	v[VALUE_##id] = merge_value(v[VALUE_##id], part_of(expression, p, merge), merge);
+	v[VALUE_##id] = merge_value(v[VALUE_##id], value_##id(p, 0), merge);
 #define POOL_REASONS(id, name, otlp, unit, label, member, names, count, help)                      \
 	for (unsigned int i = 0; i < (count); i++)                                                 \
-		v[REASONS_##id + i] = merge_value(v[REASONS_##id + i],                             \
-						  part_of(known(p->member[i]), p, SUM), SUM);
+		v[REASONS_##id + i] = merge_value(v[REASONS_##id + i], reason_##id(p, i), SUM);
 #include "exporters/metrics.def"
 }
 
 const struct series_sums prometheus_sums = { N_VALUES, begin_sums, add_row };
 
-static void write_values(struct writer *w, const struct series_set *set, unsigned int id)
+/* The number at `id`, or one of those that begin there. */
+static double value_of(const struct series *s, unsigned int id, unsigned int i,
+		       double (*of_pool)(const struct pool_row *p, unsigned int i))
+{
+	return s->values ? s->values[id + i] : of_pool(s->rows->pool, i);
+}
+
+static void write_values(struct writer *w, const struct series_set *set, unsigned int id,
+			 double (*of_pool)(const struct pool_row *p, unsigned int i))
 {
 	for (const struct series *s = set->first; s; s = s->hh.next) {
-		if (is_known(s->values[id]))
-			w->form->value(w, labels_of(s), no_labels, s->values[id]);
+		double value = value_of(s, id, 0, of_pool);
+
+		if (is_known(value))
+			w->form->value(w, labels_of(s), no_labels, value);
 	}
 }
 
 static void write_reasons(struct writer *w, const struct series_set *set, unsigned int id,
+			  double (*of_pool)(const struct pool_row *p, unsigned int i),
 			  const char *label, const char *const *names, unsigned int n)
 {
 	struct buffer more[MAX_REASONS] = { 0 };
@@ -174,9 +198,10 @@ static void write_reasons(struct writer *w, const struct series_set *set, unsign
 		prometheus_label(w->form, &more[i], label, names[i]);
 	for (const struct series *s = set->first; s; s = s->hh.next) {
 		for (unsigned int i = 0; i < n; i++) {
-			if (is_known(s->values[id + i]))
-				w->form->value(w, labels_of(s), labels_in(&more[i]),
-					       s->values[id + i]);
+			double value = value_of(s, id, i, of_pool);
+
+			if (is_known(value))
+				w->form->value(w, labels_of(s), labels_in(&more[i]), value);
 		}
 	}
 	for (unsigned int i = 0; i < n; i++) {
@@ -241,10 +266,10 @@ static void write_pools(struct writer *w, const struct series_set *set)
 {
 #define POOL_VALUE(id, name, otlp, unit, type, merge, value, help)                                 \
 	begin(w, "poolscope_pool_" name, TYPE_##type, unit, help);                                 \
-	write_values(w, set, VALUE_##id);
+	write_values(w, set, VALUE_##id, value_##id);
 #define POOL_REASONS(id, name, otlp, unit, label, member, names, count, help)                      \
 	begin(w, "poolscope_pool_" name, TYPE_counter, unit, help);                                \
-	write_reasons(w, set, REASONS_##id, label, names, count);
+	write_reasons(w, set, REASONS_##id, reason_##id, label, names, count);
 #define POOL_HISTOGRAM(id, name, otlp, unit, labels, member, help)                                 \
 	begin(w, "poolscope_pool_" name, TYPE_histogram, unit, help);                              \
 	write_histograms(w, set, labels, HISTOGRAM_##id, histogram_##id);

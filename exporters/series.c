@@ -114,10 +114,6 @@ static struct series *add(struct series_set *set, const struct buffer *labels)
 
 	if (!s || !key)
 		return NULL;
-	s->values = arena_alloc(set->arena, set->sums->n_values, sizeof(*s->values));
-	if (!s->values)
-		return NULL;
-	set->sums->begin(s->values);
 	memcpy(key, labels->data, labels->n);
 	s->labels = key;
 	s->n_labels = labels->n;
@@ -125,11 +121,22 @@ static struct series *add(struct series_set *set, const struct buffer *labels)
 	return s->hh.tbl ? s : NULL;
 }
 
+/* There is more than one to be summed now. */
+static int begin_values(struct series_set *set, struct series *s)
+{
+	s->values = arena_alloc(set->arena, set->sums->n_values, sizeof(*s->values));
+	if (!s->values)
+		return -ENOMEM;
+	set->sums->begin(s->values);
+	set->sums->add(s->values, s->rows->pool);
+	return 0;
+}
+
 static int add_row(struct series_set *set, struct series *s, const struct pool_row *pool)
 {
 	struct series_row *row = arena_alloc(set->arena, 1, sizeof(*row));
 
-	if (!row)
+	if (!row || (s->rows && !s->values && begin_values(set, s)))
 		return -ENOMEM;
 	row->pool = pool;
 	if (s->last)
@@ -137,7 +144,8 @@ static int add_row(struct series_set *set, struct series *s, const struct pool_r
 	else
 		s->rows = row;
 	s->last = row;
-	set->sums->add(s->values, pool);
+	if (s->values)
+		set->sums->add(s->values, pool);
 	return 0;
 }
 

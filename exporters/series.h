@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * series.h - pools with the same labels (two processes of one name) as one series: numbers that whoever writes the page sums as pools come in, and
- * the rows themselves, of which their histograms are summed only when they are written. Rows are borrowed from the snapshot.
+ * series.h - pools with the same labels (two processes of one name) as one series: where it is more than one, numbers that whoever writes the page sums as pools
+ * come in, and the rows themselves, of which their histograms are summed only when they are written. Rows are borrowed from the snapshot.
  */
 #ifndef POOLSCOPE_EXPORTERS_SERIES_H
 #define POOLSCOPE_EXPORTERS_SERIES_H
@@ -36,7 +36,7 @@ struct series {
 	const char *labels;	/* as series_label wrote them; the key */
 	size_t n_labels;
 	struct series_row *rows, *last;
-	double *values;
+	double *values;	/* NULL = there is one row, which has them */
 	UT_hash_handle hh;	/* hh.next: the next series, in the order of their oldest pools' ids */
 };
 

@@ -130,9 +130,11 @@ static void tell_suspicions(struct agent *a, const struct snapshot *s)
 
 		if (!p->key.proc.tgid)
 			continue;
-		if (p->is_doubted != p->is_suspected ||
-		    (p->notable != p->notable_told && n_told++ < NOTABLE_TOLD_PER_TICK))
-			kernel_suspect(a->kernel, &p->key, p->is_doubted, p->notable);
+		if (p->is_doubted == p->is_suspected &&
+		    (p->notable == p->notable_told || n_told++ >= NOTABLE_TOLD_PER_TICK))
+			continue;
+		if (!kernel_suspect(a->kernel, &p->key, p->is_doubted, p->notable))
+			model_note_suspicion(a->model, &p->key, p->is_doubted, p->notable);
 	}
 }
 

@@ -590,15 +590,15 @@ static int set_findings(struct detect *d, struct snapshot *s)
 }
 
 /* A gap is no growth of nothing, and its end no growth of all that was ever counted. */
-static void add_past(struct watched *w, const struct pool_row *pool, int64_t t_ns)
+static int add_past(struct watched *w, const struct pool_row *pool, int64_t t_ns)
 {
 	bool is_unwatched = pool->level != LEVEL_FULL;
+	int error = is_unwatched || w->is_unwatched ? past_skip(&w->past, pool, t_ns)
+						    : past_add(&w->past, pool, t_ns);
 
-	if (is_unwatched || w->is_unwatched)
-		past_skip(&w->past, pool, t_ns);
-	else
-		past_add(&w->past, pool, t_ns);
-	w->is_unwatched = is_unwatched;
+	if (!error)
+		w->is_unwatched = is_unwatched;
+	return error;
 }
 
 /* First what is known of all, as one is held against the other. */
@@ -608,9 +608,8 @@ static int add_all(struct detect *d, const struct snapshot *s)
 
 	for (size_t i = 0; i < s->n_pools; i++) {
 		w = watched_get(d, key_of_pool(&s->pools[i]));
-		if (!w)
+		if (!w || add_past(w, &s->pools[i], s->t_ns))
 			return -ENOMEM;
-		add_past(w, &s->pools[i], s->t_ns);
 	}
 	for (size_t i = 0; i < s->n_stalls; i++) {
 		w = watched_get(d, key_of_stall(&s->stalls[i]));

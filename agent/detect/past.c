@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * past.c - see past.h. The surprise: a pool that is full says nothing of its usual hold; while it is, the memory stands still. What is kept of
- * the ticks is their growth, since that needs half the room of what the counters were, and there is one of these for each pool.
+ * the ticks is their growth, since that needs half the room of what the counters were, and there is one of these for each pool; and what most pools never do has a place by itself.
  */
 #include "detect/past.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,14 +50,8 @@ static struct sample sample_of(const struct pool_row *row, int64_t t_ns)
 	return s;
 }
 
-/* Counts in the order of struct step. */
 #define COUNTS(X)                                                                                  \
 	X(acquires)                                                                                \
-	X(timeouts)                                                                                \
-	X(rejections)                                                                              \
-	X(opened)                                                                                  \
-	X(open_failures)                                                                           \
-	X(closed)                                                                                  \
 	X(waits)                                                                                   \
 	X(holds)
 #define SECONDS(X)                                                                                 \
@@ -65,33 +60,65 @@ static struct sample sample_of(const struct pool_row *row, int64_t t_ns)
 	X(wait_s)                                                                                  \
 	X(hold_s)                                                                                  \
 	X(stalled_s)
+#define RARE_COUNTS(X)                                                                             \
+	X(timeouts)                                                                                \
+	X(rejections)                                                                              \
+	X(opened)                                                                                  \
+	X(open_failures)                                                                           \
+	X(closed)
 
 static int32_t in_step(int64_t n)
 {
 	return (int32_t)(n > INT32_MAX ? INT32_MAX : n < -INT32_MAX ? -INT32_MAX : n);
 }
 
-static void step_add(struct step *s, const struct sample *a, const struct sample *b)
+static void step_add(struct step *s, const struct past *p, const struct sample *to)
 {
-	s->t_ns += b->t_ns - a->t_ns;
-#define ADD(id) s->id = in_step(s->id + (b->id - a->id));
+	s->t_ns += to->t_ns - p->now.t_ns;
+#define ADD(id) s->id = in_step(s->id + (to->id - p->now.id));
 	COUNTS(ADD)
 #undef ADD
-#define ADD(id) s->id += (float)(b->id - a->id);
+#define ADD(id) s->id += (float)(to->id - p->now.id);
 	SECONDS(ADD)
 #undef ADD
 }
 
-/* Without memory for it the reasons are not told. */
-static void rejected_add(struct past *p, const struct sample *to)
+static void rare_step_add(struct rare_step *s, const struct rare_past *p, const struct sample *to)
 {
-	uint32_t at = p->n % LONG_TICKS;
+#define ADD(id) s->id = in_step(s->id + (to->id - p->now.id));
+	RARE_COUNTS(ADD)
+#undef ADD
+	for (int i = 0; i < PS_REJECT_COUNT; i++)
+		s->rejected_by[i] =
+			in_step(s->rejected_by[i] + (to->rejected_by[i] - p->now.rejected_by[i]));
+}
 
-	if (!p->rejected_by && to->rejections > p->now.rejections)
-		p->rejected_by = calloc(LONG_TICKS, sizeof(*p->rejected_by));
-	for (int i = 0; p->rejected_by && i < PS_REJECT_COUNT; i++)
-		p->rejected_by[at][i] = in_step(p->rejected_by[at][i] +
-						(to->rejected_by[i] - p->now.rejected_by[i]));
+static void now_set(struct past *p, const struct sample *to)
+{
+	p->now.t_ns = to->t_ns;
+#define SET(id) p->now.id = to->id;
+	COUNTS(SET)
+	SECONDS(SET)
+#undef SET
+	if (!p->rare)
+		return;
+#define SET(id) p->rare->now.id = to->id;
+	RARE_COUNTS(SET)
+#undef SET
+	memcpy(p->rare->now.rejected_by, to->rejected_by, sizeof(to->rejected_by));
+}
+
+/* Room for what is rare, once there is any; before, all of it was 0. */
+static int rare_get(struct past *p, const struct sample *to)
+{
+	int64_t any = 0;
+
+#define OR(id) any |= to->id;
+	RARE_COUNTS(OR)
+#undef OR
+	if (any && !p->rare)
+		p->rare = calloc(1, sizeof(*p->rare));
+	return !any || p->rare ? 0 : -ENOMEM;
 }
 
 /* `back` ticks before the last one. */
@@ -108,8 +135,8 @@ void past_begin(struct past *p)
 
 void past_done(struct past *p)
 {
-	free(p->rejected_by);
-	p->rejected_by = NULL;
+	free(p->rare);
+	p->rare = NULL;
 }
 
 static void learn_hold(struct past *p)
@@ -135,31 +162,37 @@ static bool take(struct past *p, const struct sample *to)
 	if (!is_early) {
 		p->n++;
 		p->ring[place(p, 0)] = (struct step){ 0 };
-		if (p->rejected_by)
-			memset(p->rejected_by[place(p, 0)], 0, sizeof(*p->rejected_by));
+		if (p->rare)
+			p->rare->ring[place(p, 0)] = (struct rare_step){ 0 };
 	}
-	if (!is_first) {
-		step_add(&p->ring[place(p, 0)], &p->now, to);
-		rejected_add(p, to);
-	}
-	p->now = *to;
+	if (!is_first)
+		step_add(&p->ring[place(p, 0)], p, to);
+	if (!is_first && p->rare)
+		rare_step_add(&p->rare->ring[place(p, 0)], p->rare, to);
+	now_set(p, to);
 	return !is_early && !is_first;
 }
 
-void past_add(struct past *p, const struct pool_row *row, int64_t t_ns)
+int past_add(struct past *p, const struct pool_row *row, int64_t t_ns)
 {
 	struct sample now = sample_of(row, t_ns);
 
+	if (rare_get(p, &now))
+		return -ENOMEM;
 	if (take(p, &now))
 		learn_hold(p);
+	return 0;
 }
 
-void past_skip(struct past *p, const struct pool_row *row, int64_t t_ns)
+int past_skip(struct past *p, const struct pool_row *row, int64_t t_ns)
 {
 	struct sample now = sample_of(row, t_ns);
 
+	if (rare_get(p, &now))
+		return -ENOMEM;
 	p->n = 0;
 	take(p, &now);
+	return 0;
 }
 
 void past_add_stall(struct past *p, const struct stall_row *row, int64_t t_ns)
@@ -174,6 +207,7 @@ struct sample past_growth(const struct past *p, uint32_t n_ticks)
 
 	for (uint32_t i = 0; i < n_ticks && i < LONG_TICKS && i + 1 < p->n; i++) {
 		const struct step *s = &p->ring[place(p, i)];
+		const struct rare_step *rare = p->rare ? &p->rare->ring[place(p, i)] : NULL;
 
 		sum.t_ns += s->t_ns;
 #define ADD(id) sum.id += s->id;
@@ -182,8 +216,13 @@ struct sample past_growth(const struct past *p, uint32_t n_ticks)
 #define ADD(id) sum.id += (double)s->id;
 		SECONDS(ADD)
 #undef ADD
-		for (int k = 0; p->rejected_by && k < PS_REJECT_COUNT; k++)
-			sum.rejected_by[k] += p->rejected_by[place(p, i)][k];
+		if (!rare)
+			continue;
+#define ADD(id) sum.id += rare->id;
+		RARE_COUNTS(ADD)
+#undef ADD
+		for (int k = 0; k < PS_REJECT_COUNT; k++)
+			sum.rejected_by[k] += rare->rejected_by[k];
 	}
 	return sum;
 }
@@ -191,9 +230,10 @@ struct sample past_growth(const struct past *p, uint32_t n_ticks)
 bool past_is_calm(const struct past *p)
 {
 	for (uint32_t i = 0; i < LONG_TICKS && i + 1 < p->n; i++) {
-		const struct step *s = &p->ring[place(p, i)];
+		const struct rare_step *rare = p->rare ? &p->rare->ring[place(p, i)] : NULL;
 
-		if (s->rejections || s->open_failures || s->closed || s->saturated_s != 0)
+		if (p->ring[place(p, i)].saturated_s != 0 ||
+		    (rare && (rare->rejections || rare->open_failures || rare->closed)))
 			return false;
 	}
 	return true;

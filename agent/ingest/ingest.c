@@ -450,7 +450,8 @@ static struct pool_watch watch_of(const struct ingest *in, const struct ps_pool_
 
 /* The books say nothing of how many are in use: the author's own counter does, where there is one. Of a pool with a page that was read with it. */
 static bool wants_counters(const struct ingest *in, const struct ps_pool_key *key,
-			   const struct pool_watch *watch, const struct ps_pool *books, bool is_paged)
+			   const struct pool_watch *watch, const struct ps_pool *books,
+			   bool is_paged)
 {
 	if (watch->level != LEVEL_FULL)
 		return watch->level != LEVEL_DETACHED;
@@ -535,8 +536,7 @@ static void each_unfed(void *context, const struct ps_pool_key *key)
 			cut_pool(in, key, &books);
 		return;
 	}
-	if (paged_pools_pass(paged_pools(in->paged), key) &&
-	    model_feed_quiet(in->model, key, in->read_ns))
+	if (paged_pools_pass(paged_pools(in->paged), key) && model_feed_quiet(in->model, key))
 		return;
 	in->n_looked++;
 	if (!bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_POOLS), key, &books)) {
@@ -550,16 +550,20 @@ static bool read_changed_pools(struct ingest *in)
 {
 	const struct ps_changed *list;
 	uint32_t n, n_all;
+	bool is_told;
 
-	if (in->is_sweep || in->n_looked > PS_CHANGED_MAX || model_is_tapped(in->model) ||
-	    in->report.used[KERNEL_MAP_POOLS] < POOLS_FEW ||
-	    kernel_changed_pools(in->kernel, &list, &n, &n_all))
+	if (in->is_sweep || in->n_looked > PS_CHANGED_MAX || model_wants_all(in->model) ||
+	    in->report.used[KERNEL_MAP_POOLS] < POOLS_FEW)
 		return false;
-	in->n_looked = 0;
-	for (uint32_t i = 0; i < n; i++) {
+	is_told = !kernel_changed_pools(in->kernel, &list, &n, &n_all);
+	in->n_looked = is_told ? 0 : in->n_looked;
+	for (uint32_t i = 0; is_told && i < n; i++) {
 		in->read_ns = (int64_t)list[i].read_ns;
 		each_pool(in, &list[i].key, &list[i].books);
 	}
+	kernel_changed_done(in->kernel);
+	if (!is_told)
+		return false;
 	in->read_ns = clock_ns(CLOCK_MONOTONIC);
 	model_each_unfed(in->model, each_unfed, in);
 	in->report.used[KERNEL_MAP_POOLS] = n_all;

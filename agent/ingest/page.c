@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/remote.h"
 #include "base/squeeze.h"
 
@@ -30,6 +31,7 @@
 #define YOUNG_NS 1000000000 /* a holder in a torn table is believed if it is younger, or was found by the reading before */
 #define USE_MOST 4e18 /* item nanoseconds; more of them at once cannot be told from less than none */
 #define TID_MOST PS_TGID_LIMIT
+#define HOLD_STEP 32u /* bytes: of room for a histogram, so that what grows a little stays where it is */
 
 _Static_assert(POOLSCOPE_PAGE_BUCKETS == PS_HIST_BUCKETS, "other buckets");
 _Static_assert(HEADS *HOT_BYTES <= BLOCK * POOLSCOPE_PAGE_SLOT_BYTES, "no room");
@@ -122,7 +124,7 @@ static bool read_one(const struct page_memory *m, uint64_t address, void *ret, s
 
 static void slot_forget(struct page_slot *s)
 {
-	free(s->hold);
+	page_hold_unref(s->hold);
 	free(s->holder);
 	*s = (struct page_slot){ .address = s->address };
 }
@@ -435,13 +437,34 @@ bool page_counts_follow(const struct page_counts *former, int64_t former_ns,
 
 /* ---- holds -------------------------------------------------------------------------------------------------------------- */
 
-void page_slot_hold(const struct page_slot *s, struct ps_hist *ret)
+struct page_hold *page_hold_ref(struct page_hold *h)
 {
-	struct bytes b = { .at = s->hold, .end = s->hold + s->n_hold };
+	if (h)
+		h->n_owners++;
+	return h;
+}
+
+void page_hold_unref(struct page_hold *h)
+{
+	if (h && !--h->n_owners)
+		free(h);
+}
+
+void page_hold_read(const struct page_hold *h, struct ps_hist *ret)
+{
+	struct bytes b = { 0 };
 
 	memset(ret, 0, sizeof(*ret));
-	if (s->n_hold)
-		unsqueeze(&b, ret, sizeof(*ret));
+	if (!h)
+		return;
+	b.at = h->bytes;
+	b.end = h->bytes + h->n;
+	unsqueeze(&b, ret, sizeof(*ret));
+}
+
+void page_slot_hold(const struct page_slot *s, struct ps_hist *ret)
+{
+	page_hold_read(s->hold, ret);
 }
 
 /* Counted are as many more as leases have ended since. */
@@ -463,13 +486,23 @@ static int hold_keep(struct page_slot *s, const struct ps_hist *h)
 {
 	unsigned char bytes[SQUEEZED_MOST(sizeof(*h))];
 	size_t n = squeeze(h, NULL, sizeof(*h), bytes);
-	unsigned char *kept = n == s->n_hold ? s->hold : realloc(s->hold, n);
+	struct page_hold *kept = s->hold;
 
-	if (!kept)
-		return -ENOMEM;
-	memcpy(kept, bytes, n);
-	s->hold = kept;
-	s->n_hold = n;
+	if (kept && kept->n == n && !memcmp(kept->bytes, bytes, n))
+		return 0;
+	if (!kept || kept->room < n) {
+		size_t room = (n + HOLD_STEP - 1) / HOLD_STEP * HOLD_STEP;
+
+		kept = malloc(sizeof(*kept) + room);
+		if (!kept)
+			return -ENOMEM;
+		*kept = (struct page_hold){ .n_owners = 1, .room = (uint32_t)room };
+		page_hold_unref(s->hold);
+		s->hold = kept;
+	}
+	memcpy(kept->bytes, bytes, n);
+	kept->n = (uint32_t)n;
+	kept->n_changes++;
 	return 0;
 }
 
@@ -522,6 +555,25 @@ static bool holder_fits(const struct page_holder *h, const struct page_counts *c
 	       h->tid <= TID_MOST;
 }
 
+/* False: no memory. */
+static bool holders_keep(struct page_slot *s, const struct page_holder *list, size_t n)
+{
+	struct page_holder *kept;
+
+	if (!n) {
+		free(TAKE(s->holder));
+		s->n_holders = 0;
+		return true;
+	}
+	kept = n == s->n_holders ? s->holder : realloc(s->holder, n * sizeof(*kept));
+	if (!kept)
+		return false;
+	memcpy(kept, list, n * sizeof(*kept));
+	s->holder = kept;
+	s->n_holders = n;
+	return true;
+}
+
 /*
  * An entry of a table that was written meanwhile may be put together from two: then it is believed if it is young, so that nothing follows from it, or was there
  * in the reading before. Until that it is kept in doubt: one that is out for long in a pool that is written all the time is so told one tick later, and not never.
@@ -530,7 +582,7 @@ static bool holder_fits(const struct page_holder *h, const struct page_counts *c
 static bool take_holders(struct page_slot *s, const struct copy *c,
 			 const struct page_counts *counts, bool is_all)
 {
-	struct page_holder list[PAGE_HOLDERS_MAX], *kept;
+	struct page_holder list[PAGE_HOLDERS_MAX];
 	size_t n_list = 0, n_found = 0;
 
 	for (size_t i = 0; i < c->n_table; i++) {
@@ -554,14 +606,8 @@ static bool take_holders(struct page_slot *s, const struct copy *c,
 	}
 	if (is_all && n_found != c->slot.n_holders)
 		return false;
-	kept = realloc(s->holder, n_list ? n_list * sizeof(*kept) : 1);
-	if (!kept) { /* those of the last tick stay until the next */
-		s->is_whole = false;
-		return true;
-	}
-	memcpy(kept, list, n_list * sizeof(*kept));
-	s->holder = kept;
-	s->n_holders = n_list;
+	if (!holders_keep(s, list, n_list))
+		s->is_whole = false; /* those of the last tick stay until the next */
 	return true;
 }
 
@@ -642,7 +688,7 @@ static bool slot_take(struct page *g, struct page_slot *s, const struct copy *c,
 	s->seq = c->slot.seq;
 	s->is_whole = sure == SURE_OF_ALL && (c->table || !is_open);
 	if (!is_open)
-		s->n_holders = 0;
+		holders_keep(s, NULL, 0);
 	else if (c->table && !take_holders(s, c, &counts, sure == SURE_OF_ALL))
 		slot_lie(g, s);
 	if (!take_hold(s, &c->slot, &counts, c->now_ns, sure == SURE_OF_ALL))

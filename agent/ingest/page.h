@@ -64,6 +64,15 @@ struct page_holder {
 	bool is_doubtful;	/* it may be put together from two; the next reading knows */
 };
 
+/* A squeezed struct ps_hist, of one serial, and of all who have it: the slot writes it, and who else has it sees that by n_changes. */
+struct page_hold {
+	uint32_t n_owners, n_changes;
+	uint32_t n, room;	/* bytes */
+	unsigned char bytes[];
+};
+
+struct paged_pool;
+
 struct page_slot {
 	uint64_t address;
 	uint64_t serial;	/* 0 = nothing was read of it yet */
@@ -77,9 +86,9 @@ struct page_slot {
 	int64_t read_ns;	/* when `counts` were read */
 	struct page_counts counts;
 	uint64_t hold_ended;	/* leases_ended of the last whole reading */
-	unsigned char *hold;	/* a squeezed struct ps_hist; owned, NULL = zeros */
-	size_t n_hold;
-	struct page_holder *holder;	/* owned */
+	struct page_hold *hold;	/* owned with others, NULL = zeros */
+	struct page_holder *holder;	/* owned, NULL = there is none */
+	struct paged_pool *pool;	/* paged_pools.c has it: which has what was read of it last; NULL = none */
 	size_t n_holders;
 };
 
@@ -136,6 +145,11 @@ uint64_t page_counts_use(const struct page_counts *c, int64_t now_ns);
 
 /* What is known of its holds, in *ret. */
 void page_slot_hold(const struct page_slot *s, struct ps_hist *ret);
+
+/* One more owner; one fewer, of whom the last frees it. NULL is allowed, and to be read as zeros. */
+struct page_hold *page_hold_ref(struct page_hold *h);
+void page_hold_unref(struct page_hold *h);
+void page_hold_read(const struct page_hold *h, struct ps_hist *ret);
 
 /* The memory of process *(pid_t *)context, read by base/remote.h, and the time: for struct page_memory. */
 void page_process_read(void *context, struct page_part *part, size_t n);

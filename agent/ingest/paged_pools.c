@@ -14,7 +14,6 @@
 #include <uthash.h>
 
 #include "base/cleanup.h"
-#include "base/squeeze.h"
 #include "bpf/books.h"
 
 #define TELLS_MOST 256 /* in a tick: each reads memory of the process, and runs a program */
@@ -35,8 +34,8 @@ struct paged_pool {
 	uint64_t serial;
 	struct page_counts counts; /* of that one, */
 	int64_t read_ns; /* as they were read then */
-	unsigned char *hold; /* and its holds, squeezed; owned, NULL = none */
-	size_t n_hold;
+	struct page_hold *hold; /* and its holds; owned with the slot, NULL = none */
+	uint32_t hold_seen; /* its n_changes then */
 	bool has_new_holds; /* since they were merged */
 	bool was_between; /* somebody, at the last tick: see tell_waits() */
 	struct paged_base *base; /* owned, NULL = there was none */
@@ -50,13 +49,24 @@ struct paged_pool {
 	uint64_t in_use_at, open_at; /* the pool author's own counts; 0 = none */
 	int64_t before_total, before_candidate; /* UNKNOWN */
 	unsigned int told_ticks; /* since the kernel side was told */
+	struct paged_pool *next_passed; /* the one that was asked for after it the last time; NULL = no guess */
 	UT_hash_handle hh;
 };
 
+/* It is of another slot from now on, or of none. */
+static void slot_let_go(const struct paged_pool *pool)
+{
+	struct page *g = pool->of ? &pool->of->page : NULL;
+
+	if (g && pool->place < g->n_slots && g->slot[pool->place].pool == pool)
+		g->slot[pool->place].pool = NULL;
+}
+
 static void pool_free(struct paged_pools *t, struct paged_pool *pool)
 {
+	slot_let_go(pool);
 	HASH_DEL(t->table, pool);
-	free(pool->hold);
+	page_hold_unref(pool->hold);
 	free(pool->base);
 	free(pool);
 }
@@ -161,29 +171,17 @@ static void hold_add(struct ps_hist *h, const struct ps_hist *more)
 		h->bucket[i] += more->bucket[i];
 }
 
-static void hold_of(const struct paged_pool *pool, struct ps_hist *ret)
-{
-	struct bytes b = { .at = pool->hold, .end = pool->hold + pool->n_hold };
-
-	memset(ret, 0, sizeof(*ret));
-	if (pool->n_hold)
-		unsqueeze(&b, ret, sizeof(*ret));
-}
-
-/* A copy: a slot that begins anew has its own. */
+/* A slot that begins anew has its own. */
 static void hold_keep(struct paged_pool *pool, const struct page_slot *s)
 {
-	unsigned char *kept;
-
-	if (pool->n_hold == s->n_hold && (!s->n_hold || !memcmp(pool->hold, s->hold, s->n_hold)))
+	if (!s->hold || (pool->hold == s->hold && pool->hold_seen == s->hold->n_changes))
 		return;
-	kept = s->n_hold ? realloc(pool->hold, s->n_hold) : NULL;
-	if (!kept)
-		return; /* what was there stays until the next tick */
 	pool->has_new_holds = true;
-	memcpy(kept, s->hold, s->n_hold);
-	pool->hold = kept;
-	pool->n_hold = s->n_hold;
+	pool->hold_seen = s->hold->n_changes;
+	if (pool->hold == s->hold)
+		return;
+	page_hold_unref(pool->hold);
+	pool->hold = page_hold_ref(s->hold);
 }
 
 /* The present beginning is over: a later one has come. False: no memory, it goes on until the next tick. */
@@ -201,17 +199,16 @@ static bool pool_rebase(struct paged_pool *pool, const struct page_slot *next)
 	if (!last.closed_ns)
 		last.closed_ns = next->counts.since_ns;
 	paged_add(&pool->base->books, &last);
-	hold_of(pool, &hold);
+	page_hold_read(pool->hold, &hold);
 	hold_add(&pool->base->hold, &hold);
-	free(TAKE(pool->hold));
-	pool->n_hold = 0;
+	page_hold_unref(TAKE(pool->hold));
 	pool->has_lied = false;
 	pool->before_total = pool->before_candidate = UNKNOWN;
 	return true;
 }
 
 static void pool_take(struct paged_pools *t, struct paged_pool *pool, struct paged_source *g,
-		      const struct page_slot *s)
+		      struct page_slot *s)
 {
 	uint64_t unlisted = pool->serial == s->serial
 				    ? pool->counts.leases_unlisted + pool->counts.waits_unlisted
@@ -222,6 +219,8 @@ static void pool_take(struct paged_pools *t, struct paged_pool *pool, struct pag
 	    (int64_t)s->counts.since_ns + PAGE_SLACK_NS < t->begun_ns)
 		pool->unwaited += s->counts.leases_begun + s->counts.odd_acquire + s->counts.unheld;
 	hold_keep(pool, s);
+	slot_let_go(pool);
+	s->pool = pool;
 	pool->of = g;
 	pool->place = (uint32_t)(s - g->page.slot);
 	pool->serial = s->serial;
@@ -230,6 +229,21 @@ static void pool_take(struct paged_pools *t, struct paged_pool *pool, struct pag
 	pool->is_there = true;
 	pool->is_torn = s->n_torn >= PAGE_TORN_TICKS;
 	pool->has_lied |= s->has_lied || g->page.has_lied;
+}
+
+/* Nothing was read of it since, as of most: then it is still there, and that is all. */
+static bool take_as_before(struct paged_source *g, const struct ps_proc_key *proc,
+			   const struct page_slot *s)
+{
+	struct paged_pool *pool = s->pool;
+
+	if (!pool || s->is_changed || pool->of != g || pool->serial != s->serial ||
+	    pool->read_ns != s->read_ns || memcmp(&pool->key.proc, proc, sizeof(*proc)) != 0)
+		return false;
+	pool->is_there = true;
+	pool->is_torn = s->n_torn >= PAGE_TORN_TICKS;
+	pool->has_lied |= s->has_lied || g->page.has_lied;
+	return true;
 }
 
 static int by_serial(const void *a, const void *b)
@@ -268,7 +282,7 @@ static bool has_counted(const struct page_counts *c)
 }
 
 static void take_slot(struct paged_pools *t, struct paged_source *g, const struct ps_proc_key *proc,
-		      const struct page_slot *s)
+		      struct page_slot *s)
 {
 	struct ps_pool_key key = { .pool = s->handle, .proc = *proc };
 	struct paged_pool *pool = pool_find(t, &key);
@@ -301,14 +315,15 @@ void paged_pools_leave(struct paged_pools *t, const struct paged_source *from)
 /* In the order of their beginnings, so that a pool that began anew twice since the last tick has all of it. */
 void paged_pools_take(struct paged_pools *t, struct paged_source *g, const struct ps_proc_key *proc)
 {
-	AUTO_FREE const struct page_slot **list = malloc((g->page.n_slots + 1) * sizeof(*list));
+	AUTO_FREE struct page_slot **list = malloc((g->page.n_slots + 1) * sizeof(*list));
 	size_t n = 0;
 
 	if (g->generation != g->page.generation)
 		paged_pools_leave(t, g);
 	g->generation = g->page.generation;
 	for (size_t i = 0; list && i < g->page.n_slots; i++)
-		if (g->page.slot[i].serial && g->page.slot[i].read_ns)
+		if (g->page.slot[i].serial && g->page.slot[i].read_ns &&
+		    !take_as_before(g, proc, &g->page.slot[i]))
 			list[n++] = &g->page.slot[i];
 	if (n)
 		qsort(list, n, sizeof(*list), by_serial);
@@ -319,10 +334,18 @@ void paged_pools_take(struct paged_pools *t, struct paged_source *g, const struc
 
 /* ---- from tick to tick --------------------------------------------------------------------------------------------------- */
 
+static void forget_order(struct paged_pools *t)
+{
+	t->passed = NULL;
+	for (struct paged_pool *pool = t->table; pool; pool = pool->hh.next)
+		pool->next_passed = NULL;
+}
+
 /* Forgets what the kernel side has forgotten. What was not read in this tick stays as it was. */
 void paged_pools_begin(struct paged_pools *t, int64_t now_ns)
 {
 	struct paged_pool *pool, *next;
+	unsigned int n = HASH_COUNT(t->table);
 
 	t->former_tick_ns = t->tick_ns;
 	t->tick_ns = now_ns;
@@ -332,6 +355,9 @@ void paged_pools_begin(struct paged_pools *t, int64_t now_ns)
 		else
 			pool->is_there = pool->is_there && pool->of && !pool->of->is_read;
 	}
+	t->passed = NULL;
+	if (n != HASH_COUNT(t->table))
+		forget_order(t);
 }
 
 /* ---- the kernel side is told -------------------------------------------------------------------------------------------- */
@@ -487,9 +513,24 @@ void paged_pools_keep(struct paged_pools *t, const struct ps_pool_key *key)
 		pool->is_fed = true;
 }
 
+/* They are asked for in the same order from tick to tick, and of very many each search is a miss of the cache. */
+static struct paged_pool *pool_pass(struct paged_pools *t, const struct ps_pool_key *key)
+{
+	struct paged_pool *pool = t->passed ? t->passed->next_passed : NULL;
+
+	if (!pool || memcmp(&pool->key, key, sizeof(*key)) != 0)
+		pool = pool_find(t, key);
+	if (!pool)
+		return NULL;
+	if (t->passed)
+		t->passed->next_passed = pool;
+	t->passed = pool;
+	return pool;
+}
+
 bool paged_pools_pass(struct paged_pools *t, const struct ps_pool_key *key)
 {
-	struct paged_pool *pool = pool_find(t, key);
+	struct paged_pool *pool = pool_pass(t, key);
 	const struct page_slot *s;
 
 	if (!pool)
@@ -556,7 +597,7 @@ void paged_pools_merge_holds(struct paged_pools *t, const struct ps_pool_key *ke
 	if (!pool)
 		return;
 	pool->has_new_holds = false;
-	hold_of(pool, &hold);
+	page_hold_read(pool->hold, &hold);
 	hold_add(&hists->h[PS_HIST_HOLD], &hold);
 	if (pool->base)
 		hold_add(&hists->h[PS_HIST_HOLD], &pool->base->hold);

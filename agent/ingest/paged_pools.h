@@ -26,6 +26,7 @@ struct paged_source {
 /* All zero = empty. */
 struct paged_pools {
 	struct paged_pool *table;
+	struct paged_pool *passed;	/* asked for last; NULL = no guess */
 	int64_t begun_ns;	/* the agent: what was counted before was watched by another one, and its waits too */
 	int64_t tick_ns, former_tick_ns;
 	uint64_t n_unlisted;	/* leases without a holder, waits without a point, so far */

@@ -108,14 +108,18 @@ bool model_doubts(const struct model *m, const struct ps_pool_key *key, const st
 		  int64_t t_ns);
 /*
  * Nothing has happened to it since it was fed, and the time has come: as model_feed_pool() with the same books and nothing else to say. False: of this pool there may be more to say (items out,
- * waits, a library's own counts, not watched in full, about to go), and it has not been fed.
+ * waits, a library's own counts, not watched in full, about to go), or who taps wants all of it, and it has not been fed. It is told as of the beginning of the tick, so that to a tap it
+ * is the same from tick to tick.
  */
-bool model_feed_quiet(struct model *m, const struct ps_pool_key *key, int64_t t_ns);
+bool model_feed_quiet(struct model *m, const struct ps_pool_key *key);
 /* Calls back with each pool that was not fed in this tick. What it feeds may be any of these. */
 void model_each_unfed(struct model *m, void (*each)(void *context, const struct ps_pool_key *key),
 		      void *context);
-/* Somebody keeps what it is fed with. */
-bool model_is_tapped(const struct model *m);
+/* The kernel side was told so of it (probe/kernel.h): its books say so from now on, and that is no news of the pool. */
+void model_note_suspicion(struct model *m, const struct ps_pool_key *key, bool is_suspected,
+			  uint32_t notable);
+/* Somebody keeps what it is fed with, and wants all of it in this tick. */
+bool model_wants_all(const struct model *m);
 /* The pool is there, but its books could not be read whole this time: its numbers stay. */
 void model_keep_pool(struct model *m, const struct ps_pool_key *key);
 /* False while its author is known to keep none, but for one tick in OWN_COUNTS_TICKS, as he may have begun to. */
@@ -217,6 +221,11 @@ struct model_tap {
 		    const char *text, size_t n_text);
 	void *context;
 	bool (*is_on)(void *context);	/* what is put is kept, in this tick; NULL = always */
+	/*
+	 * It is as it was put in the last tick, but that n bytes of its value at `at` are 0; n = 0: it is the same. False: of that nothing is known, and it is to be put; NULL =
+	 * always.
+	 */
+	bool (*repeat)(void *context, enum record what, const void *key, size_t at, size_t n);
 };
 
 /* Copied; NULL = nobody, from now on. */

@@ -60,20 +60,17 @@ static void pool_is_fed(struct model *m, struct pool *p)
 	m->next_pool = p->next_fed;
 }
 
-/* With a row by itself, until it has a place among the others. */
-static struct pool *pool_new(void)
+static struct pool *pool_new(struct model *m)
 {
 	struct pool *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
-	p->row = malloc(sizeof(*p->row));
-	if (!p->row) {
+	if (row_place(m, p)) {
 		free(p);
 		return NULL;
 	}
 	*p->row = pool_row_unknown;
-	p->has_own_row = true;
 	return p;
 }
 
@@ -126,7 +123,7 @@ static struct pool *pool_get(struct model *m, const struct ps_pool_key *key)
 		pool_is_fed(m, p);
 		return p;
 	}
-	p = pool_new();
+	p = pool_new(m);
 	if (!p)
 		return NULL;
 	p->key = *key;
@@ -492,8 +489,7 @@ int model_feed_pool(struct model *m, const struct ps_pool_key *key, const struct
 /* The last two ticks' most is not the most of all ticks in between, where there were some without it: so twice as much. */
 static bool has_grown_as_it_may(uint64_t now, uint64_t then, int64_t most, int64_t passed_ns)
 {
-	double grown = (double)(int64_t)(now - then),
-	       room = (double)(most + 1) * (double)passed_ns;
+	double grown = (double)(int64_t)(now - then), room = (double)(most + 1) * (double)passed_ns;
 
 	return grown >= -room && grown <= 2 * room;
 }
@@ -516,17 +512,26 @@ bool model_doubts(const struct model *m, const struct ps_pool_key *key, const st
 				    t_ns - p->t_ns);
 }
 
-bool model_is_tapped(const struct model *m)
+void model_note_suspicion(struct model *m, const struct ps_pool_key *key, bool is_suspected,
+			  uint32_t notable)
 {
-	return m->tap.put && (!m->tap.is_on || m->tap.is_on(m->tap.context));
+	struct pool *p = pool_find(m, key);
+
+	if (!p)
+		return;
+	p->books.flags &= ~(PS_POOL_SUSPECTED | PS_POOL_NOTABLE);
+	p->books.flags |= (is_suspected ? PS_POOL_SUSPECTED : 0u) | (notable & PS_POOL_NOTABLE);
 }
 
 void model_each_unfed(struct model *m, void (*each)(void *context, const struct ps_pool_key *key),
 		      void *context)
 {
-	for (struct pool *p = m->pools; p; p = p->hh.next)
-		if (!p->is_fed)
-			each(context, &p->key);
+	for (struct pool *p = m->pools; p; p = p->hh.next) {
+		if (p->is_fed)
+			continue;
+		m->next_pool = p; /* it is what will be asked for */
+		each(context, &p->key);
+	}
 }
 
 static bool is_quiet(const struct model *m, const struct pool *p)
@@ -540,12 +545,13 @@ static bool is_quiet(const struct model *m, const struct pool *p)
 	       !is_asked && !model_has_stood(m, &p->key.proc);
 }
 
-bool model_feed_quiet(struct model *m, const struct ps_pool_key *key, int64_t t_ns)
+bool model_feed_quiet(struct model *m, const struct ps_pool_key *key)
 {
 	struct pool *p = pool_find(m, key);
+	int64_t t_ns = m->now_ns;
 	struct process *proc;
 
-	if (!p || !is_quiet(m, p))
+	if (!p || !is_quiet(m, p) || !tap_repeat_pool(m, p))
 		return false;
 	proc = p->books.kind == PS_KIND_worker ? process_find(m, &p->key.proc) : NULL;
 	if (proc)
@@ -553,8 +559,7 @@ bool model_feed_quiet(struct model *m, const struct ps_pool_key *key, int64_t t_
 	p->is_fed = true;
 	if (p->books.capacity && t_ns > p->t_ns) {
 		p->last_capacity_integral += p->books.capacity * (uint64_t)(t_ns - p->t_ns);
-		p->counted_capacity_s +=
-			(double)p->books.capacity * (double)(t_ns - p->t_ns) / 1e9;
+		p->counted_capacity_s += (double)p->books.capacity * (double)(t_ns - p->t_ns) / 1e9;
 		sum_raise(&p->sums.capacity_s, p->counted_capacity_s);
 		p->row->capacity_s = p->sums.capacity_s;
 	}
@@ -568,6 +573,7 @@ bool model_feed_quiet(struct model *m, const struct ps_pool_key *key, int64_t t_
 	p->window.t_ns = t_ns;
 	p->window.in_use_s = p->sums.in_use_s;
 	p->window.capacity_s = p->sums.capacity_s;
+	exemplars_tell(m, p);
 	return true;
 }
 

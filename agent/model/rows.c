@@ -14,6 +14,8 @@
 #include "base/arena.h"
 #include "model/state.h"
 
+#define ROWS_FEW 16
+
 int string_keep(const char **s, struct arena *arena)
 {
 	const char *copy = arena_strdup(arena, *s);
@@ -391,16 +393,69 @@ static int snapshot_retired(const struct model *m, struct snapshot *s)
 
 /* ---- where the rows of pools lie ---------------------------------------------------------------------------------------- */
 
-/* Each pool that is shown has the next place, no other has one, and there is room for all that is no pool. */
-static bool are_in_order(const struct model *m)
+/* Rows of which there is room for more: those that nobody has written to take no memory, for a block as large is the system's. -ENOMEM leaves all as it was. */
+static int rows_resize(struct model *m, size_t n)
 {
-	const struct pool_row *next = m->rows;
+	struct pool_row *rows = realloc(m->rows, n * sizeof(*rows));
 
-	if (!m->rows || m->n_rows < model_n_pools(m) || m->n_rows / 4 > model_n_pools(m) + 1)
+	if (!rows)
+		return -ENOMEM;
+	m->rows = rows;
+	m->n_rows = n;
+	for (struct pool *p = m->pools; p; p = p->hh.next)
+		if (!p->has_own_row)
+			p->row = &rows[p->place];
+	return 0;
+}
+
+static void row_move(struct model *m, struct pool *p, size_t place)
+{
+	struct pool_row *from = p->row;
+
+	p->row = &m->rows[place];
+	p->place = (uint32_t)place;
+	if (p->row != from)
+		*p->row = *from;
+	if (p->has_own_row)
+		free(from);
+	p->has_own_row = false;
+}
+
+/* Over the places of those that are gone; places rise in the order of the pools. Returns how many are left. */
+static size_t rows_close_up(struct model *m)
+{
+	size_t n = 0;
+
+	for (struct pool *p = m->pools; p; p = p->hh.next)
+		if (!p->has_own_row)
+			row_move(m, p, n++);
+	return n;
+}
+
+int row_place(struct model *m, struct pool *p)
+{
+	if (m->n_placed == m->n_rows) {
+		m->n_placed = rows_close_up(m);
+		if (m->n_placed >= m->n_rows / 4 * 3 &&
+		    rows_resize(m, m->n_rows + m->n_rows / 2 + ROWS_FEW))
+			return -ENOMEM;
+	}
+	p->place = (uint32_t)m->n_placed++;
+	p->row = &m->rows[p->place];
+	return 0;
+}
+
+/* Each pool that is shown has the next place (so many have), no other has one, and there is room for all that is no pool. */
+static bool are_in_order(const struct model *m, size_t *ret_n)
+{
+	size_t n = 0;
+
+	if (!m->rows || m->n_rows < model_n_pools(m) || m->n_rows / 4 > model_n_pools(m) + ROWS_FEW)
 		return false;
 	for (const struct pool *p = m->pools; p; p = p->hh.next)
-		if (pool_is_shown(p) ? p->row != next++ : !p->has_own_row)
+		if (pool_is_shown(p) ? p->has_own_row || p->place != n++ : !p->has_own_row)
 			return false;
+	*ret_n = n;
 	return true;
 }
 
@@ -422,30 +477,36 @@ static int rows_take_out(struct model *m)
 	return 0;
 }
 
+/* First those that have places are brought together, then each goes to its own, the last one first: so nobody's is written over. */
+static size_t rows_bring_in(struct model *m)
+{
+	struct pool *last = NULL;
+	size_t n = 0, n_shown;
+
+	rows_close_up(m);
+	for (struct pool *p = m->pools; p; p = p->hh.next) {
+		n += pool_is_shown(p);
+		last = p;
+	}
+	n_shown = n;
+	for (struct pool *p = last; p; p = p->hh.prev)
+		if (pool_is_shown(p))
+			row_move(m, p, --n);
+	return n_shown;
+}
+
 /* 0 or -ENOMEM; then they lie as they lay. */
 static int rows_arrange(struct model *m)
 {
-	size_t n = model_n_pools(m) + model_n_pools(m) / 8 + 1;
-	struct pool_row *rows, *next;
+	size_t n = model_n_pools(m), room = n + n / 8 + ROWS_FEW;
 
-	if (are_in_order(m))
+	if (are_in_order(m, &m->n_placed))
 		return 0;
-	rows = rows_take_out(m) ? NULL : malloc(n * sizeof(*rows));
-	if (!rows)
+	if (rows_take_out(m) || ((!m->rows || m->n_rows < n) && rows_resize(m, room)))
 		return -ENOMEM;
-	next = rows;
-	for (struct pool *p = m->pools; p; p = p->hh.next) {
-		if (!pool_is_shown(p))
-			continue;
-		*next = *p->row;
-		if (p->has_own_row)
-			free(p->row);
-		p->has_own_row = false;
-		p->row = next++;
-	}
-	free(m->rows);
-	m->rows = rows;
-	m->n_rows = n;
+	m->n_placed = rows_bring_in(m);
+	if (m->n_rows / 4 > n + ROWS_FEW)
+		rows_resize(m, room); /* else it is more than is needed */
 	return 0;
 }
 

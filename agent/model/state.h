@@ -87,10 +87,23 @@ struct slow {
 struct pool {
 	struct ps_pool_key key;
 	uint64_t id;
-	struct group *group; /* NULL = in none */
+	/* the small ones side by side: there are very many of these */
 	bool is_grouped; /* by its present labels */
 	bool is_named; /* by its books or its struct, and not by us */
-	bool has_own_row; /* it lies by itself: the pool is new, or not shown */
+	bool has_own_row; /* it lies by itself: the pool is not shown, or was not at the last snapshot */
+	bool is_partial, is_light, is_waitless;
+	bool has_no_own_counts;
+	bool is_resumed; /* it was not watched for a while */
+	bool has_slow_news; /* that the tap has not */
+	bool is_told_as_of_begin; /* to the tap: as it was when the tick began */
+	bool has_new_hists; /* in this tick */
+	bool is_fed;
+	uint32_t place; /* of its row among the others, where it has no own */
+	uint32_t last_backlog;
+	unsigned int drift_ticks;
+	unsigned int joined_ticks; /* it seemed to be `joined`, in a row */
+	unsigned int n_torn; /* ticks in a row without a whole copy of its books */
+	struct group *group; /* NULL = in none */
 	struct pool *next_fed; /* the one that was fed after it the last time; NULL = no guess */
 	struct pool_row *row; /* labels and counters as of the books, and what was shown last; never NULL */
 	struct pool_row *counted; /* those counters where `row` does not show them (unwatched.c); owned, NULL = it does */
@@ -111,33 +124,23 @@ struct pool {
 	double counted_in_use_s, counted_pending_s, counted_capacity_s; /* integrals of what the books count */
 	uint64_t last_in_use_integral, last_pending_integral, last_capacity_integral;
 	struct sums sums;
-	uint32_t last_backlog;
 	double counted_backlog_s;
 	int64_t last_capacity;
 	uint64_t waitless;	/* acquires that did not wait, so far */
 	int64_t before_total, before_candidate; /* UNKNOWN */
 	int64_t counted_open, counted_capacity, counted_waiting; /* by the library itself; UNKNOWN */
 	int64_t drift, drift_candidate; /* its count of items in use less ours */
-	unsigned int drift_ticks;
-	unsigned int n_torn; /* ticks in a row without a whole copy of its books */
-	bool is_partial, is_light, is_waitless;
-	bool has_no_own_counts;
 	struct pool_watch watch;
-	bool is_resumed; /* it was not watched for a while */
 	struct ps_endpoint_key *joined; /* the endpoint that its connections seem to go to; owned, NULL = none yet */
-	unsigned int joined_ticks; /* for so many ticks in a row */
 	int64_t first_waits, first_wait_ns; /* as the library had them when we came; UNKNOWN */
 	int64_t counted_in_use;
 	double sampled_in_use_s, sampled_waiting_s; /* of a light one: by what was read at each tick */
 	struct hist *own_waits; /* count and sum alone, no buckets; of a light one, once they are known */
 	struct refs holders, waiters;
 	struct slow *slow; /* owned, NULL = nothing was told */
-	bool has_slow_news; /* that the tap has not */
 	struct window window, former;
 	struct trend trend;
 	struct recent recent;
-	bool has_new_hists; /* in this tick */
-	bool is_fed;
 	UT_hash_handle hh;
 };
 
@@ -295,8 +298,9 @@ struct model {
 	struct pool *pools;
 	struct pool *fed_pool; /* the one that was fed last, as its histograms come next; NULL = no guess */
 	struct pool *next_pool; /* the one that is likely fed next; NULL = no guess */
-	struct pool_row *rows; /* those of the pools that are shown, in their order, and then of the others; owned */
+	struct pool_row *rows; /* those of the pools that are shown, in their order, then of those that are new, or of all that is no pool; owned */
 	size_t n_rows; /* there is room for */
+	size_t n_placed; /* of them up to the last one that is a pool's */
 	struct endpoint *endpoints;
 	struct told_story *told;
 	size_t n_told, n_told_max, told_at; /* the last: of the oldest, when there are TOLD_MAX */
@@ -337,8 +341,10 @@ void tap_put(const struct model *m, enum record what, const void *key, const voi
 void tap_put_text(const struct model *m, enum record what, const void *key, const void *value,
 		  const char *const *text, size_t n);
 void tap_put_resource(const struct model *m, const struct process *p);
-void tap_put_pool(const struct model *m, const struct pool *p, const struct ps_pool *books,
+void tap_put_pool(const struct model *m, struct pool *p, const struct ps_pool *books,
 		  const struct pool_extra *extra);
+/* It is as it was in the tick before, as of the beginning of this one. False: it is to be put. */
+bool tap_repeat_pool(const struct model *m, struct pool *p);
 void tap_put_endpoint(const struct model *m, const struct endpoint *e);
 void tap_put_family(const struct model *m, const struct family *f, bool has_place);
 void tap_put_lock(const struct model *m, const struct lock *l, const struct ps_lock *books);
@@ -412,6 +418,9 @@ const char *process_label(const struct process *p);
 void endpoint_name(const struct ps_addr *a, char ret[NAME_BYTES]);
 
 /* ---- rows.c: copies of what is borrowed, for a snapshot: 0 or -ENOMEM ------------------------------------------------------- */
+
+/* A place for the row of a pool that is new, behind all others: what lay there was of the last snapshot. 0 or -ENOMEM. */
+int row_place(struct model *m, struct pool *p);
 
 int string_keep(const char **s, struct arena *arena);
 

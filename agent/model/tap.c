@@ -63,6 +63,16 @@ void tap_begin(struct model *m)
 	m->is_all_wanted = m->tap.put && m->tap.begin(m->tap.context, m->now_ns);
 }
 
+static bool is_tapped(const struct model *m)
+{
+	return m->tap.put && (!m->tap.is_on || m->tap.is_on(m->tap.context));
+}
+
+bool model_wants_all(const struct model *m)
+{
+	return m->is_all_wanted && is_tapped(m);
+}
+
 void tap_put(const struct model *m, enum record what, const void *key, const void *value)
 {
 	if (m->tap.put)
@@ -97,7 +107,7 @@ void tap_put_resource(const struct model *m, const struct process *p)
 	m->tap.put(m->tap.context, RECORD_resource, &p->key, "", t.bytes, t.n);
 }
 
-void tap_put_pool(const struct model *m, const struct pool *p, const struct ps_pool *books,
+void tap_put_pool(const struct model *m, struct pool *p, const struct ps_pool *books,
 		  const struct pool_extra *extra)
 {
 	struct record_pool r;
@@ -124,8 +134,23 @@ void tap_put_pool(const struct model *m, const struct pool *p, const struct ps_p
 			extra->watch.cause > 0 ? (uint32_t)(1e6 * fmin(extra->watch.cause, 1)) : 0,
 	};
 	memcpy(r.name, extra->name, sizeof(r.name));
+	p->is_told_as_of_begin = !r.read_ns;
 	m->tap.put(m->tap.context, RECORD_pool, &p->key, &r, p->library,
 		   p->library ? strlen(p->library) + 1 : 0);
+}
+
+bool tap_repeat_pool(const struct model *m, struct pool *p)
+{
+	size_t n = p->is_told_as_of_begin ? 0 : sizeof(((struct record_pool *)NULL)->read_ns);
+
+	if (!is_tapped(m))
+		return true;
+	if (m->is_all_wanted || !m->tap.repeat ||
+	    !m->tap.repeat(m->tap.context, RECORD_pool, &p->key,
+			   offsetof(struct record_pool, read_ns), n))
+		return false;
+	p->is_told_as_of_begin = true;
+	return true;
 }
 
 void tap_put_endpoint(const struct model *m, const struct endpoint *e)

@@ -372,6 +372,13 @@ int kernel_changed_pools(struct kernel *k, const struct ps_changed **ret_list, u
 	return changes.n_more ? -E2BIG : 0;
 }
 
+void kernel_changed_done(struct kernel *k)
+{
+	if (k->changed)
+		munmap((void *)(uintptr_t)k->changed, PS_CHANGED_MAX * sizeof(*k->changed));
+	k->changed = NULL;
+}
+
 /* ---- queues ------------------------------------------------------------------------------------------------------------- */
 
 int kernel_read_queues(struct kernel *k)

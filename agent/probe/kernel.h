@@ -132,11 +132,12 @@ void kernel_forget_queue(struct kernel *k, uint64_t inode);
 int kernel_read_queues(struct kernel *k);
 
 /*
- * Pools to which something happened since the last tick, or in the one before that: *ret_list is the kernel's memory, and stays as it is until the next call. *ret_n_all = how many pools there are. 0;
+ * Pools to which something happened since the last tick, or in the one before that: *ret_list is the kernel's memory, until kernel_changed_done(): a megabyte and more, that nobody needs between two ticks. *ret_n_all = how many pools there are. 0;
  * -E2BIG: they are more than PS_CHANGED_MAX; another negative errno.
  */
 int kernel_changed_pools(struct kernel *k, const struct ps_changed **ret_list, uint32_t *ret_n,
 			 uint32_t *ret_n_all);
+void kernel_changed_done(struct kernel *k);
 int64_t kernel_queue(const struct kernel *k, uint64_t inode);
 
 /* Changes when a process is found to listen. */

@@ -255,8 +255,7 @@ void kernel_free(struct kernel *k)
 	if (!k)
 		return;
 	kernel_end_pass(k);
-	if (k->changed)
-		munmap((void *)(uintptr_t)k->changed, PS_CHANGED_MAX * sizeof(*k->changed));
+	kernel_changed_done(k);
 	poolscope_bpf__destroy(k->skel);
 	free(k);
 }

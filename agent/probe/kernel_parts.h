@@ -20,7 +20,7 @@ struct kernel {
 	bool has_unix; /* the functions of Unix sockets can be traced; they may be a module's */
 	enum tier tier;
 	char hook_error[256];
-	const struct ps_changed *changed; /* ps_changed_pools, mapped; NULL = not yet */
+	const struct ps_changed *changed; /* ps_changed_pools, mapped; NULL = it is not */
 	int pass_fd; /* of the pass over all sockets that is going on; -1 = none */
 	size_t pass_held; /* bytes of `pass` that are read and not taken */
 	struct ps_inventory pass[64];

@@ -101,6 +101,13 @@ static void tap_put(void *context, enum record what, const void *key, const void
 	recorder_put(context, what, key, value, text, n_text);
 }
 
+static bool tap_repeat(void *context, enum record what, const void *key, size_t at, size_t n)
+{
+	struct recorder *r = context;
+
+	return !r->is_on || tick_writer_repeat(r->writer, what, key, at, n);
+}
+
 /* Of a tick of very much. */
 static int put_piece(void *context, const void *data, size_t n)
 {
@@ -120,7 +127,13 @@ static bool tap_is_on(void *context)
 int recorder_new(struct model *m, const struct recorder_limits *limits, struct recorder **ret)
 {
 	struct recorder *r = calloc(1, sizeof(*r));
-	struct model_tap tap = { .begin = tap_begin, .put = tap_put, .is_on = tap_is_on, .context = r };
+	struct model_tap tap = {
+		.begin = tap_begin,
+		.put = tap_put,
+		.repeat = tap_repeat,
+		.is_on = tap_is_on,
+		.context = r,
+	};
 
 	if (!r)
 		return -ENOMEM;

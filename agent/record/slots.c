@@ -48,14 +48,22 @@ static size_t held(const struct slot *slot)
 	return sizeof(*slot) + kept + key_size(slot->what) + slot->n_text + slot->n_squeezed + 40;
 }
 
+/* The slot itself, with what lies behind it: the value, unless that is large, the kind and the key. */
+static size_t slot_bytes(enum record what)
+{
+	size_t kept = is_large(what) ? 0 : value_size(what);
+
+	return sizeof(struct slot) + kept + 1 + key_size(what);
+}
+
 static void slot_free(struct slots *s, struct slot *slot)
 {
 	HASH_DEL(s->by_id, slot);
 	s->bytes -= weight(slot->what) + slot->n_text;
 	s->held_bytes -= held(slot);
-	free(slot->text);
-	free(slot->squeezed);
-	free(slot);
+	slab_free(&s->memory, slot->text, slot->n_text);
+	slab_free(&s->memory, slot->squeezed, slot->n_squeezed);
+	slab_free(&s->memory, slot, slot_bytes(slot->what));
 }
 
 static void forget_all(struct slots *s)
@@ -64,6 +72,7 @@ static void forget_all(struct slots *s)
 
 	HASH_ITER (hh, s->by_id, slot, next)
 		slot_free(s, slot);
+	slab_done(&s->memory);
 	s->last.n = s->now.n = 0;
 }
 
@@ -145,7 +154,7 @@ struct slot *slots_add(struct slots *s, enum record what, const void *key, bool 
 	if (*ret_is_full)
 		return NULL;
 	n = id_bytes(what, key, id);
-	slot = calloc(1, sizeof(*slot) + kept + n);
+	slot = slab_alloc(&s->memory, slot_bytes(what));
 	if (!slot)
 		return NULL;
 	slot->what = what;
@@ -200,10 +209,12 @@ int slot_set_value(struct slots *s, struct slot *slot, const void *value)
 		return 0;
 	}
 	n = squeeze(value, NULL, value_size(slot->what), squeezed);
-	copy = realloc(slot->squeezed, n);
+	copy = n == slot->n_squeezed ? slot->squeezed : slab_alloc(&s->memory, n);
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, squeezed, n);
+	if (copy != slot->squeezed)
+		slab_free(&s->memory, slot->squeezed, slot->n_squeezed);
 	slot->squeezed = copy;
 	s->held_bytes += n - slot->n_squeezed;
 	slot->n_squeezed = (uint16_t)n;
@@ -212,13 +223,13 @@ int slot_set_value(struct slots *s, struct slot *slot, const void *value)
 
 int slot_set_text(struct slots *s, struct slot *slot, const char *text, size_t n)
 {
-	char *copy = n ? malloc(n) : NULL;
+	char *copy = n ? slab_alloc(&s->memory, n) : NULL;
 
 	if (n && !copy)
 		return -ENOMEM;
 	if (n)
 		memcpy(copy, text, n);
-	free(slot->text);
+	slab_free(&s->memory, slot->text, slot->n_text);
 	slot->text = copy;
 	s->bytes += n - slot->n_text;
 	s->held_bytes += n - slot->n_text;

@@ -8,6 +8,7 @@
 
 #include <uthash.h>
 
+#include "base/slab.h"
 #include "model/records.h"
 
 #define SLOTS_MOST_BYTES ((size_t)128 << 20)	/* of what is known, squeezed or not */
@@ -19,8 +20,8 @@ struct slot {
 	uint32_t tick;
 	uint32_t n_text;
 	uint16_t n_squeezed;
-	char *text;		/* owned; NULL = none */
-	unsigned char *squeezed;	/* owned: a large value; NULL = it is in `bytes` */
+	char *text;		/* NULL = none */
+	unsigned char *squeezed;	/* a large value; NULL = it is in `bytes` */
 	const unsigned char *key;	/* in `bytes`, behind the value and the kind */
 	UT_hash_handle hh;
 	_Alignas(8) unsigned char bytes[];
@@ -38,6 +39,7 @@ struct slots {
 	size_t bytes;		/* of SLOTS_MOST_BYTES, as if nothing were squeezed */
 	size_t held_bytes;	/* what they take */
 	uint32_t count[RECORD_END];	/* in this tick */
+	struct slab memory;	/* of all slots, and of their texts and values */
 };
 
 void slots_done(struct slots *s);
@@ -59,7 +61,7 @@ int slots_append(struct slots *s, struct slot *slot);
 /* Its value: in the slot, or in `scratch`, which has SLOT_VALUE_MOST aligned bytes. */
 const void *slot_value(const struct slot *slot, void *scratch);
 
-/* -ENOMEM. */
+/* -ENOMEM leaves what there was. */
 int slot_set_value(struct slots *s, struct slot *slot, const void *value);
 int slot_set_text(struct slots *s, struct slot *slot, const char *text, size_t n);
 

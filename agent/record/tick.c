@@ -166,6 +166,21 @@ static bool is_text_of(const struct slot *slot, const char *text, size_t n)
 	return n == slot->n_text && (!n || !memcmp(slot->text, text, n));
 }
 
+/* It is what it was, at the place where it was or at another one. */
+static void write_same(struct tick_writer *w, const struct slot *slot)
+{
+	bool is_next = slot->place == w->next;
+
+	w->next = (size_t)slot->place + 1;
+	if (is_next) {
+		w->n_same++;
+		return;
+	}
+	add_run(w);
+	add_number(w, OP_RECORD | OP_MOVED);
+	add_number(w, slot->place);
+}
+
 static void write_record(struct tick_writer *w, struct slot *slot, bool is_new, const void *value,
 			 const char *text, size_t n_text)
 {
@@ -182,11 +197,11 @@ static void write_record(struct tick_writer *w, struct slot *slot, bool is_new, 
 	if (!is_new && slot->place != w->next)
 		op |= OP_MOVED;
 	if (!is_new) {
-		w->next = (size_t)slot->place + 1;
 		if (op == OP_RECORD) {
-			w->n_same++;
+			write_same(w, slot);
 			return;
 		}
+		w->next = (size_t)slot->place + 1;
 		add_run(w);
 		add_number(w, op);
 		if (op & OP_MOVED)
@@ -265,6 +280,39 @@ void tick_writer_put(struct tick_writer *w, enum record what, const void *key, c
 	}
 	if (slots_append(&w->slots, slot))
 		w->error = -ENOMEM;
+}
+
+static void repeat(struct tick_writer *w, struct slot *slot)
+{
+	if (w->error)
+		return;
+	pass_piece(w);
+	if (is_over(w, slot->what, slot->n_text)) {
+		w->n_left_out++;
+		return;
+	}
+	w->slots.count[slot->what]++;
+	write_same(w, slot);
+	if (slots_append(&w->slots, slot))
+		w->error = -ENOMEM;
+}
+
+bool tick_writer_repeat(struct tick_writer *w, enum record what, const void *key, size_t at,
+			size_t n)
+{
+	struct slot *slot = find(w, what, key);
+	_Alignas(8) unsigned char value[SLOT_VALUE_MOST];
+
+	if (!slot || slot->tick == w->slots.tick)
+		return false;
+	if (!n) {
+		repeat(w, slot);
+		return true;
+	}
+	memcpy(value, slot_value(slot, w->scratch), record_kinds[what].value_size);
+	memset(value + at, 0, n);
+	tick_writer_put(w, what, key, value, slot->text, slot->n_text);
+	return true;
 }
 
 int tick_writer_end(struct tick_writer *w, const void **ret, size_t *ret_n)

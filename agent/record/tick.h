@@ -32,6 +32,10 @@ void tick_writer_begin(struct tick_writer *w, bool is_key);
 void tick_writer_put(struct tick_writer *w, enum record what, const void *key, const void *value,
 		     const char *text, size_t n_text);
 
+/* As a tap of the model is told (repeat). False: the last tick did not have it, or this one has it already. */
+bool tick_writer_repeat(struct tick_writer *w, enum record what, const void *key, size_t at,
+			size_t n);
+
 /* The bytes that no piece had, borrowed until the next begin. -ENOMEM: the next tick must be a key. */
 int tick_writer_end(struct tick_writer *w, const void **ret, size_t *ret_n);
 

@@ -2630,7 +2630,89 @@ static void what_changes_in_the_books_is_seen_whatever_it_is(void **state)
 	}
 }
 
-/* Pools come, are destroyed, are made again and go, by dice; each row is always that of its pool, and they stand in the order of their ids. */
+/* A pool to which nothing happens, and one to which nothing happens but now and then, of two models: one is fed all of it. */
+static void a_pool_that_was_not_fed_is_as_if_it_had_been(void **state)
+{
+	struct model *lazy = model_new(), *whole = model_new();
+	struct ps_pool_key key = key_of(23);
+	struct ps_pool b = books_of("db");
+	unsigned int n_quiet = 0;
+
+	(void)state;
+	for (int64_t t = 2; t < 60; t++) {
+		const struct snapshot *s, *all;
+
+		if (t % 7 == 0 && t < 40) {
+			b.acquires = b.leases_begun += 3;
+			b.releases = b.leases_ended += 3;
+			b.use_sum += 300000000;
+			b.in_use_peak = 3;
+		}
+		tick_of_one(whole, &b, &nothing_extra, t * S);
+		model_tick_begin(lazy, t * S);
+		feed_process(lazy, 23, "orders");
+		if (t > 2 && (t % 7 || t > 40) && model_feed_quiet(lazy, &key))
+			n_quiet++;
+		else
+			assert_int_equal(model_feed_pool(lazy, &key, &b, &nothing_extra, t * S), 0);
+		model_tick_end(lazy);
+		s = look(lazy);
+		all = look(whole);
+		assert_same_counters(&s->pools[0], &all->pools[0]);
+		assert_float_equal(s->pools[0].in_use_s, all->pools[0].in_use_s, 0);
+		assert_float_equal(s->pools[0].capacity_s, all->pools[0].capacity_s, 0);
+		assert_int_equal(s->pools[0].pending_peak, all->pools[0].pending_peak);
+		assert_int_equal(s->pools[0].oldest_hold_ns, all->pools[0].oldest_hold_ns);
+		if (t > 2) {
+			assert_float_equal(s->pools[0].utilization, all->pools[0].utilization, 0);
+			assert_float_equal(s->pools[0].acquires_per_s, all->pools[0].acquires_per_s,
+					   0);
+		}
+		assert_int_equal(!s->pools[0].trend, !all->pools[0].trend);
+		if (s->pools[0].trend)
+			assert_memory_equal(s->pools[0].trend, all->pools[0].trend, TREND_STEPS);
+		snapshot_unref(s);
+		snapshot_unref(all);
+	}
+	assert_true(n_quiet > 45);
+	model_free(lazy);
+	model_free(whole);
+}
+
+static void what_the_kernel_side_was_told_is_in_the_books_at_once(void **state)
+{
+	const uint32_t notable = 20u << PS_POOL_NOTABLE_WAIT | 21u << PS_POOL_NOTABLE_HOLD;
+	struct ps_pool_key key = key_of(23), other = key_of(24);
+	struct model *m = model_new();
+	struct ps_pool b = books_of("db");
+	const struct snapshot *s;
+
+	(void)state;
+	tick_of_one(m, &b, &nothing_extra, 2 * S);
+	model_note_suspicion(m, &key, true, notable | PS_POOL_IMPLICIT);
+	model_note_suspicion(m, &other, true, notable); /* nobody's */
+	b.flags = PS_POOL_SUSPECTED | notable;
+	for (int64_t t = 3; t < 5; t++) {
+		if (t == 3) {
+			model_tick_begin(m, t * S);
+			feed_process(m, 23, "orders");
+			assert_true(model_feed_quiet(m, &key));
+			model_tick_end(m);
+		} else {
+			tick_of_one(m, &b, &nothing_extra, t * S);
+		}
+		s = look(m);
+		assert_true(s->pools[0].is_suspected);
+		assert_int_equal(s->pools[0].notable_told, notable);
+		snapshot_unref(s);
+	}
+	model_note_suspicion(m, &key, false, 0);
+	b.flags = 0;
+	assert_as_of_a_fresh_one(m, &b, 5 * S);
+	model_free(m);
+}
+
+/* Pools come, are destroyed, are made again and go, by dice, with a snapshot or none; each row is always that of its pool, and they stand in the order of their ids. */
 static void rows_stay_with_their_pools_whoever_comes_and_goes(void **state)
 {
 	enum { POOLS = 40 };
@@ -2670,6 +2752,8 @@ static void rows_stay_with_their_pools_whoever_comes_and_goes(void **state)
 					 0);
 		}
 		model_tick_end(m);
+		if (t % 7 < 3)
+			continue; /* nobody has to look */
 		s = look(m);
 		assert_int_equal(s->n_pools, n_shown);
 		for (n = 0; n < n_shown; n++) {
@@ -2780,6 +2864,8 @@ int main(void)
 		cmocka_unit_test(who_keeps_no_counts_is_asked_for_them_now_and_then),
 		cmocka_unit_test(a_quiet_pool_goes_on_with_the_time_alone),
 		cmocka_unit_test(what_changes_in_the_books_is_seen_whatever_it_is),
+		cmocka_unit_test(a_pool_that_was_not_fed_is_as_if_it_had_been),
+		cmocka_unit_test(what_the_kernel_side_was_told_is_in_the_books_at_once),
 		cmocka_unit_test(rows_stay_with_their_pools_whoever_comes_and_goes),
 	};
 
