@@ -3,13 +3,14 @@
  * fires.c - a pool of one thread that does little else than take and give back, so that its probes fire a million times a second; or, when asked, next to nothing. The surprise: it does work of its own
  * for each item, 0.6 us, set at the start, for the share of a loop that does nothing would be 1 whatever a probe cost.
  *
- * Prints READY. A line on stdin says what follows: "storm" (as fast as it goes), "calm" (CALM pairs a second), "quit". From the first one on it prints each 0.1 s a line `AT seconds pairs`, by
+ * fires NAME [ROUNDS]: so many rounds are that work, as another one has found them. Prints READY, and the rounds. A line on stdin says what follows: "storm" (as fast as it goes), "calm" (CALM pairs a second), "quit". From the first one on it prints each 0.1 s a line `AT seconds pairs`, by
  * CLOCK_BOOTTIME, as in /proc/uptime, and since it began, and TRUTH at the end.
  */
 #define POOLSCOPE_USDT_ONLY
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,7 +77,7 @@ static bool read_line(char line[16], bool is_first)
 	return n;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct timespec pause = { .tv_nsec = 1000000000 / CALM };
 	double begin, told;
@@ -84,13 +85,16 @@ int main(void)
 	char line[16];
 	bool is_storm;
 
-	measure_work();
+	if (argc > 2)
+		spins = strtoul(argv[2], NULL, 10);
+	else
+		measure_work();
 	poolscope_pool_counters(&pool, &in_use, &n_open);
 	poolscope_pool_create(&pool, POOLSCOPE_KIND_CONNECTION, "fires", 16, 0);
 	for (int i = 0; i < KEPT; i++)
 		poolscope_acquired(&pool, (uint64_t)i + 1, 0, 0);
 	in_use = KEPT;
-	printf("READY pid=%d\n", (int)getpid());
+	printf("READY pid=%d rounds=%lu\n", (int)getpid(), spins);
 	fflush(stdout);
 	read_line(line, true);
 	is_storm = !strcmp(line, "storm");
