@@ -150,9 +150,9 @@ bool is_calm(const struct look *l)
 {
 	const struct pool_row *p = l->pool;
 
-	return p->level == LEVEL_FULL && past_is_calm(l->past) && holds_are_short(l) && !p->saturated_by && p->silent <= 0 &&
-	       p->close_wait <= 0 && p->oldest_wait_ns < l->limits->wait_ns &&
-	       (p->pending <= 0 || !p->n_holders);
+	return p->level == LEVEL_FULL && past_is_calm(l->past) && holds_are_short(l) &&
+	       !p->saturated_by && p->silent <= 0 && p->close_wait <= 0 &&
+	       p->oldest_wait_ns < l->limits->wait_ns && (p->pending <= 0 || !p->n_holders);
 }
 
 int64_t unusual_ns(const struct pool_row *pool)

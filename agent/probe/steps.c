@@ -367,9 +367,8 @@ static bool wants_reading(const struct steps *s, const struct step *step)
 		return true;
 	if (step->budget.level == LEVEL_SAMPLED)
 		return false;
-	return ago_ns >= BUDGET_WINDOW_NS ||
-	       (step->budget.is_trial && ago_ns >= SHORTEST_NS &&
-		s->now_ns - step->budget.since_ns < BUDGET_WINDOW_NS);
+	return ago_ns >= BUDGET_WINDOW_NS || (step->budget.is_trial && ago_ns >= SHORTEST_NS &&
+					      s->now_ns - step->budget.since_ns < BUDGET_WINDOW_NS);
 }
 
 static void take_reading(struct steps *s, struct step *step, struct target *g,

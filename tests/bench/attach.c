@@ -98,7 +98,8 @@ static pid_t run(const char *path)
 
 int main(int argc, char **argv)
 {
-	int n_rounds = argc == 3 ? atoi(argv[2]) : 0, fd = argc == 3 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
+	int n_rounds = argc == 3 ? atoi(argv[2]) : 0,
+	    fd = argc == 3 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
 	static struct attach_site sites[SITES_MOST];
 	struct diag d = { 0 };
 	struct notes notes;

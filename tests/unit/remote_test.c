@@ -379,8 +379,7 @@ static void at_most_eight_are_stuck_and_then_nobody_is_read(void **state)
 	begin_ns = clock_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < REMOTE_STUCK_MAX; i++)
 		assert_int_equal(read_trap(&bad[i]), -ETIMEDOUT);
-	assert_in_range(clock_ns(CLOCK_MONOTONIC) - begin_ns, 0,
-			10000000000ll); /* it has an end, also where others want the CPUs */
+	assert_in_range(clock_ns(CLOCK_MONOTONIC) - begin_ns, 0, 10000000000ll); /* it has an end, also where others want the CPUs */
 	assert_int_equal(remote_report()->n_stuck, REMOTE_STUCK_MAX);
 	assert_int_equal(read_trap(&bad[REMOTE_STUCK_MAX]), -EBUSY);
 	assert_int_equal(read_good(&good), -EBUSY);
