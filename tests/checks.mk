@@ -68,10 +68,10 @@ KEEPS_POINTERS := \
 	$(addprefix agent/api/,tls) \
 	$(addprefix agent/base/,arena) \
 	$(addprefix agent/config/,config) \
-	$(addprefix agent/detect/,detect suspects) \
+	$(addprefix agent/detect/,detect past suspects) \
 	$(addprefix agent/discover/,resolve) \
 	$(addprefix agent/ingest/,inventory jvms paged paged_pools resources) \
-	$(addprefix agent/model/,families join lock_sums locks model pools processes retired saturated_by stall_sums stalls) \
+	$(addprefix agent/model/,families join lock_sums locks model pools processes retired rows saturated_by stall_sums stalls) \
 	$(addprefix agent/probe/,target targets watch) \
 	$(addprefix agent/record/,recorder slots) \
 	$(addprefix exporters/,otlp_agent otlp_counted otlp_state) \
