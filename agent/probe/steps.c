@@ -22,8 +22,7 @@
 #include "model/snapshot.h"
 #include "probe/restart.h"
 
-#define SHORTEST_NS                                                                                \
-	150000000 /* of a reading between ticks: /proc tells CPU time in steps of 10 ms */
+#define SHORTEST_NS 150000000 /* of a reading between ticks: /proc tells CPU time in steps of 10 ms */
 #define NEAR 0.25 /* of what is always allowed: from here on CPU time is read at each tick */
 #define OTHERS_TICKS 10 /* and of all others so often */
 #define PIDS_MOST 512 /* of a target whose CPU time is read; of more it is taken from these */
@@ -398,8 +397,7 @@ static void each_target(void *context, struct target *g, const struct target_use
 {
 	struct steps *s = context;
 	struct step *step = target_is_attached(g) ? step_get(s, target_id(g)) : NULL;
-	unsigned int on = kinds_on(target_watch(
-		g)); /* others may hit while they come off, which is not what this level costs */
+	unsigned int on = kinds_on(target_watch(g)); /* others may hit while they come off, which is not what this level costs */
 	struct budget_reading r;
 	double watching_s;
 
