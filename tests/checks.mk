@@ -72,7 +72,7 @@ KEEPS_POINTERS := \
 	$(addprefix agent/discover/,resolve) \
 	$(addprefix agent/ingest/,inventory jvms paged paged_pools resources) \
 	$(addprefix agent/model/,families join lock_sums locks model pools processes retired rows saturated_by stall_sums stalls) \
-	$(addprefix agent/probe/,target targets watch) \
+	$(addprefix agent/probe/,steps target targets watch) \
 	$(addprefix agent/record/,recorder slots) \
 	$(addprefix exporters/,otlp_agent otlp_counted otlp_state) \
 	$(addprefix tools/sim/,pool)
