@@ -80,7 +80,8 @@ struct user {
 
 struct stuck {
 	struct reader *reader;
-	struct suspect of; /* pid 0: of nobody, this machine was too busy */
+	struct suspect of; /* pid 0: of nobody, this machine was too busy; or of one that has ended meanwhile */
+	uint32_t uid; /* whose fault it is; UINT32_MAX = nobody's */
 	int64_t since_ns;
 	bool is_ended; /* killed, and not gone yet */
 };
@@ -98,6 +99,7 @@ static struct {
 		uint32_t pid, uid;
 		int64_t at_ns;
 	} known; /* whose process was asked for last */
+	uint32_t asked_uid; /* whose it is that is read; UINT32_MAX = that was not asked: one more or less can be stuck */
 	struct debt all;
 	struct remote_report report;
 } remote;
@@ -309,8 +311,9 @@ static int reader_wait(struct reader *r, int64_t most_ns, int64_t *ret_slept_ns)
 		if (!stat_read((uint32_t)r->id, &state, &start) || strchr("ZX", state))
 			return -EAGAIN;
 		stage = __atomic_load_n(&r->stage, __ATOMIC_ACQUIRE);
-		if (stage == STAGE_AT_IT && strchr("SD", state))
-			*ret_slept_ns += now_ns - last_ns;
+		if (stage == STAGE_AT_IT && strchr("SD", state)) /* now; of more than this slice it is not known */
+			*ret_slept_ns += now_ns - last_ns < 2 * SLICE_NS ? now_ns - last_ns
+									 : 2 * SLICE_NS;
 		last_ns = now_ns;
 		if (stage != STAGE_DONE && *ret_slept_ns >= most_ns)
 			return -ETIMEDOUT;
@@ -364,6 +367,16 @@ static struct suspect *suspect_find(uint32_t pid)
 	return NULL;
 }
 
+/* Who is never to be read again goes last. */
+static bool goes_before(const struct suspect *a, const struct suspect *b)
+{
+	bool is_given_up = a->until_ns == FOREVER;
+
+	if (is_given_up != (b->until_ns == FOREVER))
+		return !is_given_up;
+	return a->debt.at_ns < b->debt.at_ns;
+}
+
 /* NULL: it is gone. */
 static struct suspect *suspect_get(uint32_t pid)
 {
@@ -375,7 +388,7 @@ static struct suspect *suspect_get(uint32_t pid)
 	new.uid = uid_read(pid);
 	s = &remote.suspect[0];
 	for (size_t i = 1; i < remote.n_suspects; i++)
-		if (remote.suspect[i].debt.at_ns < s->debt.at_ns)
+		if (goes_before(&remote.suspect[i], s))
 			s = &remote.suspect[i];
 	if (remote.n_suspects < REMOTE_SUSPECTS_MAX)
 		s = &remote.suspect[remote.n_suspects++];
@@ -383,13 +396,22 @@ static struct suspect *suspect_get(uint32_t pid)
 	return s;
 }
 
+static bool has_stuck(uint32_t uid)
+{
+	for (const struct stuck *s = remote.stuck; s < remote.stuck + REMOTE_STUCK_MAX; s++)
+		if (s->reader && s->uid == uid)
+			return true;
+	return false;
+}
+
+/* What is still stuck is not forgotten. */
 static void users_count_barred(int64_t now_ns)
 {
 	remote.n_barred = 0;
 	for (size_t i = 0; i < remote.n_users; i++) {
 		struct user *u = &remote.user[i];
 
-		if (u->until_ns <= now_ns)
+		if (u->until_ns <= now_ns && !has_stuck(u->uid))
 			u->n = 0;
 		remote.n_barred += u->n >= USER_STRIKES;
 	}
@@ -418,6 +440,7 @@ static void user_strike(uint32_t uid, int64_t now_ns)
 			u = &remote.user[remote.n_users++];
 		*u = (struct user){ .uid = uid };
 	}
+	users_count_barred(now_ns); /* strikes of long ago are over */
 	u->n++;
 	u->until_ns = now_ns + REMOTE_USER_NS;
 	users_count_barred(now_ns);
@@ -432,6 +455,16 @@ static void user_forgive(uint32_t uid, int64_t now_ns)
 	users_count_barred(now_ns);
 }
 
+static uint32_t uid_of(uint32_t pid, int64_t now_ns)
+{
+	if (remote.known.pid != pid || now_ns - remote.known.at_ns > UID_KNOWN_NS) {
+		remote.known.pid = pid;
+		remote.known.uid = uid_read(pid);
+		remote.known.at_ns = now_ns;
+	}
+	return remote.known.uid;
+}
+
 /* Mostly there is none such, and nobody is asked for. */
 static bool is_barred(uint32_t pid, int64_t now_ns)
 {
@@ -440,12 +473,7 @@ static bool is_barred(uint32_t pid, int64_t now_ns)
 	if (!remote.n_barred)
 		return false;
 	users_count_barred(now_ns);
-	if (remote.known.pid != pid || now_ns - remote.known.at_ns > UID_KNOWN_NS) {
-		remote.known.pid = pid;
-		remote.known.uid = uid_read(pid);
-		remote.known.at_ns = now_ns;
-	}
-	u = user_find(remote.known.uid);
+	u = user_find(uid_of(pid, now_ns));
 	return u && u->n >= USER_STRIKES;
 }
 
@@ -493,15 +521,18 @@ static void give_up(struct reader *r, bool is_its_fault, int64_t now_ns)
 
 	while (stuck->reader) /* there is a free one, or it had not been asked */
 		stuck++;
-	*stuck = (struct stuck){ .reader = r, .since_ns = now_ns };
+	*stuck = (struct stuck){ .reader = r, .since_ns = now_ns, .uid = UINT32_MAX };
 	remote.report.n_stuck++;
 	remote.report.n_given_up++;
-	if (!s)
-		return;
-	s->until_ns = FOREVER;
-	s->n_slow++;
-	stuck->of = *s;
-	user_strike(s->uid, now_ns);
+	if (s) {
+		s->until_ns = FOREVER;
+		s->n_slow++;
+		stuck->of = *s;
+	}
+	if (is_its_fault) {
+		stuck->uid = s ? s->uid : remote.asked_uid;
+		user_strike(stuck->uid, now_ns);
+	}
 }
 
 /* It came back by itself. */
@@ -531,7 +562,7 @@ static void sweep(int64_t now_ns)
 		if (!s->is_ended && (is_back || is_late)) {
 			kill(s->reader->id, SIGKILL);
 			s->is_ended = true;
-			if (is_back && !is_late)
+			if (is_back) /* by itself: nobody had ended it */
 				forgive(&s->of, now_ns);
 		}
 		if (is_back)
@@ -592,6 +623,7 @@ static int begin(uint32_t pid, int64_t *ret_most_ns)
 	}
 	if (!remote.reader)
 		remote.reader = reader_begin();
+	remote.asked_uid = remote.report.n_stuck ? uid_of(pid, now_ns) : UINT32_MAX;
 	if (!remote.reader) {
 		remote.report.n_left_out++;
 		return -EAGAIN;
