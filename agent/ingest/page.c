@@ -960,6 +960,8 @@ static int judge_unreadable(struct page *g, const struct page_memory *m, uint64_
 	uint64_t first_now;
 	int error = g->n_unreadable ? read_root(g, m, &first_now) : 0;
 
+	if (m->is_left_out && m->is_left_out(m->context))
+		return 0;
 	if (!error && g->n_unreadable && first_now == first)
 		lie(g);
 	return error;

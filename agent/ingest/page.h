@@ -40,6 +40,8 @@ struct page_memory {
 	/* CLOCK_MONOTONIC ns. */
 	int64_t (*now)(void *context);
 	void *context;
+	/* Something was not tried since page_read() began, so nothing follows from what is not there; NULL = that cannot be. */
+	bool (*is_left_out)(void *context);
 };
 
 /* The numbers of a slot; see there. */

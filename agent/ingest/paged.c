@@ -239,10 +239,32 @@ static size_t slots_of_one(const struct paged *p)
 	return limit > p->n_slots ? (limit - p->n_slots + 1) / 2 : 0;
 }
 
+/* Begins with what page_process_read() wants. */
+struct reading {
+	pid_t pid;
+	uint64_t n_missed; /* when it began */
+};
+
+/* Reads that came to nothing, of anybody. */
+static uint64_t n_missed(void)
+{
+	return remote_report()->n_given_up + remote_report()->n_left_out;
+}
+
+static bool is_left_out(void *context)
+{
+	const struct reading *r = context;
+
+	return n_missed() != r->n_missed;
+}
+
 static void read_page(struct paged *p, struct paging *g)
 {
-	pid_t pid = (pid_t)g->key.pid;
-	struct page_memory m = { page_process_read, page_process_now, &pid };
+	struct reading reading = { (pid_t)g->key.pid, n_missed() };
+	struct page_memory m = { .read = page_process_read,
+				 .now = page_process_now,
+				 .context = &reading,
+				 .is_left_out = is_left_out };
 	int error;
 
 	g->source.is_read = false;
@@ -259,7 +281,7 @@ static void read_page(struct paged *p, struct paging *g)
 	p->report.n_torn += g->source.page.n_torn - g->n_torn;
 	g->n_lies = g->source.page.n_lies;
 	g->n_torn = g->source.page.n_torn;
-	if ((error == -EFAULT && remote_may_read(g->key.pid)) || error == -EBADMSG)
+	if ((error == -EFAULT && !is_left_out(&reading)) || error == -EBADMSG)
 		lose_root(p, g);
 	if (error)
 		return;

@@ -18,6 +18,7 @@
 
 #define S 1000000000ll
 #define EACH_NS (60 * S)
+#define LATER_NS (10 * S) /* where it could not be looked at */
 
 static const int64_t looks_ns[] = { 0, 1 * S, 5 * S, 30 * S }; /* after it was met */
 #define N_LOOKS (sizeof(looks_ns) / sizeof(*looks_ns))
@@ -127,16 +128,28 @@ static int64_t next_look_ns(const struct resource_look *v, int64_t now_ns)
 	return v->published_ns ? now_ns + EACH_NS : INT64_MAX;
 }
 
+/* What base/remote.h could not do now it may do later. */
+static bool is_for_now(int error)
+{
+	return error == -EBUSY || error == -EAGAIN || error == -ETIMEDOUT;
+}
+
 static void look(struct resources *r, struct model *m, struct resource_look *v)
 {
 	struct otel_resource said;
+	int error = 0;
 
 	if (!context_read(v, &said)) {
 		v->n_changes++;
 		tell(r, m, v, &said);
-	} else if (!v->n_looks && !otel_environ_read(v->key.tgid, &said) &&
-		   (said.service_name[0] || said.n || said.n_left_out)) {
-		tell(r, m, v, &said); /* its environment stays what it was */
+	} else if (!v->n_looks) { /* its environment stays what it was */
+		error = otel_environ_read(v->key.tgid, &said);
+		if (!error && (said.service_name[0] || said.n || said.n_left_out))
+			tell(r, m, v, &said);
+	}
+	if (is_for_now(error)) {
+		v->next_ns = r->now_ns + LATER_NS;
+		return;
 	}
 	v->n_looks++;
 	v->next_ns = next_look_ns(v, r->now_ns);

@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct page_memory m = { read_memory, read_clock, NULL };
+	struct page_memory m = { read_memory, read_clock, NULL, NULL };
 	struct page g = { .root = BASE + ROOT_AT, .slots_max = 1000 };
 	struct page_room room = { 0 };
 	struct page_slot *former;

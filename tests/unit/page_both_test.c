@@ -69,7 +69,7 @@ static void tick(void)
 {
 	struct ps_proc_key proc = { .tgid = (uint32_t)getpid(), .incarnation = 1 };
 	pid_t pid = getpid();
-	struct page_memory m = { page_process_read, page_process_now, &pid };
+	struct page_memory m = { page_process_read, page_process_now, &pid, NULL };
 
 	source.is_read = !page_read(&source.page, &m, &room);
 	assert_true(source.is_read);

@@ -72,7 +72,7 @@ static int64_t read_clock(void *context)
 
 static int read_now(void)
 {
-	struct page_memory m = { read_memory, read_clock, &pid };
+	struct page_memory m = { read_memory, read_clock, &pid, NULL };
 
 	n_parts = n_bytes = 0;
 	return page_read(&source.page, &m, &room);
