@@ -536,7 +536,8 @@ static void each_unfed(void *context, const struct ps_pool_key *key)
 			cut_pool(in, key, &books);
 		return;
 	}
-	if (paged_pools_pass(paged_pools(in->paged), key) && model_feed_quiet(in->model, key))
+	if (targets_watch(in->targets, 0, key->proc.tgid).level == LEVEL_FULL && /* what is quiet is the SDK's */
+	    paged_pools_pass(paged_pools(in->paged), key) && model_feed_quiet(in->model, key))
 		return;
 	in->n_looked++;
 	if (!bpf_map_lookup_elem(kernel_map_fd(in->kernel, KERNEL_MAP_POOLS), key, &books)) {

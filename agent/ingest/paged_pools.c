@@ -540,6 +540,8 @@ bool paged_pools_pass(struct paged_pools *t, const struct ps_pool_key *key)
 		return false;
 	if (pool->before_total == UNKNOWN && (pool->in_use_at || !pool->has_handle))
 		return false; /* it may be learned */
+	if (pool->open_at) /* its author may close what is idle without a word */
+		return false;
 	s = &pool->of->page.slot[pool->place];
 	if (s->is_changed || s->serial != pool->serial || s->n_torn)
 		return false;

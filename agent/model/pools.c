@@ -539,10 +539,13 @@ static bool is_quiet(const struct model *m, const struct pool *p)
 	bool is_asked = p->books.flags & PS_POOL_IMPLICIT && !(p->books.flags & PS_POOL_PAGED) &&
 			!p->has_no_own_counts;
 
+	bool is_learning = p->before_total == UNKNOWN && p->before_candidate != UNKNOWN;
+	bool has_peak = p->books.flags & PS_POOL_PAGED && p->books.in_use_peak; /* of the tick before */
+
 	return p->name && p->t_ns && !p->library && !p->is_light && !p->is_waitless &&
 	       !p->is_partial && p->watch.level == LEVEL_FULL && !p->books.is_busy &&
 	       !p->books.destroyed_ns && !pool_before_out(p) && !p->n_torn && !p->drift_ticks &&
-	       !is_asked && !model_has_stood(m, &p->key.proc);
+	       !is_asked && !is_learning && !has_peak && !model_has_stood(m, &p->key.proc);
 }
 
 bool model_feed_quiet(struct model *m, const struct ps_pool_key *key)
