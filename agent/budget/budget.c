@@ -222,12 +222,17 @@ static bool tick_fields(struct budget *b, const struct budget_rules *rules,
 }
 
 /* There is no budget any more. */
+void budget_try_now(struct budget *b)
+{
+	b->pause_ns = b->try_ns = 0;
+}
+
 static bool let_go(struct budget *b, int64_t now_ns)
 {
 	if (b->level == LEVEL_FULL)
 		return false;
 	go_to(b, LEVEL_FULL, now_ns);
-	b->pause_ns = b->try_ns = 0;
+	budget_try_now(b);
 	b->n_up++;
 	return true;
 }

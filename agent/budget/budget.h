@@ -33,6 +33,7 @@
 struct budget_rules {
 	double share;		/* of the target's CPU time; 0 = there is no budget */
 	double floor;		/* CPUs: what costs less than this is cheap, whatever the share */
+	double cpus;		/* of this machine; no process can have taken more. 0 = one */
 };
 
 /* What was seen since the last reading. */
@@ -63,6 +64,8 @@ struct budget {
 
 /* A target that is watched in full, of whose cost nothing is known. */
 void budget_begin(struct budget *b);
+/* It may take more from now on: more is tried at once, and the pause is the first one again. */
+void budget_try_now(struct budget *b);
 
 /* The share of a reading: 0 to 1, NaN where nothing could be said of it. */
 double budget_share(const struct budget_reading *r);
@@ -113,7 +116,7 @@ double budget_hit_ns(const struct budget_hit *h);
  * processes that begin, is no less with longer ticks, and who looks would only see less: so ticks have what that leaves of the share, and BUDGET_TICKS_LEAST of it anyway. Slower when it
  * lasts, faster by one at a time when it would be well within for a while. Nothing but the age of what is told depends on the length of a tick.
  */
-#define BUDGET_TICK_MAX_S 5
+#define BUDGET_TICK_MAX_S 3	/* less than POOLSCOPE_PAGE_KEPT_NS: what was counted last of a pool that ends is there until then */
 #define BUDGET_CALM_TICKS 30
 #define BUDGET_TICKS_LEAST 0.5
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/server.h"
 #include "base/clock.h"
@@ -64,6 +65,7 @@ void agent_set_budget(struct agent *a)
 		.floor = (c->budget_target_floor_ms ? c->budget_target_floor_ms
 						    : BUDGET_TARGET_FLOOR_MS) /
 			 1000.0,
+		.cpus = (double)sysconf(_SC_NPROCESSORS_ONLN),
 	};
 
 	steps_set_rules(a->steps, &rules);

@@ -299,7 +299,7 @@ struct probe_row {
 	int32_t n_processes;	/* that map the file now */
 };
 
-/* The probes of one source in one file, and what they cost the processes that map it: those are watched together. */
+/* The probes of one source in one file, and what they cost the processes that map it: those are watched together. Files of one path are one row. */
 struct target_row {
 	const char *file;
 	const char *source;	/* "poolscope", or the recipe's name */

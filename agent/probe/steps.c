@@ -34,6 +34,7 @@ struct cpu {
 	uint64_t ticks;
 	int64_t at_ns;
 	double cpus; /* over the time between the last two looks; NaN = there was one */
+	int64_t over_ns; /* that time */
 	UT_hash_handle hh;
 };
 
@@ -45,6 +46,8 @@ struct step {
 	double long_s; /* it was about so long */
 	double cpus; /* in it; NaN = not known */
 	double share; /* the last that is known */
+	bool is_old; /* cpus is a mean over much more than the reading */
+	bool was_unsure; /* the last reading told what was taken, and not of how much */
 	bool is_pending; /* what the budget says is not brought about yet */
 	bool is_there;
 	UT_hash_handle hh;
@@ -99,7 +102,11 @@ void steps_free(struct steps *s)
 
 void steps_set_rules(struct steps *s, const struct budget_rules *rules)
 {
+	bool is_more = rules->share > s->rules.share || rules->floor > s->rules.floor;
+
 	s->rules = *rules;
+	for (struct step *step = s->list; is_more && step; step = step->hh.next)
+		budget_try_now(&step->budget);
 }
 
 /* ---- CPU time of processes -------------------------------------------------------------------------------------------------- */
@@ -163,21 +170,28 @@ static double cpus_of(struct steps *s, uint32_t pid)
 				    (double)(s->now_ns - c->at_ns)
 			  : NAN;
 	c->ticks = ticks;
+	c->over_ns = c->at_ns ? s->now_ns - c->at_ns : 0;
 	c->at_ns = s->now_ns;
 	return c->cpus;
 }
 
-/* Those that are met the first time are taken for as busy as the others; NaN when that is nobody. */
-static double cpus_of_users(struct steps *s, const struct target_user *users, size_t n_users)
+/* Those that are met the first time are taken for as busy as the others; NaN when that is nobody. *ret_over_ns: the longest time that one of them is a mean over. */
+static double cpus_of_users(struct steps *s, const struct target_user *users, size_t n_users,
+			    int64_t *ret_over_ns)
 {
 	size_t n_known = 0;
 	double sum = 0;
 
+	*ret_over_ns = 0;
 	for (size_t i = 0; i < n_users && i < PIDS_MOST; i++) {
 		double one = cpus_of(s, users[i].pid);
+		const struct cpu *c;
 
 		if (isnan(one))
 			continue;
+		c = cpu_get(s, users[i].pid);
+		if (c && c->over_ns > *ret_over_ns)
+			*ret_over_ns = c->over_ns;
 		sum += one;
 		n_known++;
 	}
@@ -242,13 +256,14 @@ static int put_on(struct steps *s, struct target *g, unsigned int kinds,
 		  const struct target_user *users, size_t n_users)
 {
 	struct change c = { .s = s, .kinds = kinds };
+	int64_t over_ns;
 
 	c.error = target_on(targets_store(s->targets), g, kinds);
 	if (!c.error)
 		targets_each_learned(s->targets, g, learned_on, &c);
 	if (c.error)
 		return c.error;
-	cpus_of_users(s, users, n_users); /* so that the first reading has a beginning */
+	cpus_of_users(s, users, n_users, &over_ns); /* so that the first reading has a beginning */
 	books_restart(s->kernel, target_domain(g), kinds & TARGET_SLOW, users, n_users);
 	target_arm(targets_store(s->targets), g);
 	targets_each_learned(s->targets, g, learned_arm, &c);
@@ -295,6 +310,10 @@ static void bring_about(struct steps *s, struct step *step, struct target *g,
 	int error = 0;
 
 	put_off(s, g, ~wanted);
+	if (wanted & ~has && s->is_hurried) { /* the books begin anew, so what they count is to be read just before: at the tick */
+		step->is_pending = true;
+		return;
+	}
 	if (wanted & ~has)
 		error = put_on(s, g, wanted & ~has, users, n_users);
 	step->is_pending = error == -EAGAIN;
@@ -363,10 +382,12 @@ static bool wants_reading(const struct steps *s, const struct step *step)
 {
 	int64_t ago_ns = s->now_ns - step->read_ns;
 
-	if (!s->is_hurried || step->is_pending)
+	if (!s->is_hurried)
 		return true;
-	if (step->budget.level == LEVEL_SAMPLED)
+	if (step->is_pending)
 		return false;
+	if (step->budget.level == LEVEL_SAMPLED)
+		return step->budget.is_on && ago_ns >= BUDGET_WINDOW_NS;
 	return ago_ns >= BUDGET_WINDOW_NS || (step->budget.is_trial && ago_ns >= SHORTEST_NS &&
 					      s->now_ns - step->budget.since_ns < BUDGET_WINDOW_NS);
 }
@@ -374,22 +395,36 @@ static bool wants_reading(const struct steps *s, const struct step *step)
 static void take_reading(struct steps *s, struct step *step, struct target *g,
 			 const struct target_user *users, size_t n_users)
 {
-	int64_t long_ns = step->read_ns ? s->now_ns - step->read_ns : 0;
+	int64_t long_ns = step->read_ns ? s->now_ns - step->read_ns : 0, over_ns = 0;
 	double watching;
 
 	step->cost = read_cost(s, g);
 	step->read_ns = s->now_ns;
 	step->long_s = (double)long_ns / 1e9;
 	if (!long_ns) { /* the first: since when it counts is not known */
-		cpus_of_users(s, users, n_users);
+		cpus_of_users(s, users, n_users, &over_ns);
 		return;
 	}
 	watching = (step->cost.hot_s + step->cost.slow_s) / step->long_s;
-	step->cpus = is_near(s, watching) ? cpus_of_users(s, users, n_users) : NAN;
+	step->cpus = is_near(s, watching) ? cpus_of_users(s, users, n_users, &over_ns) : NAN;
+	step->is_old = over_ns > 2 * long_ns;
 	if (step->cpus >= 0)
 		step->share = fmin(watching / fmax(step->cpus, watching), 1);
 	else if (!(watching > 0))
 		step->share = 0;
+}
+
+/*
+ * The CPU time of its processes is not known, or that of a minute that was mostly calm: the next reading has it. But where watching takes more than all CPUs may there is nothing to be known; and
+ * processes that are new at each reading are believed at the second.
+ */
+static bool is_unsure(const struct steps *s, struct step *step, double watching_s)
+{
+	double most_s = BUDGET_AT_ONCE * s->rules.share * fmax(s->rules.cpus, 1) * step->long_s;
+
+	step->was_unsure = !step->was_unsure && (isnan(step->cpus) || step->is_old) &&
+			   watching_s > NEAR * s->rules.floor * step->long_s && watching_s <= most_s;
+	return step->was_unsure;
 }
 
 static void each_target(void *context, struct target *g, const struct target_user *users,
@@ -399,7 +434,6 @@ static void each_target(void *context, struct target *g, const struct target_use
 	struct step *step = target_is_attached(g) ? step_get(s, target_id(g)) : NULL;
 	unsigned int on = kinds_on(target_watch(g)); /* others may hit while they come off, which is not what this level costs */
 	struct budget_reading r;
-	double watching_s;
 
 	if (!step)
 		return;
@@ -418,9 +452,8 @@ static void each_target(void *context, struct target *g, const struct target_use
 				     .cpu_s = step->cpus * step->long_s,
 				     .has_hot = target_kinds(g) & TARGET_HOT,
 				     .has_slow = target_kinds(g) & TARGET_SLOW };
-	watching_s = r.hot_s + r.slow_s;
-	if (isnan(r.cpu_s) && watching_s > NEAR * s->rules.floor * step->long_s)
-		return; /* the first look at its processes: the next reading has their CPU time */
+	if (is_unsure(s, step, r.hot_s + r.slow_s))
+		return;
 	if (budget_tick(&step->budget, &s->rules, &r))
 		bring_about(s, step, g, users, n_users);
 }
@@ -476,6 +509,43 @@ struct filling {
 	int error;
 };
 
+static double added(double a, double b)
+{
+	return isnan(a) ? b : isnan(b) ? a : a + b;
+}
+
+/* Files of one path, as of two containers, are one row: the one that is watched less says how, and what they cost is added. */
+static void row_join(struct target_row *row, const struct target_row *more)
+{
+	struct target_row both = more->level > row->level ? *more : *row;
+
+	both.hits_per_s = added(row->hits_per_s, more->hits_per_s);
+	both.watching_cpus = added(row->watching_cpus, more->watching_cpus);
+	both.cpus = added(row->cpus, more->cpus);
+	both.share = fmax(row->share, more->share);
+	both.n_down = row->n_down + more->n_down;
+	both.n_up = row->n_up + more->n_up;
+	both.n_processes = row->n_processes + more->n_processes;
+	*row = both;
+}
+
+/* The last row. */
+static void row_settle(struct filling *f)
+{
+	const struct target_row *last = &f->rows[f->n - 1];
+
+	if (!last->file || !last->source) {
+		f->error = -ENOMEM;
+		return;
+	}
+	for (struct target_row *row = f->rows; row < last; row++)
+		if (!strcmp(row->file, last->file) && !strcmp(row->source, last->source)) {
+			row_join(row, last);
+			f->n--;
+			return;
+		}
+}
+
 static void each_row(void *context, struct target *g, const struct target_user *users,
 		     size_t n_users)
 {
@@ -509,8 +579,7 @@ static void each_row(void *context, struct target *g, const struct target_user *
 		.n_up = step->budget.n_up,
 		.n_processes = (int32_t)n_users,
 	};
-	if (!row->file || !row->source)
-		f->error = -ENOMEM;
+	row_settle(f);
 }
 
 int steps_fill(const struct steps *s, struct snapshot *to)
