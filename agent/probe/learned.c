@@ -141,6 +141,16 @@ static int attach(struct learned *l, const struct ps_call_key *key, const struct
 				  pid, why, ret);
 }
 
+/* Its parent may have been stepped down while it was looked for. */
+static void follow(struct learned *l, const struct target *parent, struct target *t)
+{
+	const struct target_watch *w = target_watch(parent);
+
+	if (w->level != LEVEL_FULL && !w->is_on)
+		target_off(l->store, t,
+			   w->level == LEVEL_SLOW_PATH ? TARGET_HOT : TARGET_HOT | TARGET_SLOW);
+}
+
 static void answer(struct learned *l, const struct ps_call_key *key, const struct target *parent,
 		   struct reading *reading)
 {
@@ -155,6 +165,7 @@ static void answer(struct learned *l, const struct ps_call_key *key, const struc
 	l->function = more;
 	if (attach(l, key, parent, reading, &t))
 		return;
+	follow(l, parent, t);
 	state = target_is_complete(t) ? PS_LEARNED_ATTACHED : PS_LEARNED_REFUSED;
 	l->function[l->n++] = (struct function){ .key = *key, .target = t };
 	bpf_map_update_elem(map_fd(l), key, &state, BPF_EXIST);

@@ -133,6 +133,7 @@ struct target {
 	bool has_wait_ends; /* a wait that ends in an acquire has a point of its own for that */
 	struct attachment *slow, *hot; /* NULL = none of that kind is on */
 	bool is_armed[2]; /* slow, hot */
+	bool was_let_go; /* probes of it may still come off */
 	struct target_watch watch;
 	struct site *site;
 	size_t n_sites;
@@ -178,7 +179,8 @@ void target_free(struct target_store *s, struct target *t)
 	target_disarm(s, t);
 	attachment_free(t->hot);
 	attachment_free(t->slow);
-	closer_wait(s->closer); /* else a probe that still comes off would find its places another one's */
+	if (t->was_let_go)
+		closer_wait(s->closer); /* else a probe that still comes off would find its places another one's */
 	for (size_t i = 0; i < t->n_sites; i++)
 		site_done(s, &t->site[i]);
 	if (t->index != UINT32_MAX)
@@ -383,6 +385,7 @@ static uint64_t hits_of_cookie(void *context, uint64_t cookie)
 
 void target_off(struct target_store *s, struct target *t, unsigned int kinds)
 {
+	t->was_let_go |= (kinds & TARGET_HOT && t->hot) || (kinds & TARGET_SLOW && t->slow);
 	if (kinds & TARGET_HOT && t->hot) {
 		arm(s, t->hot_index, 0);
 		attachment_let_go(TAKE(t->hot), s->closer, hits_of_cookie, t);
