@@ -42,6 +42,7 @@
 #define POOLSCOPE_GAP_ 256u		/* in a handle's flags_ the gaps are counted from here on */
 #define POOLSCOPE_GAPS_FREE_ 4u	/* so many are taken for what they are, each one more doubles what is left out */
 #define POOLSCOPE_GAPS_MAX_ 20u
+#define POOLSCOPE_LOCK_SKIP_ 1023u	/* calls that do not ask for the root's lock after one that waited for it in vain: who left it taken may never come back */
 #define POOLSCOPE_GAPS_FORGIVEN_NS_ 100000000ull /* whoever watches for so long came to watch */
 
 extern struct poolscope_page_root poolscope_page_semaphore
@@ -807,8 +808,10 @@ POOLSCOPE_RARE_ int poolscope_slot_open_(struct poolscope_pool *pool, uint64_t s
 	}
 	if (first)
 		s = poolscope_slot_take_(first, now, &serial);
-	if (first && !s && !serial)
+	if (first && !s && !serial) { /* the lock was not to be had, for long: not each call waits for it */
+		POOLSCOPE_STORE_(&pool->skip_, POOLSCOPE_LOCK_SKIP_);
 		return -1;
+	}
 	if (!s) {
 		__atomic_fetch_add(&poolscope_page_semaphore.n_refused, 1, __ATOMIC_RELAXED);
 		if (!__atomic_compare_exchange_n(&pool->slot_, &seen, POOLSCOPE_REFUSED_, 0,

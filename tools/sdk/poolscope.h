@@ -67,7 +67,7 @@
  *	While nobody watches, each verb is a look and a branch, and nothing is written or allocated.
  *	While somebody does, acquired and released write the page: counts, sums, holders and hold times in a slot of some memory of
  *	this process, which the agent reads (poolscope-page.h). No trap, no system call. A pool takes 2 KiB there,
- *	with more than 16 items out at once up to some more, at most 2 MiB; all pools together 98 MiB. A pool that finds no room
+ *	with more than 16 items out at once up to some more, at most 2 MiB; all pools together 97 MiB. A pool that finds no room
  *	is seen by its USDT points instead.
  *	Every other verb is a USDT point (provider "poolscope", one probe per verb) behind a semaphore: one trap and its booking (about
  *	1 us) while somebody watches. bpftrace, perf and bcc can read these points too, also those of acquired and released.
