@@ -388,6 +388,8 @@ static bool wants_reading(const struct steps *s, const struct step *step)
 		return false;
 	if (step->budget.level == LEVEL_SAMPLED)
 		return step->budget.is_on && ago_ns >= BUDGET_WINDOW_NS;
+	if (step->budget.level != LEVEL_FULL && !step->budget.is_trial)
+		return false; /* more is tried at a tick */
 	return ago_ns >= BUDGET_WINDOW_NS || (step->budget.is_trial && ago_ns >= SHORTEST_NS &&
 					      s->now_ns - step->budget.since_ns < BUDGET_WINDOW_NS);
 }
