@@ -251,6 +251,53 @@ static void put_off(struct steps *s, struct target *g, unsigned int kinds)
 	targets_each_learned(s->targets, g, learned_off, &c);
 }
 
+/* Of the SDK's points a process may have several targets (its libraries), and its pools are those of any. */
+struct others {
+	struct steps *s;
+	const struct target *but;
+	const struct target_user *users;
+	size_t n_users;
+	bool are_to_count;
+};
+
+static bool is_one_of(uint32_t pid, const struct target_user *users, size_t n_users)
+{
+	for (size_t i = 0; i < n_users; i++)
+		if (users[i].pid == pid)
+			return true;
+	return false;
+}
+
+static void each_other(void *context, struct target *g, const struct target_user *users,
+		       size_t n_users)
+{
+	const struct others *o = context;
+	bool is_meant = false;
+
+	if (g == o->but || target_domain(g) || !target_is_attached(g))
+		return;
+	for (size_t i = 0; i < n_users && !is_meant; i++)
+		is_meant = is_one_of(users[i].pid, o->users, o->n_users);
+	if (is_meant && o->are_to_count)
+		target_arm(targets_store(o->s->targets), g);
+	else if (is_meant)
+		target_disarm(targets_store(o->s->targets), g);
+}
+
+/* While books begin anew nobody counts in them. */
+static void restart(struct steps *s, struct target *g, bool were_slow_off,
+		    const struct target_user *users, size_t n_users)
+{
+	struct others o = { .s = s, .but = g, .users = users, .n_users = n_users };
+
+	if (!target_domain(g))
+		targets_each(s->targets, each_other, &o);
+	books_restart(s->kernel, target_domain(g), were_slow_off, users, n_users);
+	o.are_to_count = true;
+	if (!target_domain(g))
+		targets_each(s->targets, each_other, &o);
+}
+
 /* All on, then the books anew, then all counts. */
 static int put_on(struct steps *s, struct target *g, unsigned int kinds,
 		  const struct target_user *users, size_t n_users)
@@ -264,7 +311,7 @@ static int put_on(struct steps *s, struct target *g, unsigned int kinds,
 	if (c.error)
 		return c.error;
 	cpus_of_users(s, users, n_users, &over_ns); /* so that the first reading has a beginning */
-	books_restart(s->kernel, target_domain(g), kinds & TARGET_SLOW, users, n_users);
+	restart(s, g, kinds & TARGET_SLOW, users, n_users);
 	target_arm(targets_store(s->targets), g);
 	targets_each_learned(s->targets, g, learned_arm, &c);
 	return 0;

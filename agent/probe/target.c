@@ -170,6 +170,7 @@ void target_disarm(struct target_store *s, struct target *t)
 		arm(s, t->hot_index, 0);
 	if (t->index != UINT32_MAX)
 		arm(s, t->index, 0);
+	t->is_armed[0] = t->is_armed[1] = false;
 }
 
 void target_free(struct target_store *s, struct target *t)

@@ -55,7 +55,7 @@ int target_new_learned(struct target_store *s, int fd, const char *path,
 		       const struct target *parent, struct symbols *symbols, uint64_t offset,
 		       uint32_t pid, const char *why, struct target **ret);
 
-/* From now on its probes do nothing. */
+/* From now on its probes do nothing, until target_arm(). */
 void target_disarm(struct target_store *s, struct target *t);
 
 /*

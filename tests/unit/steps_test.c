@@ -39,6 +39,7 @@ struct target {
 static struct {
 	struct target main, learned, twin;
 	bool has_learned, has_twin;
+	uint32_t domain;
 	struct target_user user;
 	int on_error; /* of target_on() */
 	bool is_coming_off; /* perf uprobes: nothing can be put on */
@@ -71,7 +72,7 @@ void books_restart(struct kernel *k, uint32_t domain, bool were_slow_off,
 		   const struct target_user *users, size_t n)
 {
 	(void)k;
-	assert_int_equal(domain, 7);
+	assert_int_equal(domain, world.domain);
 	assert_int_equal(n, 1);
 	assert_int_equal(users->pid, getpid());
 	say(were_slow_off ? "restart-all" : "restart");
@@ -116,7 +117,7 @@ bool target_is_attached(const struct target *t)
 uint32_t target_domain(const struct target *t)
 {
 	(void)t;
-	return 7;
+	return world.domain;
 }
 
 const char *target_path(const struct target *t)
@@ -140,7 +141,8 @@ static void say_kinds(const char *what, const struct target *t, unsigned int kin
 {
 	char text[64];
 
-	snprintf(text, sizeof(text), "%s%s%s%s", what, t == &world.learned ? "-learned" : "",
+	snprintf(text, sizeof(text), "%s%s%s%s", what,
+		 t == &world.learned ? "-learned" : t == &world.twin ? "-twin" : "",
 		 kinds & TARGET_HOT ? "-hot" : "", kinds & TARGET_SLOW ? "-slow" : "");
 	say(text);
 }
@@ -162,6 +164,13 @@ void target_arm(struct target_store *s, struct target *t)
 	(void)s;
 	say_kinds("arm", t, t->on & ~t->armed);
 	t->armed = t->on;
+}
+
+void target_disarm(struct target_store *s, struct target *t)
+{
+	(void)s;
+	say_kinds("disarm", t, t->armed);
+	t->armed = 0;
 }
 
 void target_off(struct target_store *s, struct target *t, unsigned int kinds)
@@ -210,6 +219,7 @@ static struct steps *begin(void)
 	struct steps *s;
 
 	memset(&world, 0, sizeof(world));
+	world.domain = 7;
 	world.main.id = 1;
 	world.main.on = world.main.armed = TARGET_HOT | TARGET_SLOW;
 	world.main.watch.cause = NAN;
@@ -509,6 +519,24 @@ static void files_of_one_path_are_one_row(void **state)
 	steps_free(s);
 }
 
+/* The program and a library: pools of the process are those of both. */
+static void nobody_counts_while_books_begin_anew(void **state)
+{
+	struct steps *s = begin();
+
+	(void)state;
+	world.domain = 0;
+	world.has_twin = true;
+	world.twin = world.main;
+	world.twin.id = 2;
+	world.main.hot_hits_s = 500000;
+	ticks(s, 2);
+	assert_said("off-hot");
+	ticks(s, 30);
+	assert_said("on-hot disarm-twin-hot-slow restart arm-twin-hot-slow arm-hot");
+	steps_free(s);
+}
+
 static void who_may_take_more_is_tried_at_once(void **state)
 {
 	struct budget_rules rules = { .share = 0.01, .floor = 0.005 };
@@ -567,6 +595,7 @@ int main(void)
 		cmocka_unit_test(the_name_of_a_process_is_no_cpu_time),
 		cmocka_unit_test(a_row_says_what_it_costs_and_when_more_is_tried),
 		cmocka_unit_test(files_of_one_path_are_one_row),
+		cmocka_unit_test(nobody_counts_while_books_begin_anew),
 		cmocka_unit_test(who_may_take_more_is_tried_at_once),
 	};
 
