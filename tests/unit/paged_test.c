@@ -42,6 +42,7 @@ static pid_t pid;
 static size_t n_parts, n_bytes; /* that were read */
 static int n_tears; /* so many readings to come see another seq at the end */
 static void (*meddle)(void); /* between two parts of a reading */
+static bool is_left_out; /* what could not be read was not tried */
 
 static uint64_t at(const void *p)
 {
@@ -70,9 +71,16 @@ static int64_t read_clock(void *context)
 	return now;
 }
 
+static bool nothing_is_tried(void *context)
+{
+	(void)context;
+	return true;
+}
+
 static int read_now(void)
 {
-	struct page_memory m = { read_memory, read_clock, &pid, NULL };
+	struct page_memory m = { read_memory, read_clock, &pid,
+				 is_left_out ? nothing_is_tried : NULL };
 
 	n_parts = n_bytes = 0;
 	return page_read(&source.page, &m, &room);
@@ -98,6 +106,7 @@ static int reset(void **state)
 	now = 1000 * (int64_t)SECOND;
 	n_tears = 0;
 	meddle = NULL;
+	is_left_out = false;
 	memset(&root, 0, sizeof(root));
 	memset(outside, 0, sizeof(outside));
 	root.version = POOLSCOPE_PAGE_VERSION;
@@ -672,6 +681,23 @@ static void a_process_that_ends_while_it_is_read_has_not_lied(void **state)
 	pid = 0x7fffffff; /* nobody */
 	assert_int_equal(read_now(), -EFAULT);
 	assert_int_equal(source.page.n_lies, 0);
+}
+
+static void what_was_not_tried_is_no_lie(void **state)
+{
+	struct poolscope_page_slot *s = told();
+
+	(void)state;
+	area[0].chunk.next = 4096; /* where nothing is */
+	take(s, 9);
+	is_left_out = true;
+	assert_int_equal(read_now(), 0);
+	assert_int_equal(source.page.n_lies, 0);
+	assert_false(source.page.has_lied);
+	assert_int_equal(source.page.slot[0].counts.leases_begun, s->leases_begun); /* what was read counts */
+	is_left_out = false;
+	assert_int_equal(read_now(), 0);
+	assert_int_equal(source.page.n_lies, 1);
 }
 
 static void a_child_finds_zeros_and_then_its_own(void **state)
@@ -1367,6 +1393,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_root_is_what_says_so, reset, leave),
 		cmocka_unit_test_setup_teardown(a_process_that_ends_while_it_is_read_has_not_lied,
 						reset, leave),
+		cmocka_unit_test_setup_teardown(what_was_not_tried_is_no_lie, reset, leave),
 		cmocka_unit_test_setup_teardown(a_child_finds_zeros_and_then_its_own, reset, leave),
 		cmocka_unit_test_setup_teardown(page_that_is_altered_at_random_never_counts_back,
 						reset, leave),
