@@ -312,8 +312,8 @@ static int reader_wait(struct reader *r, int64_t most_ns, int64_t *ret_slept_ns)
 			return -EAGAIN;
 		stage = __atomic_load_n(&r->stage, __ATOMIC_ACQUIRE);
 		if (stage == STAGE_AT_IT && strchr("SD", state)) /* now; of more than this slice it is not known */
-			*ret_slept_ns += now_ns - last_ns < 2 * SLICE_NS ? now_ns - last_ns
-									 : 2 * SLICE_NS;
+			*ret_slept_ns +=
+				now_ns - last_ns < 2 * SLICE_NS ? now_ns - last_ns : 2 * SLICE_NS;
 		last_ns = now_ns;
 		if (stage != STAGE_DONE && *ret_slept_ns >= most_ns)
 			return -ETIMEDOUT;

@@ -472,7 +472,8 @@ static bool is_unsure(const struct steps *s, struct step *step, double watching_
 	double most_s = BUDGET_AT_ONCE * s->rules.share * fmax(s->rules.cpus, 1) * step->long_s;
 
 	step->was_unsure = !step->was_unsure && (isnan(step->cpus) || step->is_old) &&
-			   watching_s > NEAR * s->rules.floor * step->long_s && watching_s <= most_s;
+			   watching_s > NEAR * s->rules.floor * step->long_s &&
+			   watching_s <= most_s;
 	return step->was_unsure;
 }
 

@@ -142,7 +142,9 @@ static void say_kinds(const char *what, const struct target *t, unsigned int kin
 	char text[64];
 
 	snprintf(text, sizeof(text), "%s%s%s%s", what,
-		 t == &world.learned ? "-learned" : t == &world.twin ? "-twin" : "",
+		 t == &world.learned ? "-learned"
+		 : t == &world.twin  ? "-twin"
+				     : "",
 		 kinds & TARGET_HOT ? "-hot" : "", kinds & TARGET_SLOW ? "-slow" : "");
 	say(text);
 }
